@@ -1,1 +1,1 @@
-"""What a user reads: the list format, the Redis store and the HTTP endpoint live here; ranking at read time never does."""
+"""What a user reads: the list format, the Redis store and the endpoint live here; ranking at read time never does."""

@@ -1,0 +1,108 @@
+"""Names of every Redis key that Freshet writes or reads.
+
+    {namespace}:{version}:list:{u:USER}:{context}      list_format, one value a user and context
+    {namespace}:{version}:popular:{context}            list_format, shared: what an unknown user gets
+    {namespace}:{version}:popular:{context}:{segment}  list_format, shared: the same for one segment (a country)
+    {namespace}:{version}:similar:{i:ITEM}             list_format, shared: up to 100 neighbours of one item
+    {namespace}:{version}:continue:{u:USER}            list_format, fragments of serving.fragments.continue_fragment
+    {namespace}:{version}:trending:{region}:{window}   zset item_id -> score, the contract for other readers
+    {namespace}:{version}:trending_list:{region}:{window}[:{category}]   list_format: the same, ready for the endpoint
+    {namespace}:{version}:written:{partition}          "1" once this version has written the partition's lists
+    {namespace}:{version}:user_features:{u:USER}, user_emb:{u:USER}
+    {namespace}:blocked:{version}                      set of item ids that no answer may show
+    {namespace}:live                                   JSON {"version": {name: weight}, "sequence": n, "salt": s}
+
+Why trending has two keys: a zset alone would make the endpoint look up a title per item at read time.
+The hash tags {u:USER} and {i:ITEM} keep one user's or item's keys in one Redis Cluster slot.
+The namespace part is left out when the namespace is empty. Region "*" means everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+GLOBAL_REGION = "*"
+HOMEPAGE = "homepage"
+CONTEXTS = ("homepage", "post_play", "search")
+WINDOWS = ("24h", "7d")
+TRENDING_TTL_S = 900
+LIST_TTL_S = 7 * 24 * 3600
+FEATURES_TTL_S = 7 * 24 * 3600
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Key names of one namespace and model version.
+
+    Both are limited to letters, digits, ".", "_" and "-", so that no two pairs share a prefix and none is a glob.
+    Raises ValueError otherwise, or when the version is empty.
+    """
+
+    namespace: str = ""
+    version: str = "v1"
+
+    def __post_init__(self) -> None:
+        for name in (self.namespace, self.version):
+            if not _PLAIN_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} may hold only letters, digits, '.', '_' and '-'")
+        if not self.version:
+            raise ValueError("the model version may not be empty")
+
+    @property
+    def root(self) -> str:
+        """What every key of the namespace starts with; empty for the empty namespace."""
+        return f"{self.namespace}:" if self.namespace else ""
+
+    @property
+    def prefix(self) -> str:
+        """What every key of this version starts with."""
+        return f"{self.root}{self.version}:"
+
+    def user_list(self, user_id: str, context: str = HOMEPAGE) -> str:
+        """The ready list of one user in one context."""
+        return f"{self.prefix}list:{{u:{user_id}}}:{context}"
+
+    def popular(self, context: str = HOMEPAGE, segment: str = "") -> str:
+        """The shared list for unknown users, of everyone or of one segment (ISO country)."""
+        return f"{self.prefix}popular:{context}" + (f":{segment}" if segment else "")
+
+    def similar(self, item_id: str) -> str:
+        """The neighbours of one item."""
+        return f"{self.prefix}similar:{{i:{item_id}}}"
+
+    def continue_watching(self, user_id: str) -> str:
+        """What one user has begun and not finished."""
+        return f"{self.prefix}continue:{{u:{user_id}}}"
+
+    def trending(self, region: str, window: str) -> str:
+        """The zset item_id -> score of a region ("*" = everywhere) and window ("24h" or "7d")."""
+        return f"{self.prefix}trending:{region}:{window}"
+
+    def trending_list(self, region: str, window: str, category: str = "") -> str:
+        """The same as `trending`, in list_format; of all items or of one category."""
+        return f"{self.prefix}trending_list:{region}:{window}" + (f":{category}" if category else "")
+
+    def written(self, partition: int) -> str:
+        """The marker that this version has written the lists of one partition; gone when Redis was wiped."""
+        return f"{self.prefix}written:{partition}"
+
+    def user_features(self, user_id: str) -> str:
+        """The features of one user."""
+        return f"{self.prefix}user_features:{{u:{user_id}}}"
+
+    def user_embedding(self, user_id: str) -> str:
+        """128 float32, little-endian."""
+        return f"{self.prefix}user_emb:{{u:{user_id}}}"
+
+    @property
+    def blocked(self) -> str:
+        """The set of item ids that the endpoint skips at once."""
+        return f"{self.root}blocked:{self.version}"
+
+    @property
+    def live(self) -> str:
+        """The pointer that promote and rollback switch."""
+        return f"{self.root}live"
