@@ -1,0 +1,190 @@
+"""Every topic of Freshet: its name, and the settings it is created with."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+DAY_MS: Final = 24 * 60 * 60 * 1000
+#: Large enough for a dead letter's original value and key plus its headers (see `streams.dead_letters`).
+DEAD_LETTER_MAX_BYTES: Final = 2 * 1024 * 1024
+
+_NAME_PART: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+#: First words of our own topic names: as a namespace they would cover topics outside any namespace.
+_RESERVED_NAMESPACES: Final = frozenset(
+    {"catalog", "crash", "freshet", "item", "model", "ranker", "recommendation", "user", "users"}
+)
+
+
+def check_namespace(namespace: str) -> None:
+    """Raises `ValueError` unless the namespace keeps its topics apart from those of every other namespace.
+
+    >>> check_namespace("demo-1")
+    >>> check_namespace("user")
+    Traceback (most recent call last):
+    ...
+    ValueError: namespace 'user' is reserved: it is the first word of a topic name
+    """
+    if namespace and not _NAME_PART.match(namespace):
+        raise ValueError(f"namespace {namespace!r} must be 1-64 letters, digits, '_' or '-'; dots separate namespaces")
+    if namespace in _RESERVED_NAMESPACES:
+        raise ValueError(f"namespace {namespace!r} is reserved: it is the first word of a topic name")
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Full topic, group and transaction names of one namespace and model version.
+
+    `namespace` keeps demos, tests and tenants apart; "" is the default one. `version` names the model version whose
+    internal topics are meant.
+
+    >>> Topics().interactions, Topics("demo", "v2").deltas
+    ('user.interactions', 'demo.item.deltas.v2')
+    """
+
+    namespace: str = ""
+    version: str = "v1"
+
+    def __post_init__(self) -> None:
+        check_namespace(self.namespace)
+        if not _NAME_PART.match(self.version):
+            raise ValueError(f"version {self.version!r} must be 1-64 letters, digits, '_' or '-'")
+
+    def _full(self, name: str) -> str:
+        return f"{self.namespace}.{name}" if self.namespace else name
+
+    @property
+    def interactions(self) -> str:
+        """What users did; key user_id."""
+        return self._full("user.interactions")
+
+    @property
+    def catalog(self) -> str:
+        """Items; key item_id; null = removed."""
+        return self._full("catalog.items")
+
+    @property
+    def profiles(self) -> str:
+        """What users said about themselves; key user_id; null = removed."""
+        return self._full("users.profiles")
+
+    @property
+    def erasure(self) -> str:
+        """Users to forget; key user_id."""
+        return self._full("user.erasure")
+
+    @property
+    def dead_letters(self) -> str:
+        """Interactions that could not be used, with the reason."""
+        return self._full("user.interactions.dlq")
+
+    @property
+    def versions(self) -> str:
+        """The truth about model versions; one partition."""
+        return self._full("freshet.versions")
+
+    @property
+    def requests(self) -> str:
+        """What the endpoint was asked; key user_id."""
+        return self._full("recommendation.requests")
+
+    @property
+    def served(self) -> str:
+        """What the endpoint answered; key user_id."""
+        return self._full("recommendation.served")
+
+    @property
+    def predictions(self) -> str:
+        """What the model predicted; key user_id."""
+        return self._full("model.predictions")
+
+    @property
+    def deltas(self) -> str:
+        """What interactions mean for items, batched per item partition."""
+        return self._full(f"item.deltas.{self.version}")
+
+    @property
+    def item_model(self) -> str:
+        """The items table: its changelog, and what every worker follows."""
+        return self._full(f"item.model.{self.version}")
+
+    @property
+    def ranker_examples(self) -> str:
+        """Sampled examples the ranker learns from."""
+        return self._full(f"ranker.examples.{self.version}")
+
+    @property
+    def ranker_weights(self) -> str:
+        """The ranker's weights."""
+        return self._full(f"ranker.weights.{self.version}")
+
+    @property
+    def user_changelog(self) -> str:
+        """Changelog of the user rows; key user_id, same partition as the user's events."""
+        return self._full(f"user.rows.{self.version}")
+
+    @property
+    def crash_marks(self) -> str:
+        """Where workers died, so that one bad record cannot kill worker after worker."""
+        return self._full(f"crash.marks.{self.version}")
+
+    @property
+    def consumer_group(self) -> str:
+        """The group whose committed offsets say how far this version has read."""
+        return self._full(f"freshet.{self.version}")
+
+    def transactional_id(self, topic: str, partition: int) -> str:
+        """Names the one producer that may write for this input partition; starting it fences the former owner.
+
+        `topic` is a full name.
+
+        >>> Topics("demo").transactional_id("demo.user.interactions", 3)
+        'demo.freshet.v1.demo.user.interactions.3'
+        """
+        return f"{self.consumer_group}.{topic}.{partition}"
+
+    def specs(self, partitions: int, replication: int) -> list["TopicSpec"]:
+        """All topics as they must be created, with `partitions` (1 or more) except where one is the point.
+
+        `replication` decides how many replicas must confirm a write: all but one, so that one broker may be down.
+        """
+        safety = {"min.insync.replicas": str(max(1, replication - 1))}
+        log = _deleted_after(90) | {"message.timestamp.type": "LogAppendTime"}
+        dead_letters = _deleted_after(90) | {"max.message.bytes": str(DEAD_LETTER_MAX_BYTES)}
+        settings = {
+            self.interactions: log,
+            self.catalog: _COMPACTED,
+            self.profiles: _COMPACTED,
+            self.erasure: _COMPACTED,
+            self.dead_letters: dead_letters,
+            self.versions: _COMPACTED,
+            self.requests: _deleted_after(7),
+            self.served: _deleted_after(7),
+            self.predictions: _deleted_after(7),
+            self.deltas: _deleted_after(7),
+            self.item_model: _COMPACTED,
+            self.ranker_examples: _deleted_after(7),
+            self.ranker_weights: _COMPACTED,
+            self.user_changelog: _COMPACTED,
+            self.crash_marks: _COMPACTED,
+        }
+        return [
+            TopicSpec(name, 1 if name == self.versions else partitions, config | safety)
+            for name, config in settings.items()
+        ]
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """A topic as it must be: full name, number of partitions, Kafka settings that differ from the broker's."""
+
+    name: str
+    partitions: int
+    config: dict[str, str] = field(default_factory=dict)
+
+
+#: A removal or an erasure must be gone from disk a day later, not whenever a segment happens to fill.
+_COMPACTED: Final = {"cleanup.policy": "compact", "max.compaction.lag.ms": str(DAY_MS)}
+
+
+def _deleted_after(days: int) -> dict[str, str]:
+    return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS)}
