@@ -1,0 +1,73 @@
+"""The Faust application of one worker process: two agents over the batch transport and the delivery design."""
+
+from collections.abc import Callable
+
+import faust
+from aiokafka.structs import TopicPartition
+from faust.types import StreamT
+
+from agents.delivery.ownership import Ownership
+from agents.delivery.process_exit import die
+from agents.delivery.table_manager import table_manager_for
+from agents.delivery.version_guard import check_versions
+from agents.worker_config import WorkerConfig
+from streams.batch_transport import BATCH_SERIALIZER, batch_transport
+from streams.record_batch import RecordBatch
+
+#: Batches, not records, that may wait in one stream: what a rebalance throws away and fetches again.
+STREAM_BUFFER_BATCHES = 8
+HEARTBEAT_S = 1.0
+
+
+def build_app(config: WorkerConfig, ownership: Ownership) -> faust.App:
+    """A Faust app that is not started yet. Must be called inside the running event loop."""
+    check_versions()
+    app = faust.App(
+        config.topics.consumer_group,
+        broker=f"kafka://{config.bootstrap.replace(',', ';kafka://')}",
+        topic_partitions=config.partitions,
+        topic_allow_declare=False,  # `freshet topics create` declares every topic with its settings
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="earliest",
+        broker_session_timeout=config.session_timeout_s,
+        broker_heartbeat_interval=HEARTBEAT_S,
+        broker_rebalance_timeout=config.session_timeout_s,
+        broker_max_poll_records=config.batch_max_records * 4,
+        stream_buffer_maxsize=STREAM_BUFFER_BATCHES,
+        stream_wait_empty=False,  # Ownership.suspend waits for the batches in hand
+        web_enabled=False,
+        store="memory://",
+        datadir=str(config.data_dir),
+        TableManager=table_manager_for(ownership),
+    )
+    app.transport = batch_transport(app, config.batch_max_records)
+
+    async def on_revoked(_app: faust.App, revoked: set[TopicPartition], **_: object) -> None:
+        await ownership.suspend()
+
+    app.on_partitions_revoked.connect(on_revoked, weak=False)
+    _add_agent(app, "interactions", config.topics.interactions, ownership)
+    _add_agent(app, "items", config.topics.deltas, ownership)
+    return app
+
+
+def _add_agent(app: faust.App, name: str, topic_name: str, ownership: Ownership) -> None:
+    topic = app.topic(topic_name, key_serializer="raw", value_serializer=BATCH_SERIALIZER, allow_empty=True)
+
+    async def agent(stream: StreamT[RecordBatch]) -> None:
+        async for event in stream.events():
+            await _dispatch(ownership, event.message.topic, event.message.partition, event.value)
+
+    app.agent(topic, name=name)(agent)
+
+
+async def _dispatch(ownership: Ownership, topic: str, partition: int, batch: RecordBatch) -> None:
+    # Faust acknowledges the event of an agent that raised and goes on: that would be silent loss.
+    try:
+        task = ownership.tasks.get(TopicPartition(topic, partition))
+        if task is not None:
+            await task.submit(batch)
+    except Exception as error:  # noqa: BLE001
+        die(f"dispatch of {topic}:{partition}", error)
+
+

@@ -1,0 +1,100 @@
+"""Which partitions this process owns: fence, then restore, then consume."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.structs import TopicPartition
+
+from agents.delivery.partition_task import PartitionTask
+from agents.delivery.table import restore
+
+logger = logging.getLogger(__name__)
+
+TaskFactory = Callable[[TopicPartition], PartitionTask]
+
+
+class StateBehindOffsets(RuntimeError):
+    """The group committed more input than the changelog contains: rows were lost (topic deleted or truncated)."""
+
+
+class Ownership:
+    """The partition tasks of this process, kept in step with the consumer group.
+
+    A partition that stays with this process from one generation to the very next keeps its producer and its rows. If
+    a generation was missed, another process may have owned it in between, so everything is fenced and restored anew.
+    """
+
+    def __init__(self, bootstrap: str, group: str, new_task: TaskFactory) -> None:
+        self._bootstrap = bootstrap
+        self._group = group
+        self._new_task = new_task
+        self._tasks: dict[TopicPartition, PartitionTask] = {}
+        self._generation = -1
+
+    @property
+    def tasks(self) -> dict[TopicPartition, PartitionTask]:
+        """The owned partitions' tasks, by input partition."""
+        return self._tasks
+
+    async def suspend(self) -> None:
+        """The group is rebalancing: every task finishes and commits what it has in hand and accepts nothing more."""
+        await asyncio.gather(*(task.suspend() for task in self._tasks.values()))
+
+    async def take_over(self, assigned: Iterable[TopicPartition], generation: int) -> None:
+        """Makes this process the owner of exactly `assigned`. Safe to cancel: then it owns only what it kept.
+
+        Raises:
+            StateBehindOffsets: a changelog ends before the offset that the group committed.
+        """
+        wanted = set(assigned)
+        consecutive = generation == self._generation + 1
+        kept = wanted & set(self._tasks) if consecutive else set()
+        await self._close(set(self._tasks) - kept)
+        await self._open(wanted - kept)
+        self._generation = generation
+        for task in self._tasks.values():
+            task.resume(generation)
+        logger.info("generation %d: %d partitions kept, %d restored", generation, len(kept), len(wanted - kept))
+
+    async def close(self) -> None:
+        """Gives every partition away: commits what is folded, then stops the producers."""
+        await self.suspend()
+        await self._close(set(self._tasks))
+
+    async def _open(self, partitions: set[TopicPartition]) -> None:
+        tasks = {tp: self._new_task(tp) for tp in sorted(partitions)}
+        try:
+            await asyncio.gather(*(task.producer.fence() for task in tasks.values()))
+            tables = [table for task in tasks.values() for table in (task.table, task.marks.table)]
+            await restore(self._bootstrap, tables)
+            await self._check_positions(tasks)
+        except BaseException:
+            await asyncio.gather(*(task.close() for task in tasks.values()), return_exceptions=True)
+            raise
+        for tp, task in tasks.items():
+            task.start()
+            self._tasks[tp] = task
+
+    async def _check_positions(self, tasks: dict[TopicPartition, PartitionTask]) -> None:
+        if not tasks:
+            return
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        await admin.start()
+        try:
+            committed = await admin.list_consumer_group_offsets(self._group, partitions=list(tasks))
+        finally:
+            await admin.close()
+        for tp, task in tasks.items():
+            offset = committed[tp].offset if tp in committed else -1
+            if offset > task.table.next_offset:
+                raise StateBehindOffsets(
+                    f"{tp.topic}:{tp.partition}: the group {self._group} committed offset {offset}, but the changelog "
+                    f"{task.table.topic} contains only what precedes {task.table.next_offset}. Its rows were lost; "
+                    "rebuild them by a replay under a new model version."
+                )
+
+    async def _close(self, partitions: set[TopicPartition]) -> None:
+        closing = [self._tasks.pop(tp) for tp in partitions]
+        await asyncio.gather(*(task.close() for task in closing))

@@ -1,0 +1,27 @@
+"""Ends the process on the unexpected, so that nothing half-done is ever acknowledged."""
+
+import logging
+import os
+import sys
+import traceback
+
+logger = logging.getLogger(__name__)
+
+#: Exit code of a worker that met something it cannot recover from in place; a supervisor restarts it.
+EXIT_UNEXPECTED = 70
+#: Exit code of a worker whose partitions were taken over while it slept (`ProducerFenced`).
+EXIT_FENCED = 71
+
+
+def die(what: str, error: BaseException, code: int = EXIT_UNEXPECTED) -> None:
+    """Logs `error` and ends the process at once with `code`, skipping every clean-up handler.
+
+    A handler that ran now could commit or acknowledge the very work that failed; the open transaction is aborted by
+    the next owner instead.
+    """
+    logger.critical("%s: %s; ending the process with code %d", what, error, code)
+    traceback.print_exception(error, file=sys.stderr)
+    sys.stderr.flush()
+    sys.stdout.flush()
+    logging.shutdown()
+    os._exit(code)

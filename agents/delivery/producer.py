@@ -1,0 +1,84 @@
+"""One transactional producer per input partition: starting it fences the former owner, committing it is the delivery."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import TopicPartition
+
+from agents.delivery.outgoing import Outgoing
+
+#: A transaction left open by a killed worker is aborted by its successor's fence; this bound is for no successor.
+TRANSACTION_TIMEOUT_MS = 15_000
+MAX_BATCH_BYTES = 512 * 1024
+
+
+class PartitionProducer:
+    """Writes everything that one input partition causes, in transactions named after that partition."""
+
+    def __init__(self, bootstrap: str, transactional_id: str, group: str) -> None:
+        self._group = group
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap,
+            transactional_id=transactional_id,
+            acks="all",
+            max_batch_size=MAX_BATCH_BYTES,
+            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+            compression_type="lz4",
+        )
+
+    async def fence(self) -> None:
+        """Starts the producer. When this returns, every earlier owner of the id is fenced, its open transaction is
+        aborted, and the markers of its last committed one are written: restored state is final.
+        """
+        await self._producer.start()
+
+    async def commit(self, outgoing: Iterable[Outgoing], source: TopicPartition | None, next_offset: int) -> None:
+        """Writes `outgoing` and the group's `next_offset` of `source` in one transaction; returns when it is durable.
+
+        `source` None commits no offset (used for marks that are not progress).
+
+        Raises:
+            aiokafka.errors.ProducerFenced: another worker owns the partition now.
+        """
+        async with self._producer.transaction():
+            await self._send_all(outgoing)
+            if source is not None:
+                await self._producer.send_offsets_to_transaction({source: next_offset}, self._group)
+
+    async def _send_all(self, outgoing: Iterable[Outgoing]) -> None:
+        by_target: dict[tuple[str, int], list[Outgoing]] = defaultdict(list)
+        for record in outgoing:
+            by_target[record.topic, record.partition].append(record)
+        # Targets are independent queues in the producer; one target's batches must stay in order.
+        await asyncio.gather(*(self._send_target(*target, records) for target, records in by_target.items()))
+
+    async def _send_target(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
+        # A prebuilt batch costs about 2 µs a record; `send` costs 22 µs.
+        delivered = []
+        batch: BatchBuilder = self._producer.create_batch()
+        for record in records:
+            if not _append(batch, record):
+                delivered.append(await self._send_batch(batch, topic, partition))
+                batch = self._producer.create_batch()
+                _append(batch, record)  # the first record of a batch always fits
+        delivered.append(await self._send_batch(batch, topic, partition))
+        await asyncio.gather(*delivered)
+
+    async def _send_batch(self, batch: BatchBuilder, topic: str, partition: int) -> asyncio.Future[object]:
+        batch.close()
+        future: asyncio.Future[object] = await self._producer.send_batch(batch, topic, partition=partition)
+        return future
+
+    async def close(self) -> None:
+        """Stops the producer; an open transaction is aborted. Safe to call after a failed `fence`."""
+        await self._producer.stop()
+
+
+def _append(batch: BatchBuilder, record: Outgoing) -> bool:
+    appended = batch.append(
+        timestamp=None, key=record.key, value=record.value, headers=[(name, data) for name, data in record.headers]
+    )
+    return appended is not None

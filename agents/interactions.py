@@ -1,0 +1,81 @@
+"""The user plane: clean, fold the user's row, rewrite the user's list, all in the order of the partition."""
+
+from collections.abc import Callable
+
+from aiokafka.structs import ConsumerRecord
+
+from agents.delivery.outgoing import Outgoing
+from agents.delivery.step import Effects
+from agents.list_keeper import ListKeeper
+from streams.dead_letters import DeadLetter
+from streams.events import InvalidEvent, Reason, parse_interaction
+from tables.item_deltas import encode, route
+from tables.user_plane import Signal, UserPlane
+
+
+class InteractionsStep:
+    """One partition of the user plane."""
+
+    def __init__(
+        self,
+        new_plane: Callable[[], UserPlane],
+        lists: ListKeeper,
+        partition: int,
+        partitions: int,
+        deltas_topic: str,
+        dead_letters_topic: str,
+    ) -> None:
+        self._new_plane = new_plane
+        self.plane = new_plane()
+        self.lists = lists
+        self._partition = partition
+        self._partitions = partitions
+        self._deltas_topic = deltas_topic
+        self._dead_letters_topic = dead_letters_topic
+        self._signals: list[Signal] = []
+        self._dead: list[Outgoing] = []
+        self._touched: set[str] = set()
+
+    def fold(self, record: ConsumerRecord) -> None:
+        """Folds one interaction; one that cannot be used becomes a dead letter with its reason."""
+        try:
+            event = parse_interaction(record.value, record.timestamp)
+            fold = self.plane.fold(event, record.key, record.offset, record.timestamp)
+        except InvalidEvent as error:
+            self._reject(record, error.reason, error.detail)
+            return
+        self._touched.add(fold.user_id)
+        if fold.signal is not None:
+            self._signals.append(fold.signal)
+
+    def reject(self, record: ConsumerRecord, detail: str) -> None:
+        """Notes a record that ends workers as a dead letter."""
+        self._reject(record, Reason.FOLD_FAILED, detail)
+
+    def _reject(self, record: ConsumerRecord, reason: str, detail: str) -> None:
+        self._dead.append(DeadLetter.of(record, reason, detail).outgoing(self._dead_letters_topic))
+
+    async def effects(self, next_offset: int, *, force: bool) -> Effects:  # noqa: ARG002  always all
+        """Lists of the touched users to Redis, then their rows, the deltas and the dead letters."""
+        changes = self.plane.changes()
+        touched, self._touched = self._touched, set()
+        await self.lists.refresh(self.plane, touched, next_offset)
+        outgoing, self._dead = self._dead, []
+        outgoing += self._deltas()
+        return Effects(changes, outgoing)
+
+    def _deltas(self) -> list[Outgoing]:
+        signals, self._signals = self._signals, []
+        watermark_ms = self.plane.watermark_ms
+        return [
+            Outgoing(self._deltas_topic, target, b"%d" % self._partition, encode(entries, self._partition, watermark_ms))
+            for target, entries in route(signals, self._partitions).items()
+        ]
+
+    async def tick(self, next_offset: int) -> None:
+        """Keeps the lists of quiet users right."""
+        await self.lists.sweep(self.plane, next_offset)
+
+    def reset(self) -> None:
+        """Rebuilds the plane from the table's rows."""
+        self.plane = self._new_plane()

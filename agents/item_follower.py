@@ -1,0 +1,53 @@
+"""Applies `catalog.items` and `item.model` to the shared item model of this process."""
+
+import logging
+
+from aiokafka.structs import ConsumerRecord
+
+from agents.delivery.table import POSITION_KEY
+from agents.follower import Follower
+from streams.catalog import parse_catalog_item
+from streams.events import InvalidEvent
+from streams.topics import Topics
+from tables.item_model import ItemModel
+
+logger = logging.getLogger(__name__)
+
+
+class ItemFollower:
+    """Owns the process's `ItemModel` and remembers which catalogue entries changed."""
+
+    def __init__(self, bootstrap: str, topics: Topics) -> None:
+        self.model = ItemModel()
+        self.catalogue_version = 0
+        self.changed_items: set[str] = set()
+        self._follower = Follower(
+            bootstrap, {topics.catalog: self._apply_catalogue, topics.item_model: self._apply_model}
+        )
+
+    async def start(self) -> None:
+        """Returns when the model contains everything that was published before the call."""
+        await self._follower.start()
+        self.changed_items.clear()
+
+    async def stop(self) -> None:
+        """Stops following."""
+        await self._follower.stop()
+
+    def _apply_catalogue(self, record: ConsumerRecord) -> None:
+        try:
+            item = parse_catalog_item(record.key, record.value)
+        except InvalidEvent as error:
+            # The topic is compacted and belongs to its producer: the record stays there for them to find and mend.
+            logger.warning(
+                "catalogue record %s:%d:%d ignored: %s", record.topic, record.partition, record.offset, error
+            )
+            return
+        item_id = record.key.decode()
+        self.model.apply_catalog(item_id, item)
+        self.changed_items.add(item_id)
+        self.catalogue_version += 1
+
+    def _apply_model(self, record: ConsumerRecord) -> None:
+        if record.key != POSITION_KEY:
+            self.model.apply(record.key, record.value)

@@ -1,0 +1,75 @@
+"""The item plane: folds `item.deltas` into counts, buckets and neighbours, and publishes the changed rows.
+
+The table's changelog *is* `item.model`, which every worker follows. So a commit is also a publication, and it is due
+on an interval that stretches under load: as many changes as possible are coalesced into each row, within a byte budget.
+The input offset is committed with the rows, so a crash between two commits only folds the same deltas again.
+"""
+
+from collections.abc import Callable
+
+from aiokafka.structs import ConsumerRecord
+
+from agents.delivery.outgoing import Outgoing
+from agents.delivery.step import Effects
+from streams.dead_letters import DeadLetter
+from tables.item_plane import ItemPlane
+
+
+class PublishPacer:
+    """Decides when the next publication is due: after `interval_s`, later while the byte budget is overdrawn."""
+
+    def __init__(self, interval_s: float, budget_bytes_per_s: int) -> None:
+        self._interval_s = interval_s
+        self._budget_bytes_per_s = budget_bytes_per_s
+        self._due_s = 0.0
+
+    def due(self, now_s: float) -> bool:
+        """True when a publication may start now."""
+        return now_s >= self._due_s
+
+    def published(self, now_s: float, size_bytes: int) -> None:
+        """Notes a publication of `size_bytes`."""
+        self._due_s = now_s + max(self._interval_s, size_bytes / self._budget_bytes_per_s)
+
+
+class ItemsStep:
+    """One partition of the item plane."""
+
+    def __init__(
+        self,
+        new_plane: Callable[[], ItemPlane],
+        pacer: PublishPacer,
+        now_s: Callable[[], float],
+        dead_letters_topic: str,
+    ) -> None:
+        self._new_plane = new_plane
+        self.plane = new_plane()
+        self._pacer = pacer
+        self._now_s = now_s
+        self._dead_letters_topic = dead_letters_topic
+        self._dead: list[Outgoing] = []
+
+    def fold(self, record: ConsumerRecord) -> None:
+        """Folds one record of `item.deltas`, which this system wrote itself: anything unreadable is unexpected."""
+        self.plane.apply(record.value)
+
+    def reject(self, record: ConsumerRecord, detail: str) -> None:
+        """Notes a delta record that ends workers as a dead letter."""
+        self._dead.append(DeadLetter.of(record, "fold_failed", detail).outgoing(self._dead_letters_topic))
+
+    async def effects(self, next_offset: int, *, force: bool) -> Effects | None:
+        """Changed rows, when a publication is due."""
+        now_s = self._now_s()
+        if not force and not self._pacer.due(now_s):
+            return None
+        changes = self.plane.changes()
+        self._pacer.published(now_s, sum(len(key) + len(value or b"") for key, value in changes))
+        dead, self._dead = self._dead, []
+        return Effects(changes, dead)
+
+    async def tick(self, next_offset: int) -> None:
+        """Nothing: shared lists are written from the followed model, not from this partition's rows."""
+
+    def reset(self) -> None:
+        """Rebuilds the plane from the table's rows."""
+        self.plane = self._new_plane()

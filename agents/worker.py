@@ -1,0 +1,127 @@
+"""One worker process, put together: followers first, then the group, then the lists that belong to nobody."""
+
+import asyncio
+import logging
+import signal
+import time
+
+import faust
+from aiokafka.structs import TopicPartition
+
+from agents.app import build_app
+from agents.delivery.ownership import Ownership
+from agents.delivery.partition_task import PartitionTask
+from agents.delivery.process_exit import EXIT_UNEXPECTED
+from agents.delivery.producer import PartitionProducer
+from agents.delivery.quarantine import CrashMarks
+from agents.delivery.step import Step
+from agents.delivery.table import ChangelogTable
+from agents.heartbeat import Heartbeat
+from agents.interactions import InteractionsStep
+from agents.item_follower import ItemFollower
+from agents.items import ItemsStep, PublishPacer
+from agents.list_keeper import ListKeeper
+from agents.list_maker import ListMaker
+from agents.shared_lists import SharedLists
+from agents.worker_config import WorkerConfig
+from serving.keys import Keys
+from serving.redis_writer import ListWriter
+from tables.item_plane import ItemPlane
+from tables.user_plane import FoldLimits, UserPlane
+
+logger = logging.getLogger(__name__)
+
+SECOND_MS = 1_000
+DAY_MS = 86_400_000
+
+
+def now_ms() -> int:
+    """The wall clock, ms since the epoch. Only the edges of the system read it."""
+    return time.time_ns() // 1_000_000
+
+
+class Worker:
+    """Everything one process runs. Make it inside the running event loop."""
+
+    def __init__(self, config: WorkerConfig) -> None:
+        self._config = config
+        self._keys = Keys(config.topics.namespace, config.topics.version)
+        self._writer = ListWriter(config.redis_url, self._keys, config.list_ttl_s)
+        self._follower = ItemFollower(config.bootstrap, config.topics)
+        self._maker = ListMaker(
+            self._follower, self._keys, config.topics.version, config.list_size, config.list_expires_s * SECOND_MS
+        )
+        self.ownership = Ownership(config.bootstrap, config.topics.consumer_group, self._new_task)
+        self._shared = SharedLists(self._maker, self._writer, self._keys, self._owned_item_partitions, config.partitions)
+        self._app: faust.App = build_app(config, self.ownership)
+
+    async def run(self, stop: asyncio.Event) -> int:
+        """Works until `stop` is set; returns the exit code."""
+        await self._follower.start()
+        heartbeat = Heartbeat(self._writer, self._keys, self.ownership, self._counters)
+        helpers = [asyncio.create_task(self._shared.run(now_ms)), asyncio.create_task(heartbeat.run())]
+        await self._app.start()
+        logger.info("worker ready: group %s", self._config.topics.consumer_group)
+        stopped = asyncio.create_task(stop.wait())
+        crashed = asyncio.create_task(self._app._crashed.wait())
+        await asyncio.wait([stopped, crashed, *helpers], return_when=asyncio.FIRST_COMPLETED)
+        failed = next((task for task in helpers if task.done()), None)
+        for task in (stopped, crashed, *helpers):
+            task.cancel()
+        await self._app.stop()
+        await self._follower.stop()
+        await self._writer.close()
+        if failed is not None:
+            logger.critical("a background task ended: %r", failed.exception())
+        return 0 if stop.is_set() else EXIT_UNEXPECTED
+
+    # -- one partition --------------------------------------------------------------------------------------------
+
+    def _new_task(self, source: TopicPartition) -> PartitionTask:
+        config, topics = self._config, self._config.topics
+        is_user_plane = source.topic == topics.interactions
+        table = ChangelogTable(topics.user_changelog if is_user_plane else topics.item_model, source.partition)
+        producer = PartitionProducer(
+            config.bootstrap, topics.transactional_id(source.topic, source.partition), topics.consumer_group
+        )
+        marks = CrashMarks(topics.crash_marks, source.topic, source.partition)
+        step = self._user_step(table) if is_user_plane else self._item_step(table)
+        return PartitionTask(source, producer, table, marks, step)
+
+    def _user_step(self, table: ChangelogTable) -> Step:
+        config, topics = self._config, self._config.topics
+        limits = FoldLimits(
+            allowed_lateness_ms=config.allowed_lateness_s * SECOND_MS, retention_ms=config.retention_days * DAY_MS
+        )
+        keeper = ListKeeper(table.partition, self._maker, self._writer, now_ms, config.active_days)
+        return InteractionsStep(
+            lambda: UserPlane(table.partition, config.partitions, table.rows, limits),
+            keeper,
+            table.partition,
+            config.partitions,
+            topics.deltas,
+            topics.dead_letters,
+        )
+
+    def _item_step(self, table: ChangelogTable) -> Step:
+        config = self._config
+        pacer = PublishPacer(config.item_model_interval_s, config.item_model_budget_bytes_per_s)
+        return ItemsStep(
+            lambda: ItemPlane(table.partition, table.rows), pacer, time.monotonic, config.topics.dead_letters
+        )
+
+    def _owned_item_partitions(self) -> set[int]:
+        return {tp.partition for tp in self.ownership.tasks if tp.topic == self._config.topics.deltas}
+
+    def _counters(self) -> dict[str, int]:
+        steps = [task.step for task in self.ownership.tasks.values()]
+        return {"lists_written": sum(step.lists.lists_written for step in steps if isinstance(step, InteractionsStep))}
+
+
+async def run_worker(config: WorkerConfig) -> int:
+    """Runs one worker until SIGTERM or SIGINT; returns the process's exit code."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return await Worker(config).run(stop)

@@ -1,0 +1,27 @@
+"""What a worker process is told: plain values, read from the environment elsewhere."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.topics import Topics
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """Values that change what a worker does. Times end in their unit; sizes are counts unless they say bytes."""
+
+    bootstrap: str
+    redis_url: str
+    topics: Topics
+    partitions: int
+    batch_max_records: int
+    list_size: int
+    list_ttl_s: int
+    list_expires_s: int
+    allowed_lateness_s: int
+    retention_days: int
+    active_days: int
+    item_model_interval_s: float
+    item_model_budget_bytes_per_s: int
+    session_timeout_s: float
+    data_dir: Path
