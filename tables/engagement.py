@@ -1,0 +1,23 @@
+"""Which events speak for an item, and which of them count towards its popularity."""
+
+from streams.events import EventType
+from tables.type_codes import CODE_OF
+
+POSITIVE: frozenset[EventType] = frozenset(
+    {
+        EventType.CLICK,
+        EventType.VIEW,
+        EventType.PLAY,
+        EventType.WATCH_START,
+        EventType.WATCH_PROGRESS,
+        EventType.WATCH_END,
+        EventType.LIKE,
+        EventType.PURCHASE,
+        EventType.ADD_TO_LIST,
+    }
+)
+POSITIVE_CODES: frozenset[int] = frozenset(CODE_OF[kind] for kind in POSITIVE)
+
+# Players report progress every few seconds: it shows attention, but counting it would rank items by their length.
+COUNTED: frozenset[EventType] = POSITIVE - {EventType.WATCH_PROGRESS}
+COUNTED_CODES: frozenset[int] = frozenset(CODE_OF[kind] for kind in COUNTED)

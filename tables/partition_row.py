@@ -1,0 +1,35 @@
+"""The row of one input partition (key b"p"): how far its event time has come, and how many events were behind it.
+
+    watermark = highest min(event time, append time) - allowed lateness
+
+Lateness is decided here, once, and travels with the delta. The minimum keeps a producer whose clock runs ahead from
+making everyone else late; an import of old events moves the watermark at its own pace.
+"""
+
+import msgspec
+
+from tables.row_codec import RowCodec
+
+PARTITION_ROW_VERSION = 1
+
+
+class PartitionRow(msgspec.Struct, array_like=True, gc=False):
+    """`last_offset` is the last offset that was counted here; `highest_ms` is 0 before the first event."""
+
+    version: int = PARTITION_ROW_VERSION
+    last_offset: int = -1
+    highest_ms: int = 0
+    late: int = 0
+    too_old: int = 0
+
+    def watermark_ms(self, allowed_lateness_ms: int) -> int:
+        """Events older than this are late; never negative."""
+        return max(0, self.highest_ms - allowed_lateness_ms)
+
+
+CODEC = RowCodec(PartitionRow, current=PARTITION_ROW_VERSION)
+
+
+def advance(row: PartitionRow, event_ms: int, append_ms: int) -> None:
+    """Move event time forward by one event; it never goes back."""
+    row.highest_ms = max(row.highest_ms, min(event_ms, append_ms))

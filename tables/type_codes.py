@@ -1,0 +1,25 @@
+"""Event types as small integers, as rows and deltas store them. Codes are part of the stored format: never renumber."""
+
+from streams.events import EventType
+
+CODE_OF: dict[EventType, int] = {
+    EventType.IMPRESSION: 1,
+    EventType.CLICK: 2,
+    EventType.VIEW: 3,
+    EventType.PLAY: 4,
+    EventType.WATCH_START: 5,
+    EventType.WATCH_PROGRESS: 6,
+    EventType.WATCH_END: 7,
+    EventType.LIKE: 8,
+    EventType.DISLIKE: 9,
+    EventType.SKIP: 10,
+    EventType.RATING: 11,
+    EventType.PURCHASE: 12,
+    EventType.ADD_TO_LIST: 13,
+    EventType.HIDE: 14,
+    EventType.SEARCH: 15,
+}
+TYPE_OF: dict[int, EventType] = {code: event_type for event_type, code in CODE_OF.items()}
+
+if set(CODE_OF) != set(EventType):
+    raise AssertionError("every event type needs a code")

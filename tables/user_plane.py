@@ -1,0 +1,215 @@
+"""The user plane: all users of one input partition, folded in the order of their log.
+
+The state is a function of the log alone: batching, crashes, redelivery and the size of the cache leave no trace in the
+rows.
+"""
+
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass
+from enum import Enum
+
+import msgspec
+
+from streams.events import Interaction, InvalidEvent, Reason
+from streams.partitioning import partition_of
+from tables import partition_row, user_keys, user_row
+from tables.dedupe import hash_of
+from tables.partition_row import PartitionRow
+from tables.signal import Signal
+from tables.user import Change, User
+from tables.user_row import UserRow
+from tables.user_step import step
+
+__all__ = ["Fold", "FoldKind", "FoldLimits", "Signal", "User", "UserPlane"]
+
+_PARTITION_KEY = user_keys.PARTITION
+
+
+class FoldKind(Enum):
+    """What became of an event."""
+
+    FOLDED = "folded"
+    DUPLICATE = "duplicate"
+    REDELIVERED = "redelivered"
+
+
+class Fold(msgspec.Struct, frozen=True, gc=False):
+    """The outcome of one event; `signal` is set for positive folded events only."""
+
+    kind: FoldKind
+    user_id: str
+    signal: Signal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoldLimits:
+    """Settings of the fold; the same for every worker of a model version, because they shape the rows.
+
+    `cached_users` only bounds memory and shapes nothing.
+    """
+
+    allowed_lateness_ms: int = 5 * 60_000
+    retention_ms: int = 90 * 86_400_000
+    history: int = 100
+    cached_users: int = 10_000
+
+
+class UserPlane:
+    """The state of one input partition over a `store` of raw rows, which stays up to date with `changes`."""
+
+    def __init__(
+        self, partition: int, partitions: int, store: MutableMapping[bytes, bytes], limits: FoldLimits
+    ) -> None:
+        self._partition = partition
+        self._partitions = partitions
+        self._store = store
+        self._limits = limits
+        self._users: dict[str, User] = {}  # in order of last use: the first is the next to leave
+        self._dirty: dict[str, None] = {}
+        self._pending: dict[bytes, bytes | None] = {}  # rows of users that left the cache before `changes`
+        self._count = sum(1 for key in store if key[:1] == user_keys.USER)
+        stored = store.get(_PARTITION_KEY)
+        self._row = PartitionRow() if stored is None else partition_row.CODEC.decode(stored)
+        self._row_changed = False
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def watermark_ms(self) -> int:
+        """Events older than this are late."""
+        return self._row.watermark_ms(self._limits.allowed_lateness_ms)
+
+    @property
+    def late(self) -> int:
+        """Events folded although they were older than the watermark."""
+        return self._row.late
+
+    @property
+    def too_old(self) -> int:
+        """Events rejected because they were older than the retention."""
+        return self._row.too_old
+
+    def fold(self, event: Interaction, key: bytes | None, offset: int, append_ms: int) -> Fold:
+        """Fold one event. Raises InvalidEvent (wrong_partition, too_old) and then changes no user row."""
+        user_id = event.user_id
+        if key != user_id.encode():
+            raise InvalidEvent(Reason.WRONG_PARTITION, "the record key is not the user id")
+        user = self._find(user_id)
+        if user is None and partition_of(key, self._partitions) != self._partition:
+            raise InvalidEvent(Reason.WRONG_PARTITION, f"partition {self._partition} does not own this user")
+        if user is not None and offset <= user.row.last_offset:
+            self._dirty[user_id] = None
+            return Fold(FoldKind.REDELIVERED, user_id)
+        watermark_ms = self._admit(event, offset)
+        if user is None:
+            user = self._add(user_id)
+        self._dirty[user_id] = None
+        kind, signal = self._fold(user, event, offset, append_ms, watermark_ms)
+        return Fold(kind, user_id, signal)
+
+    def _admit(self, event: Interaction, offset: int) -> int:
+        """The watermark before this event. Raises InvalidEvent when the event is behind the retention."""
+        watermark_ms = self.watermark_ms
+        first_sight = offset > self._row.last_offset
+        if event.timestamp_ms < watermark_ms - self._limits.retention_ms:
+            self._count_partition(offset, too_old=first_sight)
+            raise InvalidEvent(Reason.TOO_OLD, f"older than the retention behind watermark {watermark_ms}")
+        self._count_partition(offset, late=first_sight and event.timestamp_ms < watermark_ms)
+        return watermark_ms
+
+    def _count_partition(self, offset: int, *, late: bool = False, too_old: bool = False) -> None:
+        row = self._row
+        row.last_offset = max(row.last_offset, offset)
+        row.late += late
+        row.too_old += too_old
+        self._row_changed = True
+
+    def _fold(
+        self, user: User, event: Interaction, offset: int, append_ms: int, watermark_ms: int
+    ) -> tuple[FoldKind, Signal | None]:
+        row = user.row
+        row.last_offset = offset
+        row.last_append_ms = max(row.last_append_ms, append_ms)
+        id_hash = hash_of(event.event_id)
+        if id_hash in user.dedupe.known:
+            row.duplicates += 1
+            return FoldKind.DUPLICATE, None
+        partition_row.advance(self._row, event.timestamp_ms, append_ms)
+        row.folded += 1
+        user.dedupe.add(id_hash, row.last_append_ms)
+        signal = step(user, event, offset, watermark_ms)
+        user.seen.forget_before(self.watermark_ms - self._limits.retention_ms)
+        return FoldKind.FOLDED, signal
+
+    def changes(self) -> list[Change]:
+        """Encoded rows that changed since the last call (None = dropped); the store is brought up to date too."""
+        for user_id in self._dirty:
+            user = self._users.get(user_id)
+            if user is not None:
+                self._write(user.take_changes())
+        self._dirty.clear()
+        if self._row_changed:
+            self._write([(_PARTITION_KEY, partition_row.CODEC.encode(self._row))])
+            self._row_changed = False
+        changes = list(self._pending.items())
+        self._pending.clear()
+        return changes
+
+    def _write(self, changes: list[Change]) -> None:
+        for key, value in changes:
+            self._pending[key] = value
+            if value is None:
+                self._store.pop(key, None)
+            else:
+                self._store[key] = value
+
+    def view(self, user_id: str) -> User | None:
+        """The user, for reading; later folds change the same object."""
+        return self._find(user_id)
+
+    def users(self) -> Iterator[str]:
+        """All user ids of the partition at the time of the call, in no particular order."""
+        # A snapshot: viewing users while iterating may evict changed ones, which writes to the store.
+        unwritten = [user_id for user_id in self._dirty if user_keys.user_key(user_id) not in self._store]
+        stored = [key for key in self._store if key[:1] == user_keys.USER]
+        for key in stored:
+            yield key[1:].decode()
+        yield from unwritten
+
+    def rows(self) -> Iterator[tuple[str, UserRow]]:
+        """Every user's core row, without loading histories into the cache."""
+        for user_id in self.users():
+            user = self._users.get(user_id)
+            yield user_id, user.row if user else user_row.CODEC.decode(self._store[user_keys.user_key(user_id)])
+
+    def totals(self) -> tuple[int, int]:
+        """(folded, duplicates) over all rows."""
+        folded = duplicates = 0
+        for _, row in self.rows():
+            folded += row.folded
+            duplicates += row.duplicates
+        return folded, duplicates
+
+    def _find(self, user_id: str) -> User | None:
+        user = self._users.pop(user_id, None)
+        if user is None:
+            user = User.load(self._store, user_id, self._limits.history)
+            if user is None:
+                return None
+            self._make_room()
+        self._users[user_id] = user
+        return user
+
+    def _add(self, user_id: str) -> User:
+        self._make_room()
+        user = self._users[user_id] = User.new(user_id, self._limits.history)
+        self._count += 1
+        return user
+
+    def _make_room(self) -> None:
+        while len(self._users) >= self._limits.cached_users:
+            user_id = next(iter(self._users))
+            user = self._users.pop(user_id)
+            if user_id in self._dirty:
+                self._write(user.take_changes())

@@ -1,0 +1,37 @@
+"""The core row of a user (key b"r" + user id): counters, last seen attributes, history and unfinished items.
+
+The two long memories, dedupe and seen, live in segment rows of their own; the core row holds their ranges.
+"""
+
+import msgspec
+
+from tables.continue_watching import WatchingRow
+from tables.history import HistoryRow
+from tables.row_codec import RowCodec
+
+USER_ROW_VERSION = 1
+
+
+class UserRow(msgspec.Struct, array_like=True, gc=False):
+    """What is stored of one user. Times are ms since the epoch; -1 and 0 mean "nothing yet".
+
+    `last_offset` is the last offset of the input partition that was folded (duplicates included), `folded` and
+    `duplicates` count events since the log's beginning. `*_segments` is (first number, one past the last).
+    """
+
+    version: int = USER_ROW_VERSION
+    last_offset: int = -1
+    last_event_ms: int = 0
+    last_append_ms: int = 0
+    folded: int = 0
+    duplicates: int = 0
+    country: str = ""
+    language: str = ""
+    device_type: str = ""
+    history: HistoryRow = HistoryRow([], [], b"")
+    watching: list[WatchingRow] = []
+    dedupe_segments: tuple[int, int] = (0, 0)
+    seen_segments: tuple[int, int] = (0, 0)
+
+
+CODEC = RowCodec(UserRow, current=USER_ROW_VERSION)
