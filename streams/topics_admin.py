@@ -1,0 +1,219 @@
+"""Creates the topics, says what differs when they exist, and removes a whole namespace (demos and tests only).
+
+Errors, all of them `TopicsError`:
+
+    TopicsError
+    ├── KafkaUnreachable     no broker answered in time
+    └── TopicsNotReady       asked for, but not there (or not gone) in time; the message says which and why
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kafka import errors
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+
+from streams.topics import Topics, TopicSpec, check_namespace
+
+_POLL_S = 0.2
+_NOT_FOUND = errors.GroupIdNotFoundError.__name__
+
+
+class TopicsError(Exception):
+    """The topics are not as asked for."""
+
+
+class KafkaUnreachable(TopicsError):
+    """No broker answered at the bootstrap address in time."""
+
+
+class TopicsNotReady(TopicsError):
+    """Kafka answered, but the topics are not there, or not gone, in time."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A topic that exists with another setting than it should have. `setting` may also be `partitions` or
+    `replication`."""
+
+    topic: str
+    setting: str
+    wanted: str
+    found: str
+
+
+@dataclass(frozen=True)
+class TopicsReport:
+    """What `ensure_topics` did: names created by this call, names that were right already, and what differs."""
+
+    created: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    differs: tuple[Difference, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return {
+            "created": list(self.created),
+            "unchanged": list(self.unchanged),
+            "differs": [asdict(difference) for difference in self.differs],
+        }
+
+
+@dataclass(frozen=True)
+class RemovalReport:
+    """What `delete_namespace` removed: full names."""
+
+    topics: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+def ensure_topics(bootstrap: str, topics: Topics, partitions: int, replication: int, timeout_s: float) -> TopicsReport:
+    """Creates every missing topic of `topics` and waits until all of them have leaders.
+
+    Idempotent, and safe when several callers run it at once: Kafka lets one of them create each topic. Never alters
+    or deletes a topic that exists; what differs is in the report. Raises `TopicsError`.
+    """
+    deadline = time.monotonic() + timeout_s
+    specs = topics.specs(partitions, replication)
+    with _admin(bootstrap, timeout_s) as admin:
+        created = _create_missing(admin, specs, replication, timeout_s)
+        existing = _wait_for_leaders(admin, [spec.name for spec in specs], deadline)
+        older = [spec for spec in specs if spec.name not in created]
+        differs = _differences(admin, older, existing, replication)
+    different = {difference.topic for difference in differs}
+    return TopicsReport(
+        created=tuple(sorted(created)),
+        unchanged=tuple(sorted(spec.name for spec in older if spec.name not in different)),
+        differs=tuple(differs),
+    )
+
+
+def delete_namespace(bootstrap: str, namespace: str, timeout_s: float = 30.0) -> RemovalReport:
+    """Removes every topic and consumer group of a namespace and waits until they are gone.
+
+    Waits for groups that still have members (a killed worker leaves its group after its session timeout). Raises
+    `ValueError` for the empty namespace, which may be somebody's production, and `TopicsError`.
+    """
+    if not namespace:
+        raise ValueError("the empty namespace is never deleted")
+    check_namespace(namespace)
+    deadline = time.monotonic() + timeout_s
+    prefix = f"{namespace}."
+    with _admin(bootstrap, timeout_s) as admin:
+        names = _names_with(admin, prefix)
+        if names:
+            _delete_topics(admin, names, timeout_s)
+        groups = _delete_groups(admin, prefix, deadline)
+        while remaining := _names_with(admin, prefix):
+            _wait(deadline, f"topics are still there: {', '.join(remaining)}")
+    return RemovalReport(tuple(sorted(names)), tuple(sorted(groups)))
+
+
+@contextmanager
+def _admin(bootstrap: str, timeout_s: float) -> Iterator[KafkaAdminClient]:
+    try:
+        admin = KafkaAdminClient(
+            bootstrap_servers=bootstrap, bootstrap_timeout_ms=_ms(timeout_s), request_timeout_ms=_ms(timeout_s)
+        )
+    except (errors.KafkaTimeoutError, errors.KafkaConnectionError) as refusal:
+        raise KafkaUnreachable(f"no Kafka broker answered at {bootstrap} within {timeout_s:g} s") from refusal
+    try:
+        yield admin
+    except errors.KafkaError as failure:
+        raise TopicsError(f"Kafka at {bootstrap}: {failure}") from failure
+    finally:
+        admin.close()
+
+
+def _create_missing(admin: KafkaAdminClient, specs: list[TopicSpec], replication: int, timeout_s: float) -> set[str]:
+    """Asks for all topics at once; the names this call created."""
+    request = {
+        spec.name: {"num_partitions": spec.partitions, "replication_factor": replication, "configs": spec.config}
+        for spec in specs
+    }
+    answer = admin.create_topics(request, timeout_ms=_ms(timeout_s), raise_errors=False)
+    created = set()
+    for topic in answer["topics"]:
+        error = errors.for_code(topic["error_code"])
+        if error is errors.NoError:
+            created.add(topic["name"])
+        elif error is not errors.TopicAlreadyExistsError:
+            raise TopicsError(f"{topic['name']} was not created: {topic['error_message'] or error.__name__}")
+    return created
+
+
+def _wait_for_leaders(admin: KafkaAdminClient, names: list[str], deadline: float) -> dict[str, dict[str, Any]]:
+    """Metadata by topic name, once every partition of every topic has a leader."""
+    while True:
+        metadata = {topic["name"]: topic for topic in admin.describe_topics(names)}
+        pending = [name for name in names if not _has_leaders(metadata.get(name))]
+        if not pending:
+            return metadata
+        _wait(deadline, f"topics without leaders: {', '.join(pending)}")
+
+
+def _has_leaders(topic: dict[str, Any] | None) -> bool:
+    return bool(
+        topic
+        and topic["error_code"] == 0
+        and topic["partitions"]
+        and all(partition["error_code"] == 0 and partition["leader_id"] >= 0 for partition in topic["partitions"])
+    )
+
+
+def _differences(
+    admin: KafkaAdminClient, specs: list[TopicSpec], metadata: dict[str, dict[str, Any]], replication: int
+) -> list[Difference]:
+    if not specs:
+        return []
+    resources = [ConfigResource(ConfigResourceType.TOPIC, spec.name) for spec in specs]
+    configs = admin.describe_configs(resources, config_filter="all")["topic"]
+    differs = []
+    for spec in specs:
+        partitions = metadata[spec.name]["partitions"]
+        found = {name: entry["value"] for name, entry in configs[spec.name].items()}
+        wanted = spec.config | {"partitions": str(spec.partitions), "replication": str(replication)}
+        found |= {"partitions": str(len(partitions)), "replication": str(len(partitions[0]["replica_nodes"]))}
+        differs += [
+            Difference(spec.name, setting, value, str(found.get(setting)))
+            for setting, value in wanted.items()
+            if found.get(setting) != value
+        ]
+    return differs
+
+
+def _names_with(admin: KafkaAdminClient, prefix: str) -> list[str]:
+    return sorted(name for name in admin.list_topics() if name.startswith(prefix))
+
+
+def _delete_topics(admin: KafkaAdminClient, names: list[str], timeout_s: float) -> None:
+    answer = admin.delete_topics(names, timeout_ms=_ms(timeout_s), raise_errors=False)
+    for topic in answer["topics"]:
+        error = errors.for_code(topic["error_code"])
+        if error not in (errors.NoError, errors.UnknownTopicOrPartitionError):  # somebody else may have removed it
+            raise TopicsError(f"{topic['name']} was not removed: {topic['error_message'] or error.__name__}")
+
+
+def _delete_groups(admin: KafkaAdminClient, prefix: str, deadline: float) -> set[str]:
+    """Deletes the groups, again and again while some still have members."""
+    deleted: set[str] = set()
+    while groups := [group["group_id"] for group in admin.list_groups() if group["group_id"].startswith(prefix)]:
+        results = admin.delete_groups(groups)
+        deleted |= {group for group, result in results.items() if result == "OK"}
+        stuck = [f"{group} ({result})" for group, result in results.items() if result not in ("OK", _NOT_FOUND)]
+        if stuck:
+            _wait(deadline, f"groups are still there: {', '.join(stuck)}")
+    return deleted
+
+
+def _wait(deadline: float, complaint: str) -> None:
+    if time.monotonic() >= deadline:
+        raise TopicsNotReady(complaint)
+    time.sleep(_POLL_S)
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)
