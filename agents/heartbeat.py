@@ -30,7 +30,7 @@ class Heartbeat:
         """Beats until cancelled; a missing Redis is noticed by everything else and ignored here."""
         while True:
             try:
-                await self._writer.write_shared(self._key, self._state(), TTL_S)
+                await self._writer.write_plain(self._key, self._state(), TTL_S)
             except RedisUnavailable:
                 pass  # the sign of life is absent exactly when Redis is
             await asyncio.sleep(INTERVAL_S)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from aiokafka.structs import ConsumerRecord
 
+from agents.dead_letters import dead_letter
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.step import Effects
 from agents.list_keeper import ListKeeper
-from streams.dead_letters import DeadLetter
 from streams.events import InvalidEvent, Reason, parse_interaction
 from tables.item_deltas import encode, route
 from tables.user_plane import Signal, UserPlane
@@ -52,8 +52,8 @@ class InteractionsStep:
         """Notes a record that ends workers as a dead letter."""
         self._reject(record, Reason.FOLD_FAILED, detail)
 
-    def _reject(self, record: ConsumerRecord, reason: str, detail: str) -> None:
-        self._dead.append(DeadLetter.of(record, reason, detail).outgoing(self._dead_letters_topic))
+    def _reject(self, record: ConsumerRecord, reason: Reason, detail: str) -> None:
+        self._dead.append(dead_letter(record, reason, detail, self._dead_letters_topic))
 
     async def effects(self, next_offset: int, *, force: bool) -> Effects:  # noqa: ARG002  always all
         """Lists of the touched users to Redis, then their rows, the deltas and the dead letters."""

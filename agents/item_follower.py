@@ -1,6 +1,7 @@
 """Applies `catalog.items` and `item.model` to the shared item model of this process."""
 
 import logging
+from collections import deque
 
 from aiokafka.structs import ConsumerRecord
 
@@ -13,6 +14,9 @@ from tables.item_model import ItemModel
 
 logger = logging.getLogger(__name__)
 
+#: Changes that are remembered one by one; whoever asks about older ones is told "everything may have changed".
+REMEMBERED_CHANGES = 10_000
+
 
 class ItemFollower:
     """Owns the process's `ItemModel` and remembers which catalogue entries changed."""
@@ -20,7 +24,7 @@ class ItemFollower:
     def __init__(self, bootstrap: str, topics: Topics) -> None:
         self.model = ItemModel()
         self.catalogue_version = 0
-        self.changed_items: set[str] = set()
+        self._changed: deque[str] = deque(maxlen=REMEMBERED_CHANGES)
         self._follower = Follower(
             bootstrap, {topics.catalog: self._apply_catalogue, topics.item_model: self._apply_model}
         )
@@ -28,11 +32,17 @@ class ItemFollower:
     async def start(self) -> None:
         """Returns when the model contains everything that was published before the call."""
         await self._follower.start()
-        self.changed_items.clear()
 
     async def stop(self) -> None:
         """Stops following."""
         await self._follower.stop()
+
+    def changed_since(self, catalogue_version: int) -> frozenset[str] | None:
+        """Items whose entry changed after `catalogue_version`; None when that is too long ago to tell."""
+        count = self.catalogue_version - catalogue_version
+        if count > len(self._changed):
+            return None
+        return frozenset(list(self._changed)[len(self._changed) - count :])
 
     def _apply_catalogue(self, record: ConsumerRecord) -> None:
         try:
@@ -45,7 +55,7 @@ class ItemFollower:
             return
         item_id = record.key.decode()
         self.model.apply_catalog(item_id, item)
-        self.changed_items.add(item_id)
+        self._changed.append(item_id)
         self.catalogue_version += 1
 
     def _apply_model(self, record: ConsumerRecord) -> None:

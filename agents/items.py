@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 from aiokafka.structs import ConsumerRecord
 
+from agents.dead_letters import dead_letter
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.step import Effects
-from streams.dead_letters import DeadLetter
+from streams.events import Reason
 from tables.item_plane import ItemPlane
 
 
@@ -55,7 +56,7 @@ class ItemsStep:
 
     def reject(self, record: ConsumerRecord, detail: str) -> None:
         """Notes a delta record that ends workers as a dead letter."""
-        self._dead.append(DeadLetter.of(record, "fold_failed", detail).outgoing(self._dead_letters_topic))
+        self._dead.append(dead_letter(record, Reason.FOLD_FAILED, detail, self._dead_letters_topic))
 
     async def effects(self, next_offset: int, *, force: bool) -> Effects | None:
         """Changed rows, when a publication is due."""

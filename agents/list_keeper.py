@@ -41,6 +41,7 @@ class ListKeeper:
         writer: ListWriter,
         now_ms: Callable[[], int],
         active_days: int,
+        list_ttl_s: int,
         pace: Pace | None = None,
     ) -> None:
         self._partition = partition
@@ -48,6 +49,7 @@ class ListKeeper:
         self._writer = writer
         self._now_ms = now_ms
         self._active_ms = active_days * DAY_MS
+        self._list_ttl_s = list_ttl_s
         self._pace = pace or Pace()
         self._owed: dict[str, None] = {}  # insertion order: the longest waiting first
         self._written_ms: OrderedDict[str, int] = OrderedDict()  # by time of the last write, oldest first
@@ -99,10 +101,9 @@ class ListKeeper:
         self._marker = -1 if found is None else found
 
     def _active(self, plane: UserPlane, now_ms: int) -> Iterable[tuple[str, int]]:
-        for user_id in plane.users():
-            user = plane.view(user_id)
-            if user is not None and user.row.last_append_ms >= now_ms - self._active_ms:
-                yield user_id, user.row.last_offset
+        for user_id, row in plane.rows():
+            if row.last_append_ms >= now_ms - self._active_ms:
+                yield user_id, row.last_offset
 
     def _owe_expiring(self, now_ms: int) -> None:
         renew_ms = int(self._maker.expires_ms * self._pace.refresh_before_expiry)
@@ -116,9 +117,8 @@ class ListKeeper:
     def _owe_after_catalogue_change(self, plane: UserPlane, now_ms: int) -> None:
         if self._maker.catalogue_version == self._catalogue_version:
             return
-        self._catalogue_version = self._maker.catalogue_version
-        self._owe(user for user, _ in self._active(plane, now_ms) if self._maker.shows_changed_item(user))
-        self._maker.forget_changes_before(self._catalogue_version)
+        since, self._catalogue_version = self._catalogue_version, self._maker.catalogue_version
+        self._owe(self._maker.users_affected(since, (user for user, _ in self._active(plane, now_ms))))
 
     # -- writing --------------------------------------------------------------------------------------------------
 
@@ -130,7 +130,7 @@ class ListKeeper:
             if user is not None:
                 values += self._maker.user_values(user_id, user, self._partition, now_ms)
         try:
-            await self._writer.write_lists(values)
+            await self._writer.write_lists(values, self._list_ttl_s)
         except RedisUnavailable as error:
             self._pause(error)
             return

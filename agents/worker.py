@@ -46,7 +46,7 @@ class Worker:
     def __init__(self, config: WorkerConfig) -> None:
         self._config = config
         self._keys = Keys(config.topics.namespace, config.topics.version)
-        self._writer = ListWriter(config.redis_url, self._keys, config.list_ttl_s)
+        self._writer = ListWriter.connect(config.redis_url, self._keys)
         self._follower = ItemFollower(config.bootstrap, config.topics)
         self._maker = ListMaker(
             self._follower, self._keys, config.topics.version, config.list_size, config.list_expires_s * SECOND_MS
@@ -93,7 +93,9 @@ class Worker:
         limits = FoldLimits(
             allowed_lateness_ms=config.allowed_lateness_s * SECOND_MS, retention_ms=config.retention_days * DAY_MS
         )
-        keeper = ListKeeper(table.partition, self._maker, self._writer, now_ms, config.active_days)
+        keeper = ListKeeper(
+            table.partition, self._maker, self._writer, now_ms, config.active_days, config.list_ttl_s
+        )
         return InteractionsStep(
             lambda: UserPlane(table.partition, config.partitions, table.rows, limits),
             keeper,

@@ -7,7 +7,7 @@
     {namespace}:{version}:continue:{u:USER}            list_format, fragments of serving.fragments.continue_fragment
     {namespace}:{version}:trending:{region}:{window}   zset item_id -> score, the contract for other readers
     {namespace}:{version}:trending_list:{region}:{window}[:{category}]   list_format: the same, ready for the endpoint
-    {namespace}:{version}:written:{partition}          "1" once this version has written the partition's lists
+    {namespace}:{version}:written:{partition}          position before which the partition's lists are all written
     {namespace}:{version}:user_features:{u:USER}, user_emb:{u:USER}
     {namespace}:blocked:{version}                      set of item ids that no answer may show
     {namespace}:live                                   JSON {"version": {name: weight}, "sequence": n, "salt": s}
@@ -86,7 +86,7 @@ class Keys:
         return f"{self.prefix}trending_list:{region}:{window}" + (f":{category}" if category else "")
 
     def written(self, partition: int) -> str:
-        """The marker that this version has written the lists of one partition; gone when Redis was wiped."""
+        """The position before which this version wrote all lists of one partition; gone when Redis was wiped."""
         return f"{self.prefix}written:{partition}"
 
     def user_features(self, user_id: str) -> str:

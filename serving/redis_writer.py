@@ -122,15 +122,21 @@ class ListWriter:
                     pipeline.srem(self.keys.blocked, *unblock)
                 await pipeline.execute()
 
-    async def mark_written(self, partition: int) -> None:
-        """Notes that all lists of a partition's active users are in Redis."""
+    async def set_written_position(self, partition: int, next_offset: int) -> None:
+        """Notes that every list of a partition reflects all events before `next_offset`."""
         with passing_failures():
-            await self._redis.set(self.keys.written(partition), b"1")
+            await self._redis.set(self.keys.written(partition), b"%d" % next_offset)
 
-    async def is_written(self, partition: int) -> bool:
-        """Whether the marker is there; it is not in a Redis that is new, wiped or failed over to."""
+    async def written_position(self, partition: int) -> int | None:
+        """The noted position; None in a Redis that is new or was wiped, an older one after a lossy failover."""
         with passing_failures():
-            return await self._redis.get(self.keys.written(partition)) is not None
+            found = await self._redis.get(self.keys.written(partition))
+        return None if found is None else int(found)
+
+    async def write_plain(self, key: str, value: bytes, ttl_s: int) -> None:
+        """Writes a value that is not in list_format."""
+        with passing_failures():
+            await self._redis.set(key, value, ex=ttl_s)
 
     async def read(self, key: str) -> bytes | None:
         """The stored value, for inspection and tests."""

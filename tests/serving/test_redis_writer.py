@@ -116,12 +116,12 @@ async def test_blocked_items(writer: ListWriter) -> None:
 
 
 async def test_the_written_marker_goes_with_the_data(writer: ListWriter) -> None:
-    assert not await writer.is_written(3)
-    await writer.mark_written(3)
-    assert await writer.is_written(3)
-    assert not await writer.is_written(2)
+    assert await writer.written_position(3) is None
+    await writer.set_written_position(3, 41)
+    assert await writer.written_position(3) == 41
+    assert await writer.written_position(2) is None
     await writer.purge_version()
-    assert not await writer.is_written(3)
+    assert await writer.written_position(3) is None
 
 
 async def test_purge_takes_this_version_and_nothing_else(writer: ListWriter) -> None:
@@ -171,5 +171,5 @@ async def test_a_full_server_is_unavailable(start_valkey: Callable[..., Any]) ->
 async def test_a_wrong_password_is_no_passing_failure(start_valkey: Callable[..., Any]) -> None:
     writer = ListWriter.connect(start_valkey("--requirepass", "secret").url, Keys("n", "v1"))
     with pytest.raises(AuthenticationError):
-        await writer.is_written(0)
+        await writer.written_position(0)
     await writer.close()

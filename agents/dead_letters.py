@@ -1,0 +1,25 @@
+"""A record that cannot be used, as an outgoing record of its partition's transaction."""
+
+from aiokafka.structs import ConsumerRecord
+
+from agents.delivery.outgoing import Outgoing
+from streams.dead_letters import DeadLetter
+from streams.events import Reason
+
+
+def dead_letter(record: ConsumerRecord, reason: Reason, detail: str, topic: str) -> Outgoing:
+    """The dead letter of `record` for the dead-letter `topic`, in the partition of its source."""
+    letter = DeadLetter(
+        key=record.key,
+        value=record.value,
+        reason=reason,
+        detail=detail,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        append_time_ms=record.timestamp,
+    )
+    key, value, partition, headers = letter.to_record()
+    if key is None and value is None:
+        value = b""  # a Kafka client refuses a record that is empty altogether; the reason says "no value"
+    return Outgoing(topic, partition, key, value, headers)

@@ -1,0 +1,96 @@
+"""Lists that belong to no user: popular, trending, similar items. Written from the followed item model.
+
+Global lists span item partitions, but every worker follows all of them, so the owner of item partition 0 writes them.
+Similar items are written by the owner of the item's partition, a bounded number a round, in turn.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from agents.list_maker import ListMaker
+from ranking.shared_lists import popular, similar, trending
+from serving.keys import GLOBAL_REGION, LIST_TTL_S, TRENDING_TTL_S, WINDOWS, Keys
+from serving.redis_writer import ListWriter, RedisUnavailable
+from tables.item_deltas import item_partition
+
+logger = logging.getLogger(__name__)
+
+ROUND_S = 1.0
+SIMILAR_PER_ROUND = 100
+SIMILAR_SIZE = 100
+TRENDING_SIZE = 50
+WINDOW_HOURS = {"24h": 24, "7d": 168}
+
+
+class SharedLists:
+    """One background loop of a worker."""
+
+    def __init__(
+        self,
+        maker: ListMaker,
+        writer: ListWriter,
+        keys: Keys,
+        owned_item_partitions: Callable[[], set[int]],
+        partitions: int,
+    ) -> None:
+        self._maker = maker
+        self._writer = writer
+        self._keys = keys
+        self._owned = owned_item_partitions
+        self._partitions = partitions
+        self._similar_cursor = 0
+
+    async def run(self, now_ms: Callable[[], int]) -> None:
+        """Refreshes priors and writes what this worker owns, once a round, until cancelled."""
+        while True:
+            self._maker.model.refresh_priors(now_ms())
+            try:
+                await self._round(now_ms())
+            except RedisUnavailable as error:
+                logger.warning("shared lists wait: %s", error)
+            await asyncio.sleep(ROUND_S)
+
+    async def _round(self, now_ms: int) -> None:
+        owned = self._owned()
+        if 0 in owned:
+            await self._write_popular(now_ms)
+            await self._write_trending(now_ms)
+        await self._write_similar(owned, now_ms)
+
+    async def _write_popular(self, now_ms: int) -> None:
+        listed = popular(self._maker.model, now_ms, self._maker.list_size)
+        await self._writer.write_shared(self._keys.popular(), self._maker.shared_value(listed, now_ms), LIST_TTL_S)
+
+    async def _write_trending(self, now_ms: int) -> None:
+        model = self._maker.model
+        for window in WINDOWS:
+            listed = trending(model, None, WINDOW_HOURS[window], now_ms, TRENDING_SIZE)
+            scores = {
+                model.ids[index]: float(score)
+                for index, score in zip(listed.item_index.tolist(), listed.score.tolist(), strict=True)
+            }
+            await self._writer.write_zset(self._keys.trending(GLOBAL_REGION, window), scores, TRENDING_TTL_S)
+            value = self._maker.shared_value(listed, now_ms)
+            await self._writer.write_shared(self._keys.trending_list(GLOBAL_REGION, window), value, TRENDING_TTL_S)
+
+    async def _write_similar(self, owned: set[int], now_ms: int) -> None:
+        values = []
+        for index in self._next_items(owned):
+            listed = similar(self._maker.model, index, SIMILAR_SIZE)
+            key = self._keys.similar(self._maker.model.ids[index])
+            values.append((key, self._maker.shared_value(listed, now_ms)))
+        await self._writer.write_lists(values, LIST_TTL_S)
+
+    def _next_items(self, owned: set[int]) -> list[int]:
+        """The next items of owned partitions, round robin over the catalogue: no list is older than one turn."""
+        ids = self._maker.model.ids
+        chosen: list[int] = []
+        for _ in range(len(ids)):
+            index = self._similar_cursor % len(ids)
+            self._similar_cursor = index + 1
+            if item_partition(ids[index], self._partitions) in owned:
+                chosen.append(index)
+            if len(chosen) == SIMILAR_PER_ROUND:
+                break
+        return chosen
