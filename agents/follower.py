@@ -2,38 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import ConsumerRecord, TopicPartition
+from aiokafka.structs import ConsumerRecord
 
 from agents.delivery.process_exit import die
+from streams.bulk_read import Apply, bulk_consumer, partitions_of, poll, read_to_end
 
 logger = logging.getLogger(__name__)
-
-Apply = Callable[[ConsumerRecord], None]
-
-_FETCH_BYTES = 4 * 1024 * 1024
-_POLL_MS = 100
-
-
-class TopicMissing(RuntimeError):
-    """A followed topic does not exist; `freshet topics create` makes it."""
 
 
 class Follower:
     """Reads `topics` from their beginnings and applies every committed record, in partition order, for ever."""
 
     def __init__(self, bootstrap: str, topics: Mapping[str, Apply]) -> None:
-        self._apply = dict(topics)
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=_FETCH_BYTES,
-            fetch_max_wait_ms=_POLL_MS,
-        )
+        self._bootstrap = bootstrap
+        self._topics = dict(topics)
+        self._open = AsyncExitStack()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -42,48 +29,25 @@ class Follower:
         Raises:
             TopicMissing: a topic does not exist.
         """
-        await self._consumer.start()
-        partitions = await self._partitions()
-        self._consumer.assign(partitions)
-        await self._consumer.seek_to_beginning(*partitions)
-        ends = await self._consumer.end_offsets(partitions)
-        count = 0
-        while pending := {tp for tp in partitions if await self._consumer.position(tp) < ends[tp]}:
-            count += await self._poll(*pending)
-        logger.info("followed %s to the end: %d records", ", ".join(self._apply), count)
-        self._task = asyncio.create_task(self._follow(), name="follower")
+        consumer = await self._open.enter_async_context(bulk_consumer(self._bootstrap))
+        count = await read_to_end(consumer, await partitions_of(consumer, self._topics), self._apply)
+        logger.info("followed %s to the end: %d records", ", ".join(self._topics), count)
+        self._task = asyncio.create_task(self._follow(consumer), name="follower")
 
     async def stop(self) -> None:
         """Ends the background task and the consumer."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await self._consumer.stop()
+        await self._open.aclose()
 
-    async def _partitions(self) -> list[TopicPartition]:
-        found = []
-        for topic in self._apply:
-            # A consumer without a subscription only learns of a topic when asked to.
-            await self._consumer._client.add_topic(topic)
-            numbers = self._consumer.partitions_for_topic(topic)
-            if not numbers:
-                raise TopicMissing(f"topic {topic} does not exist: run `freshet topics create`")
-            found += [TopicPartition(topic, number) for number in sorted(numbers)]
-        return found
+    def _apply(self, record: ConsumerRecord) -> None:
+        self._topics[record.topic](record)
 
-    async def _poll(self, *partitions: TopicPartition) -> int:
-        count = 0
-        for tp, records in (await self._consumer.getmany(*partitions, timeout_ms=_POLL_MS)).items():
-            apply = self._apply[tp.topic]
-            for record in records:
-                apply(record)
-            count += len(records)
-        return count
-
-    async def _follow(self) -> None:
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         try:
             while True:
-                await self._poll()
+                await poll(consumer, (), self._apply)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001  a stale item model must not go on serving silently

@@ -5,25 +5,19 @@ input record that the rows do not contain yet. It makes a batch that is delivere
 lost its tail visible, whatever the consumer group believes.
 """
 
-import logging
 import struct
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.delivery.outgoing import Outgoing
-
-logger = logging.getLogger(__name__)
+from streams.bulk_read import bulk_consumer, read_to_end
 
 #: Key of the position record; no row type uses a key that starts with a zero byte.
 POSITION_KEY = b"\x00position"
 _POSITION = struct.Struct(">q")
-
-_FETCH_BYTES = 8 * 1024 * 1024
-_POLL_MS = 200
 
 
 @dataclass
@@ -55,38 +49,17 @@ async def restore(bootstrap: str, tables: Sequence[ChangelogTable]) -> int:
     """Fills empty `tables` from their changelogs with one consumer; returns the number of records read.
 
     Call it after the partitions' producers have fenced their former owners: only then is the end of each changelog
-    final. `position()` is compared with the end offset because the last record of a transactional log is a marker
-    that is never delivered.
+    final.
     """
-    if not tables:
-        return 0
     by_partition: dict[TopicPartition, list[ChangelogTable]] = defaultdict(list)
     for table in tables:
         by_partition[TopicPartition(table.topic, table.partition)].append(table)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        max_partition_fetch_bytes=_FETCH_BYTES,
-        fetch_max_bytes=4 * _FETCH_BYTES,
-    )
-    await consumer.start()
-    try:
-        consumer.assign(list(by_partition))
-        await consumer.seek_to_beginning(*by_partition)
-        return await _read_to_end(consumer, by_partition)
-    finally:
-        await consumer.stop()
 
+    def apply(record: ConsumerRecord) -> None:
+        for table in by_partition[TopicPartition(record.topic, record.partition)]:
+            table.load(record.key, record.value)
 
-async def _read_to_end(consumer: AIOKafkaConsumer, tables: Mapping[TopicPartition, list[ChangelogTable]]) -> int:
-    ends = await consumer.end_offsets(list(tables))
-    pending, count = set(tables), 0
-    while pending := {tp for tp in pending if await consumer.position(tp) < ends[tp]}:
-        for tp, records in (await consumer.getmany(*pending, timeout_ms=_POLL_MS)).items():
-            for table in tables[tp]:
-                for record in records:
-                    table.load(record.key, record.value)
-            count += len(records)
-    return count
+    if not by_partition:
+        return 0
+    async with bulk_consumer(bootstrap) as consumer:
+        return await read_to_end(consumer, by_partition, apply)
