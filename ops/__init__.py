@@ -1,1 +1,1 @@
-"""The operator's hands: the `freshet` command, settings, the local stack and the demo live here; stream logic never does."""
+"""The operator's hands: the `freshet` command, settings, local stack and demo live here; stream logic never does."""

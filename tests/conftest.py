@@ -1,0 +1,67 @@
+"""One real Kafka and Valkey for the whole run, and a namespace of its own for every test that wants one."""
+
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from ops.local_stack.stack import LocalStack
+from streams.topics_admin import delete_namespace
+
+
+def pytest_configure() -> None:
+    """A terminated run ends like an interrupted one, so that no server is left behind."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """Kafka and Valkey: our own on free ports, or the ones that FRESHET_TEST_KAFKA and FRESHET_TEST_REDIS
+    (`127.0.0.1:port`) name. A test that stops servers takes `own_stack`."""
+    servers = _named_stack(tmp_path_factory.mktemp("stack"))
+    servers.start()
+    yield servers
+    _end(servers)
+
+
+@pytest.fixture
+def own_stack(tmp_path: Path) -> Iterator[LocalStack]:
+    """A stack that is not started yet and that the test may stop, kill and wipe."""
+    servers = LocalStack.on_free_ports(tmp_path / "state")
+    yield servers
+    _end(servers)
+
+
+@pytest.fixture
+def namespace(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace that nobody else uses; its topics, groups and keys are removed when the test used the stack."""
+    name = f"test-{secrets.token_hex(4)}"
+    yield name
+    if "stack" in request.fixturenames:
+        servers: LocalStack = request.getfixturevalue("stack")
+        delete_namespace(servers.bootstrap, name)
+        _delete_keys(servers.redis_url, f"{name}:*")
+
+
+def _named_stack(state_dir: Path) -> LocalStack:
+    kafka, valkey = (os.environ.get(name) for name in ("FRESHET_TEST_KAFKA", "FRESHET_TEST_REDIS"))
+    if not kafka and not valkey:
+        return LocalStack.on_free_ports(state_dir)
+    if not kafka or not valkey:
+        raise pytest.UsageError("set both FRESHET_TEST_KAFKA and FRESHET_TEST_REDIS (127.0.0.1:port), or neither")
+    return LocalStack(state_dir, *(int(address.rpartition(":")[2]) for address in (kafka, valkey)))
+
+
+def _end(servers: LocalStack) -> None:
+    servers.stop()
+    servers.wipe()
+
+
+def _delete_keys(url: str, pattern: str) -> None:
+    with redis.Redis.from_url(url) as client:
+        for key in client.scan_iter(match=pattern, count=1000):
+            client.delete(key)
