@@ -1,11 +1,4 @@
-"""Creates the topics, says what differs when they exist, and removes a whole namespace (demos and tests only).
-
-Errors, all of them `TopicsError`:
-
-    TopicsError
-    ├── KafkaUnreachable     no broker answered in time
-    └── TopicsNotReady       asked for, but not there (or not gone) in time; the message says which and why
-"""
+"""Creates the topics, says what differs when they exist, and removes a whole namespace (demos and tests only)."""
 
 import time
 from collections.abc import Iterator
@@ -16,22 +9,11 @@ from typing import Any
 from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
+from streams.errors import KafkaUnreachable, TopicsError, TopicsNotReady
 from streams.topics import Topics, TopicSpec, check_namespace
 
 _POLL_S = 0.2
 _NOT_FOUND = errors.GroupIdNotFoundError.__name__
-
-
-class TopicsError(Exception):
-    """The topics are not as asked for."""
-
-
-class KafkaUnreachable(TopicsError):
-    """No broker answered at the bootstrap address in time."""
-
-
-class TopicsNotReady(TopicsError):
-    """Kafka answered, but the topics are not there, or not gone, in time."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +56,7 @@ def ensure_topics(bootstrap: str, topics: Topics, partitions: int, replication: 
     """Creates every missing topic of `topics` and waits until all of them have leaders.
 
     Idempotent, and safe when several callers run it at once: Kafka lets one of them create each topic. Never alters
-    or deletes a topic that exists; what differs is in the report. Raises `TopicsError`.
+    or deletes a topic that exists; what differs is in the report. Raises `KafkaError` (see `streams.errors`).
     """
     deadline = time.monotonic() + timeout_s
     specs = topics.specs(partitions, replication)
@@ -95,7 +77,7 @@ def delete_namespace(bootstrap: str, namespace: str, timeout_s: float = 30.0) ->
     """Removes every topic and consumer group of a namespace and waits until they are gone.
 
     Waits for groups that still have members (a killed worker leaves its group after its session timeout). Raises
-    `ValueError` for the empty namespace, which may be somebody's production, and `TopicsError`.
+    `ValueError` for the empty namespace, which may be somebody's production, and `KafkaError`.
     """
     if not namespace:
         raise ValueError("the empty namespace is never deleted")
