@@ -1,16 +1,17 @@
 """What a user has begun to watch and not finished: at most 20 entries, from watch_start, watch_progress and watch_end
-of any device. An item leaves when it is finished (95 % or an end without a percentage) or hidden; watching it again
-after that starts a new entry.
+of any device. An item leaves when it is done (95 %, or a watch_end that is finished or gives no percentage) or hidden;
+watching it again after that starts a new entry.
 """
 
 from dataclasses import dataclass
 
 import msgspec
 
+from streams.event_weights import is_finished_watch
 from streams.events import EventType, Interaction
 
 MAX_ENTRIES = 20
-FINISHED_PCT = 95.0
+DONE_PCT = 95.0
 
 _WATCHES = frozenset({EventType.WATCH_START, EventType.WATCH_PROGRESS, EventType.WATCH_END})
 
@@ -87,10 +88,10 @@ class ContinueWatching:
 
 
 def finishes(event: Interaction) -> bool:
-    """True when the event says that the item was watched to its end."""
-    if event.completion_pct is not None:
-        return event.completion_pct >= FINISHED_PCT and event.event_type in _WATCHES
-    return event.event_type is EventType.WATCH_END
+    """True when nothing is left to continue: 95 % seen, or a watch_end that says finished or gives no percentage."""
+    if event.event_type is EventType.WATCH_END and (event.completion_pct is None or is_finished_watch(event)):
+        return True
+    return event.completion_pct is not None and event.completion_pct >= DONE_PCT
 
 
 def _given(value: float | None, otherwise: float) -> float:

@@ -1,21 +1,10 @@
 """Which events speak for an item, and which of them count towards its popularity."""
 
+from streams.event_weights import WEIGHTS
 from streams.events import EventType
 from tables.type_codes import CODE_OF
 
-POSITIVE: frozenset[EventType] = frozenset(
-    {
-        EventType.CLICK,
-        EventType.VIEW,
-        EventType.PLAY,
-        EventType.WATCH_START,
-        EventType.WATCH_PROGRESS,
-        EventType.WATCH_END,
-        EventType.LIKE,
-        EventType.PURCHASE,
-        EventType.ADD_TO_LIST,
-    }
-)
+POSITIVE: frozenset[EventType] = frozenset(kind for kind, weight in WEIGHTS.items() if weight > 0)
 POSITIVE_CODES: frozenset[int] = frozenset(CODE_OF[kind] for kind in POSITIVE)
 
 # Players report progress every few seconds: it shows attention, but counting it would rank items by their length.

@@ -2,13 +2,16 @@
 
 Learning which items go together is symmetric, but items live in different partitions. So the partition of the event's
 item gets the visit with its whole context, and the partition of each context item gets the pairs that concern it. One
-record per pair would be 27 records an event; here a pair costs about 3 bytes.
+record per pair would be 27 records an event; here a pair costs about 3 bytes: strings are kept once per record, and the
+long columns are packed numbers that numpy reads without parsing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from streams.partitioning import partition_of
 from tables.row_codec import RowCodec
@@ -16,145 +19,72 @@ from tables.signal import Signal
 
 DELTA_VERSION = 1
 _CACHED_PARTITIONS = 200_000
-
-
-class Visit(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A signal for the partition that owns its item; `context` newest first (position = lag)."""
-
-    item_id: str
-    code: int
-    learns: bool
-    country: str
-    hour: int
-    late: bool
-    offset: int
-    context: list[str]
-
-
-class Pairs(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A visit of `item_id` for the partition that owns `others`, visited `lags` places before it (0 = just before)."""
-
-    item_id: str
-    offset: int
-    others: list[str]
-    lags: bytes
-
-
-class Deltas(msgspec.Struct, frozen=True, gc=False):
-    """A decoded record; `watermark_ms` is the source partition's after the batch."""
-
-    source_partition: int
-    watermark_ms: int
-    visits: list[Visit]
-    pairs: list[Pairs]
-
-
-class _PackedVisit(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A visit with strings replaced by their place in the table."""
-
-    item: int
-    code: int
-    flags: int
-    country: int
-    hour: int
-    offset: int
-    context: list[int]
-
-
-class _PackedPairs(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    item: int
-    offset: int
-    others: list[int]
-    lags: bytes
-
-
-class _Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The record: offsets and hours are relative to the bases."""
-
-    version: int
-    source_partition: int
-    watermark_ms: int
-    base_offset: int
-    base_hour: int
-    strings: list[str]
-    visits: list[_PackedVisit]
-    pairs: list[_PackedPairs]
-
-
-_CODEC = RowCodec(_Record, current=DELTA_VERSION)
+_MAX_U16 = 65_535
 _LEARNS = 1
 _LATE = 2
 
 
-@lru_cache(maxsize=_CACHED_PARTITIONS)
-def item_partition(item_id: str, partitions: int) -> int:
-    """The partition of the item plane that owns `item_id`."""
-    return partition_of(item_id.encode(), partitions)
+class Entries:
+    """Entries for one target partition while a batch is folded; without entries it is a tick."""
 
-
-def route(signals: Sequence[Signal], partitions: int) -> dict[int, list[Visit | Pairs]]:
-    """Entries by target partition, in the order of the signals."""
-    targets: dict[int, list[Visit | Pairs]] = {}
-    for signal in signals:
-        context = [item_id for item_id, _ in signal.context]
-        visit = Visit(
-            signal.item_id,
-            signal.code,
-            signal.learns,
-            signal.country,
-            signal.hour,
-            signal.late,
-            signal.offset,
-            context,
-        )
-        targets.setdefault(item_partition(signal.item_id, partitions), []).append(visit)
-        by_target: dict[int, tuple[list[str], bytearray]] = {}
-        for lag, other in enumerate(context):
-            others, lags = by_target.setdefault(item_partition(other, partitions), ([], bytearray()))
-            others.append(other)
-            lags.append(lag)
-        for target, (others, lags) in by_target.items():
-            pairs = Pairs(signal.item_id, signal.offset, others, bytes(lags))
-            targets.setdefault(target, []).append(pairs)
-    return targets
-
-
-def encode(entries: Iterable[Visit | Pairs], source_partition: int, watermark_ms: int) -> bytes:
-    """One record of `item.deltas`. No entries = a tick, which only moves the watermark of the source partition."""
-    listed = list(entries)
-    visits = [entry for entry in listed if isinstance(entry, Visit)]
-    pairs = [entry for entry in listed if isinstance(entry, Pairs)]
-    base_offset = min((entry.offset for entry in listed), default=0)
-    base_hour = min((visit.hour for visit in visits), default=0)
-    table = _StringTable()
-    packed_visits = [_pack_visit(visit, table, base_offset, base_hour) for visit in visits]
-    packed_pairs = [
-        _PackedPairs(table[entry.item_id], entry.offset - base_offset, [table[o] for o in entry.others], entry.lags)
-        for entry in pairs
-    ]
-    return _CODEC.encode(
-        _Record(
-            DELTA_VERSION,
-            source_partition,
-            watermark_ms,
-            base_offset,
-            base_hour,
-            list(table),
-            packed_visits,
-            packed_pairs,
-        )
+    __slots__ = (
+        "codes",
+        "context",
+        "context_sizes",
+        "countries",
+        "flags",
+        "group_items",
+        "group_offsets",
+        "group_sizes",
+        "hours",
+        "items",
+        "lags",
+        "offsets",
+        "others",
+        "strings",
     )
 
+    def __init__(self) -> None:
+        self.strings = _StringTable()
+        # One element a visit: a signal for the partition that owns its item.
+        self.items: list[int] = []
+        self.codes = bytearray()
+        self.flags = bytearray()
+        self.countries: list[int] = []
+        self.hours: list[int] = []
+        self.offsets: list[int] = []
+        self.context_sizes = bytearray()
+        self.context: list[int] = []  # all contexts joined, each newest first
+        # One element a group: a visit of an item elsewhere, for the partition that owns the `others` before it.
+        self.group_items: list[int] = []
+        self.group_offsets: list[int] = []
+        self.group_sizes = bytearray()
+        self.others: list[int] = []  # all groups joined
+        self.lags = bytearray()  # how many places before the visit (0 = just before), one byte per other
 
-def decode(value: bytes) -> Deltas:
-    """The record in `value`. Raises RowVersionError on a newer format, msgspec.ValidationError on damage."""
-    record = _CODEC.decode(value)
-    return Deltas(
-        record.source_partition,
-        record.watermark_ms,
-        [_unpack_visit(visit, record) for visit in record.visits],
-        [_unpack_pairs(pairs, record) for pairs in record.pairs],
-    )
+    def __len__(self) -> int:
+        return len(self.items) + len(self.group_items)
+
+    def add_visit(self, signal: Signal) -> None:
+        """Add a signal whose item the target partition owns."""
+        number = self.strings
+        self.items.append(number[signal.item_id])
+        self.codes.append(signal.code)
+        self.flags.append(_LEARNS * signal.learns + _LATE * signal.late)
+        self.countries.append(number[signal.country])
+        self.hours.append(signal.hour)
+        self.offsets.append(signal.offset)
+        self.context_sizes.append(len(signal.context))
+        self.context += [number[item_id] for item_id, _ in signal.context]
+
+    def add_pairs(self, signal: Signal, lags: list[int]) -> None:
+        """Add the pairs of a signal with those of its context items that the target partition owns."""
+        number = self.strings
+        self.group_items.append(number[signal.item_id])
+        self.group_offsets.append(signal.offset)
+        self.group_sizes.append(len(lags))
+        self.others += [number[signal.context[lag][0]] for lag in lags]
+        self.lags += bytes(lags)
 
 
 class _StringTable(dict[str, int]):
@@ -165,33 +95,133 @@ class _StringTable(dict[str, int]):
         return number
 
 
-def _pack_visit(visit: Visit, table: _StringTable, base_offset: int, base_hour: int) -> _PackedVisit:
-    return _PackedVisit(
-        table[visit.item_id],
-        visit.code,
-        _LEARNS * visit.learns + _LATE * visit.late,
-        table[visit.country],
-        visit.hour - base_hour,
-        visit.offset - base_offset,
-        [table[item_id] for item_id in visit.context],
+class _Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The stored form; hours and offsets are relative to their bases, packed columns are little-endian u16 (or u32
+    when the table has more than 65,536 strings)."""
+
+    version: int
+    source_partition: int
+    watermark_ms: int
+    bases: tuple[int, int]
+    strings: list[str]
+    visits: tuple[bytes, bytes, bytes, bytes, list[int], list[int], bytes, bytes]
+    groups: tuple[bytes, list[int], bytes, bytes, bytes]
+
+
+_CODEC = RowCodec(_Record, current=DELTA_VERSION)
+
+
+class Deltas(msgspec.Struct, frozen=True, gc=False):
+    """A decoded record. Numbers in `items`, `countries`, `context`, `group_items` and `others` are places in
+    `strings`; `watermark_ms` is the source partition's after the batch. See Entries for the columns."""
+
+    source_partition: int
+    watermark_ms: int
+    strings: list[str]
+    items: list[int]
+    codes: bytes
+    learns: list[bool]
+    late: list[bool]
+    countries: list[int]
+    hours: list[int]
+    offsets: list[int]
+    context_sizes: NDArray[np.uint8]
+    context: NDArray[np.unsignedinteger]
+    group_items: NDArray[np.unsignedinteger]
+    group_offsets: list[int]
+    group_sizes: NDArray[np.uint8]
+    others: NDArray[np.unsignedinteger]
+    lags: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.items) + len(self.group_items)
+
+
+@lru_cache(maxsize=_CACHED_PARTITIONS)
+def item_partition(item_id: str, partitions: int) -> int:
+    """The partition of the item plane that owns `item_id`."""
+    return partition_of(item_id.encode(), partitions)
+
+
+def route(signals: Sequence[Signal], partitions: int) -> dict[int, Entries]:
+    """Entries by target partition, in the order of the signals."""
+    targets: dict[int, Entries] = {}
+    for signal in signals:
+        _entries(targets, item_partition(signal.item_id, partitions)).add_visit(signal)
+        lags_of: dict[int, list[int]] = {}
+        for lag, (other, _) in enumerate(signal.context):
+            lags_of.setdefault(item_partition(other, partitions), []).append(lag)
+        for target, lags in lags_of.items():
+            _entries(targets, target).add_pairs(signal, lags)
+    return targets
+
+
+def _entries(targets: dict[int, Entries], target: int) -> Entries:
+    entries = targets.get(target)
+    if entries is None:
+        entries = targets[target] = Entries()
+    return entries
+
+
+def encode(entries: Entries, source_partition: int, watermark_ms: int) -> bytes:
+    """One record of `item.deltas`. Empty entries make a tick, which only moves the watermark."""
+    dtype = _dtype(len(entries.strings))
+    base_hour = min(entries.hours, default=0)
+    base_offset = min(entries.offsets + entries.group_offsets, default=0)
+
+    def packed(numbers: list[int]) -> bytes:
+        return np.array(numbers, dtype=dtype).tobytes()
+
+    visits = (
+        packed(entries.items),
+        bytes(entries.codes),
+        bytes(entries.flags),
+        packed(entries.countries),
+        [hour - base_hour for hour in entries.hours],
+        [offset - base_offset for offset in entries.offsets],
+        bytes(entries.context_sizes),
+        packed(entries.context),
+    )
+    groups = (
+        packed(entries.group_items),
+        [offset - base_offset for offset in entries.group_offsets],
+        bytes(entries.group_sizes),
+        packed(entries.others),
+        bytes(entries.lags),
+    )
+    bases = (base_hour, base_offset)
+    return _CODEC.encode(
+        _Record(DELTA_VERSION, source_partition, watermark_ms, bases, list(entries.strings), visits, groups)
     )
 
 
-def _unpack_visit(packed: _PackedVisit, record: _Record) -> Visit:
-    strings = record.strings
-    return Visit(
-        strings[packed.item],
-        packed.code,
-        bool(packed.flags & _LEARNS),
-        strings[packed.country],
-        packed.hour + record.base_hour,
-        bool(packed.flags & _LATE),
-        packed.offset + record.base_offset,
-        [strings[number] for number in packed.context],
+def decode(value: bytes) -> Deltas:
+    """The record in `value`. Raises RowVersionError on a newer format, msgspec.ValidationError on damage."""
+    record = _CODEC.decode(value)
+    dtype = _dtype(len(record.strings))
+    base_hour, base_offset = record.bases
+    items, codes, flags, countries, hours, offsets, context_sizes, context = record.visits
+    group_items, group_offsets, group_sizes, others, lags = record.groups
+    return Deltas(
+        record.source_partition,
+        record.watermark_ms,
+        record.strings,
+        np.frombuffer(items, dtype).tolist(),
+        codes,
+        [bool(flag & _LEARNS) for flag in flags],
+        [bool(flag & _LATE) for flag in flags],
+        np.frombuffer(countries, dtype).tolist(),
+        [hour + base_hour for hour in hours],
+        [offset + base_offset for offset in offsets],
+        np.frombuffer(context_sizes, np.uint8),
+        np.frombuffer(context, dtype),
+        np.frombuffer(group_items, dtype),
+        [offset + base_offset for offset in group_offsets],
+        np.frombuffer(group_sizes, np.uint8),
+        np.frombuffer(others, dtype),
+        np.frombuffer(lags, np.uint8),
     )
 
 
-def _unpack_pairs(packed: _PackedPairs, record: _Record) -> Pairs:
-    strings = record.strings
-    others = [strings[number] for number in packed.others]
-    return Pairs(strings[packed.item], packed.offset + record.base_offset, others, packed.lags)
+def _dtype(strings: int) -> np.dtype[np.unsignedinteger]:
+    return np.dtype("<u2") if strings <= _MAX_U16 + 1 else np.dtype("<u4")

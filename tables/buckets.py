@@ -1,0 +1,61 @@
+"""Hour buckets of the item plane: integer counts per (hour, item, country) that truly expire.
+
+A bucket is kept exactly when its hour is not older than the retention behind the highest watermark that any source
+partition reported. So what is stored depends neither on the order in which source partitions arrive nor on how far one
+of them lags: an event that a fast partition's watermark shuts out would have expired anyway.
+"""
+
+from collections.abc import MutableMapping
+
+from tables import item_rows
+from tables.item_rows import BucketRow
+
+HOUR_MS = 3_600_000
+
+
+class Buckets:
+    """A view over the raw rows in `store`; only buckets that changed since the last `take_changes` are decoded."""
+
+    def __init__(self, store: MutableMapping[bytes, bytes], retention_ms: int) -> None:
+        self._store = store
+        self._retention_ms = retention_ms
+        self._keys_of_hour: dict[int, set[bytes]] = {}
+        self._open: dict[bytes, dict[str, int]] = {}
+        self._expired: list[bytes] = []
+        for key in store:
+            if key[:1] == item_rows.BUCKET:
+                self._keys_of_hour.setdefault(item_rows.bucket_of(key)[0], set()).add(key)
+
+    def count(self, hour: int, item_id: str, country: str, horizon_hour: int) -> None:
+        """Count one event, unless its hour is before the horizon."""
+        if hour < horizon_hour:
+            return
+        key = item_rows.bucket_key(hour, item_id)
+        countries = self._open.get(key)
+        if countries is None:
+            stored = self._store.get(key)
+            countries = {} if stored is None else item_rows.BUCKET_CODEC.decode(stored).countries
+            self._open[key] = countries
+            self._keys_of_hour.setdefault(hour, set()).add(key)
+        countries[country] = countries.get(country, 0) + 1
+
+    def horizon_hour(self, watermark_ms: int) -> int:
+        """The oldest hour that is kept at a watermark."""
+        return (watermark_ms - self._retention_ms) // HOUR_MS
+
+    def expire(self, horizon_hour: int) -> None:
+        """Drop every bucket before the horizon."""
+        for hour in [hour for hour in self._keys_of_hour if hour < horizon_hour]:
+            for key in sorted(self._keys_of_hour.pop(hour)):
+                self._open.pop(key, None)
+                self._expired.append(key)
+
+    def take_changes(self) -> list[tuple[bytes, bytes | None]]:
+        """Rows to write since the last call, expired ones as None."""
+        changes: list[tuple[bytes, bytes | None]] = [(key, None) for key in self._expired]
+        for key, countries in self._open.items():
+            row = BucketRow(item_rows.ITEM_ROW_VERSION, dict(sorted(countries.items())))
+            changes.append((key, item_rows.BUCKET_CODEC.encode(row)))
+        self._expired.clear()
+        self._open.clear()
+        return changes

@@ -1,0 +1,86 @@
+"""What the catalogue says about items, as columns by item index."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.catalog import CatalogItem, maturity_age
+from tables.columns import grown
+
+ALWAYS_FROM_MS = -(2**62)
+ALWAYS_UNTIL_MS = 2**62
+_GROW = 1.5
+
+Indices = NDArray[np.integer]
+Mask = NDArray[np.bool_]
+
+
+class ItemCatalog:
+    """Titles, genres and availability. An item the catalogue never named is available everywhere under its id; one
+    that it withdrew is not recommendable.
+
+    `released_at_ms` int64[capacity] (ALWAYS_FROM_MS = unknown), `maturity_age` int16[capacity] in years.
+    """
+
+    def __init__(self) -> None:
+        self.titles: list[str] = []
+        self.genres: list[tuple[int, ...]] = []
+        self.genre_ids: dict[str, int] = {}
+        self.released_at_ms = np.zeros(0, np.int64)
+        self.maturity_age = np.zeros(0, np.int16)
+        self._listed = np.zeros(0, np.bool_)
+        self._from_ms = np.zeros(0, np.int64)
+        self._until_ms = np.zeros(0, np.int64)
+        self._regional = np.zeros(0, np.bool_)
+        self._regions: dict[int, frozenset[str]] = {}
+
+    def add(self, item_id: str) -> None:
+        """Give the next index to an item that only its events have named so far."""
+        index = len(self.titles)
+        self.titles.append(item_id)
+        self.genres.append(())
+        if index == len(self._listed):
+            self._grow(int(index * _GROW) + 64)
+        self._clear(index, listed=True)
+
+    def put(self, index: int, item: CatalogItem | None) -> None:
+        """Take over what the catalogue says about an item; None = withdrawn."""
+        self._clear(index, listed=item is not None)
+        if item is None:
+            return
+        self.titles[index] = item.title or item.item_id
+        self.genres[index] = tuple(self.genre_ids.setdefault(name, len(self.genre_ids)) for name in item.genres)
+        self.maturity_age[index] = maturity_age(item.maturity)
+        if item.released_at_ms is not None:
+            self.released_at_ms[index] = item.released_at_ms
+        if item.available_from_ms is not None:
+            self._from_ms[index] = item.available_from_ms
+        if item.available_until_ms is not None:
+            self._until_ms[index] = item.available_until_ms
+        if item.regions:
+            self._regional[index] = True
+            self._regions[index] = frozenset(item.regions)
+
+    def available(self, indices: Indices, now_ms: int, country: str | None = None) -> Mask:
+        """bool[indices]: listed, within its time of availability, and allowed in the country. Where the country is
+        not known, only what is allowed everywhere is available: showing less is safer than breaking a licence."""
+        allowed: Mask = self._listed[indices] & (self._from_ms[indices] <= now_ms) & (now_ms < self._until_ms[indices])
+        for place in np.flatnonzero(self._regional[indices] & allowed).tolist():
+            allowed[place] = country in self._regions[int(indices[place])]
+        return allowed
+
+    def _clear(self, index: int, *, listed: bool) -> None:
+        self.released_at_ms[index] = ALWAYS_FROM_MS
+        self.maturity_age[index] = 0
+        self._listed[index] = listed
+        self._from_ms[index] = ALWAYS_FROM_MS
+        self._until_ms[index] = ALWAYS_UNTIL_MS
+        self._regional[index] = False
+        self._regions.pop(index, None)
+        self.genres[index] = ()
+
+    def _grow(self, capacity: int) -> None:
+        self.released_at_ms = grown(self.released_at_ms, capacity)
+        self.maturity_age = grown(self.maturity_age, capacity)
+        self._listed = grown(self._listed, capacity)
+        self._from_ms, self._until_ms = grown(self._from_ms, capacity), grown(self._until_ms, capacity)
+        self._regional = grown(self._regional, capacity)

@@ -1,0 +1,163 @@
+"""The item model: what every worker knows about all items, followed from `item.model` and `catalog.items`.
+
+Rows of the item plane are kept as numpy columns by item index, so that lists are ranked without touching Python
+objects. Whatever depends on the time or the catalogue (decay, priors, availability) is applied here or when ranking.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.catalog import CatalogItem
+from tables import item_rows
+from tables.bucket_columns import BucketColumns
+from tables.columns import grown
+from tables.cooccurrence import SHARD_NEIGHBOURS, SHARDS
+from tables.item_catalog import ItemCatalog
+from tables.priors import Priors
+
+NEIGHBOURS = SHARDS * SHARD_NEIGHBOURS
+NORM_SHRINK = 5.0
+TREND_HALF_LIFE_DAYS = 14.0
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+DAY_WINDOW_H = 24
+WEEK_WINDOW_H = 7 * 24
+WINDOW_HALF_LIFE_H = 12.0
+
+_GROW = 1.5
+_DAY_DECAY = 0.5 ** (np.arange(item_rows.KEPT_DAYS) / TREND_HALF_LIFE_DAYS)
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+
+
+class ItemModel:
+    """Columns by item index 0..len-1 (an index never changes its item). Between two `refresh_priors` calls the priors
+    stay as they were; neighbours and counts follow every record at once.
+
+    `neighbours` int32[capacity, 320] and `weights` float32[capacity, 320] hold co-occurrence (weight 0 = empty slot),
+    `norm` float32[capacity] = 1 / sqrt(visits + 5).
+    """
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.catalog = ItemCatalog()
+        self._index: dict[str, int] = {}
+        self.neighbours = np.zeros((0, NEIGHBOURS), np.int32)
+        self.weights = np.zeros((0, NEIGHBOURS), np.float32)
+        self.norm = np.zeros(0, np.float32)
+        self.events = np.zeros(0, np.int64)
+        self._day_sums = np.zeros(0, np.float64)  # days of an item decayed to its own newest day
+        self._newest_days = np.zeros(0, np.int64)
+        self._buckets = BucketColumns()
+        self.priors = Priors.empty(0)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def index(self, item_id: str) -> int:
+        """The index of an item, -1 when the model never heard of it."""
+        return self._index.get(item_id, -1)
+
+    def title(self, index: int) -> str:
+        """The item's title; its id while the catalogue does not know it."""
+        return self.catalog.titles[index]
+
+    def apply(self, key: bytes, value: bytes | None) -> None:
+        """Follow one record of `item.model`. Raises RowVersionError on a newer format."""
+        kind = key[:1]
+        if kind == item_rows.NEIGHBOURS:
+            self._apply_neighbours(key, value)
+        elif kind == item_rows.COUNTS:
+            self._apply_counts(key, value)
+        elif kind == item_rows.BUCKET:
+            hour, item_id = item_rows.bucket_of(key)
+            countries = {} if value is None else item_rows.BUCKET_CODEC.decode(value).countries
+            self._buckets.put(hour, self._add(item_id), countries)
+
+    def apply_catalog(self, item_id: str, item: CatalogItem | None) -> None:
+        """Follow one record of `catalog.items`; None withdraws the item."""
+        self.catalog.put(self._add(item_id), item)
+
+    def _add(self, item_id: str) -> int:
+        index = self._index.get(item_id)
+        if index is None:
+            index = self._index[item_id] = len(self.ids)
+            self.ids.append(item_id)
+            self.catalog.add(item_id)
+            if index == len(self.norm):
+                self._grow(int(index * _GROW) + 64)
+        return index
+
+    def _grow(self, capacity: int) -> None:
+        self.neighbours, self.weights = grown(self.neighbours, capacity), grown(self.weights, capacity)
+        self.norm = grown(self.norm, capacity, NORM_SHRINK**-0.5)
+        self.events, self._day_sums = grown(self.events, capacity), grown(self._day_sums, capacity)
+        self._newest_days = grown(self._newest_days, capacity)
+        self.priors = self.priors.padded(capacity)
+
+    def _apply_neighbours(self, key: bytes, value: bytes | None) -> None:
+        shard, item_id = item_rows.neighbours_of(key)
+        index = self._add(item_id)
+        slots = slice(shard * SHARD_NEIGHBOURS, (shard + 1) * SHARD_NEIGHBOURS)
+        if value is None:
+            self.weights[index, slots] = 0
+            return
+        row = item_rows.NEIGHBOURS_CODEC.decode(value)
+        numbers = [self._add(neighbour) for neighbour in row.items]  # may grow the arrays: before writing to them
+        self.weights[index, slots] = 0
+        filled = slice(slots.start, slots.start + len(numbers))
+        self.neighbours[index, filled] = numbers
+        self.weights[index, filled] = row.weights_array()
+
+    def _apply_counts(self, key: bytes, value: bytes | None) -> None:
+        index = self._add(key[1:].decode())
+        row = item_rows.CountsRow() if value is None else item_rows.COUNTS_CODEC.decode(value)
+        self.events[index] = row.events
+        self.norm[index] = (row.visits + NORM_SHRINK) ** -0.5
+        self._day_sums[index] = _DAY_DECAY[: len(row.days)] @ row.days if row.days else 0.0
+        self._newest_days[index] = row.newest_day
+
+    def refresh_priors(self, now_ms: int) -> None:
+        """Compute what all lists share, as of `now_ms`: popularity, trends, their mix, and the orders by them."""
+        capacity = len(self.norm)
+        ages_days = np.maximum(0, now_ms // DAY_MS - self._newest_days)
+        trend_28d = self._day_sums * 0.5 ** (ages_days / TREND_HALF_LIFE_DAYS)
+        now_hour = now_ms // HOUR_MS
+        self.priors = Priors.compute(
+            self.events.astype(np.float64),
+            trend_28d,
+            self._buckets.decayed(now_hour, DAY_WINDOW_H, WINDOW_HALF_LIFE_H, capacity),
+            self._buckets.decayed(now_hour, WEEK_WINDOW_H, WINDOW_HALF_LIFE_H, capacity),
+        )
+
+    def trending(self, region: str | None, window_h: int, now_ms: int, size: int) -> tuple[Ints, Floats]:
+        """Up to `size` recommendable items by decayed events of the last `window_h` hours in one country (None =
+        everywhere): indices and scores relative to the first, in (0, 1], not increasing."""
+        now_hour = now_ms // HOUR_MS
+        sums = self._buckets.decayed(now_hour, window_h, WINDOW_HALF_LIFE_H, len(self.norm), region)
+        return self._top(sums, now_ms, size, region)
+
+    def popular(self, now_ms: int, size: int) -> tuple[Ints, Floats]:
+        """Up to `size` recommendable items by prior, as `trending` gives them."""
+        return self._top(self.priors.prior.astype(np.float64), now_ms, size)
+
+    def similar(self, index: int, now_ms: int, size: int) -> tuple[Ints, Floats]:
+        """Up to `size` recommendable items that are used together with an item, as `trending` gives them."""
+        filled = self.weights[index] > 0
+        neighbours = self.neighbours[index, filled]
+        scores = np.zeros(len(self.norm))
+        scores[neighbours] = self.weights[index, filled] * self.norm[neighbours]
+        scores[index] = 0.0
+        return self._top(scores, now_ms, size)
+
+    def _top(
+        self, scores: NDArray[np.float64], now_ms: int, size: int, country: str | None = None
+    ) -> tuple[Ints, Floats]:
+        candidates = np.flatnonzero(scores > 0)
+        candidates = candidates[self.catalog.available(candidates, now_ms, country)]
+        order = np.argsort(-scores[candidates], kind="stable")[:size]
+        best = candidates[order]
+        if not len(best):
+            return best.astype(np.int32), np.zeros(0, np.float32)
+        return best.astype(np.int32), (scores[best] / scores[best[0]]).astype(np.float32)

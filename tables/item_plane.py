@@ -1,0 +1,129 @@
+"""The item plane: all items of one partition of `item.deltas`, folded from what every input partition reports.
+
+Counts and buckets are integers and depend on nothing but the set of deltas; neighbours are weights that depend on the
+order of arrival within the float tolerance, and beyond it once a full shard lets its weakest go.
+"""
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tables import item_rows
+from tables.buckets import Buckets
+from tables.cooccurrence import Cooccurrence
+from tables.engagement import COUNTED_CODES
+from tables.item_deltas import Deltas, decode
+from tables.item_rows import CountsRow, NeighboursRow, PlaneRow
+
+LAG_DECAY = 0.85
+_LAG_WEIGHTS = LAG_DECAY ** np.arange(256)
+_HOURS_OF_DAY = 24
+
+
+@dataclass(frozen=True, slots=True)
+class ItemLimits:
+    """Settings of the item plane; the same for every worker of a model version, because they shape the rows."""
+
+    bucket_retention_ms: int = 8 * 86_400_000
+
+
+class ItemPlane:
+    """The state of one partition over a `store` of raw rows, which stays up to date with `changes`."""
+
+    def __init__(self, partition: int, store: MutableMapping[bytes, bytes], limits: ItemLimits) -> None:
+        self.partition = partition
+        self._store = store
+        self._buckets = Buckets(store, limits.bucket_retention_ms)
+        self._counts: dict[str, CountsRow] = {}  # decoded since the last changes()
+        self._cooccurrence = _restore(store)
+        stored = store.get(item_rows.PLANE)
+        self._row = PlaneRow() if stored is None else item_rows.PLANE_CODEC.decode(stored)
+        self._row_changed = False
+
+    @property
+    def watermark_ms(self) -> int:
+        """The highest watermark that any source partition reported."""
+        return self._row.watermark_ms
+
+    def apply(self, value: bytes) -> int:
+        """Fold one record of `item.deltas` and return how many entries it had. Raises RowVersionError on a newer
+        format."""
+        deltas = decode(value)
+        self._advance(deltas.watermark_ms)
+        self._count(deltas)
+        self._learn(deltas)
+        return len(deltas)
+
+    def _advance(self, watermark_ms: int) -> None:
+        if watermark_ms > self._row.watermark_ms:
+            self._row.watermark_ms = watermark_ms
+            self._row_changed = True
+            self._buckets.expire(self._buckets.horizon_hour(watermark_ms))
+
+    def _count(self, deltas: Deltas) -> None:
+        strings = deltas.strings
+        horizon_hour = self._buckets.horizon_hour(self._row.watermark_ms)
+        columns = zip(deltas.items, deltas.codes, deltas.learns, deltas.countries, deltas.hours, strict=True)
+        for item, code, learns, country, hour in columns:
+            row = self._counts_of(strings[item])
+            row.visits += learns
+            if code in COUNTED_CODES:
+                row.count(hour // _HOURS_OF_DAY, 1)
+                self._buckets.count(hour, strings[item], strings[country], horizon_hour)
+
+    def _counts_of(self, item_id: str) -> CountsRow:
+        row = self._counts.get(item_id)
+        if row is None:
+            stored = self._store.get(item_rows.counts_key(item_id))
+            row = CountsRow() if stored is None else item_rows.COUNTS_CODEC.decode(stored)
+            self._counts[item_id] = row
+        return row
+
+    def _learn(self, deltas: Deltas) -> None:
+        if not len(deltas.context) and not len(deltas.others):
+            return
+        number = np.array([self._cooccurrence.number(name) for name in deltas.strings], np.int64)
+        visited = np.repeat(number[deltas.items], deltas.context_sizes)
+        visiting = np.repeat(number[deltas.group_items], deltas.group_sizes)
+        items = np.concatenate([visited, number[deltas.others]])
+        neighbours = np.concatenate([number[deltas.context], visiting])
+        lags = np.concatenate([_places(deltas.context_sizes), deltas.lags])
+        self._cooccurrence.add(items, neighbours, _LAG_WEIGHTS[lags])
+
+    def changes(self) -> list[tuple[bytes, bytes | None]]:
+        """Rows that changed since the last call (None = expired); the store is brought up to date too."""
+        changes = self._buckets.take_changes()
+        for item_id, row in self._counts.items():
+            changes.append((item_rows.counts_key(item_id), item_rows.COUNTS_CODEC.encode(row)))
+        self._counts.clear()
+        for item_id, shard, neighbours, weights in self._cooccurrence.take_touched():
+            shard_row = NeighboursRow(item_rows.ITEM_ROW_VERSION, neighbours, weights.astype("<f4").tobytes())
+            changes.append((item_rows.neighbours_key(shard, item_id), item_rows.NEIGHBOURS_CODEC.encode(shard_row)))
+        if self._row_changed:
+            changes.append((item_rows.PLANE, item_rows.PLANE_CODEC.encode(self._row)))
+            self._row_changed = False
+        for key, value in changes:
+            if value is None:
+                self._store.pop(key, None)
+            else:
+                self._store[key] = value
+        return changes
+
+
+def _places(sizes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """0..n-1 for each size n, joined: the lag of each context entry."""
+    ends = np.cumsum(sizes, dtype=np.int64)
+    starts = np.repeat(ends - sizes, sizes)
+    return np.arange(len(starts)) - starts
+
+
+def _restore(store: MutableMapping[bytes, bytes]) -> Cooccurrence:
+    cooccurrence = Cooccurrence()
+    for key, value in store.items():
+        if key[:1] == item_rows.NEIGHBOURS:
+            shard, item_id = item_rows.neighbours_of(key)
+            row = item_rows.NEIGHBOURS_CODEC.decode(value)
+            cooccurrence.restore(item_id, shard, row.items, row.weights_array())
+    return cooccurrence

@@ -1,0 +1,104 @@
+"""Rows of one item: counts (key b"c" + item), hour buckets (b"t" + hour + item), neighbour shards (b"n" + shard + item)
+and the plane's own row (b"w"). All are records of `item.model`, so their keys and values are what followers read."""
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tables.row_codec import RowCodec
+
+COUNTS = b"c"
+BUCKET = b"t"
+NEIGHBOURS = b"n"
+PLANE = b"w"
+
+ITEM_ROW_VERSION = 1
+KEPT_DAYS = 35
+
+
+class CountsRow(msgspec.Struct, array_like=True, gc=False):
+    """Integer counts of one item. `events` = counted positive events, `visits` = visits that taught neighbours;
+    `days[k]` = counted events on day `newest_day - k` (days since the epoch, UTC), at most 35, the last never 0."""
+
+    version: int = ITEM_ROW_VERSION
+    events: int = 0
+    visits: int = 0
+    newest_day: int = 0
+    days: list[int] = []
+
+    def count(self, day: int, events: int) -> None:
+        """Count `events` on `day`. The result does not depend on the order of calls: a day is kept exactly when it
+        is within 35 days of the newest one."""
+        self.events += events
+        if not self.days:
+            self.newest_day, self.days = day, [events]
+            return
+        if day > self.newest_day:
+            gap = day - self.newest_day
+            self.days = [events, *[0] * (min(gap, KEPT_DAYS) - 1), *self.days][:KEPT_DAYS]
+            self.newest_day = day
+            while self.days[-1] == 0:
+                self.days.pop()
+            return
+        age = self.newest_day - day
+        if age >= KEPT_DAYS:
+            return
+        self.days += [0] * (age + 1 - len(self.days))
+        self.days[age] += events
+
+
+class BucketRow(msgspec.Struct, array_like=True, gc=False):
+    """Counted events of one item in one hour by country ("" = unknown), sorted by country."""
+
+    version: int
+    countries: dict[str, int]
+
+
+class NeighboursRow(msgspec.Struct, array_like=True, gc=False):
+    """One shard of an item's neighbours: ids, and weights as little-endian float32."""
+
+    version: int
+    items: list[str]
+    weights: bytes
+
+    def weights_array(self) -> NDArray[np.float32]:
+        """The weights, float32[neighbours]."""
+        return np.frombuffer(self.weights, "<f4")
+
+
+class PlaneRow(msgspec.Struct, array_like=True, gc=False):
+    """How far the event time of the item plane has come."""
+
+    version: int = ITEM_ROW_VERSION
+    watermark_ms: int = 0
+
+
+COUNTS_CODEC = RowCodec(CountsRow, current=ITEM_ROW_VERSION)
+BUCKET_CODEC = RowCodec(BucketRow, current=ITEM_ROW_VERSION)
+NEIGHBOURS_CODEC = RowCodec(NeighboursRow, current=ITEM_ROW_VERSION)
+PLANE_CODEC = RowCodec(PlaneRow, current=ITEM_ROW_VERSION)
+
+
+def counts_key(item_id: str) -> bytes:
+    """Key of an item's counts."""
+    return COUNTS + item_id.encode()
+
+
+def bucket_key(hour: int, item_id: str) -> bytes:
+    """Key of an item's bucket of one hour since the epoch."""
+    return BUCKET + hour.to_bytes(4, "big") + item_id.encode()
+
+
+def bucket_of(key: bytes) -> tuple[int, str]:
+    """(hour, item id) of a bucket key."""
+    return int.from_bytes(key[1:5], "big"), key[5:].decode()
+
+
+def neighbours_key(shard: int, item_id: str) -> bytes:
+    """Key of one shard of an item's neighbours."""
+    return NEIGHBOURS + bytes([shard]) + item_id.encode()
+
+
+def neighbours_of(key: bytes) -> tuple[int, str]:
+    """(shard, item id) of a neighbours key."""
+    return key[1], key[2:].decode()

@@ -1,0 +1,119 @@
+"""The item plane counts exactly, in any order of arrival, and its rows carry everything a follower needs."""
+
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.events import EventType
+from tables import item_rows
+from tables.item_deltas import encode, route
+from tables.item_model import ItemModel
+from tables.item_plane import ItemLimits, ItemPlane
+from tables.signal import Signal
+from tables.type_codes import CODE_OF
+
+HOUR_MS = 3_600_000
+START_HOUR = 472_000
+VIEW = CODE_OF[EventType.VIEW]
+
+items = st.sampled_from([f"i{number}" for number in range(8)])
+
+
+@st.composite
+def records(draw: st.DrawFn) -> list[bytes]:
+    """Records of several source partitions over three weeks, in some order of arrival."""
+    made = []
+    for source in range(3):
+        watermark_h = START_HOUR
+        for _ in range(draw(st.integers(1, 4))):
+            watermark_h += draw(st.integers(0, 200))
+            signals = draw(st.lists(signals_before(watermark_h), max_size=5))
+            entries = route(signals, 1)
+            made += [encode(one, source, watermark_h * HOUR_MS) for one in entries.values()]
+    return made
+
+
+def signals_before(hour: int) -> st.SearchStrategy[Signal]:
+    return st.builds(
+        lambda item, back, country, context: Signal(
+            item, VIEW, True, country, hour - back, False, 0, [(other, VIEW) for other in context]
+        ),
+        items,
+        st.integers(0, 300),
+        st.sampled_from(["", "NL", "DE"]),
+        st.lists(items, max_size=4, unique=True),
+    )
+
+
+def integer_rows(store: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    return {key: value for key, value in store.items() if key[:1] != item_rows.NEIGHBOURS}
+
+
+def folded(values: Sequence[bytes], publish_every: int = 1) -> dict[bytes, bytes]:
+    store: dict[bytes, bytes] = {}
+    plane = ItemPlane(0, store, ItemLimits())
+    for number, value in enumerate(values):
+        plane.apply(value)
+        if number % publish_every == 0:
+            plane.changes()
+    plane.changes()
+    return store
+
+
+@settings(deadline=None)
+@given(records(), st.randoms(use_true_random=False), st.integers(1, 5))
+def test_integer_rows_depend_neither_on_arrival_order_nor_on_batching(values, random, publish_every) -> None:  # type: ignore[no-untyped-def]
+    shuffled = list(values)
+    random.shuffle(shuffled)
+    assert integer_rows(folded(values)) == integer_rows(folded(shuffled, publish_every))
+
+
+@settings(deadline=None)
+@given(records(), st.integers(0, 12))
+def test_a_plane_rebuilt_from_its_rows_goes_on_as_if_nothing_happened(values: list[bytes], crash: int) -> None:
+    undisturbed = folded(values)
+    store: dict[bytes, bytes] = {}
+    first = ItemPlane(0, store, ItemLimits())
+    for value in values[:crash]:
+        first.apply(value)
+        first.changes()
+    second = ItemPlane(0, dict(store), ItemLimits())
+    for value in values[crash:]:
+        second.apply(value)
+        store |= {key: row for key, row in second.changes() if row is not None}
+    # Published rows alone, with tombstones, must equal the store of the undisturbed plane.
+    expired = store.keys() - undisturbed.keys()
+    assert all(key[:1] == item_rows.BUCKET for key in expired)
+    assert {key: store[key] for key in integer_rows(undisturbed)} == integer_rows(undisturbed)
+
+
+def test_a_follower_knows_neighbours_counts_and_trend() -> None:
+    signals = [
+        Signal("a", VIEW, True, "NL", START_HOUR, False, 0, []),
+        Signal("b", VIEW, True, "NL", START_HOUR, False, 1, [("a", VIEW)]),
+    ]
+    model = ItemModel()
+    store: dict[bytes, bytes] = {}
+    plane = ItemPlane(0, store, ItemLimits())
+    plane.apply(encode(route(signals, 1)[0], 0, START_HOUR * HOUR_MS))
+    for key, value in plane.changes():
+        model.apply(key, value)
+    now_ms = START_HOUR * HOUR_MS
+    model.refresh_priors(now_ms)
+    similar, scores = model.similar(model.index("a"), now_ms, 5)
+    assert [model.ids[index] for index in similar] == ["b"]
+    assert scores.tolist() == [1.0]
+    trending, _ = model.trending("NL", 24, now_ms, 5)
+    assert sorted(model.ids[index] for index in trending) == ["a", "b"]
+    assert len(model.trending("DE", 24, now_ms, 5)[0]) == 0
+
+
+def test_buckets_expire_with_tombstones() -> None:
+    plane = ItemPlane(0, {}, ItemLimits())
+    old = Signal("a", VIEW, True, "NL", START_HOUR, False, 0, [])
+    plane.apply(encode(route([old], 1)[0], 0, START_HOUR * HOUR_MS))
+    plane.changes()
+    new = Signal("b", VIEW, True, "NL", START_HOUR + 193, False, 0, [])
+    plane.apply(encode(route([new], 1)[0], 0, (START_HOUR + 193) * HOUR_MS))
+    assert dict(plane.changes())[item_rows.bucket_key(START_HOUR, "a")] is None
