@@ -1,6 +1,6 @@
 """The Faust application of one worker process: two agents over the batch transport and the delivery design."""
 
-from collections.abc import Callable
+from typing import Any
 
 import faust
 from aiokafka.structs import TopicPartition
@@ -42,7 +42,7 @@ def build_app(config: WorkerConfig, ownership: Ownership) -> faust.App:
     )
     app.transport = batch_transport(app, config.batch_max_records)
 
-    async def on_revoked(_app: faust.App, revoked: set[TopicPartition], **_: object) -> None:
+    async def on_revoked(*_: Any, **__: Any) -> None:
         await ownership.suspend()
 
     app.on_partitions_revoked.connect(on_revoked, weak=False)
@@ -69,5 +69,3 @@ async def _dispatch(ownership: Ownership, topic: str, partition: int, batch: Rec
             await task.submit(batch)
     except Exception as error:  # noqa: BLE001
         die(f"dispatch of {topic}:{partition}", error)
-
-

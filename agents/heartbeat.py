@@ -4,12 +4,14 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import orjson
 
 from agents.delivery.ownership import Ownership
 from serving.keys import Keys
-from serving.redis_writer import ListWriter, RedisUnavailable
+from serving.redis_errors import RedisUnavailable
+from serving.redis_writer import ListWriter
 
 INTERVAL_S = 1.0
 TTL_S = 10
@@ -29,10 +31,8 @@ class Heartbeat:
     async def run(self) -> None:
         """Beats until cancelled; a missing Redis is noticed by everything else and ignored here."""
         while True:
-            try:
+            with suppress(RedisUnavailable):  # the sign of life is absent exactly when Redis is
                 await self._writer.write_plain(self._key, self._state(), TTL_S)
-            except RedisUnavailable:
-                pass  # the sign of life is absent exactly when Redis is
             await asyncio.sleep(INTERVAL_S)
 
     def _state(self) -> bytes:

@@ -55,7 +55,7 @@ class InteractionsStep:
     def _reject(self, record: ConsumerRecord, reason: Reason, detail: str) -> None:
         self._dead.append(dead_letter(record, reason, detail, self._dead_letters_topic))
 
-    async def effects(self, next_offset: int, *, force: bool) -> Effects:  # noqa: ARG002  always all
+    async def effects(self, next_offset: int, *, force: bool) -> Effects:
         """Lists of the touched users to Redis, then their rows, the deltas and the dead letters."""
         changes = self.plane.changes()
         touched, self._touched = self._touched, set()
@@ -67,8 +67,9 @@ class InteractionsStep:
     def _deltas(self) -> list[Outgoing]:
         signals, self._signals = self._signals, []
         watermark_ms = self.plane.watermark_ms
+        key = b"%d" % self._partition
         return [
-            Outgoing(self._deltas_topic, target, b"%d" % self._partition, encode(entries, self._partition, watermark_ms))
+            Outgoing(self._deltas_topic, target, key, encode(entries, self._partition, watermark_ms))
             for target, entries in route(signals, self._partitions).items()
         ]
 

@@ -1,10 +1,10 @@
 """Keeps the lists of one partition's users right in Redis: at once after an event, by a paced sweep otherwise.
 
-A partition owns a marker in Redis, the position before which every list is written. It makes three situations one: after
-a crash, a takeover or a failover to an older replica the marker is behind, and the lists of rows from there on are owed; after
-a wipe it is missing, and every active user's list is owed; while Redis is away nothing is lost, because users stay
-owed until their list is written. Lists also become owed before they expire, and when the catalogue changes an item
-that they show.
+A partition owns a marker in Redis, the position before which every list is written. It makes three situations one:
+after a crash, a takeover or a failover to an older replica the marker is behind, and the lists of rows from there on
+are owed; after a wipe it is missing, and every active user's list is owed; while Redis is away nothing is lost,
+because users stay owed until their list is written. Lists also become owed before they expire, and when the catalogue
+changes an item that they show.
 """
 
 import logging
@@ -13,7 +13,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from agents.list_maker import ListMaker
-from serving.redis_writer import ListWriter, RedisUnavailable
+from serving.redis_errors import RedisUnavailable
+from serving.redis_writer import ListWriter
 from tables.user_plane import UserPlane
 
 logger = logging.getLogger(__name__)

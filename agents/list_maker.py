@@ -16,9 +16,7 @@ from tables.user_plane import User
 class ListMaker:
     """Turns users and shared recommendations into Redis values; caches the bytes that repeat."""
 
-    def __init__(
-        self, follower: ItemFollower, keys: Keys, model_version: str, list_size: int, expires_ms: int
-    ) -> None:
+    def __init__(self, follower: ItemFollower, keys: Keys, model_version: str, list_size: int, expires_ms: int) -> None:
         self.model: ItemModel = follower.model
         self.expires_ms = expires_ms
         self.list_size = list_size
@@ -52,8 +50,8 @@ class ListMaker:
         ]
 
     def _title(self, item_id: str) -> str:
-        item = self.model.catalog.get(item_id)
-        return item_id if item is None else item.title
+        index = self.model.index(item_id)
+        return item_id if index < 0 else self.model.title(index)
 
     # -- shared ---------------------------------------------------------------------------------------------------
 
@@ -78,8 +76,7 @@ class ListMaker:
     def _head(self, index: int) -> bytes:
         head = self._heads.get(index)
         if head is None:
-            item_id = self.model.ids[index]
-            head = self._heads[index] = item_head(item_id, self._title(item_id))
+            head = self._heads[index] = item_head(self.model.ids[index], self.model.title(index))
         return head
 
     def _tail(self, reason: str, code: str) -> bytes:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from agents.list_maker import ListMaker
 from ranking.shared_lists import popular, similar, trending
 from serving.keys import GLOBAL_REGION, LIST_TTL_S, TRENDING_TTL_S, WINDOWS, Keys
-from serving.redis_writer import ListWriter, RedisUnavailable
+from serving.redis_errors import RedisUnavailable
+from serving.redis_writer import ListWriter
 from tables.item_deltas import item_partition
 
 logger = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ from agents.shared_lists import SharedLists
 from agents.worker_config import WorkerConfig
 from serving.keys import Keys
 from serving.redis_writer import ListWriter
-from tables.item_plane import ItemPlane
+from tables.item_plane import ItemLimits, ItemPlane
 from tables.user_plane import FoldLimits, UserPlane
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,9 @@ class Worker:
             self._follower, self._keys, config.topics.version, config.list_size, config.list_expires_s * SECOND_MS
         )
         self.ownership = Ownership(config.bootstrap, config.topics.consumer_group, self._new_task)
-        self._shared = SharedLists(self._maker, self._writer, self._keys, self._owned_item_partitions, config.partitions)
+        self._shared = SharedLists(
+            self._maker, self._writer, self._keys, self._owned_item_partitions, config.partitions
+        )
         self._app: faust.App = build_app(config, self.ownership)
 
     async def run(self, stop: asyncio.Event) -> int:
@@ -93,9 +95,7 @@ class Worker:
         limits = FoldLimits(
             allowed_lateness_ms=config.allowed_lateness_s * SECOND_MS, retention_ms=config.retention_days * DAY_MS
         )
-        keeper = ListKeeper(
-            table.partition, self._maker, self._writer, now_ms, config.active_days, config.list_ttl_s
-        )
+        keeper = ListKeeper(table.partition, self._maker, self._writer, now_ms, config.active_days, config.list_ttl_s)
         return InteractionsStep(
             lambda: UserPlane(table.partition, config.partitions, table.rows, limits),
             keeper,
@@ -109,7 +109,10 @@ class Worker:
         config = self._config
         pacer = PublishPacer(config.item_model_interval_s, config.item_model_budget_bytes_per_s)
         return ItemsStep(
-            lambda: ItemPlane(table.partition, table.rows), pacer, time.monotonic, config.topics.dead_letters
+            lambda: ItemPlane(table.partition, table.rows, ItemLimits()),
+            pacer,
+            time.monotonic,
+            config.topics.dead_letters,
         )
 
     def _owned_item_partitions(self) -> set[int]:

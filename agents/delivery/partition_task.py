@@ -71,7 +71,7 @@ class PartitionTask:
         async with self._working:
             try:
                 await self._commit(force=True)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  anything at all: see process_exit
                 self._die(error)
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""One transactional producer per input partition: starting it fences the former owner, committing it is the delivery."""
+"""One transactional producer per input partition: starting it fences the former owner, committing is the delivery."""
 
 import asyncio
 from collections import defaultdict
