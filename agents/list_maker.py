@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from agents.item_follower import ItemFollower
-from ranking.pipeline import Recommendations, recommend
+from ranking.pipeline import recommend
+from ranking.recommendations import Recommendations
 from serving.fragments import SCORE_STEPS, continue_fragment, fragments_of, item_head, reason_tail
 from serving.keys import Keys
 from serving.list_format import ListStamp

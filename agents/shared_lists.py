@@ -78,7 +78,7 @@ class SharedLists:
     async def _write_similar(self, owned: set[int], now_ms: int) -> None:
         values = []
         for index in self._next_items(owned):
-            listed = similar(self._maker.model, index, SIMILAR_SIZE)
+            listed = similar(self._maker.model, index, now_ms, SIMILAR_SIZE)
             key = self._keys.similar(self._maker.model.ids[index])
             values.append((key, self._maker.shared_value(listed, now_ms)))
         await self._writer.write_lists(values, LIST_TTL_S)

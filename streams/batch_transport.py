@@ -112,7 +112,7 @@ class BatchConsumer(driver.Consumer):
             last.timestamp_type,
             None,  # headers and keys stay on the records
             None,
-            batch,  # type: ignore[arg-type]  the codec below the agent passes it on as it is
+            batch,  # type: ignore[arg-type]  # bytes to everybody but our codec
             None,
             0,
             0,
