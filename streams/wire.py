@@ -19,15 +19,33 @@ MAX_ID_LENGTH = 128
 #: Numbers below this are seconds, not milliseconds: as milliseconds they would lie before 3 March 1973.
 SECONDS_BELOW = 10**11
 
-#: An id as producers may write it: a string of 1-128 characters, or an integer.
-WireId = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)] | int
-_RFC3339 = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME_AND_OFFSET = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
+#: An id as producers may write it: a string of 1-128 characters without U+0000, or an integer. What `extra_json_schema`
+#: says here and below goes into the JSON Schema only; the functions of this module check it after decoding.
+WireId = (
+    Annotated[
+        str,
+        msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH, extra_json_schema={"pattern": r"^[^\u0000]*$"}),
+    ]
+    | int
+)
+_RFC3339 = Annotated[
+    datetime.datetime,
+    msgspec.Meta(tz=True, extra_json_schema={"pattern": rf"^{_DAY}[Tt ]{_TIME_AND_OFFSET}$"}),
+]
 #: An event's time as producers may write it: milliseconds since the epoch, or RFC 3339 text with an offset.
-WireTime = int | _RFC3339
-#: A catalogue time: as above, or a calendar day as YYYY-MM-DD.
-WireMoment = int | str
+WireTime = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": SECONDS_BELOW})] | _RFC3339
+#: A catalogue time: as above but possibly before 1970, or a calendar day as YYYY-MM-DD.
+WireMoment = (
+    Annotated[
+        int,
+        msgspec.Meta(extra_json_schema={"anyOf": [{"minimum": SECONDS_BELOW}, {"maximum": -SECONDS_BELOW}]}),
+    ]
+    | Annotated[str, msgspec.Meta(extra_json_schema={"pattern": rf"^{_DAY}([Tt ]{_TIME_AND_OFFSET})?$"})]
+)
 #: ISO 3166-1 alpha-2; `upper_country` checks that both characters are letters.
-WireCountry = Annotated[str, msgspec.Meta(min_length=2, max_length=2)]
+WireCountry = Annotated[str, msgspec.Meta(min_length=2, max_length=2, extra_json_schema={"pattern": "^[A-Za-z]{2}$"})]
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MILLISECOND = datetime.timedelta(milliseconds=1)
