@@ -29,13 +29,17 @@ _CODEC = RowCodec(SeenRow, current=1)
 
 
 class Seen:
-    """The items one user has met. `hours` maps item id to the (logged) event hour of the last meeting."""
+    """The items one user has met. `hours` maps item id to the (logged) event hour of the last meeting, in order of the
+    first one; `forgotten` counts removals since the load. `memo` belongs to the reader: a derived value worth keeping
+    as long as this object lives."""
 
-    __slots__ = ("hours", "log")
+    __slots__ = ("forgotten", "hours", "log", "memo")
 
     def __init__(self, log: SegmentedLog[tuple[str, int]] | None = None) -> None:
         self.log: SegmentedLog[tuple[str, int]] = SegmentedLog() if log is None else log
         self.hours: dict[str, int] = {}
+        self.forgotten = 0
+        self.memo: object = None
         for item_id, hour in self.log:
             self.hours[item_id] = max(hour, self.hours.get(item_id, hour))
 
@@ -67,6 +71,7 @@ class Seen:
         for item_id, hour in self.log.drop_oldest().entries:
             if self.hours.get(item_id) == hour:
                 del self.hours[item_id]
+                self.forgotten += 1
 
 
 def encode_segment(segment: Segment[tuple[str, int]]) -> bytes:

@@ -1,0 +1,46 @@
+"""Candidates and their scores from the items that are used together with the user's recent ones.
+
+score(i) = sum over recent items j, newest at place 0, of 0.8^place * C(j, i) / sqrt((n_j + 5) (n_i + 5))
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranking.taste import RECENT_ITEMS, Taste
+from tables.item_model import NEIGHBOURS, ItemModel
+
+PLACE_DECAY = 0.8
+_PLACE_WEIGHTS = (PLACE_DECAY ** np.arange(RECENT_ITEMS)).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """`scores` float64[items of the model], 0 = not touched. `neighbours` int32[recent * 320] and `parts` float32 of
+    the same shape are the single contributions, row by row of the recent items."""
+
+    scores: NDArray[np.float64]
+    neighbours: NDArray[np.int32]
+    parts: NDArray[np.float32]
+
+    def strongest_recent(self, items: NDArray[np.int32]) -> NDArray[np.int64]:
+        """For each item the place of the recent item that contributed most, -1 where none did."""
+        slot = np.full(len(self.scores), -1, np.int32)
+        slot[items] = np.arange(len(items), dtype=np.int32)
+        listed = slot[self.neighbours]
+        hits = np.flatnonzero((listed >= 0) & (self.parts > 0))
+        places = len(self.parts) // NEIGHBOURS
+        table = np.zeros((len(items), max(1, places)), np.float32)
+        table[listed[hits], hits // NEIGHBOURS] = self.parts[hits]
+        return np.where(table.max(axis=1) > 0, table.argmax(axis=1), -1)
+
+
+def score(taste: Taste, model: ItemModel) -> Personal:
+    """Scores of everything the recent items touch."""
+    recent = taste.recent
+    factors = _PLACE_WEIGHTS[: len(recent)] * model.norm[recent]
+    neighbours = model.neighbours[recent].ravel()
+    parts = (model.weights[recent] * factors[:, None]).ravel() * model.norm[neighbours]
+    scores = np.bincount(neighbours, parts, len(model)).astype(np.float64, copy=False)
+    return Personal(scores, neighbours, parts)

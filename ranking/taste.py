@@ -1,0 +1,42 @@
+"""What ranking reads of a user: the items they liked lately, as indices of the item model."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.catalog import UserProfile
+from tables.engagement import POSITIVE_CODES
+from tables.item_model import ItemModel
+from tables.user import User
+
+RECENT_ITEMS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """`recent` int32[up to 20] liked items the model knows, newest first, with their type `codes`; `strength` is how
+    many liked items the history holds (0..100): how far the user's own taste is to be trusted."""
+
+    recent: NDArray[np.int32]
+    codes: list[int]
+    strength: int
+
+    @classmethod
+    def of(cls, user: User | None, profile: UserProfile | None, model: ItemModel) -> "Taste":
+        """The taste in the history; without one, in the items picked while onboarding."""
+        recent: list[int] = []
+        codes: list[int] = []
+        strength = 0
+        if user is not None:
+            for item_id, (_, code) in reversed(user.history.entries.items()):
+                if code not in POSITIVE_CODES:
+                    continue
+                strength += 1
+                if len(recent) < RECENT_ITEMS and (index := model.index(item_id)) >= 0:
+                    recent.append(index)
+                    codes.append(code)
+        if not strength and profile is not None:
+            recent = [index for item in profile.seed_items if (index := model.index(item)) >= 0][:RECENT_ITEMS]
+            codes, strength = [0] * len(recent), len(recent)
+        return cls(np.array(recent, np.int32), codes, strength)
