@@ -10,7 +10,8 @@
     {namespace}:{version}:written:{partition}          position before which the partition's lists are all written
     {namespace}:{version}:user_features:{u:USER}, user_emb:{u:USER}
     {namespace}:blocked:{version}                      set of item ids that no answer may show
-    {namespace}:live                                   JSON {"version": {name: weight}, "sequence": n, "salt": s}
+    {namespace}:blocked_stamp:{version}                counter, changes with every change of the set above
+    {namespace}:live                                   JSON, see serving.live_pointer
 
 Why trending has two keys: a zset alone would make the endpoint look up a title per item at read time.
 The hash tags {u:USER} and {i:ITEM} keep one user's or item's keys in one Redis Cluster slot.
@@ -101,6 +102,11 @@ class Keys:
     def blocked(self) -> str:
         """The set of item ids that the endpoint skips at once."""
         return f"{self.root}blocked:{self.version}"
+
+    @property
+    def blocked_stamp(self) -> str:
+        """A counter that tells readers when to read the blocked items again."""
+        return f"{self.root}blocked_stamp:{self.version}"
 
     @property
     def live(self) -> str:

@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 
 from serving.keys import Keys
-from serving.redis_errors import passing_failures
+from serving.redis_failures import passing_failures
 
 SCRIPT = files("serving").joinpath("forward_only.lua").read_text()
 CHUNK_LISTS = 100  # 1.5 MB at 15 KB a list: one larger write costs more per list, smaller ones more round trips
@@ -110,6 +110,7 @@ class ListWriter:
                 pipeline.delete(self.keys.blocked)
                 if item_ids:
                     pipeline.sadd(self.keys.blocked, *item_ids)
+                pipeline.incr(self.keys.blocked_stamp)
                 await pipeline.execute()
 
     async def change_blocked(self, block: Collection[str] = (), unblock: Collection[str] = ()) -> None:
@@ -120,6 +121,7 @@ class ListWriter:
                     pipeline.sadd(self.keys.blocked, *block)
                 if unblock:
                     pipeline.srem(self.keys.blocked, *unblock)
+                pipeline.incr(self.keys.blocked_stamp)
                 await pipeline.execute()
 
     async def set_written_position(self, partition: int, next_offset: int) -> None:
@@ -147,7 +149,8 @@ class ListWriter:
 
     async def purge_version(self) -> int:
         """Removes every key of this version; returns how many."""
-        return await self._purge(f"{self.keys.prefix}*") + await self._purge(self.keys.blocked)
+        patterns = (f"{self.keys.prefix}*", self.keys.blocked, self.keys.blocked_stamp)
+        return sum([await self._purge(pattern) for pattern in patterns])
 
     async def purge_namespace(self) -> int:
         """Removes every key of the namespace, all versions and the live pointer; returns how many.

@@ -8,7 +8,6 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from time import monotonic
-from types import SimpleNamespace
 
 import pytest
 import redis
@@ -85,12 +84,14 @@ def start_valkey() -> Iterator[Callable[..., PrivateValkey]]:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[SimpleNamespace]:
+def valkey() -> Iterator[PrivateValkey]:
+    """One server for all tests that leave it as it is. Needs no Kafka, so these tests start in a moment."""
     server = PrivateValkey()
-    yield SimpleNamespace(redis_url=server.url)
+    yield server
     server.stop()
 
 
 @pytest.fixture
 def namespace() -> str:
+    """A namespace of the test's own in a server that goes away with the run."""
     return f"test-{secrets.token_hex(4)}"

@@ -1,0 +1,53 @@
+"""Puts answers together from bytes that are already JSON."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from itertools import count
+
+import orjson
+
+from serving.endpoint.store import Found
+from serving.list_format import PREFIX_BYTES, SHARED_OFFSET
+
+_process = secrets.token_hex(4).encode()
+_serial = count()
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def opening(found: Found, user_id: str, at_ms: int) -> bytes:
+    """`{…header…,"variant":…,"stale":…`, the list's own header, to which members are appended.
+
+    A shared header has no user and no recommendation id; both are put in front, the id new for every answer so that a
+    later click can be tied to this one.
+    """
+    value, prefix, version = found
+    head = value[PREFIX_BYTES : PREFIX_BYTES + prefix.header_bytes - 1]
+    if prefix.offset == SHARED_OFFSET:
+        name = orjson.dumps(user_id)
+        head = b'{"user_id":%b,"recommendation_id":"%b",%b' % (name, new_recommendation_id(), head[1:])
+    return head + (version.tail_stale if at_ms > prefix.expires_at_ms else version.tail_fresh)
+
+
+def new_recommendation_id() -> bytes:
+    """An id for an answer that came from a shared list; unique among processes and answers."""
+    return b"shared.%b.%x" % (_process, next(_serial))
+
+
+def etag_of(found: Found, *parts: object) -> bytes:
+    """Weak: two answers with one tag mean the same, though a shared one carries a new recommendation id each time.
+
+    Made of what the list reflects and when it was made (bytes 2–22 of the value) and of everything that shapes the cut.
+    """
+    stamp = found.version.blocked_stamp or b"0"
+    return b'W/"%b.%b.%b.%b"' % (
+        found.value[2:22].hex().encode(),
+        found.version.keys.version.encode(),
+        stamp,
+        ".".join(map(str, parts)).encode("ascii", "replace"),
+    )

@@ -1,0 +1,37 @@
+"""Which web pages of other origins may read answers (CORS), by an allow-list."""
+
+from __future__ import annotations
+
+from serving.endpoint.messages import Headers, Response
+
+_VARY = (b"vary", b"Origin")
+
+
+class Cors:
+    """Adds the headers for origins on the list ("*" for all of them) and answers preflight requests."""
+
+    def __init__(self, origins: tuple[str, ...]) -> None:
+        self._origins = frozenset(origin.encode() for origin in origins)
+        self._any = "*" in origins
+
+    def headers(self, origin: bytes | None) -> Headers:
+        """What to add to an answer for a request with this Origin."""
+        if self._any:
+            return [(b"access-control-allow-origin", b"*")]
+        if not self._origins:
+            return []
+        if origin in self._origins and origin is not None:
+            return [(b"access-control-allow-origin", origin), _VARY]
+        return [_VARY]
+
+    def preflight(self, origin: bytes | None) -> Response:
+        """The answer to OPTIONS: what may be sent, when the origin may send at all."""
+        headers: Headers = [(b"allow", b"GET, HEAD, OPTIONS"), *self.headers(origin)]
+        if any(name == b"access-control-allow-origin" for name, _ in headers):
+            headers += [
+                (b"access-control-allow-methods", b"GET, HEAD"),
+                (b"access-control-allow-headers", b"authorization, if-none-match"),
+                (b"access-control-expose-headers", b"etag, retry-after"),
+                (b"access-control-max-age", b"600"),
+            ]
+        return Response(204, headers, b"")

@@ -1,0 +1,98 @@
+"""The shapes of answers, as JSON Schema, for openapi.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+
+def _object(required: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:
+    return {"type": "object", "required": list(required), "properties": {**required, **(optional or {})}}
+
+
+def _array(of: str) -> Schema:
+    return {"type": "array", "items": {"$ref": f"#/components/schemas/{of}"}}
+
+
+_TEXT: Schema = {"type": "string"}
+_TIME: Schema = {"type": "string", "format": "date-time"}
+_FLAG: Schema = {"type": "boolean"}
+
+_ITEM = _object(
+    {
+        "item_id": _TEXT,
+        "title": _TEXT,
+        "score": {"type": "number", "minimum": 0, "maximum": 1, "description": "Never rises along a list."},
+        "reason": {"type": "string", "description": "For people."},
+        "reason_code": {"type": "string", "description": "For programs."},
+    }
+)
+_LABELS: dict[str, Schema] = {
+    "user_id": _TEXT,
+    "recommendation_id": {"type": "string", "description": "Send it back with clicks on these items."},
+    "model_version": _TEXT,
+    "variant": {"type": "string", "description": "The experiment's name for who is served what."},
+    "source": {"type": "string", "enum": ["personal", "segment", "popular"]},
+    "generated_at": _TIME,
+    "expires_at": _TIME,
+    "stale": {"type": "boolean", "description": "Whether expires_at has passed."},
+    "as_of": {
+        "type": ["object", "null"],
+        "description": "The last event that the list reflects; null when it is nobody's own.",
+        "required": ["partition", "offset"],
+        "properties": {"partition": {"type": "integer"}, "offset": {"type": "integer"}},
+    },
+}
+
+SCHEMAS: dict[str, Schema] = {
+    "Item": _ITEM,
+    "BegunItem": _object(
+        {
+            "item_id": _TEXT,
+            "title": _TEXT,
+            "progress_pct": {"type": "number", "minimum": 0, "maximum": 100},
+            "position_s": {"type": "number", "minimum": 0},
+            "updated_at": _TIME,
+        }
+    ),
+    "Row": _object(
+        {
+            "id": {"type": "string", "enum": ["continue_watching", "for_you", "trending", "popular"]},
+            "title": _TEXT,
+            "items": {
+                "type": "array",
+                "items": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Item", "BegunItem")]},
+            },
+        }
+    ),
+    "recommendations": _object({**_LABELS, "recommendations": _array("Item")}),
+    "homepage": _object({**_LABELS, "sections": _array("Row")}),
+    "similar": _object(
+        {
+            "item_id": _TEXT,
+            "similar_items": _array("Item"),
+            "source": {"type": "string", "enum": ["similar", "popular"]},
+            "model_version": _TEXT,
+        }
+    ),
+    "trending": _object(
+        {
+            "region": {"type": "string", "description": "Whose list it is: * when the one asked for has none."},
+            "window": _TEXT,
+            "category": {"type": ["string", "null"]},
+            "items": _array("Item"),
+            "updated_at": _TIME,
+            "stale": _FLAG,
+            "model_version": _TEXT,
+        }
+    ),
+    "continue_watching": _object({"user_id": _TEXT, "items": _array("BegunItem")}),
+    "health": _object({"status": _TEXT}),
+    "ready": _object({"status": _TEXT, "redis": _TEXT}),
+    "openapi": {"type": "object"},
+    "Problem": _object(
+        {"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT},
+        {"parameter": _TEXT, "value": _TEXT, "allowed": _TEXT},
+    ),
+}

@@ -1,0 +1,1 @@
+"""One read, one file: what each route does once its parameters are checked."""

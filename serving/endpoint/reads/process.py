@@ -1,0 +1,59 @@
+"""GET /healthz, /readyz, /openapi.json: about the process itself."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+import orjson
+
+from serving.endpoint.messages import Request, Response, json_response
+from serving.endpoint.problems import Problem
+from serving.endpoint.store import Store
+
+NO_STORE = b"no-store"
+
+
+class Health:
+    """The process runs and its event loop turns; says nothing about Redis."""
+
+    async def __call__(self, _request: Request) -> Response:
+        """200."""
+        return json_response(b'{"status":"ok"}', NO_STORE)
+
+
+class Ready:
+    """Whether to send readers here, and why not.
+
+    A Redis that is away does not make a process unready that has fallback lists: a balancer would then take all
+    processes out at once, where all of them can still answer.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def __call__(self, _request: Request) -> Response:
+        """200 with the state, or a 503 problem with the same state."""
+        link, versions = self._store.link, self._store.versions
+        state: dict[str, Any] = {
+            "redis": "up" if link.is_up else "the circuit is open",
+            "redis_trips": link.trips,
+            "redis_connects": link.connects,
+            "fallback_lists": len(self._store.shared),
+            "live_sequence": versions.sequence,
+            "versions": [version.keys.version for version in versions.all],
+        }
+        if not link.is_up and not len(self._store.shared):
+            raise Problem(503, "Redis is away and no fallback list was ever seen", **state)
+        return json_response(orjson.dumps({"status": "ready", **state}), NO_STORE)
+
+
+class OpenApi:
+    """The checked-in description of every route."""
+
+    def __init__(self) -> None:
+        self._body = files("serving").joinpath("endpoint/openapi.json").read_bytes()
+
+    async def __call__(self, _request: Request) -> Response:
+        """200."""
+        return json_response(self._body, b"public, max-age=300")

@@ -1,0 +1,42 @@
+"""GET /api/v1/recommendations: the user's list, or what everyone gets. The hot path."""
+
+from __future__ import annotations
+
+from serving.endpoint.blocked import cut_without
+from serving.endpoint.bodies import etag_of, now_ms, opening
+from serving.endpoint.messages import Request, Response, json_response
+from serving.endpoint.parameters import Parameters, country, integer, one_of, text
+from serving.endpoint.store import Store
+from serving.keys import CONTEXTS, HOMEPAGE
+from serving.list_format import MAX_ITEMS
+
+USER_ID = text("user_id", "Who the list is for. Unknown users get what is popular.", required=True)
+LIMIT = integer("limit", "How many items.", 1, 100, 20)
+OFFSET = integer("offset", "How many items of the list to pass over.", 0, MAX_ITEMS, 0)
+COUNTRY = country("country", "Where the reader is; chooses the popular list when there is no personal one.")
+DEVICE_TYPE = text("device_type", "What the list is shown on; recorded with the request.", 32)
+PARAMETERS = Parameters(
+    (USER_ID, one_of("context", "Where it is shown.", CONTEXTS, HOMEPAGE), LIMIT, OFFSET, COUNTRY, DEVICE_TYPE)
+)
+
+
+class Recommendations:
+    """Answers with a cut of the list, as bytes."""
+
+    def __init__(self, store: Store, cache_control: bytes) -> None:
+        self._store = store
+        self._cache_control = cache_control
+
+    async def __call__(self, request: Request) -> Response:
+        """Always 200: personal, else segment or popular, labelled in `source`."""
+        given = request.parameters
+        user_id, context = given["user_id"], given.get("context", HOMEPAGE)
+        offset, limit = given.get("offset", 0), given.get("limit", 20)
+        store = self._store
+        found = await store.user_list(user_id, context)
+        if found is None:
+            found = await store.popular(store.versions.of(user_id), context, given.get("country", ""))
+        items = cut_without(found.value, found.prefix, offset, limit, found.version.blocked)
+        body = b'%b,"recommendations":[%b]}' % (opening(found, user_id, at_ms := now_ms()), items)
+        etag = etag_of(found, offset, limit, at_ms > found.prefix.expires_at_ms)
+        return json_response(body, self._cache_control, etag)

@@ -1,0 +1,97 @@
+"""The routing table: every address this service answers, on one screen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from serving.endpoint.messages import Request, Response
+from serving.endpoint.parameters import Parameter, Parameters
+from serving.endpoint.problems import Problem
+from serving.endpoint.reads import continue_watching, homepage, process, recommendations, search, similar, trending
+from serving.endpoint.store import Store
+
+Handler = Callable[[Request], Awaitable[Response]]
+MAX_PATH_BYTES = 1024
+_NO_PARAMETERS = Parameters()
+
+
+@dataclass(frozen=True)
+class Route:
+    """One address. `path_parameter` is the one in braces, if any; `operation` names it in documents and metrics."""
+
+    template: str
+    operation: str
+    parameters: Parameters
+    handler: Handler
+    path_parameter: Parameter | None = None
+
+
+class Routes:
+    """Finds the route of a raw path: a dictionary for fixed paths, then one expression for those with an id."""
+
+    def __init__(self, routes: tuple[Route, ...]) -> None:
+        self.all = routes
+        self._fixed = {route.template.encode(): route for route in routes if route.path_parameter is None}
+        patterned = [route for route in routes if route.path_parameter is not None]
+        self._by_group = {f"r{number}": route for number, route in enumerate(patterned)}
+        self._pattern = re.compile(
+            "|".join(_expression(group, route.template) for group, route in self._by_group.items()).encode()
+        )
+
+    def find(self, raw_path: bytes) -> tuple[Route, bytes]:
+        """The route and the raw value of its path parameter. Raises a 404 or 414 Problem."""
+        route = self._fixed.get(raw_path)
+        if route is not None:
+            return route, b""
+        if len(raw_path) > MAX_PATH_BYTES:
+            raise Problem(414, f"the path is longer than {MAX_PATH_BYTES} bytes")
+        match = self._pattern.fullmatch(raw_path)
+        if match is None or match.lastgroup is None:
+            raise Problem(404, "there is nothing at this path; /openapi.json lists what there is")
+        return self._by_group[match.lastgroup], match[match.lastgroup]
+
+
+def _expression(group: str, template: str) -> str:
+    return re.sub(r"\\{\w+\\}", f"(?P<{group}>[^/]+)", re.escape(template))
+
+
+def routes_of(store: Store, max_age_s: int) -> Routes:
+    """Every route, bound to where its answers come from."""
+    private, public = b"private, max-age=%d" % max_age_s, b"public, max-age=%d" % max_age_s
+    user, item = recommendations.USER_ID, similar.ITEM_ID
+    missing = search.SearchNotOffered()
+    return Routes(
+        (
+            Route(
+                "/api/v1/recommendations",
+                "recommendations",
+                recommendations.PARAMETERS,
+                recommendations.Recommendations(store, private),
+            ),
+            Route(
+                "/api/v1/recommendations/homepage/{user_id}",
+                "homepage",
+                homepage.PARAMETERS,
+                homepage.Homepage(store, private),
+                user,
+            ),
+            Route(
+                "/api/v1/items/{item_id}/similar", "similar", similar.PARAMETERS, similar.Similar(store, public), item
+            ),
+            Route("/api/v1/trending", "trending", trending.PARAMETERS, trending.Trending(store, public)),
+            Route(
+                "/api/v1/users/{user_id}/continue-watching",
+                "continue_watching",
+                continue_watching.PARAMETERS,
+                continue_watching.ContinueWatching(store, private),
+                user,
+            ),
+            Route("/api/v1/search/suggestions", "search_suggestions", search.SUGGESTION_PARAMETERS, missing),
+            Route("/api/v1/search/trending", "search_trending", search.TRENDING_PARAMETERS, missing),
+            Route("/healthz", "health", _NO_PARAMETERS, process.Health()),
+            Route("/readyz", "ready", _NO_PARAMETERS, process.Ready(store)),
+            Route("/openapi.json", "openapi", _NO_PARAMETERS, process.OpenApi()),
+        )
+    )

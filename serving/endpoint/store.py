@@ -1,0 +1,116 @@
+"""Where answers come from: one read of the user's list, then the other versions', then what is in the process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable
+from typing import NamedTuple
+
+import orjson
+
+from serving.endpoint.config import EndpointConfig
+from serving.endpoint.shared_lists import SharedLists
+from serving.endpoint.versions import LiveVersions, Version
+from serving.keys import HOMEPAGE
+from serving.list_format import PREFIX_BYTES, ListStamp, Prefix, UnreadableList, read_prefix
+from serving.redis_errors import RedisUnavailable
+from serving.redis_link import RedisLink
+
+
+class Found(NamedTuple):
+    """A list and the version that made it."""
+
+    value: bytes
+    prefix: Prefix
+    version: Version
+
+
+class Store:
+    """Reads lists. No method raises because of Redis; `unavailable` and `unreadable` count what went wrong."""
+
+    def __init__(self, config: EndpointConfig, link: RedisLink) -> None:
+        self.link = link
+        self.versions = LiveVersions(config.namespace, config.model_version, link)
+        self.shared = SharedLists(link)
+        self.unavailable = 0
+        self.unreadable = 0
+
+    async def refresh(self) -> None:
+        """Brings the pointer, the blocked items and the shared lists up to date. Raises RedisUnavailable."""
+        await self.versions.refresh()
+        await self.shared.refresh()
+
+    async def user_list(self, user_id: str, context: str) -> Found | None:
+        """The user's list from their version, else from another one; None when there is none or Redis is away."""
+        version = self.versions.of(user_id)
+        owner = b'{"user_id":%b,' % orjson.dumps(user_id)
+        tail = b"%b}:%b" % (user_id.encode(), context.encode())
+        found = await self._read(version.list_head + tail, version, owner)
+        if found is None:
+            for other in self.versions.others(version):
+                found = await self._read(other.list_head + tail, other, owner)
+                if found is not None:
+                    break
+        return found
+
+    def continue_list(self, user_id: str) -> Awaitable[Found | None]:
+        """What the user has begun, from their version."""
+        version = self.versions.of(user_id)
+        owner = b'{"user_id":%b,' % orjson.dumps(user_id)
+        return self._read(version.continue_head + user_id.encode() + b"}", version, owner)
+
+    async def similar(self, item_id: str) -> Found | None:
+        """The neighbours of an item, from the version that serves most, else from another one."""
+        for version in (first := self.versions.first(), *self.versions.others(first)):
+            found = await self._read(version.similar_head + item_id.encode() + b"}", version, b"")
+            if found is not None:
+                return found
+        return None
+
+    async def _read(self, key: bytes, version: Version, owner: bytes) -> Found | None:
+        try:
+            value = await self.link.get(key)
+        except RedisUnavailable:
+            self.unavailable += 1
+            return None
+        if value is None:
+            return None
+        try:
+            prefix = read_prefix(value)
+        except UnreadableList:
+            self.unreadable += 1
+            return None
+        if owner and not value.startswith(owner, PREFIX_BYTES):
+            # Somebody else's list: the replies are out of step. Nobody may see it, nor any reply after it.
+            self.unreadable += 1
+            self.link.reset()
+            return None
+        return Found(value, prefix, version)
+
+    async def popular(self, version: Version, context: str, country: str) -> Found:
+        """What everyone gets: the country's list, the context's, the homepage's, another version's, an empty one."""
+        for candidate in (version, *self.versions.others(version)):
+            keys = candidate.keys
+            names = [keys.popular(context, country)] if country else []
+            names += [keys.popular(context)] + ([keys.popular()] if context != HOMEPAGE else [])
+            for name in names:
+                held = await self.shared.get(name.encode())
+                if held is not None:
+                    return Found(*held, candidate)
+        return empty_popular(version)
+
+    async def trending(self, region: str, window: str, category: str) -> tuple[str, Found | None]:
+        """The trending list of a region, else of everywhere ("*"), and which; None when no version has one."""
+        for version in (first := self.versions.first(), *self.versions.others(first)):
+            for place in dict.fromkeys((region, "*")):
+                held = await self.shared.get(version.keys.trending_list(place, window, category).encode())
+                if held is not None:
+                    return place, Found(*held, version)
+        return region, None
+
+
+def empty_popular(version: Version) -> Found:
+    """The last resort of a process that has never seen a popular list."""
+    now_ms = time.time_ns() // 1_000_000
+    value = ListStamp(version.keys.version, "popular", 0, now_ms, now_ms).shared([])
+    return Found(value, read_prefix(value), version)

@@ -1,0 +1,111 @@
+"""The versions that serve now: the live pointer, and per version its key names as bytes and its blocked items."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+import orjson
+
+from serving import resp
+from serving.endpoint.blocked import tokens_of
+from serving.keys import Keys
+from serving.live_pointer import LivePointer
+from serving.redis_link import RedisLink
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Version:
+    """One model version as the hot path needs it: what to put around an id to get a key, and what to hide."""
+
+    keys: Keys
+    variant: str
+    blocked: frozenset[bytes] = frozenset()
+    blocked_stamp: bytes | None = None
+    list_head: bytes = field(init=False)
+    continue_head: bytes = field(init=False)
+    similar_head: bytes = field(init=False)
+    tail_fresh: bytes = field(init=False)
+    tail_stale: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        prefix = self.keys.prefix.encode()
+        self.list_head = prefix + b"list:{u:"
+        self.continue_head = prefix + b"continue:{u:"
+        self.similar_head = prefix + b"similar:{i:"
+        variant = orjson.dumps(self.variant)
+        self.tail_fresh = b',"variant":%b,"stale":false' % variant
+        self.tail_stale = b',"variant":%b,"stale":true' % variant
+
+
+class LiveVersions:
+    """Knows who serves whom. Falls back to the configured version until a pointer is seen, and never goes back."""
+
+    def __init__(self, namespace: str, default_version: str, link: RedisLink) -> None:
+        self._namespace = namespace
+        self._link = link
+        self._pointer = LivePointer({default_version: 100}, sequence=-1)
+        self._versions: dict[str, Version] = {}
+        self._versions = self._versions_of(self._pointer)
+        self._live_key = Keys(namespace, default_version).live.encode()
+
+    @property
+    def sequence(self) -> int:
+        """The sequence number of the pointer in use; -1 before one was seen."""
+        return self._pointer.sequence
+
+    @property
+    def all(self) -> list[Version]:
+        """Every version that serves, in bucket order."""
+        return list(self._versions.values())
+
+    def of(self, user_id: str) -> Version:
+        """The version that serves a user."""
+        return self._versions[self._pointer.version_of(user_id)]
+
+    def first(self) -> Version:
+        """The version that serves most: what answers without a user come from."""
+        weights = self._pointer.weights
+        return self._versions[max(weights, key=weights.__getitem__)]
+
+    def others(self, version: Version) -> list[Version]:
+        """The versions to try when a list is missing in one."""
+        return [other for other in self._versions.values() if other is not version]
+
+    def _versions_of(self, pointer: LivePointer) -> dict[str, Version]:
+        versions = {}
+        for name, weight in pointer.weights.items():
+            if weight:
+                known, variant = self._versions.get(name), pointer.variant_of(name)
+                same = known is not None and known.variant == variant
+                versions[name] = known if known and same else Version(Keys(self._namespace, name), variant)
+        return versions
+
+    async def refresh(self) -> None:
+        """Reads the pointer and, where its stamp has changed, the blocked items. Raises RedisUnavailable."""
+        value = await self._link.get(self._live_key)
+        pointer = self._newer(value) if value is not None else None
+        versions = self._versions_of(pointer) if pointer else self._versions
+        await asyncio.gather(*[self._refresh_blocked(version) for version in versions.values()])
+        if pointer:  # only now: a version must not serve before it is known what it may not show
+            self._pointer, self._versions = pointer, versions
+
+    def _newer(self, value: bytes) -> LivePointer | None:
+        try:
+            pointer = LivePointer.decode(value)
+            for name in pointer.weights:
+                Keys(self._namespace, name)
+        except ValueError as error:  # a pointer nobody can follow: stay with the one in use, and say so
+            log.error("the live pointer is unusable: %s", error)
+            return None
+        return pointer if pointer.sequence > self._pointer.sequence else None
+
+    async def _refresh_blocked(self, version: Version) -> None:
+        stamp = await self._link.get(version.keys.blocked_stamp.encode())
+        # No stamp: nothing was ever blocked, or Redis was wiped. A wipe must not show again what was withdrawn.
+        if stamp is not None and stamp != version.blocked_stamp:
+            members = await self._link.send(resp.command(b"SMEMBERS", version.keys.blocked.encode()))
+            version.blocked, version.blocked_stamp = tokens_of(members), stamp

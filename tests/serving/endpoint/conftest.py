@@ -1,0 +1,72 @@
+"""An endpoint in this process, over a real Valkey."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from serving.endpoint.app import Endpoint
+from serving.endpoint.config import EndpointConfig
+from serving.fragments import item_fragment
+from serving.keys import Keys
+from serving.list_format import ListStamp
+from serving.redis_writer import ListWriter
+
+TTL_S = 60
+NOW_MS = time.time_ns() // 1_000_000
+
+
+def fragments(*item_ids: str) -> list[bytes]:
+    return [item_fragment(i, f"Title {i}", 1 - n / 1000, "Because", "because") for n, i in enumerate(item_ids)]
+
+
+def stamp(source: str = "personal", version: str = "v1", *, age_s: int = 0, lives_s: int = 900) -> ListStamp:
+    made_ms = NOW_MS - age_s * 1000
+    return ListStamp(version, source, 0, made_ms, made_ms + lives_s * 1000)
+
+
+@asynccontextmanager
+async def running(config: EndpointConfig) -> AsyncIterator[httpx.AsyncClient]:
+    """The endpoint between its start-up and shutdown events."""
+    app = Endpoint(config)
+    events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    done: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    lifespan = asyncio.create_task(app({"type": "lifespan"}, events.get, done.put))
+    await events.put({"type": "lifespan.startup"})
+    assert (await done.get())["type"] == "lifespan.startup.complete"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        yield client
+    await events.put({"type": "lifespan.shutdown"})
+    await lifespan
+
+
+@pytest.fixture
+async def writer(valkey: Any, namespace: str) -> AsyncIterator[ListWriter]:
+    writer = ListWriter.connect(valkey.url, Keys(namespace, "v1"))
+    yield writer
+    await writer.close()
+
+
+@pytest.fixture
+def config(valkey: Any, namespace: str) -> EndpointConfig:
+    # A deadline for machines that are busy with other tests; the law of the deadline has its own tests.
+    return EndpointConfig(valkey.url, namespace, redis_deadline_ms=2000, refresh_ms=20)
+
+
+@pytest.fixture
+async def client(config: EndpointConfig) -> AsyncIterator[httpx.AsyncClient]:
+    async with running(config) as client:
+        yield client
+
+
+async def eventually(check: Callable[[], Awaitable[bool]], within_s: float = 10) -> None:
+    """Waits until the check holds."""
+    async with asyncio.timeout(within_s):
+        while not await check():  # noqa: ASYNC110  # what is waited for happens in Redis
+            await asyncio.sleep(0.01)
