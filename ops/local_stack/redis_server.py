@@ -18,7 +18,7 @@ class RedisServer(LocalServer):
     name = "redis"
 
     def answers(self) -> bool:
-        """Whether it answers PING (a demand for a password is an answer too)."""
+        """Whether it answers PING."""
         return redis_answers(f"redis://{self.address}/0")
 
     def prepare(self) -> list[str]:
@@ -28,15 +28,13 @@ class RedisServer(LocalServer):
 
 
 def redis_answers(url: str) -> bool:
-    """Whether a server at `url` answers PING within 2 s, or asks who we are."""
+    """Whether a server at `url` answers PING within 2 s."""
     client = redis.Redis.from_url(
         url, socket_timeout=_ANSWER_TIMEOUT_S, socket_connect_timeout=_ANSWER_TIMEOUT_S, retry=None
     )
     try:
         return bool(client.ping())
-    except redis.AuthenticationError:
-        return True
-    except redis.RedisError:  # refused, still loading, or no Redis at all
+    except redis.RedisError:  # refused, still loading, a wrong password, or no Redis at all
         return False
     finally:
         client.close()

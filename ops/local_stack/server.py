@@ -3,6 +3,7 @@
 import shutil
 import time
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -22,6 +23,26 @@ class Owner(StrEnum):
     NOBODY = "nobody"
     FRESHET = "freshet"
     OTHER = "other"
+
+
+class Started(StrEnum):
+    """What a start found."""
+
+    NOW = "started"
+    BEFORE = "was running"
+    BY_OTHERS = "belongs to others"
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """One server as an operator sees it; `pid` and `log` only when it is ours."""
+
+    name: str
+    address: str
+    owner: Owner
+    answers: bool
+    pid: int | None = None
+    log: str | None = None
 
 
 class LocalServer(ABC):
@@ -67,8 +88,14 @@ class LocalServer(ABC):
             return Owner.FRESHET
         return Owner.OTHER if accepts_connections(self.port) else Owner.NOBODY
 
-    def start(self) -> Owner:
-        """Makes sure that a server answers at the address, and says whose it is.
+    def status(self) -> ServerStatus:
+        """The server as it is now."""
+        pid, owner = self.pid(), self.owner()
+        log = str(self.log_path) if pid is not None else None
+        return ServerStatus(self.name, self.address, owner, self.answers(), pid, log)
+
+    def start(self) -> Started:
+        """Makes sure that a server answers at the address.
 
         A server that is there already is used and never stopped. Raises `StackError` when the port is taken by
         something else or the server does not come up.
@@ -77,12 +104,18 @@ class LocalServer(ABC):
         owner = self.owner()
         if owner is Owner.OTHER:
             self._wait_for_foreign()
-            return owner
-        if owner is Owner.NOBODY:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._process.start(self.prepare(), self.folder)
-        self._wait_until_ready()
-        return Owner.FRESHET
+            return Started.BY_OTHERS
+        if owner is Owner.FRESHET:
+            self._wait_until_ready()
+            return Started.BEFORE
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._process.start(self.prepare(), self.folder)
+        try:
+            self._wait_until_ready()
+        except BaseException:  # Ctrl-C included: what did not come up is not left behind
+            self._process.kill()
+            raise
+        return Started.NOW
 
     def stop(self) -> Ended:
         """Ends our server with time to flush; leaves anybody else's alone."""
@@ -110,16 +143,12 @@ class LocalServer(ABC):
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S
-        try:
-            while not self.answers():
-                if self.pid() is None:
-                    raise StackError(self._with_log(f"{self.name} ended while it was starting"))
-                if time.monotonic() > deadline:
-                    raise StackError(self._with_log(f"{self.name} was not ready within {_START_TIMEOUT_S:g} s"))
-                time.sleep(_POLL_S)
-        except BaseException:  # Ctrl-C included: what did not come up is not left behind
-            self._process.kill()
-            raise
+        while not self.answers():
+            if self.pid() is None:
+                raise StackError(self._with_log(f"{self.name} ended while it was starting"))
+            if time.monotonic() > deadline:
+                raise StackError(self._with_log(f"{self.name} was not ready within {_START_TIMEOUT_S:g} s"))
+            time.sleep(_POLL_S)
 
     def _with_log(self, complaint: str) -> str:
         return f"{complaint}; see {self.log_path}, which ends with\n{self._process.last_output()}"

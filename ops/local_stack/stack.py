@@ -13,7 +13,7 @@ from ops.local_stack.kafka_server import KafkaServer
 from ops.local_stack.ports import free_port
 from ops.local_stack.process import Ended
 from ops.local_stack.redis_server import RedisServer
-from ops.local_stack.server import LocalServer, Owner
+from ops.local_stack.server import LocalServer, ServerStatus, Started
 
 
 @dataclass(frozen=True)
@@ -26,18 +26,6 @@ class Timings:
     def as_dict(self) -> dict[str, float]:
         """Rounded to milliseconds."""
         return {name: round(seconds, 3) for name, seconds in asdict(self).items()}
-
-
-@dataclass(frozen=True)
-class ServerStatus:
-    """One server as an operator sees it. `pid` only when it is ours."""
-
-    name: str
-    address: str
-    owner: Owner
-    answers: bool
-    pid: int | None
-    log: str
 
 
 class LocalStack:
@@ -83,18 +71,17 @@ class LocalStack:
         """The pid of our Valkey while it runs."""
         return self._redis.pid()
 
-    def start(self) -> None:
+    def start(self) -> dict[str, Started]:
         """Starts what is missing and returns when both answer. Raises `StackError`."""
         self.timings = Timings()
-        self.start_redis()
-        self.start_kafka()
+        return {"redis": self.start_redis(), "kafka": self.start_kafka()}
 
-    def start_kafka(self) -> Owner:
-        """Starts Kafka unless it answers already; whose it is. Raises `StackError`."""
+    def start_kafka(self) -> Started:
+        """Starts Kafka unless it answers already. Raises `StackError`."""
         return self._start(self._kafka)
 
-    def start_redis(self) -> Owner:
-        """Starts Valkey unless it answers already; whose it is. Raises `StackError`."""
+    def start_redis(self) -> Started:
+        """Starts Valkey unless it answers already. Raises `StackError`."""
         return self._start(self._redis)
 
     def stop(self) -> dict[str, Ended]:
@@ -117,31 +104,21 @@ class LocalStack:
 
     def status(self) -> list[ServerStatus]:
         """Both servers as they are now."""
-        return [
-            ServerStatus(
-                name=server.name,
-                address=server.address,
-                owner=server.owner(),
-                answers=server.answers(),
-                pid=server.pid(),
-                log=str(server.log_path),
-            )
-            for server in self._servers
-        ]
+        return [server.status() for server in self._servers]
 
     @property
     def _servers(self) -> tuple[LocalServer, LocalServer]:
         return (self._kafka, self._redis)
 
-    def _start(self, server: LocalServer) -> Owner:
+    def _start(self, server: LocalServer) -> Started:
         with self._lock():
             began = time.monotonic()
-            owner = server.start()
+            started = server.start()
             passed_s = time.monotonic() - began
         self.timings = Timings(
             self.timings.download_s + server.download_s, self.timings.start_s + passed_s - server.download_s
         )
-        return owner
+        return started
 
     def _stop(self, server: LocalServer, kill: bool) -> Ended:
         with self._lock():

@@ -1,0 +1,96 @@
+"""The `freshet` command: puts the command groups together and turns failures into exit codes."""
+
+import sys
+import traceback
+from types import ModuleType
+from typing import Final, NoReturn
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from ops.commands import config, schema, serve, servers, topics, worker
+from ops.exit_codes import CommandFailed, ExitCode
+from streams.errors import KafkaError
+
+#: What each heading of `--help` holds, in the order in which a newcomer needs it.
+PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
+    "1. Servers: a Kafka and a Valkey": (servers,),
+    "2. The log: topics and events": (topics, schema),
+    "3. From events to lists": (worker, serve),
+    "4. What is in force": (config,),
+}
+
+_HELP: Final = "\n\n".join(  # a paragraph each; line breaks inside one would be kept
+    (
+        "Freshet turns events in Kafka into finished recommendation lists in Redis, within a second of the click.",
+        "[bold]In this order[/bold]: [cyan]up[/cyan] starts a Kafka and a Valkey, [cyan]topics create[/cyan] prepares "
+        "the log, [cyan]worker[/cyan] folds events into lists, [cyan]serve[/cyan] hands the lists out.",
+        "[bold]You send events?[/bold] Any Kafka client may; the record key is the user id. [cyan]schema[/cyan] prints "
+        "the contract.",
+        "[bold]You show lists?[/bold] The endpoint of [cyan]serve[/cyan] is read-only HTTP and JSON.",
+        "[bold]You run it?[/bold] [cyan]config[/cyan] and [cyan]status[/cyan] say what is in force and what answers.",
+    )
+)
+_EPILOG: Final = (
+    "Exit codes: 0 done, 1 a check failed, 2 wrong usage, setting or missing data, 3 a server does not answer, "
+    "70 something unexpected, 71 another worker took over, 130 interrupted. "
+    "With --json the result is the last line of standard output. "
+    "Settings: FRESHET_* variables, listed by `freshet config`."
+)
+
+
+class _InPanelOrder(TyperGroup):
+    """Lists commands as `PANELS` has them; Typer would put nested groups last."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:
+        return sorted(super().list_commands(ctx), key=self._panel)
+
+    def _panel(self, name: str) -> str:
+        command = self.commands[name]
+        return str(command.rich_help_panel) if isinstance(command, TyperCommand | TyperGroup) else ""
+
+
+def build_app() -> typer.Typer:
+    """The command with all its groups."""
+    app = typer.Typer(
+        name="freshet",
+        cls=_InPanelOrder,
+        help=_HELP,
+        epilog=_EPILOG,
+        rich_markup_mode="rich",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    for panel, modules in PANELS.items():
+        part = typer.Typer()
+        for module in modules:
+            module.register(part)
+        for command in part.registered_commands:
+            command.rich_help_panel = panel
+        for group in part.registered_groups:
+            group.rich_help_panel = panel
+        app.add_typer(part)
+    return app
+
+
+def main() -> None:
+    """Entry point of the `freshet` program."""
+    try:
+        build_app()()
+    except CommandFailed as failure:
+        _complain(failure, failure.code)
+    except KafkaError as failure:
+        _complain(failure, ExitCode.UNREACHABLE)
+    except Exception:  # noqa: BLE001 - anything else is ours to mend; exit code 1 would claim that a check failed
+        traceback.print_exc()
+        sys.exit(ExitCode.BUG)
+
+
+def _complain(failure: Exception, code: ExitCode) -> NoReturn:
+    typer.echo(f"freshet: {failure}", err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

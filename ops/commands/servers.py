@@ -1,0 +1,97 @@
+"""`freshet up`, `down`, `status`, `logs`: the local Kafka and Valkey."""
+
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from ops.exit_codes import CommandFailed, ExitCode
+from ops.output import JsonOption, console, print_json
+
+
+class ServerName(StrEnum):
+    """The servers there are."""
+
+    KAFKA = "kafka"
+    REDIS = "redis"
+
+
+class NoLog(CommandFailed):
+    """A server that was never started has no log."""
+
+    code = ExitCode.USAGE
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for command in (up, status, logs, down):
+        app.command()(command)
+
+
+def up(json: JsonOption = False) -> None:
+    """Start a real Kafka and a real Valkey on this machine; no root, Docker or Java is needed.
+
+    Whatever answers at FRESHET_KAFKA_BOOTSTRAP or FRESHET_REDIS_URL already is used instead and never stopped. The
+    first start downloads about 100 MB. Returns once both servers answer.
+    """
+    from ops.local_stack.configured import ConfiguredServers
+    from ops.settings_sources import load_settings
+
+    servers = ConfiguredServers(load_settings())
+    with console().status("starting Kafka and Valkey …"):
+        started = servers.up()
+    timings = servers.timings
+    for name, outcome in started.items():
+        console().print(f"{name} answers at {servers.addresses[name]} ({outcome})", markup=False)
+    console().print(f"download {timings.download_s:.1f} s, start {timings.start_s:.1f} s")
+    if json:
+        print_json({"servers": started, **timings.as_dict()})
+
+
+def status(json: JsonOption = False) -> None:
+    """Say which server answers, whose it is, and where its log is; exit code 3 unless both answer."""
+    from ops.local_stack.configured import ConfiguredServers
+    from ops.settings_sources import load_settings
+
+    servers = ConfiguredServers(load_settings()).status()
+    for server in servers:
+        answer = "answers" if server.answers else "does not answer"
+        ours = f", pid {server.pid}, log {server.log}" if server.pid else ""
+        console().print(f"{server.name} at {server.address} {answer} (owner: {server.owner}{ours})", markup=False)
+    if json:
+        print_json({server.name: asdict(server) for server in servers})
+    if not all(server.answers for server in servers):
+        raise typer.Exit(ExitCode.UNREACHABLE)
+
+
+def logs(
+    server: Annotated[ServerName, typer.Argument(help="Whose log.")] = ServerName.KAFKA,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many lines from the end.")] = 50,
+) -> None:
+    """Print the end of a local server's log."""
+    from ops.local_stack.configured import ConfiguredServers
+    from ops.settings_sources import load_settings
+
+    path = ConfiguredServers(load_settings()).logs[server]
+    if not path.exists():
+        raise NoLog(f"there is no {path}: `freshet up` has not started {server}")
+    for line in path.read_text(errors="replace").splitlines()[-lines:]:
+        typer.echo(line)
+
+
+def down(
+    wipe: Annotated[bool, typer.Option("--wipe", help="Also remove everything the servers stored.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Stop the servers that `freshet up` started, with time to flush; leave all others alone."""
+    from ops.local_stack.configured import ConfiguredServers
+    from ops.settings_sources import load_settings
+
+    ended = ConfiguredServers(load_settings()).down(wipe)
+    for name, how in ended.items():
+        console().print(f"{name}: {how}")
+    if wipe:
+        console().print("stored data removed")
+    if json:
+        print_json({"servers": ended, "wiped": wipe})

@@ -1,0 +1,42 @@
+"""`freshet topics`: the topics of this namespace and model version."""
+
+import typer
+
+from ops.exit_codes import ExitCode
+from ops.output import JsonOption, console, print_json
+
+_TIMEOUT_S = 30.0
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command group."""
+    topics = typer.Typer(no_args_is_help=True, help="Create the topics that everything else needs.")
+    topics.command("create")(create)
+    app.add_typer(topics, name="topics")
+
+
+def create(json: JsonOption = False) -> None:
+    """Create every missing topic, changelogs included, and wait until all have leaders.
+
+    May be run again at any time. A topic that exists with other settings is reported, never altered or deleted, and
+    the exit code is 1.
+    """
+    from ops.settings_sources import load_settings
+    from streams.topics import Topics
+    from streams.topics_admin import ensure_topics
+
+    settings = load_settings()
+    topics = Topics(settings.namespace, settings.model_version)
+    report = ensure_topics(
+        settings.kafka_bootstrap, topics, settings.partitions, settings.replication, timeout_s=_TIMEOUT_S
+    )
+    for difference in report.differs:
+        console().print(
+            f"{difference.topic}: {difference.setting} is {difference.found}, should be {difference.wanted}",
+            markup=False,
+        )
+    console().print(f"{len(report.created)} topics created, {len(report.unchanged)} were right already")
+    if json:
+        print_json(report.as_dict())
+    if report.differs:
+        raise typer.Exit(ExitCode.CHECK_FAILED)

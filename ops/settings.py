@@ -1,0 +1,136 @@
+"""Every setting of Freshet in one typed place, read from FRESHET_* variables and an optional `.env` file."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from serving.redis_address import RedisAddress
+from streams.topics import check_namespace
+
+PREFIX = "FRESHET_"
+_DAY_S = 24 * 60 * 60
+
+
+def _checked_namespace(namespace: str) -> str:
+    check_namespace(namespace)
+    return namespace
+
+
+def _checked_redis_url(url: str) -> str:
+    RedisAddress.from_url(url)
+    return url
+
+
+def _absolute(path: Path | None) -> Path | None:
+    return path.expanduser().absolute() if path is not None else None
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _state_home() -> Path:
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "freshet"
+
+
+class Settings(BaseSettings):
+    """Values that change what Freshet does; the unit is the end of the name. Immutable."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+
+    namespace: Annotated[str, AfterValidator(_checked_namespace)] = Field(
+        "",
+        pattern=r"^[a-z0-9-]{0,40}$",
+        description="Prefix of every topic, group and key, so that demos, tests and tenants never meet; empty = none.",
+    )
+    model_version: str = Field(
+        "v1", pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$", description="The model version that workers build and write."
+    )
+    kafka_bootstrap: str = Field(
+        "127.0.0.1:29092",
+        pattern=r"^[A-Za-z0-9_.-]+:\d{1,5}(,[A-Za-z0-9_.-]+:\d{1,5})*$",
+        description="Kafka brokers to ask first, as host:port with commas between.",
+    )
+    redis_url: Annotated[str, AfterValidator(_checked_redis_url)] = Field(
+        "redis://127.0.0.1:26379/0",
+        description="Redis or Valkey that holds the lists; rediss:// for TLS. A password in it is masked everywhere.",
+        repr=False,
+        json_schema_extra={"allowed": "redis[s]://[user[:password]@]host[:port][/db]"},
+    )
+    partitions: int = Field(
+        4,
+        ge=1,
+        le=10_000,
+        description="Partitions of every keyed topic; fixed for the life of a log (100 in production).",
+    )
+    replication: int = Field(1, ge=1, le=7, description="Copies of every partition (3 in production).")
+    batch_max_records: int = Field(
+        500, ge=1, le=10_000, description="Most records a worker folds and commits in one transaction."
+    )
+    list_size: int = Field(100, ge=1, le=500, description="Items in a finished list.")
+    list_ttl_s: int = Field(
+        7 * _DAY_S, ge=60, le=90 * _DAY_S, description="A list that nobody replaces disappears after this long."
+    )
+    list_expires_s: int = Field(
+        _DAY_S,
+        ge=30,
+        le=90 * _DAY_S,
+        description="A list older than this is rewritten, and labelled stale until it is.",
+    )
+    allowed_lateness_s: int = Field(
+        300, ge=0, le=_DAY_S, description="How far behind its partition's watermark an event still counts in windows."
+    )
+    retention_days: int = Field(
+        90, ge=1, le=3650, description="Events this far behind their partition's watermark become dead letters."
+    )
+    item_model_interval_s: float = Field(
+        1.0, ge=0.1, le=60.0, description="How often the item plane publishes what changed."
+    )
+    item_model_budget_bytes_per_s: int = Field(
+        1_000_000, ge=10_000, le=1_000_000_000, description="Most bytes a second that one item partition publishes."
+    )
+    active_days: int = Field(
+        30, ge=1, le=365, description="Users with an event or a read in this time have their lists kept right."
+    )
+    session_timeout_s: float = Field(
+        6.0, ge=6.0, le=300.0, description="A worker that is silent for this long loses its partitions."
+    )
+    endpoint_host: str = Field(
+        "127.0.0.1", min_length=1, max_length=253, description="Address the endpoint listens on."
+    )
+    endpoint_port: int = Field(8080, ge=1, le=65_535, description="Port the endpoint listens on.")
+    endpoint_workers: int = Field(1, ge=1, le=64, description="Endpoint processes that share the port.")
+    state_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default_factory=_state_home,
+        description="Folder for what this machine keeps: local servers, logs, caches.",
+        json_schema_extra={"shown_default": "~/.local/state/freshet, or $XDG_STATE_HOME/freshet"},
+    )
+    data_dir: Annotated[Path | None, AfterValidator(_absolute)] = Field(
+        None,
+        description="Folder that holds the data sets ml-100k/, ml-1m/ and online-retail/; benches need it.",
+        json_schema_extra={"shown_default": "none"},
+    )
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(
+        "INFO", description="Least serious log line that is written."
+    )
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        _ordered(self, "list_expires_s", "list_ttl_s")
+        _ordered(self, "active_days", "retention_days")
+        return self
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field: `list_size` -> `FRESHET_LIST_SIZE`."""
+    return PREFIX + field.upper()
+
+
+def _ordered(settings: Settings, smaller: str, larger: str) -> None:
+    low, high = getattr(settings, smaller), getattr(settings, larger)
+    if low > high:
+        raise ValueError(f"{variable(smaller)}={low} must not be more than {variable(larger)}={high}")

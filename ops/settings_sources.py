@@ -1,0 +1,100 @@
+"""Loads the settings, says where each value came from, and turns every mistake into one readable line."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from ops.exit_codes import CommandFailed, ExitCode
+from ops.settings import PREFIX, Settings, variable
+from ops.settings_text import allowed, shown
+
+Given = Mapping[str, tuple[str, str]]
+
+ENV_FILE = Path(".env")
+TEST_PREFIX = PREFIX + "TEST_"
+"""Variables of the test suite; no setting begins like this."""
+
+
+class SettingsError(CommandFailed):
+    """At least one value is wrong; one line a problem, each names the variable, the value and what is allowed."""
+
+    code = ExitCode.USAGE
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Effective:
+    """One setting as it is in force; `value` is fit to be shown, `source` is `default`, `environment` or `.env`."""
+
+    name: str
+    variable: str
+    value: str
+    source: str
+
+
+def load_settings(env_file: Path = ENV_FILE) -> Settings:
+    """The settings of this process. The environment wins over `env_file`. Raises `SettingsError`."""
+    given = _given(env_file)
+    unknown = _unknown(given)
+    try:
+        settings = Settings(_env_file=env_file)  # type: ignore[call-arg]  # an argument that pydantic-settings adds
+    except ValidationError as wrong:
+        raise SettingsError(unknown + [_problem(error, given) for error in wrong.errors()]) from None
+    if unknown:
+        raise SettingsError(unknown)
+    return settings
+
+
+def effective(settings: Settings, env_file: Path = ENV_FILE) -> list[Effective]:
+    """Every setting with its value and source, secrets masked."""
+    given = _given(env_file)
+    return [
+        Effective(name, variable(name), shown(getattr(settings, name)), _source(given, variable(name)))
+        for name in Settings.model_fields
+    ]
+
+
+def _given(env_file: Path) -> dict[str, tuple[str, str]]:
+    """(value, source) by upper-case variable name, for our variables that are set; an empty one is not."""
+    sources = ((dotenv_values(env_file), env_file.name), (os.environ, "environment"))
+    return {
+        name.upper(): (value, source)
+        for variables, source in sources
+        for name, value in variables.items()
+        if name.upper().startswith(PREFIX) and value
+    }
+
+
+def _source(given: Given, name: str) -> str:
+    return given[name][1] if name in given else "default"
+
+
+def _unknown(given: Given) -> list[str]:
+    known = [variable(name) for name in Settings.model_fields]
+    strange = (name for name in sorted(given) if name not in known and not name.startswith(TEST_PREFIX))
+    return [f"{name} (from {_source(given, name)}) is not a setting; {_closest(name, known)}" for name in strange]
+
+
+def _closest(name: str, known: list[str]) -> str:
+    return f"the closest one is {difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]}"
+
+
+def _problem(error: ErrorDetails, given: Given) -> str:
+    reason = str(error["ctx"]["error"]) if error["type"] == "value_error" else ""
+    if not error["loc"]:  # settings that do not fit each other; the reason names them
+        return reason
+    field = str(error["loc"][0])
+    name = variable(field)
+    value, source = given.get(name, (str(error["input"]), "default"))
+    safe = shown(value)
+    problem = f"{name}={safe} (from {source}) is wrong; allowed: {allowed(Settings.model_fields[field])}"
+    return f"{problem} ({reason})" if reason and safe == value else problem  # a reason may quote a secret
