@@ -3,19 +3,24 @@
 A partition owns a marker in Redis, the position before which every list is written. It makes three situations one:
 after a crash, a takeover or a failover to an older replica the marker is behind, and the lists of rows from there on
 are owed; after a wipe it is missing, and every active user's list is owed; while Redis is away nothing is lost,
-because users stay owed until their list is written. Lists also become owed before they expire, and when the catalogue
-changes an item that they show.
+because users stay owed until their list is written. A census over the rows, a bounded number a tick, finds the owed
+ones. Lists also become owed before they expire, and when the catalogue changes an item that they show.
 """
 
 import logging
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
 
 from agents.list_maker import ListMaker
 from serving.redis_errors import RedisUnavailable
 from serving.redis_writer import ListWriter
 from tables.user_plane import UserPlane
+from tables.user_row import UserRow
 
 logger = logging.getLogger(__name__)
 
@@ -24,12 +29,22 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a sweep spreads its work."""
+    """How a sweep spreads its work over ticks."""
 
     lists_per_tick: int = 200
+    rows_per_tick: int = 2_000
+    renewals_per_tick: int = 20
     marker_check_ms: int = 1_000
     retry_ms: int = 500
-    refresh_before_expiry: float = 0.8  # share of the list's life after which a sweep rewrites it
+    renew_at: float = 0.8  # share of a list's life after which it is rewritten
+
+
+@dataclass(slots=True)
+class _Census:
+    """A walk over all rows; lists of rows whose last event is at `since` or later are owed."""
+
+    rows: Iterator[tuple[str, UserRow]]
+    since: int
 
 
 class ListKeeper:
@@ -53,8 +68,11 @@ class ListKeeper:
         self._list_ttl_s = list_ttl_s
         self._pace = pace or Pace()
         self._owed: dict[str, None] = {}  # insertion order: the longest waiting first
+        self._unknown: deque[str] = deque()  # lists of a former owner: written, but who knows when
         self._written_ms: OrderedDict[str, int] = OrderedDict()  # by time of the last write, oldest first
-        self._marker: int | None = None
+        self._shown: dict[str, NDArray[np.int32]] = {}  # item indices of the lists this process wrote
+        self._census: _Census | None = None
+        self._marker: int | None = None  # what Redis holds, -1 = nothing; None = not read yet
         self._checked_ms = 0
         self._retry_at_ms = 0
         self._catalogue_version = maker.catalogue_version
@@ -68,14 +86,15 @@ class ListKeeper:
             await self._advance_marker(next_offset)
 
     async def sweep(self, plane: UserPlane, next_offset: int) -> None:
-        """Writes a bounded number of owed lists; called between batches and when idle."""
+        """Does a bounded part of what time, Redis or the catalogue made necessary; called at least every tick."""
         now_ms = self._now_ms()
         if now_ms < self._retry_at_ms:
             return
         if now_ms - self._checked_ms >= self._pace.marker_check_ms:
             await self._check_marker(plane, now_ms)
-        self._owe_expiring(now_ms)
-        self._owe_after_catalogue_change(plane, now_ms)
+        self._walk(now_ms)
+        self._owe_renewals(plane, now_ms)
+        self._owe_after_catalogue_change()
         if self._owed:
             await self._write(plane, list(self._owed)[: self._pace.lists_per_tick])
         await self._advance_marker(next_offset)
@@ -92,44 +111,60 @@ class ListKeeper:
         except RedisUnavailable as error:
             self._pause(error)
             return
-        if self._marker is not None and found == self._marker:
+        marker = -1 if found is None else found
+        if marker != self._marker:
+            logger.info("partition %d: lists in Redis are written up to %s", self._partition, found)
+            self._marker = marker
+            self._census = _Census(plane.rows(), marker)
+
+    def _walk(self, now_ms: int) -> None:
+        census = self._census
+        if census is None:
             return
-        since = 0 if found is None else found
-        owed = [user for user, offset in self._active(plane, now_ms) if offset >= since]
-        if owed or found is None:
-            logger.info("partition %d: %d lists are owed (marker in Redis: %s)", self._partition, len(owed), found)
-        self._owe(owed)
-        self._marker = -1 if found is None else found
+        count = 0
+        for user_id, row in islice(census.rows, self._pace.rows_per_tick):
+            count += 1
+            if row.last_append_ms < now_ms - self._active_ms:
+                continue
+            if row.last_offset >= census.since:
+                self._owe([user_id])
+            elif user_id not in self._written_ms:
+                self._unknown.append(user_id)
+        if count < self._pace.rows_per_tick:
+            self._census = None
 
-    def _active(self, plane: UserPlane, now_ms: int) -> Iterable[tuple[str, int]]:
-        for user_id, row in plane.rows():
-            if row.last_append_ms >= now_ms - self._active_ms:
-                yield user_id, row.last_offset
-
-    def _owe_expiring(self, now_ms: int) -> None:
-        renew_ms = int(self._maker.expires_ms * self._pace.refresh_before_expiry)
+    def _owe_renewals(self, plane: UserPlane, now_ms: int) -> None:
+        for _ in range(min(self._pace.renewals_per_tick, len(self._unknown))):
+            self._owe([self._unknown.popleft()])
+        renew_ms = int(self._maker.expires_ms * self._pace.renew_at)
         while self._written_ms:
             user_id, written_ms = next(iter(self._written_ms.items()))
             if now_ms - written_ms < renew_ms:
                 return
             del self._written_ms[user_id]
-            self._owe([user_id])
+            user = plane.view(user_id)
+            if user is not None and user.row.last_append_ms >= now_ms - self._active_ms:
+                self._owe([user_id])
+            else:
+                self._shown.pop(user_id, None)
 
-    def _owe_after_catalogue_change(self, plane: UserPlane, now_ms: int) -> None:
-        if self._maker.catalogue_version == self._catalogue_version:
-            return
+    def _owe_after_catalogue_change(self) -> None:
         since, self._catalogue_version = self._catalogue_version, self._maker.catalogue_version
-        self._owe(self._maker.users_affected(since, (user for user, _ in self._active(plane, now_ms))))
+        if since == self._catalogue_version:
+            return
+        changed = self._maker.items_changed_since(since)
+        self._owe(user for user, items in self._shown.items() if changed is None or np.isin(items, changed).any())
 
     # -- writing --------------------------------------------------------------------------------------------------
 
     async def _write(self, plane: UserPlane, users: list[str]) -> None:
         now_ms = self._now_ms()
-        values = []
+        values: list[tuple[str, bytes]] = []
         for user_id in users:
             user = plane.view(user_id)
             if user is not None:
-                values += self._maker.user_values(user_id, user, self._partition, now_ms)
+                self._shown[user_id], of_user = self._maker.user_values(user, self._partition, now_ms)
+                values += of_user
         try:
             await self._writer.write_lists(values, self._list_ttl_s)
         except RedisUnavailable as error:
@@ -143,7 +178,7 @@ class ListKeeper:
 
     async def _advance_marker(self, next_offset: int) -> None:
         """Moves the marker to the folded position once it was read and no list is owed."""
-        if self._owed or self._marker is None or next_offset == self._marker:
+        if self._owed or self._census is not None or self._marker is None or next_offset == self._marker:
             return
         try:
             await self._writer.set_written_position(self._partition, next_offset)

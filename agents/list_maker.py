@@ -1,8 +1,7 @@
 """Makes finished list values: rank, word, encode. The only place where the model meets the list format."""
 
-from collections.abc import Iterable
-
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.item_follower import ItemFollower
 from ranking.pipeline import recommend
@@ -27,17 +26,15 @@ class ListMaker:
         self._heads: dict[int, bytes] = {}
         self._tails: dict[tuple[str, str], bytes] = {}
         self._heads_version = follower.catalogue_version
-        self._shown: dict[str, frozenset[str]] = {}
 
     # -- users ----------------------------------------------------------------------------------------------------
 
-    def user_values(self, user_id: str, user: User, partition: int, now_ms: int) -> list[tuple[str, bytes]]:
-        """(key, value) of everything that is derived from one user's row."""
+    def user_values(self, user: User, partition: int, now_ms: int) -> tuple[NDArray[np.int32], list[tuple[str, bytes]]]:
+        """The item indices that the user's list shows, and (key, value) of everything derived from the user's row."""
         personal = recommend(user, None, self.model, now_ms, self.list_size)
         stamp = self._stamp(personal.source, partition, now_ms)
-        offset = user.row.last_offset
-        self._shown[user_id] = frozenset(self.model.ids[index] for index in personal.item_index)
-        return [
+        user_id, offset = user.user_id, user.row.last_offset
+        return personal.item_index, [
             (self._keys.user_list(user_id), stamp.personal(user_id, offset, self.fragments(personal))),
             (self._keys.continue_watching(user_id), stamp.personal(user_id, offset, self._continue(user))),
         ]
@@ -93,14 +90,10 @@ class ListMaker:
         """Grows with every change of the catalogue."""
         return self._follower.catalogue_version
 
-    def users_affected(self, since_version: int, users: Iterable[str]) -> list[str]:
-        """Those of `users` whose list shows an item that changed after catalogue version `since_version`; a list that
-        this process did not make counts as showing everything.
-        """
-        changed = self._follower.changed_since(since_version)
-        if changed is None:
-            return list(users)
-        return [user for user in users if (shown := self._shown.get(user)) is None or shown & changed]
+    def items_changed_since(self, catalogue_version: int) -> NDArray[np.int32] | None:
+        """Indices of items whose catalogue entry changed after `catalogue_version`; None = too long ago to tell."""
+        changed = self._follower.changed_since(catalogue_version)
+        return None if changed is None else np.array([self.model.index(item_id) for item_id in changed], np.int32)
 
     def _drop_stale_heads(self) -> None:
         if self._heads_version != self._follower.catalogue_version:

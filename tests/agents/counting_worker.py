@@ -1,10 +1,11 @@
 """A worker whose step only counts records per key: run by the delivery tests as a process of its own.
 
-Usage: counting_worker.py BOOTSTRAP NAMESPACE PARTITIONS DATA_DIR [POISON]
-A record whose value is POISON makes the fold raise.
+Usage: counting_worker.py BOOTSTRAP NAMESPACE PARTITIONS DATA_DIR
+A record whose value is POISON makes the fold raise, which ends the process.
 """
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import msgspec
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.app import build_app
+from agents.dead_letters import dead_letter
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.ownership import Ownership
 from agents.delivery.partition_task import PartitionTask
@@ -20,21 +22,25 @@ from agents.delivery.quarantine import CrashMarks
 from agents.delivery.step import Effects
 from agents.delivery.table import ChangelogTable
 from agents.worker_config import WorkerConfig
+from streams.events import Reason
 from streams.topics import Topics
+
+POISON = b"POISON"
+#: Small, so that a load of some thousand records is hundreds of transactions to be interrupted.
+BATCH_MAX_RECORDS = 50
 
 
 class CountingStep:
-    """Rows: key to the number of records and the sum of their offsets, with no guard of its own against repeats."""
+    """Rows: key to [number of records, sum of their offsets], with no guard of its own against repeats."""
 
-    def __init__(self, table: ChangelogTable, dead_letters: str, poison: bytes | None) -> None:
+    def __init__(self, table: ChangelogTable, dead_letters: str) -> None:
         self._table = table
         self._dead_letters = dead_letters
-        self._poison = poison
         self._counts: dict[bytes, list[int]] = {}
         self._dead: list[Outgoing] = []
 
     def fold(self, record: ConsumerRecord) -> None:
-        if self._poison is not None and record.value == self._poison:
+        if record.value == POISON:
             raise ZeroDivisionError("poison")
         count = self._counts.get(record.key)
         if count is None:
@@ -44,9 +50,9 @@ class CountingStep:
         count[1] += record.offset
 
     def reject(self, record: ConsumerRecord, detail: str) -> None:
-        self._dead.append(Outgoing(self._dead_letters, record.partition, record.key, detail.encode()))
+        self._dead.append(dead_letter(record, Reason.FOLD_FAILED, detail, self._dead_letters))
 
-    async def effects(self, next_offset: int, *, force: bool) -> Effects:
+    async def effects(self, next_offset: int, *, force: bool) -> Effects:  # noqa: ARG002
         changes = [(key, msgspec.json.encode(count)) for key, count in self._counts.items()]
         self._table.rows.update(changes)
         self._counts.clear()
@@ -59,14 +65,13 @@ class CountingStep:
         self._counts.clear()
 
 
-async def main(bootstrap: str, namespace: str, partitions: int, data_dir: str, poison: bytes | None) -> int:
-    topics = Topics(namespace)
-    config = WorkerConfig(
+def configuration(bootstrap: str, namespace: str, partitions: int, data_dir: str) -> WorkerConfig:
+    return WorkerConfig(
         bootstrap=bootstrap,
         redis_url="redis://unused",
-        topics=topics,
+        topics=Topics(namespace),
         partitions=partitions,
-        batch_max_records=50,
+        batch_max_records=BATCH_MAX_RECORDS,
         list_size=1,
         list_ttl_s=1,
         list_expires_s=1,
@@ -79,31 +84,27 @@ async def main(bootstrap: str, namespace: str, partitions: int, data_dir: str, p
         data_dir=Path(data_dir),
     )
 
+
+async def main(config: WorkerConfig) -> int:
+    topics = config.topics
+
     def new_task(source: TopicPartition) -> PartitionTask:
-        table = ChangelogTable(
-            topics.user_changelog if source.topic == topics.interactions else topics.item_model, source.partition
-        )
-        producer = PartitionProducer(
-            bootstrap, topics.transactional_id(source.topic, source.partition), topics.consumer_group
-        )
+        changelog = topics.user_changelog if source.topic == topics.interactions else topics.item_model
+        table = ChangelogTable(changelog, source.partition)
+        transactional_id = topics.transactional_id(source.topic, source.partition)
+        producer = PartitionProducer(config.bootstrap, transactional_id, topics.consumer_group)
         marks = CrashMarks(topics.crash_marks, source.topic, source.partition)
-        return PartitionTask(source, producer, table, marks, CountingStep(table, topics.dead_letters, poison))
+        return PartitionTask(source, producer, table, marks, CountingStep(table, topics.dead_letters))
 
-    ownership = Ownership(bootstrap, topics.consumer_group, new_task)
-    app = build_app(config, ownership)
-    await app.start()
-    print("ready", flush=True)
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    import signal
-
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    app = build_app(config, Ownership(config.bootstrap, topics.consumer_group, new_task))
+    await app.start()
     await stop.wait()
     await app.stop()
     return 0
 
 
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    poison_value = arguments[4].encode() if len(arguments) > 4 else None
-    sys.exit(asyncio.run(main(arguments[0], arguments[1], int(arguments[2]), arguments[3], poison_value)))
+    bootstrap_, namespace_, partitions_, data_dir_ = sys.argv[1:]
+    sys.exit(asyncio.run(main(configuration(bootstrap_, namespace_, int(partitions_), data_dir_))))

@@ -1,0 +1,202 @@
+"""The delivery engine alone, with processes that are killed, stopped and poisoned: counts are exact every time.
+
+The step of these workers counts records and has no guard against repeats, so anything lost or delivered twice shows.
+"""
+
+import asyncio
+import random
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiokafka.structs import ConsumerRecord
+from harness.polling import eventually
+from harness.processes import WorkerProcess, Workers
+
+from agents.delivery.process_exit import EXIT_FENCED, EXIT_UNEXPECTED
+from agents.delivery.table import POSITION_KEY
+from ops.accounting import read_rows
+from ops.local_stack.stack import LocalStack
+from ops.progress import Progress
+from streams.bulk_read import read_topics
+from streams.dead_letters import DeadLetter
+from streams.producer import OutgoingRecord, Producer
+from streams.reasons import Reason
+from streams.topics import Topics
+from streams.topics_admin import ensure_topics
+
+pytestmark = pytest.mark.stack
+
+PARTITIONS = 4
+USERS = 500
+CHUNK = 50
+#: Records a second that a live load publishes at most; workers do ten times that.
+LOAD_PER_S = 2_000
+
+
+class Engine:
+    """One namespace, its counting workers, and what their rows must say: key to [records, sum of offsets]."""
+
+    def __init__(self, stack: LocalStack, topics: Topics, workers: Workers, folder: Path) -> None:
+        self.bootstrap = stack.bootstrap
+        self.topics = topics
+        self.workers = workers
+        self.expected: defaultdict[bytes, list[int]] = defaultdict(lambda: [0, 0])
+        self._folder = folder
+        self._random = random.Random(1)
+
+    async def __aenter__(self) -> "Engine":
+        self._producer = await Producer(self.bootstrap).__aenter__()
+        self.progress = await Progress(self.bootstrap, self.topics.consumer_group).__aenter__()
+        return self
+
+    async def __aexit__(self, *failure: object) -> None:
+        await self.progress.__aexit__(None, None, None)
+        await self._producer.__aexit__(None, None, None)
+
+    def start_worker(self, name: str) -> WorkerProcess:
+        script = Path(__file__).with_name("counting_worker.py")
+        arguments = [self.bootstrap, self.topics.namespace, str(PARTITIONS), str(self._folder / name)]
+        return self.workers.add(WorkerProcess(name, [sys.executable, str(script), *arguments], {}, self._folder))
+
+    async def publish(self, count: int) -> None:
+        keys = [b"user%d" % self._random.randrange(USERS) for _ in range(count)]
+        await self._producer.publish_all(
+            (OutgoingRecord(self.topics.interactions, key, b"x") for key in keys), self._expect
+        )
+
+    def _expect(self, record: OutgoingRecord, acknowledgement: object) -> None:
+        count = self.expected[record.key or b""]
+        count[0] += 1
+        count[1] += acknowledgement.offset  # type: ignore[attr-defined]
+
+    async def publish_poison(self, value: bytes) -> tuple[str, int, int]:
+        where = await self._producer.publish(OutgoingRecord(self.topics.interactions, b"user1", value))
+        return where.topic, where.partition, where.offset
+
+    @asynccontextmanager
+    async def load(self) -> AsyncIterator[None]:
+        """Publishes at a live pace for as long as the body runs."""
+
+        done = asyncio.Event()
+
+        async def run() -> None:
+            while not done.is_set():
+                await self.publish(CHUNK)
+                await asyncio.sleep(CHUNK / LOAD_PER_S)
+
+        publishing = asyncio.create_task(run())
+        try:
+            yield
+        finally:
+            done.set()
+            await publishing
+
+    async def members_are(self, count: int) -> None:
+        async def stable() -> bool:
+            self.workers.tend()
+            return await self.progress.members() == count
+
+        await eventually(f"{count} workers share the partitions", stable)
+
+    async def all_partitions_move(self) -> None:
+        """Waits until something more was committed in every partition."""
+        before = await self.progress.committed(self.topics.interactions)
+
+        async def moved() -> bool:
+            self.workers.tend()
+            now = await self.progress.committed(self.topics.interactions)
+            return all(now[partition] > before[partition] for partition in before)
+
+        await eventually("every partition moves", moved)
+
+    async def assert_exact(self) -> None:
+        async def caught_up() -> bool:
+            self.workers.tend()
+            return await self.progress.caught_up([self.topics.interactions])
+
+        await eventually("everything is read", caught_up)
+        rows = await read_rows(self.bootstrap, self.topics.user_changelog)
+        found = {key: msgspec.json.decode(value) for key, value in rows.items() if key != POSITION_KEY}
+        assert found == self.expected
+
+
+@pytest.fixture
+async def engine(stack: LocalStack, namespace: str, tmp_path: Path) -> AsyncIterator[Engine]:
+    topics = Topics(namespace)
+    ensure_topics(stack.bootstrap, topics, PARTITIONS, replication=1, timeout_s=30)
+    workers = Workers()
+    try:
+        async with Engine(stack, topics, workers, tmp_path) as made:
+            yield made
+    finally:
+        workers.end()
+
+
+async def test_kill_9_of_either_worker_in_mid_load(engine: Engine) -> None:
+    first, second = engine.start_worker("first"), engine.start_worker("second")
+    await engine.members_are(2)
+    async with engine.load():
+        await engine.all_partitions_move()
+        second.kill()
+        await engine.members_are(1)
+        await engine.all_partitions_move()
+        engine.start_worker("third")
+        await engine.members_are(2)
+        await engine.all_partitions_move()
+        first.kill()
+        await engine.all_partitions_move()
+    await engine.assert_exact()
+
+
+async def test_a_worker_that_slept_through_its_session_is_fenced_and_its_heir_killed(engine: Engine) -> None:
+    sleeper, heir = engine.start_worker("sleeper"), engine.start_worker("heir")
+    await engine.members_are(2)
+    async with engine.load():
+        await engine.all_partitions_move()
+        sleeper.freeze()
+        await engine.members_are(1)
+        await engine.all_partitions_move()
+        sleeper.thaw()
+        heir.kill()
+        await engine.all_partitions_move()
+    await engine.assert_exact()
+    assert set(sleeper.exits) <= {EXIT_FENCED}
+
+
+async def test_sigterm_hands_over_what_is_folded(engine: Engine) -> None:
+    leaver, _ = engine.start_worker("leaver"), engine.start_worker("stayer")
+    await engine.members_are(2)
+    async with engine.load():
+        await engine.all_partitions_move()
+        assert leaver.terminate() == 0
+        await engine.all_partitions_move()
+        engine.start_worker("newcomer")
+        await engine.members_are(2)
+        await engine.all_partitions_move()
+    await engine.assert_exact()
+
+
+async def test_a_record_that_ends_workers_becomes_a_dead_letter(engine: Engine) -> None:
+    await engine.publish(1_000)
+    poison = await engine.publish_poison(b"POISON")
+    await engine.publish(1_000)
+    worker = engine.start_worker("worker")
+
+    await engine.assert_exact()
+
+    letters: list[DeadLetter] = []
+
+    def apply(record: ConsumerRecord) -> None:
+        letters.append(DeadLetter.from_record(record.key, record.value, record.headers))
+
+    await read_topics(engine.bootstrap, [engine.topics.dead_letters], apply)
+    assert [(letter.coordinates, letter.reason, letter.value) for letter in letters] == [
+        (poison, Reason.FOLD_FAILED, b"POISON")
+    ]
+    assert set(worker.exits) == {EXIT_UNEXPECTED}
+    assert len(worker.exits) <= 3

@@ -1,0 +1,175 @@
+"""When lists are owed: after events, outages, wipes, takeovers, catalogue changes and before they expire."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from agents.list_keeper import DAY_MS, ListKeeper, Pace
+from serving.redis_errors import RedisUnavailable
+from streams.events import EventType, Interaction
+from streams.partitioning import partition_of
+from tables.user_plane import FoldLimits, User, UserPlane
+
+NOW_MS = 1_800_000_000_000
+EXPIRES_MS = 100_000
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.ms = NOW_MS
+
+    def __call__(self) -> int:
+        return self.ms
+
+
+class Maker:
+    """Lists of one item each: the number at the end of the user's name."""
+
+    expires_ms = EXPIRES_MS
+
+    def __init__(self) -> None:
+        self.catalogue_version = 0
+        self.changed: NDArray[np.int32] | None = np.array([], np.int32)
+
+    def user_values(self, user: User, partition: int, now_ms: int) -> tuple[NDArray[np.int32], list[tuple[str, bytes]]]:
+        return np.array([int(user.user_id[1:])], np.int32), [(user.user_id, b"%d" % user.row.last_offset)]
+
+    def items_changed_since(self, catalogue_version: int) -> NDArray[np.int32] | None:
+        return self.changed
+
+
+class Writer:
+    """Redis as a dictionary that can be away."""
+
+    def __init__(self) -> None:
+        self.lists: dict[str, bytes] = {}
+        self.writes: list[str] = []
+        self.position: int | None = None
+        self.away = False
+
+    def _answer(self) -> None:
+        if self.away:
+            raise RedisUnavailable("away")
+
+    async def write_lists(self, lists: list[tuple[str, bytes]], ttl_s: int) -> None:
+        self._answer()
+        assert ttl_s == 7
+        self.lists.update(lists)
+        self.writes += [key for key, _ in lists]
+
+    async def written_position(self, partition: int) -> int | None:
+        self._answer()
+        return self.position
+
+    async def set_written_position(self, partition: int, next_offset: int) -> None:
+        self._answer()
+        self.position = next_offset
+
+
+class World:
+    """One partition with `users` users, user N's only event at offset N."""
+
+    def __init__(self, users: int, days_idle: int = 0) -> None:
+        self.clock, self.maker, self.writer = Clock(), Maker(), Writer()
+        self.plane = UserPlane(0, 1, {}, FoldLimits())
+        self.next_offset = 0
+        for number in range(users):
+            self.event(f"u{number}", NOW_MS - days_idle * DAY_MS)
+        self.keeper = self.new_owner()
+
+    def event(self, user_id: str, at_ms: int = NOW_MS) -> str:
+        assert partition_of(user_id.encode(), 1) == 0
+        event = Interaction(f"e{self.next_offset}", EventType.CLICK, user_id, "item", at_ms)
+        self.plane.fold(event, user_id.encode(), self.next_offset, at_ms)
+        self.next_offset += 1
+        return user_id
+
+    def new_owner(self) -> ListKeeper:
+        pace = Pace(lists_per_tick=3, rows_per_tick=2, renewals_per_tick=1)
+        return ListKeeper(0, self.maker, self.writer, self.clock, 30, 7, pace)  # type: ignore[arg-type]
+
+    async def sweep(self, ticks: int = 40) -> None:
+        for _ in range(ticks):
+            self.clock.ms += 200
+            await self.keeper.sweep(self.plane, self.next_offset)
+
+
+async def test_an_event_rewrites_its_users_list_and_moves_the_marker() -> None:
+    world = World(users=2)
+    await world.sweep()
+    world.writer.writes.clear()
+    await world.keeper.refresh(world.plane, [world.event("u1")], world.next_offset)
+    assert world.writer.writes == ["u1"]
+    assert world.writer.lists["u1"] == b"2"
+    assert world.writer.position == world.next_offset == 3
+
+
+async def test_nothing_is_lost_while_redis_is_away() -> None:
+    world = World(users=2)
+    await world.sweep()
+    world.writer.away = True
+    await world.keeper.refresh(world.plane, [world.event("u1")], world.next_offset)
+    await world.keeper.refresh(world.plane, [world.event("u9")], world.next_offset)
+    assert (world.writer.lists["u1"], world.writer.position) == (b"1", 2)
+    world.writer.away = False
+    await world.sweep()
+    assert (world.writer.lists["u1"], world.writer.lists["u9"]) == (b"2", b"3")
+    assert world.writer.position == 4
+
+
+async def test_a_wiped_redis_gets_every_active_users_list_back_without_an_event() -> None:
+    world = World(users=7)
+    await world.sweep()
+    world.writer.lists.clear()
+    world.writer.position = None
+    await world.sweep()
+    assert len(world.writer.lists) == 7
+    assert world.writer.position == 7
+
+
+async def test_users_idle_for_longer_than_the_active_days_get_no_list() -> None:
+    world = World(users=3, days_idle=31)
+    world.event("u5")
+    await world.sweep()
+    assert set(world.writer.lists) == {"u5"}
+
+
+async def test_the_marker_does_not_move_before_the_census_is_complete() -> None:
+    world = World(users=7)
+    await world.sweep(ticks=1)
+    assert world.writer.position is None
+
+
+async def test_a_new_owner_owes_only_what_the_marker_does_not_cover_first() -> None:
+    world = World(users=6)
+    world.writer.position = 4  # the former owner died before it wrote the lists of offsets 4 and 5
+    await world.sweep(ticks=3)
+    assert set(world.writer.writes) >= {"u4", "u5"}
+    assert "u3" not in world.writer.writes
+    await world.sweep()
+    assert set(world.writer.lists) == {f"u{n}" for n in range(6)}  # the rest is renewed, slowly
+
+
+async def test_a_list_is_rewritten_before_it_expires() -> None:
+    world = World(users=1)
+    await world.sweep()
+    world.writer.writes.clear()
+    world.clock.ms += int(0.7 * EXPIRES_MS) - 8_000
+    await world.sweep(ticks=1)
+    assert world.writer.writes == []
+    world.clock.ms += int(0.2 * EXPIRES_MS)
+    await world.sweep(ticks=1)
+    assert world.writer.writes == ["u0"]
+
+
+@pytest.mark.parametrize(("changed", "rewritten"), [([2], {"u2"}), (None, {"u0", "u1", "u2", "u3"}), ([77], set())])
+async def test_a_catalogue_change_rewrites_the_lists_that_show_it(
+    changed: list[int] | None, rewritten: set[str]
+) -> None:
+    world = World(users=4)
+    await world.sweep()
+    world.writer.writes.clear()
+    world.maker.catalogue_version += 1
+    world.maker.changed = None if changed is None else np.array(changed, np.int32)
+    await world.sweep(ticks=5)
+    assert set(world.writer.writes) == rewritten
