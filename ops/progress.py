@@ -1,0 +1,115 @@
+"""How far a version's consumer group has read, and whether anything is left to read."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self, TypeVar
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
+from aiokafka.structs import TopicPartition
+
+from streams.bulk_read import POLL_MS, bulk_consumer, partitions_of
+
+STABLE = "Stable"
+#: A broker that just started finds the coordinator of a group only after a moment.
+RETRY_FOR_S = 30.0
+RETRY_EVERY_S = 0.1
+
+T = TypeVar("T")
+
+
+class Progress:
+    """Questions about one group and the topics it reads; use it as `async with Progress(bootstrap, group) as p`."""
+
+    def __init__(self, bootstrap: str, group: str) -> None:
+        self._bootstrap = bootstrap
+        self._group = group
+        self._open = AsyncExitStack()
+        self._partitions: dict[str, list[TopicPartition]] = {}
+
+    async def __aenter__(self) -> Self:
+        self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        await self._admin.start()
+        self._open.push_async_callback(self._admin.close)
+        self._reader: AIOKafkaConsumer = await self._open.enter_async_context(bulk_consumer(self._bootstrap))
+        # A read-committed consumer sees the end of the last finished transaction; this one sees the end of the log.
+        self._ends = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
+        await self._ends.start()
+        self._open.push_async_callback(self._ends.stop)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._open.aclose()
+
+    async def members(self) -> int:
+        """Members of the group; 0 while it rebalances or does not exist."""
+        answers = await _retried(lambda: self._admin.describe_consumer_groups([self._group]))
+        return sum(
+            len(members) for answer in answers for _, _, state, _, _, members, *_ in answer.groups if state == STABLE
+        )
+
+    async def committed(self, topic: str) -> dict[int, int]:
+        """Committed offset by partition, 0 where the group committed nothing yet. Raises `TopicMissing`."""
+        partitions = await self._partitions_of(topic)
+        found = await _retried(lambda: self._admin.list_consumer_group_offsets(self._group, partitions=partitions))
+        return {tp.partition: max(found[tp].offset, 0) if tp in found else 0 for tp in partitions}
+
+    async def behind(self, topic: str) -> int:
+        """Offsets between the committed position and the end of the log, transaction markers included: an upper
+        bound of the records left. Raises `TopicMissing`.
+        """
+        committed = await self.committed(topic)
+        ends = await self._ends.end_offsets(await self._partitions_of(topic))
+        return sum(end - committed[tp.partition] for tp, end in ends.items())
+
+    async def caught_up(self, topics: Iterable[str]) -> bool:
+        """Whether the group has committed everything up to the present end of every topic. Raises `TopicMissing`."""
+        for topic in topics:
+            if not await self._caught_up(topic):
+                return False
+        return True
+
+    async def _caught_up(self, topic: str) -> bool:
+        committed = await self.committed(topic)
+        partitions = await self._partitions_of(topic)
+        ends = await self._ends.end_offsets(partitions)
+        pending = [tp for tp in partitions if committed[tp.partition] < ends[tp]]
+        if not pending:
+            return True
+        return await self._holds_no_record(pending, committed, ends)
+
+    async def _holds_no_record(
+        self, partitions: list[TopicPartition], committed: dict[int, int], ends: dict[TopicPartition, int]
+    ) -> bool:
+        """Reads on from the committed offsets: a log may end in markers and aborted records, which nobody commits."""
+        reader = self._reader
+        reader.assign(partitions)
+        for tp in partitions:
+            reader.seek(tp, committed[tp.partition])
+        while pending := [tp for tp in partitions if await reader.position(tp) < ends[tp]]:
+            if await reader.getmany(*pending, timeout_ms=POLL_MS, max_records=1):
+                return False
+        return True
+
+    async def _partitions_of(self, topic: str) -> list[TopicPartition]:
+        if topic not in self._partitions:
+            self._partitions[topic] = await partitions_of(self._ends, [topic])
+        return self._partitions[topic]
+
+
+async def _retried(ask: Callable[[], Awaitable[T]]) -> T:
+    deadline = time.monotonic() + RETRY_FOR_S
+    while True:
+        try:
+            return await ask()
+        except KafkaError as error:
+            passes = error.retriable or isinstance(error, GroupCoordinatorNotAvailableError)
+            if not passes or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(RETRY_EVERY_S)

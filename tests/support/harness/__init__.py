@@ -1,0 +1,1 @@
+"""What tests with real processes share: conditions instead of sleeps, and workers that are started and ended."""

@@ -1,0 +1,102 @@
+"""Worker processes: started with a log file of their own, hurt on purpose, restarted like a service manager would."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+END_GRACE_S = 30
+
+
+class WorkerProcess:
+    """One worker and its successors after each exit. `exits` holds the exit codes of those that ended by themselves."""
+
+    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
+        self.exits: list[int] = []
+        self._command = list(command)
+        self._environment = {**os.environ, **environment}
+        self._wanted = False
+        self._start()
+
+    def _start(self) -> None:
+        self._wanted = True
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command, env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            )
+
+    @property
+    def pid(self) -> int:
+        """The pid of the present process."""
+        return self._process.pid
+
+    @property
+    def log_text(self) -> str:
+        """Everything that it and its predecessors printed."""
+        return self.log.read_text(errors="replace")
+
+    def tend(self) -> None:
+        """Starts it again when it exited by itself."""
+        if self._wanted and (code := self._process.poll()) is not None:
+            self.exits.append(code)
+            self._start()
+
+    def kill(self) -> None:
+        """kill -9, and it stays dead."""
+        self._wanted = False
+        self._process.kill()
+        self._process.wait()
+
+    def freeze(self) -> None:
+        """SIGSTOP."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def terminate(self) -> int:
+        """SIGTERM; the exit code. It stays ended."""
+        self.ask_to_end()
+        return self.wait()
+
+    def ask_to_end(self) -> None:
+        """SIGTERM without waiting."""
+        self._wanted = False
+        self._process.terminate()
+
+    def wait(self) -> int:
+        """The exit code, once it has ended; killed when it has not after a while, which is no exit code of a worker."""
+        try:
+            return self._process.wait(END_GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+
+class Workers:
+    """The workers that one test started."""
+
+    def __init__(self) -> None:
+        self._all: list[WorkerProcess] = []
+
+    def add(self, worker: WorkerProcess) -> WorkerProcess:
+        """Takes a started worker in charge."""
+        self._all.append(worker)
+        return worker
+
+    def tend(self) -> None:
+        """Restarts those that exited by themselves."""
+        for worker in self._all:
+            worker.tend()
+
+    def end(self) -> None:
+        """Ends every worker that still runs, a frozen one too."""
+        for worker in self._all:
+            worker.thaw()
+            worker.ask_to_end()
+        for worker in self._all:
+            worker.wait()
