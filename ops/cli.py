@@ -3,7 +3,7 @@
 import sys
 import traceback
 from types import ModuleType
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -42,7 +42,7 @@ _EPILOG: Final = (
 class _InPanelOrder(TyperGroup):
     """Lists commands as `PANELS` has them; Typer would put nested groups last."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:  # Typer does not export the type of its context
         return sorted(super().list_commands(ctx), key=self._panel)
 
     def _panel(self, name: str) -> str:

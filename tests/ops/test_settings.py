@@ -1,0 +1,135 @@
+"""Settings: where values come from, and what is said about wrong ones."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops.settings import Settings, variable
+from ops.settings_docs import settings_page
+from ops.settings_sources import SettingsError, effective, load_settings
+from ops.settings_text import MASK, masked
+
+PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(variable(name), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def problems() -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    return caught.value.problems
+
+
+def test_defaults_are_valid_and_complete() -> None:
+    assert load_settings().partitions == 4
+    assert {setting.source for setting in effective(load_settings())} == {"default"}
+
+
+def test_the_environment_wins_over_the_file_and_sources_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("FRESHET_PARTITIONS=8\nFRESHET_LIST_SIZE=7\nOTHER=1\n")
+    monkeypatch.setenv("FRESHET_PARTITIONS", "16")
+
+    settings = load_settings()
+
+    assert (settings.partitions, settings.list_size) == (16, 7)
+    sources = {setting.name: setting.source for setting in effective(settings)}
+    assert (sources["partitions"], sources["list_size"], sources["namespace"]) == ("environment", ".env", "default")
+
+
+def test_an_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRESHET_PARTITIONS", "")
+
+    assert load_settings().partitions == 4
+    assert {setting.source for setting in effective(load_settings())} == {"default"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expectation"),
+    [
+        ("FRESHET_LIST_SIZE", "0", "whole number, 1 to 500"),
+        ("FRESHET_LIST_SIZE", "1.5", "whole number, 1 to 500"),
+        ("FRESHET_ITEM_MODEL_INTERVAL_S", "nan", "number, 0.1 to 60.0"),
+        ("FRESHET_LOG_LEVEL", "loud", "DEBUG, INFO, WARNING or ERROR"),
+        ("FRESHET_NAMESPACE", "No", "text like ^[a-z0-9-]{0,40}$"),
+        ("FRESHET_NAMESPACE", "user", "namespace 'user' is reserved"),
+        ("FRESHET_KAFKA_BOOTSTRAP", "kafka", "text like "),
+        ("FRESHET_REDIS_URL", "http://cache", "scheme 'http' is neither redis nor rediss"),
+    ],
+)
+def test_a_wrong_value_names_variable_value_and_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, expectation: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    (problem,) = problems()
+
+    assert problem.startswith(f"{name}={value} (from environment) is wrong; allowed: ")
+    assert expectation in problem
+
+
+def test_all_problems_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("FRESHET_PARTITIONS=none\n")
+    monkeypatch.setenv("FRESHET_LIST_SIZE", "0")
+    monkeypatch.setenv("FRESHET_PARTITION", "3")
+
+    unknown, first, second = problems()
+
+    assert unknown == "FRESHET_PARTITION (from environment) is not a setting; the closest one is FRESHET_PARTITIONS"
+    assert first.startswith("FRESHET_PARTITIONS=none (from .env)")
+    assert second.startswith("FRESHET_LIST_SIZE=0 (from environment)")
+
+
+def test_variables_of_the_test_suite_are_not_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRESHET_TEST_KAFKA", "127.0.0.1:1")
+
+    load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("FRESHET_LIST_TTL_S", "600", "FRESHET_LIST_EXPIRES_S=86400 must not be more than FRESHET_LIST_TTL_S=600"),
+        ("FRESHET_RETENTION_DAYS", "7", "FRESHET_ACTIVE_DAYS=30 must not be more than FRESHET_RETENTION_DAYS=7"),
+    ],
+)
+def test_settings_must_fit_each_other(monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str) -> None:
+    monkeypatch.setenv(name, value)
+
+    assert problems() == [message]
+
+
+def test_a_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRESHET_REDIS_URL", "rediss://reader:hunter2@cache:6380/1")
+
+    settings = load_settings()
+
+    assert "hunter2" not in repr(settings)
+    shown = {setting.name: setting.value for setting in effective(settings)}
+    assert shown["redis_url"] == f"rediss://reader:{MASK}@cache:6380/1"
+
+
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12).map("hunter2{}".format))
+def test_no_password_survives_masking_however_odd_the_url(password: str) -> None:
+    for url in (f"redis://u:{password}@h:1/0", f"redis://:{password}@h", f"redis:{password}@h", f"//{password}@h"):
+        assert "hunter2" not in masked(url)
+
+
+@pytest.mark.parametrize("url", ["redis://:hunter2/x@h", "http://u:hunter2@h", "redis://u:hunter2@h:port"])
+def test_a_complaint_about_a_url_keeps_its_password(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("FRESHET_REDIS_URL", url)
+
+    (problem,) = problems()
+
+    assert problem.startswith("FRESHET_REDIS_URL=")
+    assert "hunter2" not in problem
+
+
+def test_the_page_of_settings_is_generated_from_the_code() -> None:
+    assert PAGE.read_text() == settings_page(), "run `make docs`"
