@@ -1,0 +1,109 @@
+"""What happens in the simulated world, one event after the other, without any mistake."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from offline.datasets.rows import EventRow
+from offline.simulator.sessions import Session, Step, visit
+from offline.simulator.shelf import Shelf
+from offline.simulator.tastes import Item, Person, Tastes
+
+_SECONDS_BETWEEN_STEPS: Final = 5.0
+
+
+class Lived(NamedTuple):
+    """A valid event and how much its user likes its item, 0 to 1 (0 for searches)."""
+
+    row: EventRow
+    affinity: float
+
+
+class Life:
+    """Goes on forever: iterate over it for events and, now and then, a newly released item.
+
+    People come back as often as their activity says. So many visits go on at a time that a person does something
+    every few seconds when all of them together do `events_per_s`.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        tastes: Tastes,
+        people: list[Person],
+        items: list[Item],
+        start_ms: int,
+        events_per_s: float,
+        new_items_per_1000: float,
+    ) -> None:
+        self._random = np.random.default_rng([seed, 1])
+        self._tastes = tastes
+        self._people = people
+        self._activity = np.cumsum([person.activity for person in people])
+        self._shelf = Shelf(items)
+        self._done: dict[str, set[str]] = {}
+        self._origin = f"sim-{seed}-{start_ms:x}"
+        self._clock_ms = float(start_ms)
+        self._pause_ms = 1000 / events_per_s
+        self._new_item_chance = new_items_per_1000 / 1000
+        self._events = self._visits = 0
+        at_a_time = min(max(1, len(people) // 2), max(1, round(events_per_s * _SECONDS_BETWEEN_STEPS)))
+        self._visiting: set[str] = set()
+        self._sessions = [self._begin() for _ in range(at_a_time)]
+
+    @property
+    def now_ms(self) -> int:
+        """The time of the last thing that happened."""
+        return int(self._clock_ms)
+
+    def __iter__(self) -> Iterator[Lived | Item]:
+        while True:
+            self._clock_ms += self._random.exponential(self._pause_ms)
+            if self._random.random() < self._new_item_chance:
+                item = self._tastes.next_item(self.now_ms)
+                self._shelf.put(item)
+                yield item
+            yield self._step()
+
+    def _step(self) -> Lived:
+        """The next thing that somebody does, in a new visit when theirs is over."""
+        slot = int(self._random.integers(len(self._sessions)))
+        while (step := next(self._sessions[slot].steps, None)) is None:
+            self._visiting.discard(self._sessions[slot].person.user_id)
+            self._sessions[slot] = self._begin()
+        return self._lived(self._sessions[slot], step)
+
+    def _begin(self) -> Session:
+        person = self._somebody()
+        while person.user_id in self._visiting:
+            person = self._somebody()
+        self._visiting.add(person.user_id)
+        self._visits += 1
+        done = self._done.setdefault(person.user_id, set())
+        steps = visit(person, self._shelf, self._tastes, done, self._random)
+        return Session(f"{self._origin}-s{self._visits}", person, steps)
+
+    def _somebody(self) -> Person:
+        chance = self._random.random() * self._activity[-1]
+        return self._people[int(np.searchsorted(self._activity, chance))]
+
+    def _lived(self, session: Session, step: Step) -> Lived:
+        self._events += 1
+        person = session.person
+        row = EventRow(
+            event_id=f"{self._origin}-{self._events}",
+            event_type=step.event_type,
+            user_id=person.user_id,
+            timestamp=self.now_ms,
+            item_id=None if step.item is None else step.item.row.item_id,
+            rating=step.rating,
+            watch_duration=step.watch_duration,
+            completion_pct=step.completion_pct,
+            session_id=session.session_id,
+            device_type=person.device,
+            country=person.country,
+            query=step.query,
+            position=step.position,
+        )
+        return Lived(row, 0.0 if step.item is None else self._tastes.affinity(person, step.item))

@@ -1,0 +1,75 @@
+"""The records a simulated world publishes, each with the truth about it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from streams.events import Reason
+
+Kind = Literal["event", "duplicate", "garbage", "wrong_partition", "item"]
+
+
+class Truth(NamedTuple):
+    """What is true about a valid event: `affinity` is how much its user likes its item, 0 to 1 (0 for searches)."""
+
+    event_id: str
+    user_id: str
+    item_id: str
+    affinity: float
+
+
+class SimulatedRecord(NamedTuple):
+    """A record to publish at `due_ms`.
+
+    Records of kind item go to the catalogue, all others to the interactions. `partition` None means where the key
+    belongs. `expected_reason` is why it must become a dead letter, None when it must not. `truth` is None for garbage
+    and items.
+    """
+
+    key: bytes
+    value: bytes | None
+    partition: int | None
+    kind: Kind
+    expected_reason: Reason | None
+    truth: Truth | None
+    due_ms: int
+
+
+@dataclass
+class Expected:
+    """What must become of the records handed out so far, once all of them are published and folded."""
+
+    folded: int = 0
+    duplicates: int = 0
+    dead_letters: Counter[Reason] = field(default_factory=Counter)
+    users: set[str] = field(default_factory=set)
+    new_items: int = 0
+
+    @property
+    def published(self) -> int:
+        """Records for the interactions topic."""
+        return self.folded + self.duplicates + self.dead_letters.total()
+
+    def count(self, record: SimulatedRecord) -> None:
+        """Adds one record."""
+        if record.kind == "item":
+            self.new_items += 1
+        elif record.expected_reason is not None:
+            self.dead_letters[record.expected_reason] += 1
+        elif record.kind == "duplicate":
+            self.duplicates += 1
+        else:
+            self.folded += 1
+            self.users.add(record.key.decode())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The counts as plain JSON values."""
+        return {
+            "published": self.published,
+            "folded": self.folded,
+            "duplicates": self.duplicates,
+            "dead_letters": self.dead_letters.total(),
+            "dead_letters_by_reason": {reason.value: n for reason, n in sorted(self.dead_letters.items())},
+            "users": len(self.users),
+            "new_items": self.new_items,
+        }
