@@ -29,6 +29,7 @@ def build_app(config: WorkerConfig, ownership: Ownership) -> faust.App:
         topic_allow_declare=False,  # `freshet topics create` declares every topic with its settings
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=config.instance_id or None,
         broker_session_timeout=config.session_timeout_s,
         broker_heartbeat_interval=HEARTBEAT_S,
         broker_rebalance_timeout=config.session_timeout_s,

@@ -15,6 +15,7 @@ from agents.delivery.process_exit import EXIT_UNEXPECTED
 from agents.delivery.producer import PartitionProducer
 from agents.delivery.quarantine import CrashMarks
 from agents.delivery.step import Step
+from agents.delivery.store import MemoryStores, RocksStores, Stores
 from agents.delivery.table import ChangelogTable
 from agents.heartbeat import Heartbeat
 from agents.interactions import InteractionsStep
@@ -45,6 +46,8 @@ class Worker:
 
     def __init__(self, config: WorkerConfig) -> None:
         self._config = config
+        rocksdb = config.state_store == "rocksdb"
+        self._stores: Stores = RocksStores(config.data_dir / "tables") if rocksdb else MemoryStores()
         self._keys = Keys(config.topics.namespace, config.topics.version)
         self._writer = ListWriter.connect(config.redis_url, self._keys)
         self._follower = ItemFollower(config.bootstrap, config.topics)
@@ -82,7 +85,8 @@ class Worker:
     def _new_task(self, source: TopicPartition) -> PartitionTask:
         config, topics = self._config, self._config.topics
         is_user_plane = source.topic == topics.interactions
-        table = ChangelogTable(topics.user_changelog if is_user_plane else topics.item_model, source.partition)
+        changelog = topics.user_changelog if is_user_plane else topics.item_model
+        table = ChangelogTable(changelog, source.partition, self._stores)
         producer = PartitionProducer(
             config.bootstrap, topics.transactional_id(source.topic, source.partition), topics.consumer_group
         )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from streams.topics import Topics
 
@@ -25,3 +26,5 @@ class WorkerConfig:
     item_model_budget_bytes_per_s: int
     session_timeout_s: float
     data_dir: Path
+    state_store: Literal["memory", "rocksdb"] = "memory"
+    instance_id: str = ""

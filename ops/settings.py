@@ -99,6 +99,14 @@ class Settings(BaseSettings):
     session_timeout_s: float = Field(
         6.0, ge=6.0, le=300.0, description="A worker that is silent for this long loses its partitions."
     )
+    state_store: Literal["memory", "rocksdb"] = Field(
+        "memory", description="Where workers keep rows: rocksdb (on disk below the state folder) when they outgrow memory."
+    )
+    worker_instance_id: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,100}$",
+        description="Fixed name of this worker; with one, a restart within the session timeout moves no partition.",
+    )
     endpoint_host: str = Field(
         "127.0.0.1", min_length=1, max_length=253, description="Address the endpoint listens on."
     )

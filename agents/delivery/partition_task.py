@@ -80,6 +80,7 @@ class PartitionTask:
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
         await self.producer.close()
+        self.table.close()
 
     # -- work -----------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.delivery.outgoing import Outgoing
+from agents.delivery.store import MemoryStores, Rows, Stores
 from streams.bulk_read import bulk_consumer, read_to_end
 
 #: Key of the position record; no row type uses a key that starts with a zero byte.
@@ -26,8 +27,16 @@ class ChangelogTable:
 
     topic: str
     partition: int
-    rows: dict[bytes, bytes] = field(default_factory=dict)
+    stores: Stores = field(default_factory=MemoryStores)
+    rows: Rows = field(init=False)
     next_offset: int = 0
+
+    def __post_init__(self) -> None:
+        self.rows = self.stores.open(self.topic, self.partition)
+
+    def close(self) -> None:
+        """Ends the store; the rows remain in the changelog."""
+        self.stores.close(self.rows)
 
     def load(self, key: bytes, value: bytes | None) -> None:
         """Applies one changelog record during a restore."""
