@@ -17,11 +17,11 @@ _PLACE_WEIGHTS = (PLACE_DECAY ** np.arange(RECENT_ITEMS)).astype(np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """`scores` float64[items of the model], 0 = not touched. `neighbours` int32[recent * 320] and `parts` float32 of
-    the same shape are the single contributions, row by row of the recent items."""
+    """`scores` float64[items of the model], 0 = not touched. `neighbours` intp[recent * 320] and `parts` float32 of
+    the same shape are the single contributions, row by row of the recent items, before the norm of the neighbour."""
 
     scores: NDArray[np.float64]
-    neighbours: NDArray[np.int32]
+    neighbours: NDArray[np.intp]
     parts: NDArray[np.float32]
 
     def strongest_recent(self, items: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -30,17 +30,21 @@ class Personal:
         slot[items] = np.arange(len(items), dtype=np.int32)
         listed = slot[self.neighbours]
         hits = np.flatnonzero((listed >= 0) & (self.parts > 0))
-        places = len(self.parts) // NEIGHBOURS
-        table = np.zeros((len(items), max(1, places)), np.float32)
-        table[listed[hits], hits // NEIGHBOURS] = self.parts[hits]
-        return np.where(table.max(axis=1) > 0, table.argmax(axis=1), -1)
+        if not len(hits):
+            return np.full(len(items), -1)
+        table = np.zeros((len(items), RECENT_ITEMS), np.float32)
+        table.ravel()[listed[hits] * RECENT_ITEMS + hits // NEIGHBOURS] = self.parts[hits]
+        strongest: NDArray[np.int64] = table.argmax(axis=1)
+        strongest[table[np.arange(len(items)), strongest] <= 0] = -1
+        return strongest
 
 
 def score(taste: Taste, model: ItemModel) -> Personal:
     """Scores of everything the recent items touch."""
     recent = taste.recent
     factors = _PLACE_WEIGHTS[: len(recent)] * model.norm[recent]
-    neighbours = model.neighbours[recent].ravel()
-    parts = (model.weights[recent] * factors[:, None]).ravel() * model.norm[neighbours]
+    neighbours = model.neighbours[recent].ravel().astype(np.intp)  # what numpy indexes fastest with
+    parts = (model.weights[recent] * factors[:, None]).ravel()
     scores = np.bincount(neighbours, parts, len(model)).astype(np.float64, copy=False)
+    scores *= model.norm[: len(model)]
     return Personal(scores, neighbours, parts)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PRIOR_STRENGTH = 5.0
+_TINY = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def rank(
     scores = (own + PRIOR_STRENGTH * prior) / (strength + PRIOR_STRENGTH)
     order = _best(scores, size)
     chosen = scores[order]
-    share = own[order] / np.maximum(chosen * (strength + PRIOR_STRENGTH), np.finfo(np.float64).tiny)
+    share = own[order] / np.maximum(chosen * (strength + PRIOR_STRENGTH), _TINY)
     return Ranked(items[order], np.minimum(chosen, 1.0).astype(np.float32), share)
 
 

@@ -20,20 +20,20 @@ Reasons = tuple[list[ReasonCode], list[str], NDArray[np.int32]]
 
 def personal_reasons(ranked: Ranked, personal: Personal, taste: Taste, model: ItemModel, now_ms: int) -> Reasons:
     """Codes, texts and source items: the recent item behind each score that is mostly personal, else a shared one."""
-    places = personal.strongest_recent(ranked.items)
-    places[ranked.personal_share < 0.5] = -1
+    found = personal.strongest_recent(ranked.items)
+    found[ranked.personal_share < 0.5] = -1
     because = [
         f"Because you {_VERBS.get(code, 'watched')} {model.title(index)}"
         for index, code in zip(taste.recent.tolist(), taste.codes, strict=True)
     ]
     shared = shared_codes(ranked.items, model, now_ms)
-    codes: list[ReasonCode] = []
-    texts: list[str] = []
-    for place, code in zip(places.tolist(), shared, strict=True):
-        codes.append(code if place < 0 else "because_you_watched")
-        texts.append(_TEXTS[code] if place < 0 else because[place])
+    places = found.tolist()
+    codes: list[ReasonCode] = [
+        "because_you_watched" if place >= 0 else code for place, code in zip(places, shared, strict=True)
+    ]
+    texts = [because[place] if place >= 0 else _TEXTS[code] for place, code in zip(places, shared, strict=True)]
     recent = np.append(taste.recent, np.int32(-1))  # place -1 reads the last element
-    return codes, texts, recent[places]
+    return codes, texts, recent[found]
 
 
 def shared_reasons(items: NDArray[np.int32], model: ItemModel, now_ms: int) -> Reasons:

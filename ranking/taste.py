@@ -29,13 +29,13 @@ class Taste:
         codes: list[int] = []
         strength = 0
         if user is not None:
+            strength = user.history.liked
             for item_id, (_, code) in reversed(user.history.entries.items()):
-                if code not in POSITIVE_CODES:
-                    continue
-                strength += 1
-                if len(recent) < RECENT_ITEMS and (index := model.index(item_id)) >= 0:
+                if code in POSITIVE_CODES and (index := model.index(item_id)) >= 0:
                     recent.append(index)
                     codes.append(code)
+                    if len(recent) == RECENT_ITEMS:
+                        break
         if not strength and profile is not None:
             recent = [index for item in profile.seed_items if (index := model.index(item)) >= 0][:RECENT_ITEMS]
             codes, strength = [0] * len(recent), len(recent)

@@ -4,6 +4,8 @@ from itertools import islice, pairwise
 
 import msgspec
 
+from tables.engagement import POSITIVE_CODES
+
 KNOWN = -1
 
 
@@ -17,13 +19,15 @@ class HistoryRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class History:
-    """`entries` maps item id to (timestamp_ms, type code), oldest first; times never decrease; ids are unique."""
+    """`entries` maps item id to (timestamp_ms, type code), oldest first; times never decrease; ids are unique. `liked`
+    is how many of them are positive."""
 
-    __slots__ = ("entries", "limit")
+    __slots__ = ("entries", "liked", "limit")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.entries: dict[str, tuple[int, int]] = {}
+        self.liked = 0
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -39,20 +43,20 @@ class History:
         A repeated item moves to its newest place; a late visit takes its place by event time, after equal times.
         """
         entries = self.entries
-        if not entries:
-            entries[item_id] = (timestamp_ms, code)
-            return 0
-        newest = next(reversed(entries))
-        if timestamp_ms < entries[newest][0]:
+        newest = next(reversed(entries)) if entries else None
+        if newest is not None and timestamp_ms < entries[newest][0]:
             return self._visit_late(item_id, timestamp_ms, code)
-        if newest == item_id:
-            entries[item_id] = (timestamp_ms, code)
-            return KNOWN
-        entries.pop(item_id, None)
+        self._remove(item_id)
         entries[item_id] = (timestamp_ms, code)
+        self.liked += code in POSITIVE_CODES
         if len(entries) > self.limit:
-            del entries[next(iter(entries))]
-        return 0
+            self._remove(next(iter(entries)))
+        return KNOWN if newest == item_id else 0
+
+    def _remove(self, item_id: str) -> None:
+        known = self.entries.pop(item_id, None)
+        if known is not None:
+            self.liked -= known[1] in POSITIVE_CODES
 
     def _visit_late(self, item_id: str, timestamp_ms: int, code: int) -> int:
         known = self.entries.get(item_id)
@@ -62,20 +66,22 @@ class History:
         place = len(order)
         while place and order[place - 1][1][0] > timestamp_ms:
             place -= 1
-        newer = len(order) - place
         repeated = place > 0 and order[place - 1][0] == item_id
-        order.insert(place, (item_id, (timestamp_ms, code)))
-        if known is not None:
-            order.remove((item_id, known)) if known != (timestamp_ms, code) else order.pop(place)
-        self.entries = dict(order[-self.limit :])
+        newer = len(order) - place
+        older = [entry for entry in order[:place] if entry[0] != item_id]
+        self._keep([*older, (item_id, (timestamp_ms, code)), *order[place:]])
         return KNOWN if repeated else newer
 
-    def context(self, newer: int, limit: int, positive: frozenset[int]) -> list[tuple[str, int]]:
+    def _keep(self, order: list[tuple[str, tuple[int, int]]]) -> None:
+        self.entries = dict(order[-self.limit :])
+        self.liked = sum(code in POSITIVE_CODES for _, code in self.entries.values())
+
+    def context(self, newer: int, limit: int) -> list[tuple[str, int]]:
         """Up to `limit` (item id, type code) of positive entries older than a visit that `visit` placed, newest
         first; `newer` is what `visit` returned."""
         found: list[tuple[str, int]] = []
         for item_id, (_, code) in islice(reversed(self.entries.items()), newer + 1, None):
-            if code in positive:
+            if code in POSITIVE_CODES:
                 found.append((item_id, code))
                 if len(found) == limit:
                     break
@@ -93,7 +99,9 @@ class History:
         """The history in a row."""
         history = cls(limit)
         at = 0
+        order = []
         for item_id, step, code in zip(row.items, row.times, row.codes, strict=True):
             at += step
-            history.entries[item_id] = (at, code)
+            order.append((item_id, (at, code)))
+        history._keep(order)
         return history

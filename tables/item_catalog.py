@@ -27,6 +27,7 @@ class ItemCatalog:
         self.genre_ids: dict[str, int] = {}
         self.released_at_ms = np.zeros(0, np.int64)
         self.maturity_age = np.zeros(0, np.int16)
+        self._plain = np.zeros(0, np.bool_)  # listed without any bound
         self._listed = np.zeros(0, np.bool_)
         self._from_ms = np.zeros(0, np.int64)
         self._until_ms = np.zeros(0, np.int64)
@@ -59,10 +60,15 @@ class ItemCatalog:
         if item.regions:
             self._regional[index] = True
             self._regions[index] = frozenset(item.regions)
+        bounded = item.available_from_ms is not None or item.available_until_ms is not None or bool(item.regions)
+        self._plain[index] = not bounded
 
     def available(self, indices: Indices, now_ms: int, country: str | None = None) -> Mask:
         """bool[indices]: listed, within its time of availability, and allowed in the country. Where the country is
         not known, only what is allowed everywhere is available: showing less is safer than breaking a licence."""
+        plain: Mask = self._plain[indices]
+        if plain.all():
+            return plain
         allowed: Mask = self._listed[indices] & (self._from_ms[indices] <= now_ms) & (now_ms < self._until_ms[indices])
         for place in np.flatnonzero(self._regional[indices] & allowed).tolist():
             allowed[place] = country in self._regions[int(indices[place])]
@@ -71,7 +77,7 @@ class ItemCatalog:
     def _clear(self, index: int, *, listed: bool) -> None:
         self.released_at_ms[index] = ALWAYS_FROM_MS
         self.maturity_age[index] = 0
-        self._listed[index] = listed
+        self._plain[index] = self._listed[index] = listed
         self._from_ms[index] = ALWAYS_FROM_MS
         self._until_ms[index] = ALWAYS_UNTIL_MS
         self._regional[index] = False
@@ -81,6 +87,6 @@ class ItemCatalog:
     def _grow(self, capacity: int) -> None:
         self.released_at_ms = grown(self.released_at_ms, capacity)
         self.maturity_age = grown(self.maturity_age, capacity)
-        self._listed = grown(self._listed, capacity)
+        self._plain, self._listed = grown(self._plain, capacity), grown(self._listed, capacity)
         self._from_ms, self._until_ms = grown(self._from_ms, capacity), grown(self._until_ms, capacity)
         self._regional = grown(self._regional, capacity)

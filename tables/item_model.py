@@ -129,6 +129,7 @@ class ItemModel:
             trend_28d,
             self._buckets.decayed(now_hour, DAY_WINDOW_H, WINDOW_HALF_LIFE_H, capacity),
             self._buckets.decayed(now_hour, WEEK_WINDOW_H, WINDOW_HALF_LIFE_H, capacity),
+            self.catalog.released_at_ms[: len(self)],
         )
 
     def trending(self, region: str | None, window_h: int, now_ms: int, size: int) -> tuple[Ints, Floats]:
@@ -139,8 +140,10 @@ class ItemModel:
         return self._top(sums, now_ms, size, region)
 
     def popular(self, now_ms: int, size: int) -> tuple[Ints, Floats]:
-        """Up to `size` recommendable items by prior, as `trending` gives them."""
-        return self._top(self.priors.prior.astype(np.float64), now_ms, size)
+        """Up to `size` recommendable items by prior, as `trending` gives them; without events, the newest (score 0)."""
+        order = self.priors.popular_order
+        best = order[self.catalog.available(order, now_ms)][:size]
+        return best, _relative(self.priors.prior[best])
 
     def similar(self, index: int, now_ms: int, size: int) -> tuple[Ints, Floats]:
         """Up to `size` recommendable items that are used together with an item, as `trending` gives them."""
@@ -157,7 +160,11 @@ class ItemModel:
         candidates = np.flatnonzero(scores > 0)
         candidates = candidates[self.catalog.available(candidates, now_ms, country)]
         order = np.argsort(-scores[candidates], kind="stable")[:size]
-        best = candidates[order]
-        if not len(best):
-            return best.astype(np.int32), np.zeros(0, np.float32)
-        return best.astype(np.int32), (scores[best] / scores[best[0]]).astype(np.float32)
+        best = candidates[order].astype(np.int32)
+        return best, _relative(scores[best])
+
+
+def _relative(scores: NDArray[np.floating]) -> Floats:
+    """Scores, best first, relative to the first."""
+    highest = scores[0] if len(scores) else 0.0
+    return (scores / highest if highest > 0 else np.zeros(len(scores))).astype(np.float32)

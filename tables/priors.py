@@ -16,8 +16,9 @@ Ints = NDArray[np.int32]
 class Priors:
     """Columns float32[items] in 0..1, 1 = the highest of all items: `popularity` all counted events, `trend_28d`
     events decayed over four weeks, `trend_24h` and `trend_7d` decayed within their window; `prior` = half popularity,
-    half 28-day trend. `popular_order` and `trending_order` (by the 7-day trend) list
-    the item indices with a value above 0, best first.
+    half 28-day trend. `trending_order` lists the items
+    with a 7-day trend, best first; `popular_order` all items by prior, those without any by their release, newest
+    first, so that a catalogue without events is listed too.
     """
 
     popularity: Floats
@@ -32,15 +33,24 @@ class Priors:
     def empty(cls, items: int) -> "Priors":
         """Priors before anything happened."""
         zeros = np.zeros(items)
-        return cls.compute(zeros, zeros, zeros, zeros)
+        return cls.compute(zeros, zeros, zeros, zeros, np.zeros(0, np.int64))
 
     @classmethod
-    def compute(cls, events: Doubles, trend_28d: Doubles, trend_24h: Doubles, trend_7d: Doubles) -> "Priors":
-        """Priors from raw sums, all float64[items]."""
+    def compute(
+        cls,
+        events: Doubles,
+        trend_28d: Doubles,
+        trend_24h: Doubles,
+        trend_7d: Doubles,
+        released_at_ms: NDArray[np.int64],
+    ) -> "Priors":
+        """Priors from raw sums, all float64[capacity], and the release times int64[items] of the items there are."""
         popularity, month = _relative(events), _relative(trend_28d)
         day, week = _relative(trend_24h), _relative(trend_7d)
         prior = ((popularity + month) / 2).astype(np.float32)
-        return cls(popularity, month, day, week, prior, _order(prior), _order(week))
+        trending = np.argsort(-week, kind="stable").astype(np.int32)[: np.count_nonzero(week)]
+        popular = np.lexsort((-released_at_ms, -prior[: len(released_at_ms)])).astype(np.int32)
+        return cls(popularity, month, day, week, prior, popular, trending)
 
     def padded(self, items: int) -> "Priors":
         """The same with room for `items` items; new items have no prior yet."""
@@ -58,8 +68,3 @@ class Priors:
 def _relative(sums: Doubles) -> Floats:
     highest = sums.max(initial=0.0)
     return (sums / highest if highest > 0 else sums).astype(np.float32)
-
-
-def _order(values: Floats) -> Ints:
-    ordered = np.argsort(-values, kind="stable").astype(np.int32)
-    return ordered[: np.count_nonzero(values)]

@@ -32,7 +32,7 @@ def step(user: User, event: Interaction, offset: int, watermark_ms: int) -> Sign
     learns = newer != KNOWN and watermark_ms - event.timestamp_ms <= LEARNS_WITHIN_MS
     if not learns and kind not in COUNTED:
         return None
-    context = user.history.context(newer, CONTEXT_ITEMS, POSITIVE_CODES) if learns else []
+    context = user.history.context(newer, CONTEXT_ITEMS) if learns else []
     late = event.timestamp_ms < watermark_ms
     hour = event.timestamp_ms // HOUR_MS
     return Signal(event.item_id, code, learns, user.row.country, hour, late, offset, context)

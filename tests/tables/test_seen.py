@@ -1,0 +1,59 @@
+"""What was met is remembered for the whole retention, and then forgotten in whole segments."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tables.seen import HOUR_MS, MAX_ITEMS, Seen, decode_segment, encode_segment
+from tables.segmented_log import SEGMENT_ENTRIES, SegmentedLog
+
+DAY_MS = 24 * HOUR_MS
+START_MS = 1_700_000_000_000
+RETENTION_MS = 90 * DAY_MS
+
+
+@given(st.lists(st.tuples(st.integers(0, 150), st.integers(0, 2 * DAY_MS)), max_size=400))
+def test_nothing_is_forgotten_within_the_retention(meetings: list[tuple[int, int]]) -> None:
+    seen = Seen()
+    last_met: dict[str, int] = {}
+    now_ms = START_MS
+    for item, wait_ms in meetings:
+        now_ms += wait_ms
+        seen.meet(f"i{item}", now_ms)
+        last_met[f"i{item}"] = now_ms
+        seen.forget_before(now_ms - RETENTION_MS)
+        assert all(item_id in seen for item_id, at_ms in last_met.items() if at_ms >= now_ms - RETENTION_MS)
+
+
+def test_what_is_long_past_the_retention_is_dropped() -> None:
+    seen = Seen()
+    for number in range(2 * SEGMENT_ENTRIES + 1):
+        seen.meet(f"i{number}", START_MS)
+    seen.meet("new", START_MS + 200 * DAY_MS)
+    seen.forget_before(START_MS + 200 * DAY_MS - RETENTION_MS)
+    assert "i0" not in seen
+    assert "new" in seen
+    assert seen.log.take_changes() == ([2], [0, 1])
+
+
+def test_meeting_an_item_every_day_does_not_fill_the_log() -> None:
+    seen = Seen()
+    for day in range(70):
+        seen.meet("a", START_MS + day * DAY_MS)
+    assert len(seen.log) == 10
+
+
+def test_the_bound_holds() -> None:
+    seen = Seen()
+    for number in range(MAX_ITEMS + 100):
+        seen.meet(f"i{number}", START_MS)
+    assert len(seen) <= MAX_ITEMS
+    assert f"i{MAX_ITEMS + 99}" in seen
+
+
+@given(st.lists(st.tuples(st.text(max_size=5), st.integers(0, 10**6)), min_size=1, max_size=SEGMENT_ENTRIES))
+def test_a_segment_survives_its_row(entries: list[tuple[str, int]]) -> None:
+    log: SegmentedLog[tuple[str, int]] = SegmentedLog()
+    for item_id, hour in entries:
+        log.append((item_id, hour), hour)
+    restored = decode_segment(encode_segment(log.segments[0]))
+    assert (restored.entries, restored.newest) == (entries, max(hour for _, hour in entries))
