@@ -3,19 +3,18 @@
 The step of these workers counts records and has no guard against repeats, so anything lost or delivered twice shows.
 """
 
-import asyncio
 import random
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import msgspec
 import pytest
 from aiokafka.structs import ConsumerRecord
-from harness.polling import eventually
 from harness.processes import WorkerProcess, Workers
+from harness.watch import GroupWatch, live_load
 
 from agents.delivery.process_exit import EXIT_FENCED, EXIT_UNEXPECTED
 from agents.delivery.table import POSITION_KEY
@@ -52,6 +51,7 @@ class Engine:
     async def __aenter__(self) -> "Engine":
         self._producer = await Producer(self.bootstrap).__aenter__()
         self.progress = await Progress(self.bootstrap, self.topics.consumer_group).__aenter__()
+        self.group = GroupWatch(self.progress, self.topics.interactions, self.workers)
         return self
 
     async def __aexit__(self, *failure: object) -> None:
@@ -78,48 +78,12 @@ class Engine:
         where = await self._producer.publish(OutgoingRecord(self.topics.interactions, b"user1", value))
         return where.topic, where.partition, where.offset
 
-    @asynccontextmanager
-    async def load(self) -> AsyncIterator[None]:
+    def load(self) -> AbstractAsyncContextManager[None]:
         """Publishes at a live pace for as long as the body runs."""
-
-        done = asyncio.Event()
-
-        async def run() -> None:
-            while not done.is_set():
-                await self.publish(CHUNK)
-                await asyncio.sleep(CHUNK / LOAD_PER_S)
-
-        publishing = asyncio.create_task(run())
-        try:
-            yield
-        finally:
-            done.set()
-            await publishing
-
-    async def members_are(self, count: int) -> None:
-        async def stable() -> bool:
-            self.workers.tend()
-            return await self.progress.members() == count
-
-        await eventually(f"{count} workers share the partitions", stable)
-
-    async def all_partitions_move(self) -> None:
-        """Waits until something more was committed in every partition."""
-        before = await self.progress.committed(self.topics.interactions)
-
-        async def moved() -> bool:
-            self.workers.tend()
-            now = await self.progress.committed(self.topics.interactions)
-            return all(now[partition] > before[partition] for partition in before)
-
-        await eventually("every partition moves", moved)
+        return live_load(self.publish, LOAD_PER_S, CHUNK)
 
     async def assert_exact(self) -> None:
-        async def caught_up() -> bool:
-            self.workers.tend()
-            return await self.progress.caught_up([self.topics.interactions])
-
-        await eventually("everything is read", caught_up)
+        await self.group.caught_up([self.topics.interactions])
         rows = await read_rows(self.bootstrap, self.topics.user_changelog)
         found = {key: msgspec.json.decode(value) for key, value in rows.items() if key != POSITION_KEY}
         assert found == self.expected
@@ -139,45 +103,45 @@ async def engine(stack: LocalStack, namespace: str, tmp_path: Path) -> AsyncIter
 
 async def test_kill_9_of_either_worker_in_mid_load(engine: Engine) -> None:
     first, second = engine.start_worker("first"), engine.start_worker("second")
-    await engine.members_are(2)
+    await engine.group.members_are(2)
     async with engine.load():
-        await engine.all_partitions_move()
+        await engine.group.all_partitions_move()
         second.kill()
-        await engine.members_are(1)
-        await engine.all_partitions_move()
+        await engine.group.members_are(1)
+        await engine.group.all_partitions_move()
         engine.start_worker("third")
-        await engine.members_are(2)
-        await engine.all_partitions_move()
+        await engine.group.members_are(2)
+        await engine.group.all_partitions_move()
         first.kill()
-        await engine.all_partitions_move()
+        await engine.group.all_partitions_move()
     await engine.assert_exact()
 
 
 async def test_a_worker_that_slept_through_its_session_is_fenced_and_its_heir_killed(engine: Engine) -> None:
     sleeper, heir = engine.start_worker("sleeper"), engine.start_worker("heir")
-    await engine.members_are(2)
+    await engine.group.members_are(2)
     async with engine.load():
-        await engine.all_partitions_move()
+        await engine.group.all_partitions_move()
         sleeper.freeze()
-        await engine.members_are(1)
-        await engine.all_partitions_move()
+        await engine.group.members_are(1)
+        await engine.group.all_partitions_move()
         sleeper.thaw()
         heir.kill()
-        await engine.all_partitions_move()
+        await engine.group.all_partitions_move()
     await engine.assert_exact()
     assert set(sleeper.exits) <= {EXIT_FENCED}
 
 
 async def test_sigterm_hands_over_what_is_folded(engine: Engine) -> None:
     leaver, _ = engine.start_worker("leaver"), engine.start_worker("stayer")
-    await engine.members_are(2)
+    await engine.group.members_are(2)
     async with engine.load():
-        await engine.all_partitions_move()
+        await engine.group.all_partitions_move()
         assert leaver.terminate() == 0
-        await engine.all_partitions_move()
+        await engine.group.all_partitions_move()
         engine.start_worker("newcomer")
-        await engine.members_are(2)
-        await engine.all_partitions_move()
+        await engine.group.members_are(2)
+        await engine.group.all_partitions_move()
     await engine.assert_exact()
 
 

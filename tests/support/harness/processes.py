@@ -18,6 +18,7 @@ class WorkerProcess:
         self.exits: list[int] = []
         self._command = list(command)
         self._environment = {**os.environ, **environment}
+        self._folder = folder
         self._wanted = False
         self._start()
 
@@ -25,7 +26,12 @@ class WorkerProcess:
         self._wanted = True
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                self._command, env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+                self._command,
+                cwd=self._folder,  # and not where the tests run, which may hold settings in a .env
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
 
     @property

@@ -1,0 +1,61 @@
+"""One log for all tests here, and one worker that reads it undisturbed: what every other version must agree with."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from harness.cluster import Cluster, Place
+from harness.traffic import catalogue
+
+from ops.local_stack.stack import LocalStack
+from streams.topics_admin import delete_namespace
+
+REFERENCE = "ref"
+PRELOADED = 6_000
+#: Databases of Valkey that tests here may empty.
+REFERENCE_DB = 8
+TEST_DB = 9
+
+
+@pytest.fixture(scope="package")
+def log(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A namespace with a catalogue and some thousand events, followed by the reference worker."""
+    namespace = f"test-{secrets.token_hex(4)}"
+    place = Place(stack.bootstrap, _database(stack, REFERENCE_DB), namespace, tmp_path_factory.mktemp("log"))
+    asyncio.run(_preload(place))
+    worker = place.worker(REFERENCE, REFERENCE)
+    yield place
+    exit_code = worker.terminate()
+    delete_namespace(stack.bootstrap, namespace)
+    for database in (REFERENCE_DB, TEST_DB):
+        with redis.Redis.from_url(_database(stack, database)) as client:
+            client.flushdb()
+    assert exit_code == 0, worker.log_text
+
+
+@pytest.fixture
+async def reference(log: Place) -> AsyncIterator[Cluster]:
+    """The version that nothing is done to."""
+    async with Cluster(log, REFERENCE) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def cluster(stack: LocalStack, log: Place, tmp_path: Path) -> AsyncIterator[Cluster]:
+    """A version of the test's own over the same log; its workers are ended after the test."""
+    place = Place(log.bootstrap, _database(stack, TEST_DB), log.namespace, tmp_path)
+    async with Cluster(place, f"v-{secrets.token_hex(4)}") as made:
+        yield made
+
+
+async def _preload(place: Place) -> None:
+    async with Cluster(place, REFERENCE) as cluster:
+        await cluster.publish(catalogue(cluster.topics.catalog))
+        await cluster.publish_traffic(PRELOADED)
+
+
+def _database(stack: LocalStack, number: int) -> str:
+    return stack.redis_url.rpartition("/")[0] + f"/{number}"

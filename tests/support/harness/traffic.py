@@ -1,0 +1,75 @@
+"""A small seeded stream of interactions: every kind, with duplicates, late events and records that cannot be used."""
+
+import random
+import time
+from collections.abc import Iterator
+
+import orjson
+
+from streams.producer import OutgoingRecord
+
+USERS = 400
+ITEMS = 200
+DAY_MS = 86_400_000
+MINUTE_MS = 60_000
+TYPES = ("view", "click", "play", "watch_progress", "watch_end", "like", "dislike", "rating", "purchase", "impression")
+COUNTRIES = ("DE", "FR", "US", "")
+
+
+def catalogue(topic: str) -> Iterator[OutgoingRecord]:
+    """One entry an item."""
+    for number in range(ITEMS):
+        entry = {"item_id": f"i{number}", "title": f"Title {number}", "genres": [f"g{number % 7}"], "duration_s": 3600}
+        yield OutgoingRecord(topic, f"i{number}".encode(), orjson.dumps(entry))
+
+
+class Traffic:
+    """An endless stream; the same seed makes the same one but for the time."""
+
+    def __init__(self, topic: str, seed: int) -> None:
+        self._topic = topic
+        self._random = random.Random(seed)
+        self._name = f"s{seed}"
+        self._count = 0
+        self._last: OutgoingRecord | None = None
+
+    def records(self, count: int) -> list[OutgoingRecord]:
+        """The next `count` records."""
+        return [self._record() for _ in range(count)]
+
+    def _record(self) -> OutgoingRecord:
+        self._count += 1
+        luck = self._random.random()
+        if luck < 0.01 and self._last is not None:
+            return self._last  # a duplicate, as a producer's retry would be
+        user = b"u%d" % min(int(self._random.expovariate(6 / USERS)), USERS - 1)
+        if luck < 0.013:
+            return OutgoingRecord(self._topic, user, b'{"event_type":"view","user_id"')
+        self._last = OutgoingRecord(self._topic, user, orjson.dumps(self._event(user.decode())))
+        return self._last
+
+    def _event(self, user: str) -> dict[str, object]:
+        kind = self._random.choice(TYPES)
+        event: dict[str, object] = {
+            "event_id": f"{self._name}-{self._count}",
+            "event_type": kind,
+            "user_id": user,
+            "item_id": f"i{min(int(self._random.expovariate(5 / ITEMS)), ITEMS - 1)}",
+            "timestamp": time.time_ns() // 1_000_000 - self._age_ms(),
+        }
+        if kind == "rating":
+            event["rating"] = self._random.randrange(1, 6)
+        if kind in ("watch_progress", "watch_end"):
+            event["completion_pct"] = self._random.randrange(0, 101)
+            event["watch_duration"] = self._random.randrange(0, 3600)
+        if country := self._random.choice(COUNTRIES):
+            event["country"] = country
+        return event
+
+    def _age_ms(self) -> int:
+        luck = self._random.random()
+        if luck < 0.005:
+            return 100 * DAY_MS  # older than the retention: a dead letter
+        if luck < 0.03:
+            return 30 * MINUTE_MS  # late
+        return self._random.randrange(MINUTE_MS)
