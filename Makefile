@@ -1,0 +1,64 @@
+# `make help` lists the targets; each installs what it needs into .venv first, which is instant when nothing changed.
+
+PYTHON ?= python3
+DATA ?=
+ARGS ?=
+
+BIN := .venv/bin
+NEEDS := pyproject.toml constraints.txt
+MADE_AT := $(shell date +%s)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench up down docs constraints clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: .venv/.dev ## Install everything into .venv, at the versions in constraints.txt
+
+demo: .venv/.local ## Events in, lists out, live in the terminal: make demo [DATA=DIR] [ARGS="--seconds 30 --json"]
+	@echo "install: $$(( $$(date +%s) - $(MADE_AT) )) s"
+	@$(BIN)/freshet demo $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+test: .venv/.dev ## Run all tests, against a real Kafka and Valkey that they start: make test [ARGS="-k demo"]
+	@$(BIN)/pytest $(ARGS)
+
+check: .venv/.dev ## Lint, formatting, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.dev ## Measure a worker beside stock Faust: make bench DATA=DIR (the folder that holds ml-100k/)
+	@$(BIN)/freshet bench worker $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+up: .venv/.local ## Start a Kafka and a Valkey on this machine
+	@$(BIN)/freshet up
+
+down: .venv/.local ## Stop them
+	@$(BIN)/freshet down
+
+docs: .venv/.dev ## Generate the pages and schemas that come from the code
+	$(BIN)/python -m ops.settings_docs > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
+	$(BIN)/freshet schema --write docs/schemas
+
+constraints: ## Pin the newest versions that pyproject.toml allows
+	rm -rf build/pins && $(PYTHON) -m venv build/pins
+	build/pins/bin/pip install --quiet --disable-pip-version-check '.[dev]'
+	build/pins/bin/pip freeze --exclude freshet > constraints.txt
+
+clean: ## Remove what install, test and check left behind
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Freshet needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+
+# A stamp is newer than what it was made from, so a second run has nothing to do.
+.venv/.local: $(NEEDS) | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[local]'
+	@touch $@
+
+.venv/.dev: $(NEEDS) | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch .venv/.local $@

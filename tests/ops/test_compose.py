@@ -1,0 +1,75 @@
+"""docker-compose.yml: for those who have Docker, the same servers at the same addresses."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ops.local_stack.kafka_jars import KAFKA_VERSION
+from ops.settings import Settings
+
+FILE = Path(__file__).parents[2] / "docker-compose.yml"
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    parsed = yaml.safe_load(FILE.read_text())
+    assert isinstance(parsed, dict)
+    return parsed
+
+
+def compose_commands() -> list[list[str]]:
+    """Those of `docker compose` and `docker-compose` that work here."""
+    candidates = [["docker", "compose"], ["docker-compose"]]
+    return [
+        command
+        for command in candidates
+        if shutil.which(command[0])
+        and subprocess.run([*command, "version"], capture_output=True, timeout=30, check=False).returncode == 0
+    ]
+
+
+def test_there_is_a_kafka_and_a_redis_and_no_name_that_older_versions_reject(compose: dict[str, Any]) -> None:
+    assert set(compose) == {"services", "volumes"}
+    assert set(compose["services"]) == {"kafka", "redis"}
+
+
+@pytest.mark.parametrize("service", ["kafka", "redis"])
+def test_a_service_is_pinned_checked_and_reachable_from_this_machine_only(
+    compose: dict[str, Any], service: str
+) -> None:
+    definition = compose["services"][service]
+
+    assert ":" in definition["image"]
+    assert not definition["image"].endswith(":latest")
+    assert {"test", "interval", "timeout", "retries"} <= set(definition["healthcheck"])
+    assert all(port.startswith("127.0.0.1:") for port in definition["ports"])
+
+
+def test_servers_are_where_the_settings_look_for_them(compose: dict[str, Any]) -> None:
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    kafka, redis = compose["services"]["kafka"], compose["services"]["redis"]
+
+    assert kafka["ports"][0].rpartition(":")[0] == defaults["kafka_bootstrap"]
+    assert f"redis://{redis['ports'][0].rpartition(':')[0]}/0" == defaults["redis_url"]
+    assert f"OUTSIDE://{defaults['kafka_bootstrap']}" in kafka["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+
+
+def test_kafka_is_the_version_that_runs_without_docker(compose: dict[str, Any]) -> None:
+    assert compose["services"]["kafka"]["image"] == f"apache/kafka:{KAFKA_VERSION}"
+
+
+def test_kafka_settings_are_texts_as_the_environment_needs(compose: dict[str, Any]) -> None:
+    assert all(isinstance(value, str) for value in compose["services"]["kafka"]["environment"].values())
+
+
+@pytest.mark.skipif(not compose_commands(), reason="no docker compose on this machine")
+@pytest.mark.parametrize("command", compose_commands())
+def test_compose_itself_accepts_the_file(command: list[str]) -> None:
+    done = subprocess.run(
+        [*command, "--file", str(FILE), "config", "--quiet"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
