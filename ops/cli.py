@@ -8,14 +8,15 @@ from typing import Any, Final, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ops.commands import config, schema, serve, servers, topics, worker
+from ops.commands import config, demo, schema, serve, servers, topics, worker
 from ops.exit_codes import CommandFailed, ExitCode
 from streams.errors import KafkaError
 
 #: What each heading of `--help` holds, in the order in which a newcomer needs it.
 PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
+    "Start here": (demo,),
     "1. Servers: a Kafka and a Valkey": (servers,),
-    "2. The log: topics and events": (topics, schema),
+    "2. The log: topics and events": (topics, publish, simulate, schema),
     "3. From events to lists": (worker, serve),
     "4. What is in force": (config,),
 }

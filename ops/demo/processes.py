@@ -1,0 +1,29 @@
+"""The command lines and environments of the demo's processes."""
+
+import os
+import sys
+from pathlib import Path
+
+from ops.demo.supervisor import Supervisor
+from ops.settings import Settings, variable
+
+WORKERS = 2
+_FRESHET = (sys.executable, "-m", "ops.cli")
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Our own environment with every setting spelled out, so that a child sees exactly `settings`."""
+    given = {variable(name): getattr(settings, name) for name in Settings.model_fields}
+    return dict(os.environ) | {name: str(value) for name, value in given.items() if value is not None}
+
+
+def start_workers(supervisor: Supervisor, settings: Settings, logs: Path) -> None:
+    """Starts `WORKERS` workers."""
+    for number in range(1, WORKERS + 1):
+        name = f"worker-{number}"
+        supervisor.start(name, [*_FRESHET, "worker"], environment_of(settings), logs / f"{name}.log")
+
+
+def start_endpoint(supervisor: Supervisor, settings: Settings, logs: Path) -> None:
+    """Starts the HTTP endpoint."""
+    supervisor.start("endpoint", [*_FRESHET, "serve"], environment_of(settings), logs / "endpoint.log")

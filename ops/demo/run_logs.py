@@ -1,0 +1,30 @@
+"""The logs of one run's processes: kept only when they are worth reading."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from ops.demo.interrupts import Interrupted
+
+
+class RunLogs:
+    """A folder that is removed at the end, unless the run failed or `keep` was set; then `notice` says where it is."""
+
+    def __init__(self, folder: Path, notice: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._notice = notice
+        self.keep = False
+
+    def __enter__(self) -> Path:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        failed = kind is not None and not issubclass(kind, Interrupted)
+        if self.keep or failed:
+            self._notice(f"the logs of this run are in {self._folder}")
+        else:
+            shutil.rmtree(self._folder)
