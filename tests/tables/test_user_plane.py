@@ -134,3 +134,41 @@ def test_progress_on_the_newest_item_says_nothing_to_the_item_plane() -> None:
     fold(plane, 1, item="a", kind=EventType.WATCH_START)
     progress = event(2, item="a", kind=EventType.WATCH_PROGRESS)
     assert plane.fold(progress, b"u1", 2, NOW_MS).signal is None
+
+
+def test_a_late_progress_does_not_undo_a_finish() -> None:
+    plane = new_plane()
+    fold(plane, 1, kind=EventType.WATCH_END, at_ms=NOW_MS, completion_pct=100.0)
+    fold(plane, 2, kind=EventType.WATCH_PROGRESS, at_ms=NOW_MS - 10_000, completion_pct=50.0)
+    user = plane.view("u1")
+    assert user is not None
+    assert user.watching.newest_first() == []
+
+
+def test_append_time_never_goes_back() -> None:
+    plane = new_plane()
+    plane.fold(event(1), b"u1", 1, NOW_MS)
+    plane.fold(event(2), b"u1", 2, NOW_MS - 5)  # a new partition leader with another clock
+    user = plane.view("u1")
+    assert user is not None
+    assert user.row.last_append_ms == NOW_MS
+
+
+def test_where_the_user_was_last_seen_is_remembered_by_event_time() -> None:
+    plane = new_plane()
+    fold(plane, 1, country="NL", language="nl", device_type="tv")
+    fold(plane, 2, country="DE", at_ms=NOW_MS - 1_000)
+    fold(plane, 3, device_type="phone")
+    user = plane.view("u1")
+    assert user is not None
+    assert (user.row.country, user.row.language, user.row.device_type) == ("NL", "nl", "phone")
+
+
+def test_users_and_rows_include_those_not_written_yet() -> None:
+    plane = new_plane()
+    fold(plane, 1, user="u1")
+    plane.changes()
+    fold(plane, 2, user="u2")
+    assert sorted(plane.users()) == ["u1", "u2"]
+    assert {user: row.folded for user, row in plane.rows()} == {"u1": 1, "u2": 1}
+    assert len(plane) == 2

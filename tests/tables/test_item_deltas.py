@@ -1,0 +1,93 @@
+"""Deltas: every pair reaches the partition that owns each of its items, and records lose nothing."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tables.item_deltas import Deltas, Entries, decode, encode, item_partition, route
+from tables.signal import Signal
+
+PARTITIONS = 3
+ids = st.text(min_size=1, max_size=4)
+signals = st.lists(
+    st.builds(
+        Signal,
+        item_id=ids,
+        code=st.integers(1, 15),
+        learns=st.booleans(),
+        country=st.sampled_from(["", "NL", "DE"]),
+        hour=st.integers(0, 10**6),
+        late=st.booleans(),
+        offset=st.integers(0, 2**40),
+        context=st.lists(st.tuples(ids, st.just(1)), max_size=30, unique_by=lambda entry: entry[0]),
+    ),
+    max_size=10,
+)
+
+
+def visits(deltas: Deltas) -> list[tuple[object, ...]]:
+    """(item, code, learns, late, country, hour, offset, context) of each visit."""
+    text = deltas.strings
+    contexts = np.split(deltas.context, np.cumsum(deltas.context_sizes)[:-1]) if deltas.items else []
+    return [
+        (text[item], code, learns, late, text[country], hour, offset, [text[other] for other in context])
+        for item, code, learns, late, country, hour, offset, context in zip(
+            deltas.items,
+            deltas.codes,
+            deltas.learns,
+            deltas.late,
+            deltas.countries,
+            deltas.hours,
+            deltas.offsets,
+            contexts,
+            strict=True,
+        )
+    ]
+
+
+def pairs(deltas: Deltas) -> list[tuple[str, int, str, int]]:
+    """(visited item, offset, other item, lag) of each pair."""
+    text = deltas.strings
+    visited = np.repeat(deltas.group_items, deltas.group_sizes)
+    offsets = np.repeat(deltas.group_offsets, deltas.group_sizes)
+    columns = zip(visited, offsets, deltas.others, deltas.lags, strict=True)
+    return [(text[item], int(offset), text[other], int(lag)) for item, offset, other, lag in columns]
+
+
+@given(signals)
+def test_every_visit_goes_to_the_owner_of_its_item(sent: list[Signal]) -> None:
+    arrived = []
+    for target, entries in route(sent, PARTITIONS).items():
+        deltas = decode(encode(entries, 7, 123))
+        assert (deltas.source_partition, deltas.watermark_ms) == (7, 123)
+        assert all(item_partition(deltas.strings[item], PARTITIONS) == target for item in deltas.items)
+        arrived += visits(deltas)
+    expected = [
+        (s.item_id, s.code, s.learns, s.late, s.country, s.hour, s.offset, [item for item, _ in s.context])
+        for s in sent
+    ]
+    assert sorted(map(repr, arrived)) == sorted(map(repr, expected))
+
+
+@given(signals)
+def test_every_pair_goes_to_the_owner_of_the_other_item(sent: list[Signal]) -> None:
+    arrived = []
+    for target, entries in route(sent, PARTITIONS).items():
+        found = pairs(decode(encode(entries, 0, 0)))
+        assert all(item_partition(other, PARTITIONS) == target for _, _, other, _ in found)
+        arrived += found
+    expected = [(s.item_id, s.offset, other, lag) for s in sent for lag, (other, _) in enumerate(s.context)]
+    assert sorted(arrived) == sorted(expected)
+
+
+def test_a_record_without_entries_is_a_tick() -> None:
+    deltas = decode(encode(Entries(), 2, 99))
+    assert (len(deltas), deltas.source_partition, deltas.watermark_ms) == (0, 2, 99)
+
+
+def test_a_record_may_name_more_strings_than_two_bytes_count() -> None:
+    entries = Entries()
+    for number in range(70_000):
+        entries.add_visit(Signal(f"i{number}", 3, False, "", 5, False, number, []))
+    deltas = decode(encode(entries, 0, 0))
+    assert deltas.strings[deltas.items[-1]] == "i69999"

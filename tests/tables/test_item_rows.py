@@ -1,0 +1,50 @@
+"""Counts of an item do not depend on the order of events, and keep exactly the last five weeks of days."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tables.buckets import Buckets
+from tables.item_rows import BUCKET_CODEC, COUNTS_CODEC, KEPT_DAYS, CountsRow, bucket_key, bucket_of
+
+days = st.lists(st.integers(19_000, 19_100), min_size=1, max_size=40)
+
+
+def counted(sequence: list[int]) -> CountsRow:
+    row = CountsRow()
+    for day in sequence:
+        row.count(day, 1)
+    return row
+
+
+@given(days, st.randoms(use_true_random=False))
+def test_the_order_of_days_leaves_no_trace(sequence: list[int], random) -> None:  # type: ignore[no-untyped-def]
+    shuffled = list(sequence)
+    random.shuffle(shuffled)
+    assert COUNTS_CODEC.encode(counted(sequence)) == COUNTS_CODEC.encode(counted(shuffled))
+
+
+@given(days)
+def test_days_are_exact_within_five_weeks_of_the_newest(sequence: list[int]) -> None:
+    row = counted(sequence)
+    newest = max(sequence)
+    kept = {newest - age: count for age, count in enumerate(row.days) if count}
+    assert kept == {day: sequence.count(day) for day in sequence if newest - day < KEPT_DAYS}
+    assert (row.events, row.newest_day) == (len(sequence), newest)
+
+
+def test_countries_are_stored_in_one_order() -> None:
+    values = []
+    for order in (["NL", "DE", ""], ["", "DE", "NL"]):
+        buckets = Buckets({}, 0)
+        for country in order:
+            buckets.count(5, "a", country, 0)
+        ((_, value),) = buckets.take_changes()
+        assert value is not None
+        assert BUCKET_CODEC.decode(value).countries == {"": 1, "DE": 1, "NL": 1}
+        values.append(value)
+    assert values[0] == values[1]
+
+
+@given(st.integers(0, 2**31), st.text(max_size=8))
+def test_a_bucket_key_names_its_hour_and_item(hour: int, item_id: str) -> None:
+    assert bucket_of(bucket_key(hour, item_id)) == (hour, item_id)
