@@ -20,6 +20,4 @@ def dead_letter(record: ConsumerRecord, reason: Reason, detail: str, topic: str)
         append_time_ms=record.timestamp,
     )
     key, value, partition, headers = letter.to_record()
-    if key is None and value is None:
-        value = b""  # a Kafka client refuses a record that is empty altogether; the reason says "no value"
     return Outgoing(topic, partition, key, value, headers)

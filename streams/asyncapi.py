@@ -46,7 +46,7 @@ def asyncapi() -> Schema:
 
 def _channel(address: str, summary: str, messages: Schema) -> Schema:
     config = next(spec.config for spec in Topics().specs(1, 1) if spec.name == address)
-    settings: Schema = {"cleanup.policy": [config["cleanup.policy"]]}
+    settings: Schema = {"cleanup.policy": config["cleanup.policy"].split(",")}
     if "retention.ms" in config:
         settings["retention.ms"] = int(config["retention.ms"])
     return {
@@ -80,12 +80,18 @@ def _dead_letter_message() -> Schema:
         "payload": {"description": "The original bytes."},
         "headers": {
             "type": "object",
-            "description": "UTF-8 text. freshet.original_bytes is present when the value was cut.",
-            "properties": {f"freshet.{name}": text for name in (*names, "original_bytes")},
+            "description": "UTF-8 text, except freshet.key. freshet.original_bytes is present when the value was cut, "
+            "freshet.no_value when it was null, freshet.key when there was one, freshet.redriven once the original was "
+            "published again.",
+            "properties": {f"freshet.{name}": text for name in (*names, "original_bytes", "no_value", "redriven")}
+            | {"freshet.key": {"description": "The original key."}},
             "required": [f"freshet.{name}" for name in names],
         },
         "bindings": {
-            "kafka": {"key": {"description": "The original key."}, "bindingVersion": "0.5.0"},
+            "kafka": {
+                "key": {"type": "string", "description": "Where the original is: topic:partition:offset."},
+                "bindingVersion": "0.5.0",
+            },
         },
     }
 

@@ -1,12 +1,17 @@
 """Dead letters: what could not be used, with the reason, where it came from, and its original bytes.
 
 A dead letter is a record of `user.interactions.dlq` in the same partition number as its source, so that the owner of
-an input partition writes its dead letters inside its own transaction. Key and value are the original bytes; headers
-(UTF-8 text) say the rest. Nobody has to parse the value to count, group or re-publish dead letters.
+an input partition writes its dead letters inside its own transaction. The value is the original bytes; headers say the
+rest (`freshet.key` the original key's bytes, all others UTF-8 text). Nobody has to parse the value to count, group or
+re-publish dead letters.
+
+The record key is the source's coordinates, `topic:partition:offset`. So the topic is a table: the last record of a key
+is the letter as it is now. Re-publishing marks a letter by writing it again, erasing a user blanks their letters the
+same way, and compaction removes the former bytes.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from streams.reasons import Reason
@@ -18,13 +23,14 @@ MAX_KEY_BYTES: Final = 256 * 1024
 _MAX_DETAIL_CHARS: Final = 500
 
 _PREFIX: Final = "freshet."
+_KEY: Final = _PREFIX + "key"
 
 
 class DeadLetterRecord(NamedTuple):
     """The arguments of a producer's send, topic excluded."""
 
-    key: bytes | None
-    value: bytes | None
+    key: bytes
+    value: bytes
     partition: int
     headers: list[tuple[str, bytes]]
 
@@ -35,7 +41,8 @@ class DeadLetter:
 
     `detail` is for people. `topic`, `partition` and `offset` are the source's coordinates: dead letters with the same
     coordinates are redeliveries of one. `append_time_ms` is the source record's timestamp. `original_bytes` is the
-    length of the source's value when `value` holds only its beginning, else None.
+    length of the source's value when `value` holds only its beginning, else None. `redriven` is the "partition:offset"
+    of the interactions topic where the original was published again, "" until then.
     """
 
     key: bytes | None
@@ -47,19 +54,29 @@ class DeadLetter:
     offset: int
     append_time_ms: int
     original_bytes: int | None = None
+    redriven: str = ""
 
     @property
     def coordinates(self) -> tuple[str, int, int]:
         """Source topic, partition and offset: what to count by."""
         return self.topic, self.partition, self.offset
 
+    @property
+    def name(self) -> str:
+        """The coordinates as text, `topic:partition:offset`: the record key, and what operators type."""
+        return f"{self.topic}:{self.partition}:{self.offset}"
+
+    def blank(self) -> "DeadLetter":
+        """The same letter without anything of its user: it still counts, and says nothing."""
+        return replace(self, key=None, value=b"", reason=Reason.ERASED, detail="", original_bytes=None, redriven="")
+
     def to_record(self) -> DeadLetterRecord:
         """The record to send to the dead-letter topic.
 
         >>> letter = DeadLetter(b"u", b"{", Reason.NOT_JSON, "truncated", "user.interactions", 2, 41, 1_700_000_000_000)
         >>> record = letter.to_record()
-        >>> record.partition, dict(record.headers)["freshet.reason"]
-        (2, b'not_json')
+        >>> record.key, record.partition, dict(record.headers)["freshet.reason"]
+        (b'user.interactions:2:41', 2, b'not_json')
         >>> DeadLetter.from_record(record.key, record.value, record.headers) == letter
         True
         """
@@ -72,24 +89,32 @@ class DeadLetter:
             "append_time_ms": self.append_time_ms,
         }
         value = self.value
-        if value is not None and len(value) > MAX_VALUE_BYTES:
+        if value is None:
+            fields["no_value"] = True  # a null would remove the letter
+        elif len(value) > MAX_VALUE_BYTES:
             fields["original_bytes"] = len(value)
             value = value[:MAX_VALUE_BYTES]
         elif self.original_bytes is not None:
             fields["original_bytes"] = self.original_bytes
+        if self.redriven:
+            fields["redriven"] = self.redriven
         # A lone surrogate, which a detail may quote, has no UTF-8 form.
         headers = [(_PREFIX + name, str(text).encode("utf-8", "backslashreplace")) for name, text in fields.items()]
-        key = self.key if self.key is None else self.key[:MAX_KEY_BYTES]
-        return DeadLetterRecord(key, value, self.partition, headers)
+        if self.key is not None:
+            headers.append((_KEY, self.key[:MAX_KEY_BYTES]))
+        return DeadLetterRecord(self.name.encode(), value or b"", self.partition, headers)
 
     @classmethod
     def from_record(cls, key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> "DeadLetter":
-        """The dead letter in a record. Raises `ValueError` when a header is missing or malformed."""
-        texts = {name.removeprefix(_PREFIX): text.decode() for name, text in headers if name.startswith(_PREFIX)}
+        """The dead letter in a record. Raises `ValueError` when a header is missing or malformed, or the record's key
+        names another letter."""
+        raw = {name.removeprefix(_PREFIX): text for name, text in headers if name.startswith(_PREFIX)}
+        original_key = raw.pop("key", None)
+        texts = {name: text.decode() for name, text in raw.items()}
         try:
-            return cls(
-                key=key,
-                value=value,
+            letter = cls(
+                key=original_key,
+                value=None if "no_value" in texts else value,
                 reason=Reason(texts["reason"]),
                 detail=texts["detail"],
                 topic=texts["topic"],
@@ -97,6 +122,10 @@ class DeadLetter:
                 offset=int(texts["offset"]),
                 append_time_ms=int(texts["append_time_ms"]),
                 original_bytes=int(texts["original_bytes"]) if "original_bytes" in texts else None,
+                redriven=texts.get("redriven", ""),
             )
         except KeyError as missing:
             raise ValueError(f"not a dead letter: header {_PREFIX}{missing.args[0]} is missing") from None
+        if key != letter.name.encode():
+            raise ValueError(f"not a dead letter: the record key {key!r} is not {letter.name}")
+        return letter

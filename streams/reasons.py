@@ -36,6 +36,8 @@ class Reason(StrEnum):
     """Older than the retention behind the partition's watermark. Decided by the fold."""
     FOLD_FAILED = "fold_failed"
     """The record crashed the worker repeatedly. Decided by the crash-loop quarantine."""
+    ERASED = "erased"
+    """The letter was blanked because its user was erased; nothing of the original is left."""
 
 
 class InvalidEvent(ValueError):

@@ -83,18 +83,23 @@ class Topics:
         return self._full("freshet.versions")
 
     @property
+    def controls(self) -> str:
+        """What operators told the workers and each other (paused partitions, a redrive under way); one partition."""
+        return self._full("freshet.controls")
+
+    @property
     def requests(self) -> str:
-        """What the endpoint was asked; key user_id."""
+        """What the endpoint was asked; key as `streams.user_records` makes it, partition of the user."""
         return self._full("recommendation.requests")
 
     @property
     def served(self) -> str:
-        """What the endpoint answered; key user_id."""
+        """What the endpoint answered; key as `streams.user_records` makes it, partition of the user."""
         return self._full("recommendation.served")
 
     @property
     def predictions(self) -> str:
-        """What the model predicted; key user_id."""
+        """What the model predicted; key as `streams.user_records` makes it, partition of the user."""
         return self._full("model.predictions")
 
     @property
@@ -149,7 +154,7 @@ class Topics:
         """
         safety = {"min.insync.replicas": str(max(1, replication - 1))}
         log = _deleted_after(90) | {"message.timestamp.type": "LogAppendTime"}
-        dead_letters = _deleted_after(90) | {"max.message.bytes": str(DEAD_LETTER_MAX_BYTES)}
+        dead_letters = _erasable(90) | {"max.message.bytes": str(DEAD_LETTER_MAX_BYTES)}
         settings = {
             self.interactions: log,
             self.catalog: _COMPACTED,
@@ -157,9 +162,10 @@ class Topics:
             self.erasure: _COMPACTED,
             self.dead_letters: dead_letters,
             self.versions: _COMPACTED,
-            self.requests: _deleted_after(7),
-            self.served: _deleted_after(7),
-            self.predictions: _deleted_after(7),
+            self.controls: _COMPACTED,
+            self.requests: _erasable(7),
+            self.served: _erasable(7),
+            self.predictions: _erasable(7),
             self.deltas: _deleted_after(7),
             self.item_model: _COMPACTED,
             self.ranker_examples: _deleted_after(7),
@@ -168,7 +174,7 @@ class Topics:
             self.crash_marks: _COMPACTED,
         }
         return [
-            TopicSpec(name, 1 if name == self.versions else partitions, config | safety)
+            TopicSpec(name, 1 if name in (self.versions, self.controls) else partitions, config | safety)
             for name, config in settings.items()
         ]
 
@@ -188,3 +194,8 @@ _COMPACTED: Final = {"cleanup.policy": "compact", "max.compaction.lag.ms": str(D
 
 def _deleted_after(days: int) -> dict[str, str]:
     return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS)}
+
+
+def _erasable(days: int) -> dict[str, str]:
+    """A log whose records have unique keys, so that a later record of the same key takes a single one out of it."""
+    return {**_deleted_after(days), **_COMPACTED, "cleanup.policy": "compact,delete"}

@@ -15,7 +15,7 @@ def letter(value: bytes | None = b"{", key: bytes | None = b"u", detail: str = "
 
 def test_headers_and_partition() -> None:
     record = letter().to_record()
-    assert (record.key, record.value, record.partition) == (b"u", b"{", 3)
+    assert (record.key, record.value, record.partition) == (b"user.interactions:3:41", b"{", 3)
     assert record.headers == [
         ("freshet.reason", b"not_json"),
         ("freshet.detail", b"why"),
@@ -23,6 +23,7 @@ def test_headers_and_partition() -> None:
         ("freshet.partition", b"3"),
         ("freshet.offset", b"41"),
         ("freshet.append_time_ms", b"1700000000000"),
+        ("freshet.key", b"u"),
     ]
 
 
@@ -31,12 +32,13 @@ def test_headers_and_partition() -> None:
     value=st.none() | st.binary(),
     reason=st.sampled_from(Reason),
     detail=st.text(st.characters(exclude_categories=["Cs"]), max_size=500),
+    redriven=st.sampled_from(["", "0:17"]),
     numbers=st.tuples(st.integers(0, 999), st.integers(0, 2**63), st.integers(-1, 2**62)),
 )
 def test_what_is_written_can_be_read(
-    key: bytes | None, value: bytes | None, reason: Reason, detail: str, numbers: tuple[int, int, int]
+    key: bytes | None, value: bytes | None, reason: Reason, detail: str, redriven: str, numbers: tuple[int, int, int]
 ) -> None:
-    written = DeadLetter(key, value, reason, detail, "ns.user.interactions", *numbers)
+    written = DeadLetter(key, value, reason, detail, "ns.user.interactions", *numbers, redriven=redriven)
     record = written.to_record()
     foreign = [("traceparent", b"\xff"), *record.headers]
     assert DeadLetter.from_record(record.key, record.value, foreign) == written
@@ -50,7 +52,7 @@ def test_a_detail_that_has_no_utf8_form_and_a_long_one() -> None:
 
 def test_no_record_is_too_large_for_the_topic() -> None:
     record = letter(value=b"v" * (MAX_VALUE_BYTES + 1), key=b"k" * (MAX_KEY_BYTES + 1), detail="d" * 10_000).to_record()
-    size = len(record.value or b"") + len(record.key or b"") + sum(len(n) + len(v) for n, v in record.headers)
+    size = len(record.value) + len(record.key) + sum(len(n) + len(v) for n, v in record.headers)
     assert size < DEAD_LETTER_MAX_BYTES // 2 + MAX_KEY_BYTES + 10_000 < DEAD_LETTER_MAX_BYTES
     cut = DeadLetter.from_record(record.key, record.value, record.headers)
     assert cut.original_bytes == MAX_VALUE_BYTES + 1
@@ -72,5 +74,15 @@ def test_other_records_are_not_dead_letters() -> None:
     with pytest.raises(ValueError, match=r"freshet\.reason is missing"):
         DeadLetter.from_record(None, b"{}", [])
     headers = [(name, b"new" if name == "freshet.reason" else text) for name, text in letter().to_record().headers]
+    with pytest.raises(ValueError, match=r"user\.interactions:3:41"):
+        DeadLetter.from_record(b"u", b"{", letter().to_record().headers)
     with pytest.raises(ValueError, match="new"):
         DeadLetter.from_record(None, b"{}", headers)
+
+
+def test_a_blank_letter_still_counts_and_says_nothing() -> None:
+    blank = letter(value=b"of u", key=b"u", detail="about u").blank().to_record()
+    assert (blank.key, blank.value) == (letter().to_record().key, b"")
+    assert b"u" not in [text for _, text in blank.headers]
+    assert dict(blank.headers)["freshet.reason"] == b"erased"
+    assert dict(blank.headers)["freshet.detail"] == b""

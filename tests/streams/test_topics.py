@@ -11,6 +11,7 @@ NAMES = {
     "user.erasure",
     "user.interactions.dlq",
     "freshet.versions",
+    "freshet.controls",
     "recommendation.requests",
     "recommendation.served",
     "model.predictions",
@@ -26,11 +27,13 @@ COMPACTED = {
     "users.profiles",
     "user.erasure",
     "freshet.versions",
+    "freshet.controls",
     "item.model.v1",
     "ranker.weights.v1",
     "user.rows.v1",
     "crash.marks.v1",
 }
+ERASABLE = {"user.interactions.dlq", "recommendation.requests", "recommendation.served", "model.predictions"}
 
 
 def specs(replication: int = 3) -> dict[str, TopicSpec]:
@@ -50,17 +53,19 @@ def test_every_property_that_names_a_topic_has_a_spec() -> None:
 
 
 def test_partitions() -> None:
-    assert {spec.name for spec in specs().values() if spec.partitions == 1} == {"freshet.versions"}
+    assert {spec.name for spec in specs().values() if spec.partitions == 1} == {
+        "freshet.versions",
+        "freshet.controls",
+    }
     assert {spec.partitions for spec in specs().values()} == {1, 100}
 
 
 def test_compacted_topics_forget_within_a_day() -> None:
     for name, spec in specs().items():
-        if name in COMPACTED:
-            assert spec.config["cleanup.policy"] == "compact"
+        policy = spec.config["cleanup.policy"]
+        assert policy == ("compact" if name in COMPACTED else "compact,delete" if name in ERASABLE else "delete")
+        if policy != "delete":
             assert int(spec.config["max.compaction.lag.ms"]) <= DAY_MS
-        else:
-            assert spec.config["cleanup.policy"] == "delete"
 
 
 def test_retention() -> None:
