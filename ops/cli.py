@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ops.commands import config, demo, schema, serve, servers, topics, worker
+from ops.commands import config, demo, publish, schema, serve, servers, simulate, topics, worker
 from ops.exit_codes import CommandFailed, ExitCode
 from streams.errors import KafkaError
 

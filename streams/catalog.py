@@ -26,9 +26,11 @@ __all__ = [
     "CatalogItem",
     "Maturity",
     "UserProfile",
+    "item_id_in",
     "maturity_age",
     "parse_catalog_item",
     "parse_profile",
+    "user_id_in",
 ]
 
 Maturity = Literal["all", "7", "12", "16", "18"]
@@ -188,6 +190,16 @@ def parse_profile(key: bytes | None, value: bytes | None) -> UserProfile | None:
     )
 
 
+def item_id_in(value: bytes) -> str:
+    """The id that the value of a catalogue record names. Raises `InvalidEvent`."""
+    return _required_id(decode(_ITEM_DECODER, value).item_id, "item_id")
+
+
+def user_id_in(value: bytes) -> str:
+    """The id that the value of a profile record names. Raises `InvalidEvent`."""
+    return _required_id(decode(_PROFILE_DECODER, value).user_id, "user_id")
+
+
 def maturity_age(maturity: Maturity) -> int:
     """The youngest age in years that may see it, so that ratings compare.
 
@@ -208,6 +220,12 @@ def _id_in_key(key: bytes | None) -> str:
         raise InvalidEvent(Reason.OUT_OF_RANGE, f"the key has {len(name)} characters, 1-{MAX_ID_LENGTH} are allowed")
     refuse_nul(name, "the key")
     return name
+
+
+def _required_id(raw: WireId | None, field: str) -> str:
+    if raw is None:
+        raise InvalidEvent(Reason.MISSING_FIELD, field)
+    return id_of(raw, field)
 
 
 def _require_key(name: str, raw: WireId | None, field: str) -> None:

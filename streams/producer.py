@@ -140,6 +140,11 @@ class Producer:
         await settle_down_to(0)
         return count
 
+    async def partitions(self, topic: str) -> int:
+        """How many partitions the topic has. Raises `PublishError` when it does not exist."""
+        await self._require_topic(topic)
+        return len(await self._kafka.partitions_for(topic))
+
     async def _require_topic(self, topic: str) -> None:
         """Waits a little for a topic just created. Asks for all topics, since asking for one may create it."""
         deadline = time.monotonic() + _METADATA_TIMEOUT_S

@@ -1,0 +1,91 @@
+"""`freshet simulate`: a made-up world whose truth is known, live into the log."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ops.output import JsonOption, console, print_json
+
+if TYPE_CHECKING:
+    from ops.publishing import Published
+    from ops.settings import Settings
+
+#: How fast the world lives when its events are published faster than live.
+_NOMINAL_EVENTS_PER_S = 100.0
+
+Share = Annotated[float, typer.Option(min=0, max=0.5, help="Such records per valid event.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(simulate)
+
+
+def simulate(
+    users: Annotated[int, typer.Option(min=1, help="People.")] = 500,
+    items: Annotated[int, typer.Option(min=1, help="Items at the start; more appear later.")] = 1000,
+    events: Annotated[int, typer.Option(min=1, help="Records to publish, duplicates and garbage included.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same world.")] = 1,
+    rate: Annotated[str, typer.Option(metavar="N/s|max", help="Events a second, or as fast as it goes.")] = "200/s",
+    garbage_share: Share = 0.01,
+    duplicate_share: Share = 0.02,
+    wrong_partition_share: Share = 0.001,
+    json: JsonOption = False,
+) -> None:
+    """Publish a simulated catalogue, profiles and events: people with tastes, sessions, new items, and mistakes.
+
+    Events happen now, at the pace of --rate; with max they are shifted so that the last one is now. With --json the
+    last line says what must have become of every record: folded, duplicate, or dead letter and why.
+    """
+    from ops.publishing import parse_pace
+    from ops.settings_sources import load_settings
+
+    shares = {
+        "garbage_share": garbage_share,
+        "duplicate_share": duplicate_share,
+        "wrong_partition_share": wrong_partition_share,
+    }
+    settings = load_settings()
+    summary = asyncio.run(_simulate(settings, seed, users, items, events, parse_pace(rate), shares))
+    console().print(
+        f"{summary['published']} events published: {summary['folded']} valid, {summary['duplicates']} duplicates, "
+        f"{summary['dead_letters']} to be refused"
+    )
+    if json:
+        print_json(summary)
+
+
+async def _simulate(
+    settings: Settings, seed: int, users: int, items: int, events: int, rate: float | None, shares: dict[str, float]
+) -> dict[str, Any]:
+    from offline.simulator.world import World
+    from offline.traffic import SimulatedTraffic
+    from ops.publishing import publish_traffic
+    from streams.producer import Producer
+    from streams.topics import Topics
+
+    topics = Topics(settings.namespace, settings.model_version)
+    events_per_s = _NOMINAL_EVENTS_PER_S if rate is None else rate
+    past_ms = int(events / events_per_s * 1000) if rate is None else 0
+    async with Producer(settings.kafka_bootstrap) as producer:
+        partitions = await producer.partitions(topics.interactions)
+        if partitions == 1:
+            shares = shares | {"wrong_partition_share": 0.0}
+        start_ms = time.time_ns() // 1_000_000 - past_ms
+        world = World(seed, users, items, start_ms=start_ms, events_per_s=events_per_s, partitions=partitions, **shares)
+        traffic = SimulatedTraffic(world, topics, count=events)
+        published = await publish_traffic(producer, topics, traffic, None if rate is None else 1.0, events)
+    return _summary(topics.interactions, published, seed, world.expected.as_dict())
+
+
+def _summary(topic: str, published: Published, seed: int, expected: dict[str, Any]) -> dict[str, Any]:
+    """What was acknowledged, and the truth about it."""
+    return expected | {
+        "published": published.records[topic],
+        "published_by_topic": dict(published.records),
+        "seed": seed,
+    }

@@ -1,0 +1,99 @@
+"""What `freshet publish` and `freshet simulate` share: from validated input to acknowledged records."""
+
+import math
+import os
+import stat
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import typer
+
+from offline.pacing import paced
+from offline.traffic import Traffic
+from ops.publish_progress import progress_bar
+from streams.events import InvalidEvent, Reason
+from streams.json_lines import read_lines
+from streams.outgoing import ToRecord
+from streams.producer import Acknowledgement, OutgoingRecord, Producer
+from streams.topics import Topics
+
+
+@dataclass
+class Published:
+    """Acknowledged records by topic, and input lines that were refused by reason."""
+
+    records: Counter[str] = field(default_factory=Counter)
+    refused: Counter[Reason] = field(default_factory=Counter)
+
+    def acknowledged(self, record: OutgoingRecord, _: Acknowledgement) -> None:
+        """Counts one record that is in the log."""
+        self.records[record.topic] += 1
+
+
+async def publish_lines(
+    bootstrap: str, file_descriptor: int, topic: str, to_record: ToRecord, complain: Callable[[str], None]
+) -> Published:
+    """Publishes every line that `to_record` accepts; `complain` hears of the others, by line number.
+
+    Raises `KafkaError`, and `OSError` when the input cannot be read.
+    """
+    published = Published()
+
+    async def records(advance: Callable[[int], None]) -> AsyncIterator[OutgoingRecord]:
+        async for line in read_lines(file_descriptor):
+            try:
+                yield to_record(topic, line.value, time.time_ns() // 1_000_000)
+            except InvalidEvent as refusal:
+                published.refused[refusal.reason] += 1
+                complain(f"line {line.number}: {refusal}")
+            advance(line.end_byte)
+
+    with progress_bar(f"publishing to {topic}", _size_bytes(file_descriptor), "bytes") as advance:
+        async with Producer(bootstrap) as producer:
+            await producer.publish_all(records(advance), published.acknowledged)
+    return published
+
+
+async def publish_traffic(
+    producer: Producer, topics: Topics, traffic: Traffic, speed: float | None, total: int | None
+) -> Published:
+    """Publishes the catalogue and the profiles at once and the events at `speed` (see `paced`).
+
+    `total` is the number of records for the interactions topic, when known. Raises `KafkaError`.
+    """
+    published = Published()
+    await producer.publish_all(traffic.catalog(), published.acknowledged)
+    await producer.publish_all(traffic.profiles(), published.acknowledged)
+    with progress_bar(f"publishing to {topics.interactions}", total, "events") as advance:
+
+        def acknowledged(record: OutgoingRecord, acknowledgement: Acknowledgement) -> None:
+            published.acknowledged(record, acknowledgement)
+            advance(published.records[topics.interactions])
+
+        await producer.publish_all(paced(traffic.events(), speed), acknowledged)
+    return published
+
+
+def parse_pace(text: str) -> float | None:
+    """A number above 0, or None for `max`: for `--speed 60`, `--rate 200` and `--rate 200/s`.
+
+    >>> parse_pace("200/s"), parse_pace("max")
+    (200.0, None)
+    """
+    if text == "max":
+        return None
+    try:
+        pace = float(text.removesuffix("/s"))
+    except ValueError:
+        pace = math.nan
+    if not 0 < pace < math.inf:
+        raise typer.BadParameter(f"{text!r} is neither a number above 0 nor 'max'")
+    return pace
+
+
+def _size_bytes(file_descriptor: int) -> int | None:
+    """The size of a regular file; None for pipes and terminals."""
+    status = os.fstat(file_descriptor)
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
