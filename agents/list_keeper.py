@@ -25,6 +25,7 @@ from tables.user_row import UserRow
 logger = logging.getLogger(__name__)
 
 DAY_MS = 86_400_000
+NO_MARKER = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class ListKeeper:
         self._written_ms: OrderedDict[str, int] = OrderedDict()  # by time of the last write, oldest first
         self._shown: dict[str, NDArray[np.int32]] = {}  # item indices of the lists this process wrote
         self._census: _Census | None = None
-        self._marker: int | None = None  # what Redis holds, -1 = nothing; None = not read yet
+        self._marker: int | None = None  # what Redis holds; None = not read yet, or in doubt
         self._checked_ms = 0
         self._retry_at_ms = 0
         self._catalogue_version = maker.catalogue_version
@@ -111,11 +112,12 @@ class ListKeeper:
         except RedisUnavailable as error:
             self._pause(error)
             return
-        marker = -1 if found is None else found
+        marker = NO_MARKER if found is None else found
         if marker != self._marker:
             logger.info("partition %d: lists in Redis are written up to %s", self._partition, found)
             self._marker = marker
-            self._census = _Census(plane.rows(), marker)
+            unfinished = marker if self._census is None else self._census.since
+            self._census = _Census(plane.rows(), min(marker, unfinished))
 
     def _walk(self, now_ms: int) -> None:
         census = self._census
@@ -177,16 +179,29 @@ class ListKeeper:
             self._written_ms.move_to_end(user_id)
 
     async def _advance_marker(self, next_offset: int) -> None:
-        """Moves the marker to the folded position once it was read and no list is owed."""
+        """Moves the marker to the folded position once it was read and no list is owed.
+
+        Only a marker that still is what was read may be moved: moving one that is gone or older would hide that Redis
+        was wiped or failed over since.
+        """
         if self._owed or self._census is not None or self._marker is None or next_offset == self._marker:
             return
+        known = None if self._marker == NO_MARKER else self._marker
         try:
-            await self._writer.set_written_position(self._partition, next_offset)
+            moved = await self._writer.move_written_position(self._partition, known, next_offset)
         except RedisUnavailable as error:
             self._pause(error)
             return
-        self._marker = next_offset
+        if moved:
+            self._marker = next_offset
+        else:
+            self._forget_marker()
+
+    def _forget_marker(self) -> None:
+        self._marker = None
+        self._checked_ms = 0
 
     def _pause(self, error: RedisUnavailable) -> None:
         logger.warning("partition %d: %s; %d lists wait", self._partition, error, len(self._owed))
         self._retry_at_ms = self._now_ms() + self._pace.retry_ms
+        self._forget_marker()  # what answers next may be an older replica

@@ -23,6 +23,11 @@ from serving.keys import Keys
 from serving.redis_failures import passing_failures
 
 SCRIPT = files("serving").joinpath("forward_only.lua").read_text()
+MOVE_MARKER = """
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1
+"""
 CHUNK_LISTS = 100  # 1.5 MB at 15 KB a list: one larger write costs more per list, smaller ones more round trips
 TIMEOUT_S = 2.0  # the library's defaults wait for a minute on a hung server
 
@@ -124,10 +129,15 @@ class ListWriter:
                 pipeline.incr(self.keys.blocked_stamp)
                 await pipeline.execute()
 
-    async def set_written_position(self, partition: int, next_offset: int) -> None:
-        """Notes that every list of a partition reflects all events before `next_offset`."""
+    async def move_written_position(self, partition: int, known: int | None, next_offset: int) -> bool:
+        """Notes that every list of a partition reflects all events before `next_offset`.
+
+        False, and nothing noted, when the noted position is not `known` (None = nothing noted) any more.
+        """
+        before = b"" if known is None else b"%d" % known
         with passing_failures():
-            await self._redis.set(self.keys.written(partition), b"%d" % next_offset)
+            moved = await self._redis.eval(MOVE_MARKER, 1, self.keys.written(partition), before, b"%d" % next_offset)
+        return bool(moved)
 
     async def written_position(self, partition: int) -> int | None:
         """The noted position; None in a Redis that is new or was wiped, an older one after a lossy failover."""

@@ -61,9 +61,12 @@ class Writer:
         self._answer()
         return self.position
 
-    async def set_written_position(self, partition: int, next_offset: int) -> None:
+    async def move_written_position(self, partition: int, known: int | None, next_offset: int) -> bool:
         self._answer()
+        if self.position != known:
+            return False
         self.position = next_offset
+        return True
 
 
 class World:
@@ -125,6 +128,19 @@ async def test_a_wiped_redis_gets_every_active_users_list_back_without_an_event(
     await world.sweep()
     assert len(world.writer.lists) == 7
     assert world.writer.position == 7
+
+
+@pytest.mark.parametrize("found", [None, 2])
+async def test_a_wipe_or_an_older_replica_is_noticed_under_a_steady_load_too(found: int | None) -> None:
+    world = World(users=7)
+    await world.sweep()
+    world.writer.lists = {} if found is None else {"u0": b"0", "u1": b"1"}
+    world.writer.position = found
+    for _ in range(40):  # every batch moves the marker, sooner than the sweep looks at it
+        await world.keeper.refresh(world.plane, [world.event("u0")], world.next_offset)
+        await world.sweep(ticks=1)
+    assert set(world.writer.lists) == {f"u{n}" for n in range(7)}
+    assert world.writer.position == world.next_offset
 
 
 async def test_users_idle_for_longer_than_the_active_days_get_no_list() -> None:

@@ -117,11 +117,22 @@ async def test_blocked_items(writer: ListWriter) -> None:
 
 async def test_the_written_marker_goes_with_the_data(writer: ListWriter) -> None:
     assert await writer.written_position(3) is None
-    await writer.set_written_position(3, 41)
+    assert await writer.move_written_position(3, None, 41)
     assert await writer.written_position(3) == 41
     assert await writer.written_position(2) is None
     await writer.purge_version()
     assert await writer.written_position(3) is None
+
+
+async def test_a_marker_that_is_not_the_known_one_stays(writer: ListWriter) -> None:
+    assert not await writer.move_written_position(3, 40, 41)
+    assert await writer.written_position(3) is None
+    assert await writer.move_written_position(3, None, 40)
+    assert not await writer.move_written_position(3, None, 41)
+    assert not await writer.move_written_position(3, 39, 41)
+    assert await writer.written_position(3) == 40
+    assert await writer.move_written_position(3, 40, 41)
+    assert await writer.written_position(3) == 41
 
 
 async def test_purge_takes_this_version_and_nothing_else(writer: ListWriter) -> None:
