@@ -1,4 +1,5 @@
-"""The row of one input partition (key b"p"): how far its event time has come, and how many events were behind it.
+"""The row of one input partition (key b"p"): how far its event time has come, and how many events were behind it
+or belonged to users who were erased.
 
     watermark = highest min(event time, append time) - allowed lateness
 
@@ -14,13 +15,17 @@ PARTITION_ROW_VERSION = 1
 
 
 class PartitionRow(msgspec.Struct, array_like=True, gc=False):
-    """`last_offset` is the last offset that was counted here; `highest_ms` is 0 before the first event."""
+    """`last_offset` is the last offset that was counted here; `highest_ms` is 0 before the first event. `erased` counts
+    events of erased users, folded before they were forgotten or never; `erasures_applied` is the position in the
+    partition of `user.erasure` before which every erasure was carried out."""
 
     version: int = PARTITION_ROW_VERSION
     last_offset: int = -1
     highest_ms: int = 0
     late: int = 0
     too_old: int = 0
+    erased: int = 0
+    erasures_applied: int = 0
 
     def watermark_ms(self, allowed_lateness_ms: int) -> int:
         """Events older than this are late; never negative."""

@@ -1,6 +1,6 @@
 """One user in memory: the core row and its parts, decoded for folding and ranking; encoded again row by row."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from tables import dedupe, seen, user_keys, user_row
 from tables.continue_watching import ContinueWatching
@@ -47,6 +47,13 @@ class User:
             Dedupe(_load_dedupe(store, user_id, row.dedupe_segments)),
             Seen(_load_seen(store, user_id, row.seen_segments)),
         )
+
+    def row_keys(self) -> Iterator[bytes]:
+        """The keys of every row of this user, those to be dropped by the next `take_changes` included."""
+        yield user_keys.user_key(self.user_id)
+        for kind, log in ((user_keys.DEDUPE, self.dedupe.log), (user_keys.SEEN, self.seen.log)):
+            for number in (*range(log.first, log.end), *log.dropped):
+                yield user_keys.segment_key(kind, number, self.user_id)
 
     def take_changes(self) -> list[Change]:
         """Rows to write since the last call: the core row always, then the touched and dropped segments."""

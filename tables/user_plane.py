@@ -4,9 +4,10 @@ The state is a function of the log alone: batching, crashes, redelivery and the 
 rows.
 """
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 
 import msgspec
 
@@ -23,6 +24,7 @@ from tables.user_step import step
 __all__ = ["Fold", "FoldKind", "FoldLimits", "Signal", "User", "UserPlane"]
 
 _PARTITION_KEY = user_keys.PARTITION
+_NOBODY: Mapping[str, int] = MappingProxyType({})
 
 
 class FoldKind(Enum):
@@ -31,6 +33,7 @@ class FoldKind(Enum):
     FOLDED = "folded"
     DUPLICATE = "duplicate"
     REDELIVERED = "redelivered"
+    ERASED = "erased"
 
 
 class Fold(msgspec.Struct, frozen=True, gc=False):
@@ -55,15 +58,25 @@ class FoldLimits:
 
 
 class UserPlane:
-    """The state of one input partition over a `store` of raw rows, which stays up to date with `changes`."""
+    """The state of one input partition over a `store` of raw rows, which stays up to date with `changes`.
+
+    `erased` maps users to offsets of this partition: their events before it are counted and never folded. It is read
+    at every event, so that it may grow meanwhile.
+    """
 
     def __init__(
-        self, partition: int, partitions: int, store: MutableMapping[bytes, bytes], limits: FoldLimits
+        self,
+        partition: int,
+        partitions: int,
+        store: MutableMapping[bytes, bytes],
+        limits: FoldLimits,
+        erased: Mapping[str, int] = _NOBODY,
     ) -> None:
         self._partition = partition
         self._partitions = partitions
         self._store = store
         self._limits = limits
+        self._erased = erased
         self._users: dict[str, User] = {}  # in order of last use: the first is the next to leave
         self._dirty: dict[str, None] = {}
         self._pending: dict[bytes, bytes | None] = {}  # rows of users that left the cache before `changes`
@@ -90,6 +103,16 @@ class UserPlane:
         """Events rejected because they were older than the retention."""
         return self._row.too_old
 
+    @property
+    def erased(self) -> int:
+        """Events of erased users: forgotten, or never folded."""
+        return self._row.erased
+
+    @property
+    def erasures_applied(self) -> int:
+        """Position in this partition's erasures before which all were carried out; see `note_erasures`."""
+        return self._row.erasures_applied
+
     def fold(self, event: Interaction, key: bytes | None, offset: int, append_ms: int) -> Fold:
         """Fold one event. Raises InvalidEvent (wrong_partition, too_old) and then changes no user row."""
         user_id = event.user_id
@@ -98,6 +121,10 @@ class UserPlane:
         user = self._find(user_id)
         if user is None and partition_of(key, self._partitions) != self._partition:
             raise InvalidEvent(Reason.WRONG_PARTITION, f"partition {self._partition} does not own this user")
+        if offset < self._erased.get(user_id, 0):
+            partition_row.advance(self._row, event.timestamp_ms, append_ms)  # lateness stays what it was for the others
+            self.count_erased(offset)
+            return Fold(FoldKind.ERASED, user_id)
         if user is not None and offset <= user.row.last_offset:
             self._dirty[user_id] = None
             return Fold(FoldKind.REDELIVERED, user_id)
@@ -107,6 +134,28 @@ class UserPlane:
         self._dirty[user_id] = None
         kind, signal = self._fold(user, event, offset, append_ms, watermark_ms)
         return Fold(kind, user_id, signal)
+
+    def count_erased(self, offset: int) -> None:
+        """Count a record of an erased user that is not folded, once."""
+        self._row.erased += offset > self._row.last_offset
+        self._count_partition(offset)
+
+    def forget(self, user_id: str) -> None:
+        """Drop every row of a user; what was folded of them counts as erased. A later event makes a new user."""
+        user = self._find(user_id)
+        if user is None:
+            return
+        del self._users[user_id]
+        self._dirty.pop(user_id, None)
+        self._count -= 1
+        self._row.erased += user.row.folded + user.row.duplicates
+        self._row_changed = True
+        self._write([(key, None) for key in user.row_keys()])
+
+    def note_erasures(self, next_position: int) -> None:
+        """Remember that every erasure before `next_position` was carried out."""
+        self._row.erasures_applied = next_position
+        self._row_changed = True
 
     def _admit(self, event: Interaction, offset: int) -> int:
         """The watermark before this event. Raises InvalidEvent when the event is behind the retention."""
@@ -181,7 +230,11 @@ class UserPlane:
         """Every user's core row, without loading histories into the cache."""
         for user_id in self.users():
             user = self._users.get(user_id)
-            yield user_id, user.row if user else user_row.CODEC.decode(self._store[user_keys.user_key(user_id)])
+            value = self._store.get(user_keys.user_key(user_id))
+            if user is not None:
+                yield user_id, user.row
+            elif value is not None:  # else forgotten since the walk began
+                yield user_id, user_row.CODEC.decode(value)
 
     def totals(self) -> tuple[int, int]:
         """(folded, duplicates) over all rows."""
