@@ -8,6 +8,7 @@ import time
 import faust
 from aiokafka.structs import TopicPartition
 
+from agents.admission import admit
 from agents.app import build_app
 from agents.delivery.ownership import Ownership
 from agents.delivery.partition_task import PartitionTask
@@ -128,9 +129,14 @@ class Worker:
 
 
 async def run_worker(config: WorkerConfig) -> int:
-    """Runs one worker until SIGTERM or SIGINT; returns the process's exit code."""
+    """Runs one worker until SIGTERM or SIGINT; returns the process's exit code.
+
+    Raises:
+        agents.admission.NotAdmitted: this worker must not join its version.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    await admit(config)
     return await Worker(config).run(stop)

@@ -100,7 +100,7 @@ class Settings(BaseSettings):
         6.0, ge=6.0, le=300.0, description="A worker that is silent for this long loses its partitions."
     )
     state_store: Literal["memory", "rocksdb"] = Field(
-        "memory", description="Where workers keep rows: rocksdb (on disk below the state folder) when they outgrow memory."
+        "memory", description="Where workers keep rows; rocksdb keeps them on disk when they outgrow memory."
     )
     worker_instance_id: str = Field(
         "",

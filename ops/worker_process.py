@@ -5,9 +5,12 @@ import logging
 
 import uvloop
 
+from agents.admission import NotAdmitted
 from agents.worker import run_worker
 from agents.worker_config import WorkerConfig
+from ops.exit_codes import ExitCode
 from ops.settings import Settings
+from streams.bulk_read import TopicMissing
 from streams.topics import Topics
 
 #: Both log at DEBUG inside their inner loops, which costs 7 % of CPU even when nothing is written.
@@ -45,4 +48,8 @@ def run(settings: Settings) -> int:
     config = worker_config(settings)
     config.data_dir.mkdir(parents=True, exist_ok=True)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run_worker(config))
+        try:
+            return runner.run(run_worker(config))
+        except (NotAdmitted, TopicMissing) as refusal:
+            logging.critical("%s", refusal)
+            return ExitCode.USAGE
