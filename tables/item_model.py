@@ -140,10 +140,10 @@ class ItemModel:
         return self._top(sums, now_ms, size, region)
 
     def popular(self, now_ms: int, size: int) -> tuple[Ints, Floats]:
-        """Up to `size` recommendable items by prior, as `trending` gives them; without events, the newest (score 0)."""
+        """Up to `size` recommendable items by prior, as `trending` gives them."""
         order = self.priors.popular_order
         best = order[self.catalog.available(order, now_ms)][:size]
-        return best, _relative(self.priors.prior[best])
+        return best, _relative(self.priors.prior[best].astype(np.float64))
 
     def similar(self, index: int, now_ms: int, size: int) -> tuple[Ints, Floats]:
         """Up to `size` recommendable items that are used together with an item, as `trending` gives them."""
@@ -164,7 +164,7 @@ class ItemModel:
         return best, _relative(scores[best])
 
 
-def _relative(scores: NDArray[np.floating]) -> Floats:
+def _relative(scores: NDArray[np.float64]) -> Floats:
     """Scores, best first, relative to the first."""
     highest = scores[0] if len(scores) else 0.0
     return (scores / highest if highest > 0 else np.zeros(len(scores))).astype(np.float32)

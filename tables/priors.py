@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from tables.columns import grown
 
+_QUIET_PRIOR = 1e-6
+
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int32]
@@ -17,8 +19,8 @@ class Priors:
     """Columns float32[items] in 0..1, 1 = the highest of all items: `popularity` all counted events, `trend_28d`
     events decayed over four weeks, `trend_24h` and `trend_7d` decayed within their window; `prior` = half popularity,
     half 28-day trend. `trending_order` lists the items
-    with a 7-day trend, best first; `popular_order` all items by prior, those without any by their release, newest
-    first, so that a catalogue without events is listed too.
+    with a 7-day trend, best first; `popular_order` all items by prior. Items without events have a prior
+    below 1e-6, the newest release the highest, so that a catalogue without events is listed newest first.
     """
 
     popularity: Floats
@@ -48,8 +50,11 @@ class Priors:
         popularity, month = _relative(events), _relative(trend_28d)
         day, week = _relative(trend_24h), _relative(trend_7d)
         prior = ((popularity + month) / 2).astype(np.float32)
+        newest_first = np.argsort(-released_at_ms, kind="stable")
+        quiet = newest_first[prior[newest_first] == 0]
+        prior[quiet] = np.linspace(_QUIET_PRIOR, 0, len(quiet), endpoint=False)
         trending = np.argsort(-week, kind="stable").astype(np.int32)[: np.count_nonzero(week)]
-        popular = np.lexsort((-released_at_ms, -prior[: len(released_at_ms)])).astype(np.int32)
+        popular = np.argsort(-prior[: len(released_at_ms)], kind="stable").astype(np.int32)
         return cls(popularity, month, day, week, prior, popular, trending)
 
     def padded(self, items: int) -> "Priors":

@@ -1,0 +1,53 @@
+"""A tiny world for ranking tests: real folds of a few users, real rows, a real model."""
+
+from collections.abc import Iterable
+
+from streams.catalog import CatalogItem
+from streams.events import EventType, Interaction
+from tables.item_deltas import encode, route
+from tables.item_model import ItemModel
+from tables.item_plane import ItemLimits, ItemPlane
+from tables.signal import Signal
+from tables.user_plane import FoldLimits, User, UserPlane
+
+NOW_MS = 1_700_000_000_000
+
+
+class SmallWorld:
+    """One user partition and one item partition, joined by hand."""
+
+    def __init__(self) -> None:
+        self.users = UserPlane(0, 1, {}, FoldLimits())
+        self.items = ItemPlane(0, {}, ItemLimits())
+        self.model = ItemModel()
+        self._offset = 0
+        self._signals: list[Signal] = []
+
+    def sends(self, user_id: str, items: Iterable[str], kind: EventType = EventType.VIEW, at_ms: int = NOW_MS) -> None:
+        """The user does the same with each of the items, in order."""
+        for item in items:
+            event = Interaction(f"e{self._offset}", kind, user_id, item, at_ms, rating=5.0)
+            signal = self.users.fold(event, user_id.encode(), self._offset, at_ms).signal
+            self._offset += 1
+            if signal is not None:
+                self._signals.append(signal)
+
+    def lists(self, *items: CatalogItem) -> None:
+        """Catalogue records arrive."""
+        for item in items:
+            self.model.apply_catalog(item.item_id, item)
+
+    def publish(self, now_ms: int = NOW_MS) -> None:
+        """Deltas travel, rows are published, priors are computed."""
+        for entries in route(self._signals, 1).values():
+            self.items.apply(encode(entries, 0, self.users.watermark_ms))
+        self._signals.clear()
+        for key, value in self.items.changes():
+            self.model.apply(key, value)
+        self.model.refresh_priors(now_ms)
+
+    def user(self, user_id: str) -> User:
+        """A user that exists."""
+        user = self.users.view(user_id)
+        assert user is not None
+        return user
