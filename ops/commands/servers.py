@@ -33,7 +33,7 @@ def up(json: JsonOption = False) -> None:
     """Start a real Kafka and a real Valkey on this machine; no root, Docker or Java is needed.
 
     Whatever answers at FRESHET_KAFKA_BOOTSTRAP or FRESHET_REDIS_URL already is used instead and never stopped. The
-    first start downloads about 100 MB. Returns once both servers answer.
+    first start downloads about 50 MB. Returns once both servers answer.
     """
     from ops.local_stack.configured import ConfiguredServers
     from ops.settings_sources import load_settings

@@ -1,8 +1,14 @@
-"""Kafka itself, resolved from Maven Central once and cached by jgo under the user's home."""
+"""Kafka itself: jar files from Maven Central, downloaded once into the user's Maven folder (~/.m2)."""
 
+import logging
 import os
+import zipfile
+from pathlib import Path
 
 from ops.local_stack.errors import StackError
+from ops.local_stack.file_lock import file_lock
+
+log = logging.getLogger(__name__)
 
 KAFKA_VERSION = "4.3.1"
 
@@ -17,13 +23,28 @@ _COORDINATES = "+".join(
 
 
 def kafka_class_path() -> str:
-    """The Java class path of Kafka; downloads about 100 MB the first time. Raises `StackError`."""
-    try:
-        import jgo
-    except ImportError as missing:
-        raise StackError("Kafka is fetched with jgo: `pip install 'freshet[local]'`") from missing
-    try:
-        environment = jgo.build(_COORDINATES)
-    except Exception as failure:  # jgo documents no error types; whatever it was, Kafka is not here
-        raise StackError(f"Kafka {KAFKA_VERSION} could not be downloaded from Maven Central: {failure}") from failure
-    return os.pathsep.join(str(jar) for jar in environment.all_jars)
+    """The Java class path of Kafka; downloads about 50 MB the first time. Raises `StackError`."""
+    with file_lock(_cache_folder() / "kafka-download.lock"):
+        try:
+            return os.pathsep.join(str(jar) for jar in _jars())
+        except ImportError as missing:
+            raise StackError("Kafka is fetched with jgo: `pip install 'freshet[local]'`") from missing
+        except Exception as failure:  # jgo documents no error types; whatever it was, Kafka is not here
+            raise StackError(f"Kafka {KAFKA_VERSION} could not be fetched from Maven Central: {failure}") from failure
+
+
+def _jars() -> list[Path]:
+    # Not `jgo.build`, which downloads a JDK as well to sort jars into modules, and Kafka needs no modules.
+    import jgo
+
+    artifacts = jgo.resolve(_COORDINATES)
+    for jar in (artifact.resolve() for artifact in artifacts):
+        if not zipfile.is_zipfile(jar):  # a download that was interrupted
+            log.warning("%s is not complete and is downloaded again", jar)
+            jar.unlink()
+    return [artifact.resolve() for artifact in artifacts]
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "freshet"

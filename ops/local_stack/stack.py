@@ -1,14 +1,11 @@
 """Kafka and Valkey together: what `freshet up`, the demo and the tests start."""
 
-import fcntl
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from ops.local_stack.errors import StackError
+from ops.local_stack.file_lock import file_lock
 from ops.local_stack.kafka_server import KafkaServer
 from ops.local_stack.ports import free_port
 from ops.local_stack.process import Ended
@@ -36,7 +33,7 @@ class LocalStack:
     """
 
     def __init__(self, state_dir: Path, kafka_port: int, redis_port: int) -> None:
-        self._state_dir = state_dir
+        self._lock_path = state_dir / "stack.lock"
         self._kafka = KafkaServer(state_dir, kafka_port)
         self._redis = RedisServer(state_dir, redis_port)
         self.timings = Timings()
@@ -98,7 +95,7 @@ class LocalStack:
 
     def wipe(self) -> None:
         """Removes what the stopped servers stored. Raises `StackError` while one of ours runs."""
-        with self._lock():
+        with file_lock(self._lock_path):
             for server in self._servers:
                 server.wipe()
 
@@ -111,7 +108,7 @@ class LocalStack:
         return (self._kafka, self._redis)
 
     def _start(self, server: LocalServer) -> Started:
-        with self._lock():
+        with file_lock(self._lock_path):
             began = time.monotonic()
             started = server.start()
             passed_s = time.monotonic() - began
@@ -121,16 +118,5 @@ class LocalStack:
         return started
 
     def _stop(self, server: LocalServer, kill: bool) -> Ended:
-        with self._lock():
+        with file_lock(self._lock_path):
             return server.kill() if kill else server.stop()
-
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        try:
-            self._state_dir.mkdir(parents=True, exist_ok=True)
-            lock = (self._state_dir / "stack.lock").open("w")
-        except OSError as refusal:
-            raise StackError(f"the state folder {self._state_dir} cannot be used: {refusal}") from refusal
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file closes
-            yield
