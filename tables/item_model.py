@@ -151,7 +151,6 @@ class ItemModel:
         neighbours = self.neighbours[index, filled]
         scores = np.zeros(len(self.norm))
         scores[neighbours] = self.weights[index, filled] * self.norm[neighbours]
-        scores[index] = 0.0
         return self._top(scores, now_ms, size)
 
     def _top(

@@ -30,14 +30,13 @@ def test_an_unknown_user_gets_what_is_popular(world: SmallWorld) -> None:
 
 
 def test_taste_wins_over_popularity_and_says_why(world: SmallWorld) -> None:
-    world.sends("fan of everything", [], EventType.VIEW)
     world.sends("me", ["a"])
     world.lists(CatalogItem("a", title="Alien"))
     listed = listed_for(world, "me")
     assert listed.source == "personal"
     assert ids(world, listed)[:2] == ["b", "c"]
     assert listed.reason_code[0] in {"because_you_watched", "popular", "trending"}
-    world.sends("me", ["never heard of"] * 1 + ["b"])
+    world.sends("me", ["never heard of", "b"])
     listed = listed_for(world, "me")
     assert ids(world, listed)[0] == "c"
 
@@ -51,6 +50,35 @@ def test_the_reason_names_the_item_behind_it(world: SmallWorld) -> None:
     assert listed.reason_code[place] == "because_you_watched"
     assert listed.reason[place] == "Because you liked Xanadu"
     assert world.model.ids[listed.reason_item[place]] == "x"
+
+
+def test_a_refused_item_is_no_reason(world: SmallWorld) -> None:
+    world.sends("me", ["u1", "u2", "u3", "u4", "u5", "x"])
+    world.sends("me", ["a"], EventType.DISLIKE)
+    listed = listed_for(world, "me")
+    sources = {world.model.ids[index] for index in listed.reason_item if index >= 0}
+    assert sources == {"x"}
+
+
+def test_a_score_that_is_mostly_the_prior_does_not_claim_to_be_personal(world: SmallWorld) -> None:
+    world.sends("me", ["a"])  # one event against a prior that weighs five
+    listed = listed_for(world, "me")
+    assert "because_you_watched" not in listed.reason_code
+    assert set(listed.reason_item) == {-1}
+
+
+def test_the_first_item_of_the_model_gets_its_true_reason(world: SmallWorld) -> None:
+    assert world.model.ids[0] == "a"
+    world.sends("me", ["u1", "u2", "u3", "u4", "u5", "u6", "b"])
+    listed = listed_for(world, "me")
+    assert listed.reason[ids(world, listed).index("a")] == "Because you watched b"
+
+
+def test_what_was_forgotten_may_be_listed_again(world: SmallWorld) -> None:
+    world.sends("me", [f"old {number}" for number in range(63)] + ["a"])
+    assert "a" not in ids(world, listed_for(world, "me"))
+    world.sends("me", ["x"], at_ms=NOW_MS + 100 * DAY_MS)
+    assert "a" in ids(world, listed_for(world, "me"))
 
 
 def test_what_was_met_is_never_listed(world: SmallWorld) -> None:
