@@ -98,6 +98,11 @@ class Keys:
         """128 float32, little-endian."""
         return f"{self.prefix}user_emb:{{u:{user_id}}}"
 
+    def of_user(self, user_id: str) -> list[str]:
+        """Every key that holds something of one user."""
+        lists = [self.user_list(user_id, context) for context in CONTEXTS]
+        return [*lists, self.continue_watching(user_id), self.user_features(user_id), self.user_embedding(user_id)]
+
     @property
     def blocked(self) -> str:
         """The set of item ids that the endpoint skips at once."""

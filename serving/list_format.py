@@ -127,11 +127,11 @@ def read_prefix(value: bytes) -> Prefix:
     """The fixed part. Raises UnreadableList when the value is too short or of another format version."""
     if len(value) < PREFIX_BYTES:
         raise UnreadableList(f"{len(value)} bytes are shorter than the fixed part")
-    magic, version, *rest = _PREFIX.unpack_from(value)
-    if magic != MAGIC or version != FORMAT_VERSION:
-        raise UnreadableList(f"magic {magic:#x} version {version} is not {MAGIC:#x} version {FORMAT_VERSION}")
-    prefix = Prefix(*rest)
-    if len(value) < PREFIX_BYTES + prefix.header_bytes + 4 * prefix.items:
+    fields = _PREFIX.unpack_from(value)
+    if fields[0] != MAGIC or fields[1] != FORMAT_VERSION:
+        raise UnreadableList(f"magic {fields[0]:#x} version {fields[1]} is not {MAGIC:#x} version {FORMAT_VERSION}")
+    prefix = Prefix._make(fields[2:])
+    if len(value) < PREFIX_BYTES + fields[7] + 4 * fields[6]:
         raise UnreadableList("the value ends inside its header or its table")
     return prefix
 

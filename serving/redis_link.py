@@ -23,7 +23,6 @@ ABORT_S = 0.5  # a reply this late means that the connection is dead
 PROBE_S = 0.1
 CONNECT_S = 0.25
 RECONNECT_S = (0.02, 0.25)  # first and longest pause between attempts
-MAX_PENDING = 4096
 
 
 class RedisLink:
@@ -73,9 +72,9 @@ class RedisLink:
             self._wire.abort()
 
     def send(self, frame: bytes) -> asyncio.Future[Any]:
-        """One command. Raises RedisUnavailable at once while the circuit is open or too much is outstanding."""
+        """One command. Raises RedisUnavailable at once while the circuit is open."""
         wire = self._wire
-        if not self._closed_circuit or wire is None or wire.pending > MAX_PENDING:
+        if not self._closed_circuit or wire is None:
             raise RedisUnavailable("the circuit is open")
         return wire.send(frame, self._now_s)
 

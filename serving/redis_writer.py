@@ -9,7 +9,7 @@ and writing it again is harmless, because a list never goes back (forward_only.l
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -144,6 +144,14 @@ class ListWriter:
         with passing_failures():
             found = await self._redis.get(self.keys.written(partition))
         return None if found is None else int(found)
+
+    async def remove_users(self, users: Iterable[str]) -> int:
+        """Removes everything this version holds of `users`; returns how many keys there were."""
+        removed = 0
+        with passing_failures():
+            for user_id in users:
+                removed += await self._redis.unlink(*self.keys.of_user(user_id))
+        return removed
 
     async def write_plain(self, key: str, value: bytes, ttl_s: int) -> None:
         """Writes a value that is not in list_format."""

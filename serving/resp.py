@@ -13,3 +13,9 @@ def command(*parts: bytes) -> bytes:
 def get(key: bytes) -> bytes:
     """GET, the frame of the hot path (0.3 µs)."""
     return b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(key), key)
+
+
+def get_start(key: bytes, length: int) -> bytes:
+    """GETRANGE of the first `length` > 0 bytes; an absent key gives b"", not None."""
+    end = b"%d" % (length - 1)
+    return b"*4\r\n$8\r\nGETRANGE\r\n$%d\r\n%b\r\n$1\r\n0\r\n$%d\r\n%b\r\n" % (len(key), key, len(end), end)

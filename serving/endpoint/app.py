@@ -6,6 +6,7 @@ Raw ASGI on purpose: a framework costs 200–400 µs a request where all of this
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -14,7 +15,7 @@ from serving.endpoint.config import EndpointConfig
 from serving.endpoint.cors import Cors
 from serving.endpoint.messages import Request, Response
 from serving.endpoint.problems import Problem
-from serving.endpoint.routes import Routes, routes_of
+from serving.endpoint.routes import Handler, Routes, routes_of
 from serving.endpoint.store import Store
 from serving.redis_address import RedisAddress
 from serving.redis_errors import RedisUnavailable
@@ -22,9 +23,10 @@ from serving.redis_link import RedisLink
 
 log = logging.getLogger(__name__)
 
+Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 _ALLOW = [(b"allow", b"GET, HEAD, OPTIONS")]
 
@@ -41,10 +43,38 @@ class Endpoint:
         self._refresher: asyncio.Task[None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] == "http":
-            await self._http(scope, send)
-        elif scope["type"] == "lifespan":
+        """ASGI. One coroutine from the address to the answer: every layer of them costs half a microsecond."""
+        if scope["type"] != "http":
+            await self._not_http(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        try:
+            if scope["method"] == "OPTIONS":
+                response = self._cors.preflight(headers.get(b"origin"))
+            else:
+                handler, request = self._checked(scope, headers)
+                response = await handler(request)
+        except Problem as problem:
+            response = problem.response()
+        except Exception:
+            log.exception("an answer failed: %s", scope["path"])
+            response = Problem(500, "the answer failed; the log of the service says why").response()
+        start, body = self._messages(response, headers, scope["method"])
+        await send(start)
+        await send(body)
+
+    def _messages(self, response: Response, headers: dict[bytes, bytes], method: str) -> tuple[Message, Message]:
+        status, sent, body, etag = response
+        if etag and b"if-none-match" in headers and _matches(headers[b"if-none-match"], etag):
+            status, body = 304, b""
+        sent += self._cors.headers(headers.get(b"origin"))
+        if status not in (204, 304):
+            sent.append((b"content-length", b"%d" % len(body)))
+        start = {"type": "http.response.start", "status": status, "headers": sent}
+        return start, {"type": "http.response.body", "body": b"" if method == "HEAD" else body}
+
+    async def _not_http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
@@ -67,6 +97,9 @@ class Endpoint:
         await link.start()
         await self._refresh_once()
         self._refresher = asyncio.create_task(self._keep_fresh())
+        # Requests leave no reference cycles behind, so the collector only needs to look now and then.
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 100)
 
     async def _stop(self) -> None:
         self._refresher.cancel()
@@ -84,36 +117,16 @@ class Endpoint:
         except RedisUnavailable as error:
             log.debug("not refreshed: %s", error)  # the link counts it; what we hold stays in use
 
-    async def _http(self, scope: Scope, send: Send) -> None:
-        headers = dict(scope["headers"])
-        response = await self._answer(scope, headers)
-        body = response.body
-        status = response.status
-        if response.etag and b"if-none-match" in headers and _matches(headers[b"if-none-match"], response.etag):
-            status, body = 304, b""
-        sent = [*response.headers, *self._cors.headers(headers.get(b"origin"))]
-        if status not in (204, 304):
-            sent.append((b"content-length", b"%d" % len(body)))
-        await send({"type": "http.response.start", "status": status, "headers": sent})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-
-    async def _answer(self, scope: Scope, headers: dict[bytes, bytes]) -> Response:
-        try:
-            route, raw_id = self._routes.find(scope["raw_path"])
-            method = scope["method"]
-            if method not in ("GET", "HEAD"):
-                if method == "OPTIONS":
-                    return self._cors.preflight(headers.get(b"origin"))
-                raise Problem(405, f"{method[:20]} is not allowed; nothing here changes state", sent_headers=_ALLOW)
-            values = route.parameters.read(scope["query_string"])
-            if route.path_parameter is not None:
-                values[route.path_parameter.name] = route.path_parameter.read(raw_id, plus_is_space=False)
-            return await route.handler(Request(values, headers))
-        except Problem as problem:
-            return problem.response()
-        except Exception:
-            log.exception("an answer failed: %s", scope["path"])
-            return Problem(500, "the answer failed; the log of the service says why").response()
+    def _checked(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[Handler, Request]:
+        route, raw_id = self._routes.find(scope["raw_path"])
+        if scope["method"] not in ("GET", "HEAD"):
+            raise Problem(
+                405, f"{scope['method'][:20]} is not allowed; nothing here changes state", sent_headers=_ALLOW
+            )
+        values = route.parameters.read(scope["query_string"])
+        if route.path_parameter is not None:
+            values[route.path_parameter.name] = route.path_parameter.read(raw_id, plus_is_space=False)
+        return route.handler, Request(values, headers)
 
 
 def _matches(if_none_match: bytes, etag: bytes) -> bool:

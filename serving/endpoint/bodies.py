@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from binascii import hexlify
 from itertools import count
 
 import orjson
@@ -39,15 +40,10 @@ def new_recommendation_id() -> bytes:
     return b"shared.%b.%x" % (_process, next(_serial))
 
 
-def etag_of(found: Found, *parts: object) -> bytes:
+def etag_of(found: Found, shape: bytes) -> bytes:
     """Weak: two answers with one tag mean the same, though a shared one carries a new recommendation id each time.
 
     Made of what the list reflects and when it was made (bytes 2–22 of the value) and of everything that shapes the cut.
     """
-    stamp = found.version.blocked_stamp or b"0"
-    return b'W/"%b.%b.%b.%b"' % (
-        found.value[2:22].hex().encode(),
-        found.version.keys.version.encode(),
-        stamp,
-        ".".join(map(str, parts)).encode("ascii", "replace"),
-    )
+    version = found.version
+    return b'W/"%b.%b.%b.%b"' % (hexlify(found.value[2:22]), version.name, version.blocked_stamp or b"0", shape)

@@ -53,6 +53,8 @@ class Parameter:
                 if value is None:
                     raise bad_parameter(self.name, text, self.allowed) from None
                 return value
+        if raw.isalnum() and len(raw) <= self.schema["maxLength"]:  # ASCII letters and digits: most ids
+            return raw.decode("ascii")
         text = decode_text(self.name, raw, plus_is_space=plus_is_space)
         if not 1 <= len(text) <= self.schema["maxLength"] or _CONTROL.search(text):
             raise bad_parameter(self.name, text, self.allowed)

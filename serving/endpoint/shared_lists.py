@@ -49,14 +49,10 @@ class SharedLists:
     async def refresh(self) -> None:
         """Reads again what has changed, in two round trips. Raises RedisUnavailable."""
         keys = list(self._values)
-        starts = await asyncio.gather(*[self._link.send(_range_of_prefix(key)) for key in keys])
+        starts = await asyncio.gather(*[self._link.send(resp.get_start(key, PREFIX_BYTES)) for key in keys])
         changed = [
             key for key, start in zip(keys, starts, strict=True) if start and not self._values[key][0].startswith(start)
         ]
         values = await asyncio.gather(*[self._link.get(key) for key in changed])
         for key, value in zip(changed, values, strict=True):
             self._keep(key, value)
-
-
-def _range_of_prefix(key: bytes) -> bytes:
-    return resp.command(b"GETRANGE", key, b"0", b"%d" % (PREFIX_BYTES - 1))

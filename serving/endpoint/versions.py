@@ -25,6 +25,7 @@ class Version:
     variant: str
     blocked: frozenset[bytes] = frozenset()
     blocked_stamp: bytes | None = None
+    name: bytes = field(init=False)
     list_head: bytes = field(init=False)
     continue_head: bytes = field(init=False)
     similar_head: bytes = field(init=False)
@@ -33,6 +34,7 @@ class Version:
 
     def __post_init__(self) -> None:
         prefix = self.keys.prefix.encode()
+        self.name = self.keys.version.encode()
         self.list_head = prefix + b"list:{u:"
         self.continue_head = prefix + b"continue:{u:"
         self.similar_head = prefix + b"similar:{i:"

@@ -30,4 +30,4 @@ class ContinueWatching:
             return json_response(b'{"user_id":%b,"items":[]}' % name, self._cache_control)
         items = cut_without(found.value, found.prefix, 0, limit, found.version.blocked)
         body = b'{"user_id":%b,"items":[%b]}' % (name, items)
-        return json_response(body, self._cache_control, etag_of(found, "c", limit))
+        return json_response(body, self._cache_control, etag_of(found, b"%d" % limit))

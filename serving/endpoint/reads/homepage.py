@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from binascii import hexlify
 
 import orjson
 
@@ -40,8 +41,9 @@ class Homepage:
         ]
         main = own or popular
         body = b'%b,"sections":[%b]}' % (opening(main, user_id, at_ms := now_ms()), b",".join(_sections(rows, limit)))
-        shown = [found.value[2:22].hex() if found else "" for _, _, found in rows]
-        return json_response(body, self._cache_control, etag_of(main, *shown, limit, at_ms > main.prefix.expires_at_ms))
+        shown = b".".join(hexlify(found.value[2:22]) if found else b"" for _, _, found in rows)
+        shape = b"%b.%d.%d" % (shown, limit, at_ms > main.prefix.expires_at_ms)
+        return json_response(body, self._cache_control, etag_of(main, shape))
 
 
 def _sections(rows: list[tuple[str, str, Found | None]], limit: int) -> list[bytes]:

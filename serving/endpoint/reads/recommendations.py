@@ -33,10 +33,12 @@ class Recommendations:
         user_id, context = given["user_id"], given.get("context", HOMEPAGE)
         offset, limit = given.get("offset", 0), given.get("limit", 20)
         store = self._store
-        found = await store.user_list(user_id, context)
-        if found is None:
+        own = await store.user_cut(user_id, context, offset, limit)
+        if own is not None:
+            found, items = own
+        else:
             found = await store.popular(store.versions.of(user_id), context, given.get("country", ""))
-        items = cut_without(found.value, found.prefix, offset, limit, found.version.blocked)
+            items = cut_without(found.value, found.prefix, offset, limit, found.version.blocked)
         body = b'%b,"recommendations":[%b]}' % (opening(found, user_id, at_ms := now_ms()), items)
-        etag = etag_of(found, offset, limit, at_ms > found.prefix.expires_at_ms)
+        etag = etag_of(found, b"%d.%d.%d" % (offset, limit, at_ms > found.prefix.expires_at_ms))
         return json_response(body, self._cache_control, etag)

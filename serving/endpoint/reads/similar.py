@@ -33,4 +33,4 @@ class Similar:
         items = cut_without(found.value, found.prefix, 0, limit, found.version.blocked | {name})
         version = orjson.dumps(found.version.keys.version)
         body = b'{"item_id":%b,"similar_items":[%b],"source":"%b","model_version":%b}' % (name, items, source, version)
-        return json_response(body, self._cache_control, etag_of(found, "s", limit))
+        return json_response(body, self._cache_control, etag_of(found, b"%d" % limit))

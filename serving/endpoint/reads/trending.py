@@ -43,4 +43,4 @@ class Trending:
             "model_version": found.version.keys.version,
         }
         body = b'%b,"items":[%b]}' % (orjson.dumps(head)[:-1], items)
-        return json_response(body, self._cache_control, etag_of(found, "t", head["stale"], limit))
+        return json_response(body, self._cache_control, etag_of(found, b"%d.%d" % (limit, bool(head["stale"]))))
