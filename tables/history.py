@@ -76,16 +76,11 @@ class History:
         self.entries = dict(order[-self.limit :])
         self.liked = sum(code in POSITIVE_CODES for _, code in self.entries.values())
 
-    def context(self, newer: int, limit: int) -> list[tuple[str, int]]:
-        """Up to `limit` (item id, type code) of positive entries older than a visit that `visit` placed, newest
-        first; `newer` is what `visit` returned."""
-        found: list[tuple[str, int]] = []
-        for item_id, (_, code) in islice(reversed(self.entries.items()), newer + 1, None):
-            if code in POSITIVE_CODES:
-                found.append((item_id, code))
-                if len(found) == limit:
-                    break
-        return found
+    def context(self, newer: int, limit: int) -> list[str]:
+        """Up to `limit` positive items older than a visit that `visit` placed, newest first; `newer` is what `visit`
+        returned."""
+        older = islice(reversed(self.entries.items()), newer + 1, None)
+        return list(islice([item_id for item_id, (_, code) in older if code in POSITIVE_CODES], limit))
 
     def to_row(self) -> HistoryRow:
         """The stored form."""

@@ -18,7 +18,7 @@ from tables.row_codec import RowCodec
 from tables.signal import Signal
 
 DELTA_VERSION = 1
-_CACHED_PARTITIONS = 200_000
+_REMEMBERED_OWNERS = 500_000
 _MAX_U16 = 65_535
 _LEARNS = 1
 _LATE = 2
@@ -75,15 +75,15 @@ class Entries:
         self.hours.append(signal.hour)
         self.offsets.append(signal.offset)
         self.context_sizes.append(len(signal.context))
-        self.context += [number[item_id] for item_id, _ in signal.context]
+        self.context += [number[item_id] for item_id in signal.context]
 
     def add_pairs(self, signal: Signal, lags: list[int]) -> None:
-        """Add the pairs of a signal with those of its context items that the target partition owns."""
+        """Add the pairs of a signal with the items at `lags` in its context, which the target partition owns."""
         number = self.strings
         self.group_items.append(number[signal.item_id])
         self.group_offsets.append(signal.offset)
         self.group_sizes.append(len(lags))
-        self.others += [number[signal.context[lag][0]] for lag in lags]
+        self.others += [number[signal.context[lag]] for lag in lags]
         self.lags += bytes(lags)
 
 
@@ -137,20 +137,41 @@ class Deltas(msgspec.Struct, frozen=True, gc=False):
         return len(self.items) + len(self.group_items)
 
 
-@lru_cache(maxsize=_CACHED_PARTITIONS)
+class _Owners(dict[str, int]):
+    """Partition by item id, remembered: a hash in Python costs more than folding the item."""
+
+    def __init__(self, partitions: int) -> None:
+        super().__init__()
+        self._partitions = partitions
+
+    def __missing__(self, item_id: str) -> int:
+        if len(self) >= _REMEMBERED_OWNERS:
+            self.clear()
+        owner = self[item_id] = partition_of(item_id.encode(), self._partitions)
+        return owner
+
+
+_owners = lru_cache(maxsize=8)(_Owners)
+
+
 def item_partition(item_id: str, partitions: int) -> int:
     """The partition of the item plane that owns `item_id`."""
-    return partition_of(item_id.encode(), partitions)
+    return _owners(partitions)[item_id]
 
 
 def route(signals: Sequence[Signal], partitions: int) -> dict[int, Entries]:
     """Entries by target partition, in the order of the signals."""
+    owners = _owners(partitions)
     targets: dict[int, Entries] = {}
     for signal in signals:
-        _entries(targets, item_partition(signal.item_id, partitions)).add_visit(signal)
+        _entries(targets, owners[signal.item_id]).add_visit(signal)
         lags_of: dict[int, list[int]] = {}
-        for lag, (other, _) in enumerate(signal.context):
-            lags_of.setdefault(item_partition(other, partitions), []).append(lag)
+        for lag, other in enumerate(signal.context):
+            owner = owners[other]
+            if owner in lags_of:
+                lags_of[owner].append(lag)
+            else:
+                lags_of[owner] = [lag]
         for target, lags in lags_of.items():
             _entries(targets, target).add_pairs(signal, lags)
     return targets

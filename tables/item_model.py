@@ -104,7 +104,10 @@ class ItemModel:
             self.weights[index, slots] = 0
             return
         row = item_rows.NEIGHBOURS_CODEC.decode(value)
-        numbers = [self._add(neighbour) for neighbour in row.items]  # may grow the arrays: before writing to them
+        for neighbour in row.items:
+            if neighbour not in self._index:
+                self._add(neighbour)  # may grow the arrays: before writing to them
+        numbers = [self._index[neighbour] for neighbour in row.items]
         self.weights[index, slots] = 0
         filled = slice(slots.start, slots.start + len(numbers))
         self.neighbours[index, filled] = numbers

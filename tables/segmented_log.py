@@ -1,6 +1,7 @@
-"""An append-only log cut into segments of 64 entries, so that a long memory costs one small row a write.
+"""An append-only log cut into segments of 64 entries, so that a long memory costs one small write an event.
 
-Only the open (last) segment is ever rewritten; old segments are dropped whole, which is one tombstone each.
+Full segments never change: each is written once, as a row of its own. The open one, the tail, travels in the row that
+owns the log. Old segments are dropped whole, which is one tombstone each.
 """
 
 from collections.abc import Iterator
@@ -20,23 +21,33 @@ class Segment(Generic[Entry]):
         self.entries = entries
         self.newest = newest
 
+    @property
+    def full(self) -> bool:
+        """True when nothing more goes in."""
+        return len(self.entries) >= SEGMENT_ENTRIES
+
 
 class SegmentedLog(Generic[Entry]):
-    """Segments numbered `first` .. `end` - 1; numbers only grow. Restore it with `restore` in ascending order."""
+    """`segments` are numbered from `first`; numbers only grow. Restore it with `restore` in ascending order."""
 
-    __slots__ = ("_entries", "changed", "dropped", "first", "segments")
+    __slots__ = ("_closed", "_dropped", "_entries", "first", "segments")
 
     def __init__(self, first: int = 0) -> None:
         self.first = first
         self.segments: list[Segment[Entry]] = []
-        self.changed: set[int] = set()
-        self.dropped: set[int] = set()
+        self._closed: set[int] = set()
+        self._dropped: set[int] = set()
         self._entries = 0
 
     @property
-    def end(self) -> int:
-        """One past the number of the open segment."""
-        return self.first + len(self.segments)
+    def tail(self) -> Segment[Entry] | None:
+        """The open segment, None when there is none."""
+        return None if not self.segments or self.segments[-1].full else self.segments[-1]
+
+    @property
+    def full_end(self) -> int:
+        """One past the number of the last full segment."""
+        return self.first + len(self.segments) - (self.tail is not None)
 
     def __len__(self) -> int:
         return self._entries
@@ -52,27 +63,37 @@ class SegmentedLog(Generic[Entry]):
 
     def append(self, entry: Entry, at: int) -> None:
         """Append `entry` of time `at`; opens a new segment when the last one is full."""
-        if self.segments and len(self.segments[-1].entries) < SEGMENT_ENTRIES:
-            segment = self.segments[-1]
-            segment.entries.append(entry)
-            segment.newest = max(segment.newest, at)
-        else:
-            self.segments.append(Segment([entry], at))
         self._entries += 1
-        self.changed.add(self.end - 1)
+        if not self.segments or self.segments[-1].full:
+            self.segments.append(Segment([entry], at))
+            return
+        segment = self.segments[-1]
+        segment.entries.append(entry)
+        segment.newest = max(segment.newest, at)
+        if segment.full:
+            self._closed.add(self.first + len(self.segments) - 1)
 
     def drop_oldest(self) -> Segment[Entry]:
-        """Forget the oldest segment and return it. The caller keeps at least the open one."""
+        """Forget the oldest segment, which must be full, and return it."""
         segment = self.segments.pop(0)
-        self.changed.discard(self.first)
-        self.dropped.add(self.first)
+        self._closed.discard(self.first)
+        self._dropped.add(self.first)
         self.first += 1
         self._entries -= len(segment.entries)
         return segment
 
-    def take_changes(self) -> tuple[list[int], list[int]]:
-        """(numbers rewritten, numbers dropped) since the last call, ascending."""
-        changes = sorted(self.changed), sorted(self.dropped)
-        self.changed.clear()
-        self.dropped.clear()
-        return changes
+    def row_numbers(self) -> list[int]:
+        """Numbers of all full segments, those included whose rows the next `take_dropped` names."""
+        return [*sorted(self._dropped), *range(self.first, self.full_end)]
+
+    def take_closed(self) -> list[tuple[int, Segment[Entry]]]:
+        """(number, segment) of those that became full since the last call, ascending."""
+        closed = [(number, self.segments[number - self.first]) for number in sorted(self._closed)]
+        self._closed.clear()
+        return closed
+
+    def take_dropped(self) -> list[int]:
+        """Numbers of those dropped since the last call, ascending."""
+        dropped = sorted(self._dropped)
+        self._dropped.clear()
+        return dropped

@@ -10,8 +10,7 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
 
     `learns` is true when the visit teaches which items go together: not a repetition of the user's newest item, not
     more than 7 days late. `hour` is the event's hour since the epoch, `late` the partition's verdict, `offset` the
-    source offset, `context` up to 30 (item id, type code) the user liked before it, newest first (empty unless it
-    learns).
+    source offset, `context` up to 30 items the user liked before it, newest first (empty unless it learns).
     """
 
     item_id: str
@@ -21,4 +20,4 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
     hour: int
     late: bool
     offset: int
-    context: list[tuple[str, int]]
+    context: list[str]

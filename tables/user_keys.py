@@ -12,5 +12,5 @@ def user_key(user_id: str) -> bytes:
 
 
 def segment_key(kind: bytes, number: int, user_id: str) -> bytes:
-    """Key of one segment of a user's log; `kind` is DEDUPE or SEEN."""
+    """Key of one full segment of a user's log; `kind` is DEDUPE or SEEN."""
     return kind + number.to_bytes(4, "big") + user_id.encode()

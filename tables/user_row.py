@@ -1,6 +1,7 @@
 """The core row of a user (key b"r" + user id): counters, last seen attributes, history and unfinished items.
 
-The two long memories, dedupe and seen, live in segment rows of their own; the core row holds their ranges.
+The two long memories, dedupe and seen, are logs: their full segments are rows of their own, written once, and the core
+row holds where those are and the open segment.
 """
 
 import msgspec
@@ -12,11 +13,19 @@ from tables.row_codec import RowCodec
 USER_ROW_VERSION = 1
 
 
+class LogRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A segmented log: full segments are rows `first` .. `end` - 1; `tail` is the encoded open one, b"" = none."""
+
+    first: int = 0
+    end: int = 0
+    tail: bytes = b""
+
+
 class UserRow(msgspec.Struct, array_like=True, gc=False):
     """What is stored of one user. Times are ms since the epoch; -1 and 0 mean "nothing yet".
 
     `last_offset` is the last offset of the input partition that was folded (duplicates included), `folded` and
-    `duplicates` count events since the log's beginning. `*_segments` is (first number, one past the last).
+    `duplicates` count events since the log's beginning.
     """
 
     version: int = USER_ROW_VERSION
@@ -30,8 +39,8 @@ class UserRow(msgspec.Struct, array_like=True, gc=False):
     device_type: str = ""
     history: HistoryRow = HistoryRow([], [], b"")
     watching: list[WatchingRow] = []
-    dedupe_segments: tuple[int, int] = (0, 0)
-    seen_segments: tuple[int, int] = (0, 0)
+    dedupe: LogRow = LogRow()
+    seen: LogRow = LogRow()
 
 
 CODEC = RowCodec(UserRow, current=USER_ROW_VERSION)

@@ -33,13 +33,16 @@ def test_never_more_than_the_bound() -> None:
     assert set(range(MAX_IDS + 500 - (MAX_IDS - SEGMENT_ENTRIES), MAX_IDS + 500)) <= dedupe.known
 
 
-def test_only_the_open_segment_is_rewritten() -> None:
+def test_a_full_segment_is_written_once() -> None:
     dedupe = Dedupe()
-    for number in range(3 * SEGMENT_ENTRIES):
+    for number in range(SEGMENT_ENTRIES):
         dedupe.add(number, NOW_MS)
-    dedupe.log.take_changes()
+    assert [number for number, _ in dedupe.log.take_closed()] == [0]
+    assert dedupe.log.tail is None
     dedupe.add(10_001, NOW_MS)
-    assert dedupe.log.take_changes() == ([3], [])
+    assert dedupe.log.take_closed() == []
+    assert dedupe.log.tail is not None
+    assert (dedupe.log.tail.entries, dedupe.log.full_end) == ([10_001], 1)
 
 
 @pytest.mark.parametrize("count", [1, 63, 64])

@@ -14,8 +14,12 @@ NOW_MS = 1_700_000_000_000
 MINUTE_MS = 60_000
 ERASED = "u0"
 
-#: (user, event id, minutes)
-LOGS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 30), st.integers(-30, 30)), min_size=1, max_size=200)
+#: (user, event id, minutes); a repeated id repeats its time, as a producer's retry does
+LOGS = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(0, 30)).map(lambda event: (*event, event[1] * 7 % 61 - 30)),
+    min_size=1,
+    max_size=200,
+)
 
 
 def plane_over(store: dict[bytes, bytes], erased: Mapping[str, int]) -> UserPlane:

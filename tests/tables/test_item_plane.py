@@ -36,9 +36,7 @@ def records(draw: st.DrawFn) -> list[bytes]:
 
 def signals_before(hour: int) -> st.SearchStrategy[Signal]:
     return st.builds(
-        lambda item, back, country, context: Signal(
-            item, VIEW, True, country, hour - back, False, 0, [(other, VIEW) for other in context]
-        ),
+        lambda item, back, country, context: Signal(item, VIEW, True, country, hour - back, False, 0, context),
         items,
         st.integers(0, 300),
         st.sampled_from(["", "NL", "DE"]),
@@ -91,7 +89,7 @@ def test_a_plane_rebuilt_from_its_rows_goes_on_as_if_nothing_happened(values: li
 def test_a_follower_knows_neighbours_counts_and_trend() -> None:
     signals = [
         Signal("a", VIEW, True, "NL", START_HOUR, False, 0, []),
-        Signal("b", VIEW, True, "NL", START_HOUR, False, 1, [("a", VIEW)]),
+        Signal("b", VIEW, True, "NL", START_HOUR, False, 1, ["a"]),
     ]
     model = ItemModel()
     store: dict[bytes, bytes] = {}
