@@ -38,7 +38,7 @@ async def read_lines(file_descriptor: int) -> AsyncIterator[Line]:
         line = (line + rest)[:_KEPT_LINE_BYTES]
         end_byte += len(rest)
     if line.strip():
-        yield Line(number + 1, line, end_byte)
+        yield Line(number + 1, line.rstrip(b"\r"), end_byte)
 
 
 async def _chunks(file_descriptor: int) -> AsyncIterator[bytes]:
