@@ -1,5 +1,6 @@
 """The Faust application of one worker process: two agents over the batch transport and the delivery design."""
 
+from collections.abc import Callable, Set
 from typing import Any
 
 import faust
@@ -19,8 +20,11 @@ STREAM_BUFFER_BATCHES = 8
 HEARTBEAT_S = 1.0
 
 
-def build_app(config: WorkerConfig, ownership: Ownership) -> faust.App:
-    """A Faust app that is not started yet. Must be called inside the running event loop."""
+def build_app(
+    config: WorkerConfig, ownership: Ownership, paused: Callable[[], Set[TopicPartition]] = frozenset
+) -> faust.App:
+    """A Faust app that is not started yet and leaves `paused()` partitions alone. Must be called inside the running
+    event loop."""
     check_versions()
     app = faust.App(
         config.topics.consumer_group,
@@ -41,7 +45,7 @@ def build_app(config: WorkerConfig, ownership: Ownership) -> faust.App:
         datadir=str(config.data_dir),
         TableManager=table_manager_for(ownership),
     )
-    app.transport = batch_transport(app, config.batch_max_records)
+    app.transport = batch_transport(app, config.batch_max_records, paused)
 
     async def on_revoked(*_: Any, **__: Any) -> None:
         await ownership.suspend()

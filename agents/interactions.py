@@ -7,10 +7,11 @@ from aiokafka.structs import ConsumerRecord
 from agents.dead_letters import dead_letter
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.step import Effects
+from agents.erasures import Erasures
 from agents.list_keeper import ListKeeper
 from streams.events import InvalidEvent, Reason, parse_interaction
 from tables.item_deltas import encode, route
-from tables.user_plane import Signal, UserPlane
+from tables.user_plane import FoldKind, Signal, UserPlane
 
 
 class InteractionsStep:
@@ -24,6 +25,7 @@ class InteractionsStep:
         partitions: int,
         deltas_topic: str,
         dead_letters_topic: str,
+        erasures: Erasures,
     ) -> None:
         self._new_plane = new_plane
         self.plane = new_plane()
@@ -35,14 +37,22 @@ class InteractionsStep:
         self._signals: list[Signal] = []
         self._dead: list[Outgoing] = []
         self._touched: set[str] = set()
+        self._erasures = erasures
+        self._mine = erasures.of(partition)
+        self._to_purge: list[str] = []  # users whose rows are forgotten, and Redis not yet
+        self._forgotten = 0  # position in user.erasure before which rows are forgotten
 
     def fold(self, record: ConsumerRecord) -> None:
         """Folds one interaction; one that cannot be used becomes a dead letter with its reason."""
+        if self._mine.next_position > self._forgotten:
+            self._forget()
         try:
             event = parse_interaction(record.value, record.timestamp)
             fold = self.plane.fold(event, record.key, record.offset, record.timestamp)
         except InvalidEvent as error:
             self._reject(record, error.reason, error.detail)
+            return
+        if fold.kind is FoldKind.ERASED:
             return
         self._touched.add(fold.user_id)
         if fold.signal is not None:
@@ -53,10 +63,38 @@ class InteractionsStep:
         self._reject(record, Reason.FOLD_FAILED, detail)
 
     def _reject(self, record: ConsumerRecord, reason: Reason, detail: str) -> None:
+        if self._erasures.cover(record):
+            self.plane.count_erased(record.offset)
+            return
         self._dead.append(dead_letter(record, reason, detail, self._dead_letters_topic))
+
+    # -- erasure --------------------------------------------------------------------------------------------------
+
+    def pending(self) -> bool:
+        """Whether somebody is to be forgotten."""
+        return self._mine.next_position > self.plane.erasures_applied
+
+    def _forget(self) -> None:
+        """Drops the rows of users erased since the last call, before anything more is folded."""
+        since = max(self._forgotten, self.plane.erasures_applied)
+        self._forgotten = self._mine.next_position
+        for user_id in self._mine.since(since):
+            self.plane.forget(user_id)
+            self._to_purge.append(user_id)
+
+    async def _purge(self) -> None:
+        """Removes the forgotten from Redis; only then the erasure counts as done, so that a restart repeats it."""
+        if await self.lists.forget(self._to_purge):
+            self._to_purge = []
+            self.plane.note_erasures(self._forgotten)
+
+    # -- effects --------------------------------------------------------------------------------------------------
 
     async def effects(self, next_offset: int, *, force: bool) -> Effects:
         """Lists of the touched users to Redis, then their rows, the deltas and the dead letters."""
+        if self.pending():
+            self._forget()
+            await self._purge()
         changes = self.plane.changes()
         touched, self._touched = self._touched, set()
         await self.lists.refresh(self.plane, touched, next_offset)
@@ -80,3 +118,5 @@ class InteractionsStep:
     def reset(self) -> None:
         """Rebuilds the plane from the table's rows."""
         self.plane = self._new_plane()
+        self._forgotten = 0
+        self._to_purge = []

@@ -58,6 +58,10 @@ class ItemsStep:
         """Notes a delta record that ends workers as a dead letter."""
         self._dead.append(dead_letter(record, Reason.FOLD_FAILED, detail, self._dead_letters_topic))
 
+    def pending(self) -> bool:
+        """Never: everything follows from records."""
+        return False
+
     async def effects(self, next_offset: int, *, force: bool) -> Effects | None:
         """Changed rows, when a publication is due."""
         now_s = self._now_s()

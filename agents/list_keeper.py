@@ -100,6 +100,22 @@ class ListKeeper:
             await self._write(plane, list(self._owed)[: self._pace.lists_per_tick])
         await self._advance_marker(next_offset)
 
+    async def forget(self, users: Collection[str]) -> bool:
+        """Removes everything that Redis holds of `users`; False while Redis is away, and then it is to be repeated."""
+        self._unknown = deque(user_id for user_id in self._unknown if user_id not in users)
+        for user_id in users:
+            self._owed.pop(user_id, None)
+            self._written_ms.pop(user_id, None)
+            self._shown.pop(user_id, None)
+        if self._now_ms() < self._retry_at_ms:
+            return False
+        try:
+            await self._writer.remove_users(users)
+        except RedisUnavailable as error:
+            self._pause(error)
+            return False
+        return True
+
     # -- what is owed ---------------------------------------------------------------------------------------------
 
     def _owe(self, users: Iterable[str]) -> None:

@@ -10,6 +10,7 @@ from aiokafka.structs import TopicPartition
 
 from agents.admission import admit
 from agents.app import build_app
+from agents.controls import Controls
 from agents.delivery.ownership import Ownership
 from agents.delivery.partition_task import PartitionTask
 from agents.delivery.process_exit import EXIT_UNEXPECTED
@@ -18,6 +19,8 @@ from agents.delivery.quarantine import CrashMarks
 from agents.delivery.step import Step
 from agents.delivery.store import MemoryStores, RocksStores, Stores
 from agents.delivery.table import ChangelogTable
+from agents.erasures import Erasures
+from agents.follower import Follower
 from agents.heartbeat import Heartbeat
 from agents.interactions import InteractionsStep
 from agents.item_follower import ItemFollower
@@ -52,6 +55,11 @@ class Worker:
         self._keys = Keys(config.topics.namespace, config.topics.version)
         self._writer = ListWriter.connect(config.redis_url, self._keys)
         self._follower = ItemFollower(config.bootstrap, config.topics)
+        self._controls, self._erasures = Controls(config.topics.version), Erasures()
+        self._orders = Follower(
+            config.bootstrap,
+            {config.topics.controls: self._controls.apply, config.topics.erasure: self._erasures.apply},
+        )
         self._maker = ListMaker(
             self._follower, self._keys, config.topics.version, config.list_size, config.list_expires_s * SECOND_MS
         )
@@ -59,10 +67,11 @@ class Worker:
         self._shared = SharedLists(
             self._maker, self._writer, self._keys, self._owned_item_partitions, config.partitions
         )
-        self._app: faust.App = build_app(config, self.ownership)
+        self._app: faust.App = build_app(config, self.ownership, lambda: self._controls.paused)
 
     async def run(self, stop: asyncio.Event) -> int:
         """Works until `stop` is set; returns the exit code."""
+        await self._orders.start()  # before any restore: who is erased is never folded
         await self._follower.start()
         heartbeat = Heartbeat(self._writer, self._keys, self.ownership, self._counters)
         helpers = [asyncio.create_task(self._shared.run(now_ms)), asyncio.create_task(heartbeat.run())]
@@ -76,6 +85,7 @@ class Worker:
             task.cancel()
         await self._app.stop()
         await self._follower.stop()
+        await self._orders.stop()
         await self._writer.close()
         if failed is not None:
             logger.critical("a background task ended: %r", failed.exception())
@@ -102,12 +112,15 @@ class Worker:
         )
         keeper = ListKeeper(table.partition, self._maker, self._writer, now_ms, config.active_days, config.list_ttl_s)
         return InteractionsStep(
-            lambda: UserPlane(table.partition, config.partitions, table.rows, limits),
+            lambda: UserPlane(
+                table.partition, config.partitions, table.rows, limits, self._erasures.of(table.partition).ends
+            ),
             keeper,
             table.partition,
             config.partitions,
             topics.deltas,
             topics.dead_letters,
+            self._erasures,
         )
 
     def _item_step(self, table: ChangelogTable) -> Step:

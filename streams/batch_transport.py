@@ -11,7 +11,8 @@ cost is paid once a batch. Three more differences, each needed for exactly-once 
   owner of the partition compares positions and stops on a gap instead of losing records.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Set
 from typing import Any, ClassVar
 
 import aiokafka
@@ -23,6 +24,11 @@ from faust.types.tuples import ConsumerMessage
 from streams.record_batch import RecordBatch, split
 
 FETCH_MAX_WAIT_MS = 100
+#: How long one poll waits while a partition is paused: a poll that is under way does not see the end of the pause.
+PAUSED_POLL_S = 0.1
+
+#: Partitions to leave alone at this moment; called in the consumer's thread.
+Paused = Callable[[], Set[TP]]
 
 
 class _BatchCodec(codecs.Codec):
@@ -62,6 +68,15 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109  Faust names it
         max_records: int | None = None,
     ) -> dict[TP, list[RecordBatch]]:
+        owner: BatchConsumer = self.consumer  # type: ignore[assignment]  # Faust says its base class
+        paused = owner.paused()
+        if paused & active_partitions:
+            active_partitions, timeout = active_partitions - paused, PAUSED_POLL_S
+        if not active_partitions:  # to aiokafka that means all
+            with consumer._fetcher._subscriptions.fetch_context():  # else the group thinks that this member hangs
+                await asyncio.sleep(PAUSED_POLL_S)
+            return {}
+        # What was fetched of a paused partition stays in aiokafka's buffer, so no position moves without its records.
         runs = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         if not runs:
             return {}
@@ -89,6 +104,10 @@ class BatchConsumer(driver.Consumer):
 
     #: Upper bound of records in one batch; `batch_transport` sets it.
     batch_max_records: ClassVar[int] = 500
+
+    def paused(self) -> Set[TP]:
+        """Partitions to hand nothing over from, for now; `batch_transport` replaces it."""
+        return frozenset()
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -145,11 +164,13 @@ class BatchTransport(driver.Transport):
     Consumer: ClassVar[Any] = BatchConsumer
 
 
-def batch_transport(app: Any, batch_max_records: int) -> BatchTransport:
-    """A transport for `app` (not started yet) with batches of at most `batch_max_records` (1 or more)."""
+def batch_transport(app: Any, batch_max_records: int, paused: Paused = frozenset) -> BatchTransport:
+    """A transport for `app` (not started yet) with batches of at most `batch_max_records` (1 or more). Nothing is
+    handed over from partitions in `paused()`, which is asked at every poll."""
     if batch_max_records < 1:
         raise ValueError(f"batch_max_records must be at least 1, not {batch_max_records}")
     transport = BatchTransport(app.conf.broker_consumer, app)
-    consumer = type("BatchConsumer", (BatchConsumer,), {"batch_max_records": batch_max_records})
+    settings = {"batch_max_records": batch_max_records, "paused": lambda _: paused()}
+    consumer = type("BatchConsumer", (BatchConsumer,), settings)
     transport.Consumer = consumer  # type: ignore[misc]
     return transport

@@ -132,13 +132,16 @@ class PartitionTask:
         self._position = max(self._position, next_offset)
 
     async def _commit(self, *, force: bool) -> None:
-        if self._position == self.table.next_offset:
+        progressed = self._position != self.table.next_offset
+        if not progressed and not self.step.pending():
             return
         effects = await self.step.effects(self._position, force=force)
         if effects is None:
             return
         rows = self.table.outgoing(effects.changes, self._position)
-        outgoing = [*effects.outgoing, *rows, *self.marks.clear()]
+        outgoing = [*effects.outgoing, *rows]
+        if progressed:  # a mark is of the next batch until that one is committed
+            outgoing += self.marks.clear()
         await self.producer.commit(outgoing, self.source, self._position)
         self.table.next_offset = self._position
 

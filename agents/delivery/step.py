@@ -28,6 +28,9 @@ class Step(Protocol):
     def reject(self, record: ConsumerRecord, detail: str) -> None:
         """Notes `record` as a dead letter `fold_failed` without folding it."""
 
+    def pending(self) -> bool:
+        """Whether there are effects although no record was folded since the last call of `effects`."""
+
     async def effects(self, next_offset: int, *, force: bool) -> Effects | None:
         """Everything since the last call, or None when this step prefers to gather more before it commits.
 

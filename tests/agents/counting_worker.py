@@ -52,7 +52,10 @@ class CountingStep:
     def reject(self, record: ConsumerRecord, detail: str) -> None:
         self._dead.append(dead_letter(record, Reason.FOLD_FAILED, detail, self._dead_letters))
 
-    async def effects(self, next_offset: int, *, force: bool) -> Effects:  # noqa: ARG002
+    def pending(self) -> bool:
+        return False
+
+    async def effects(self, next_offset: int, *, force: bool) -> Effects:
         changes = [(key, msgspec.json.encode(count)) for key, count in self._counts.items()]
         self._table.rows.update(changes)
         self._counts.clear()

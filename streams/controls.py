@@ -1,0 +1,33 @@
+"""Records of `freshet.controls`: which input partitions a version's workers leave alone. Key says what, null = no more.
+
+pause:{version}:{topic}:{partition}   {"paused_at_ms": ...}
+redrive                               {"started_at_ms": ..., "ends": {"0": 41, ...}}; see ops.operator.redrive
+"""
+
+from typing import Final
+
+from aiokafka.structs import TopicPartition
+
+REDRIVE_KEY: Final = b"redrive"
+_PAUSE: Final = "pause"
+
+
+def pause_key(version: str, partition: TopicPartition) -> bytes:
+    """The key under which a pause of an input partition is recorded; the topic's full name, no ":" in it.
+
+    >>> pause_key("v1", TopicPartition("user.interactions", 3))
+    b'pause:v1:user.interactions:3'
+    """
+    return f"{_PAUSE}:{version}:{partition.topic}:{partition.partition}".encode()
+
+
+def paused_partition(version: str, key: bytes) -> TopicPartition | None:
+    """The input partition of `version` that a key is about; None for any other key.
+
+    >>> paused_partition("v1", b"pause:v1:user.interactions:3")
+    TopicPartition(topic='user.interactions', partition=3)
+    """
+    parts = key.decode(errors="replace").split(":")
+    if len(parts) != 4 or parts[:2] != [_PAUSE, version] or not parts[3].isdecimal():
+        return None
+    return TopicPartition(parts[2], int(parts[3]))

@@ -1,0 +1,56 @@
+"""Records of `user.erasure`: whose events are never folded again, up to where.
+
+Key and partition are the user's, so every worker and every version finds the erasures that concern a partition of
+interactions in the same partition here. Whoever asks for an erasure writes two records: first a marker that only says
+"asked for" (or repeats the end of an earlier erasure), and, once that one is acknowledged, the same with the end
+offset of the interactions partition read then. So whatever was acknowledged before the erasure began is covered.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+import orjson
+
+_NAMED: Final = re.compile(rb'"user_id"\s*:\s*(?:"([^"\\]*)"|(-?\d+))')
+
+
+class ErasureMarker(msgspec.Struct, frozen=True):
+    """`end_offset` 0 = asked for, not in force; else events of the user before it in their partition are erased.
+    `erased_at_ms` is the time of the request, ms since the epoch."""
+
+    user_id: str
+    erased_at_ms: int
+    end_offset: int = 0
+
+    def encode(self) -> bytes:
+        """The record's value."""
+        return msgspec.json.encode(self)
+
+
+def parse_marker(value: bytes) -> ErasureMarker:
+    """The marker in a record. Raises `ValueError` on anything else."""
+    return msgspec.json.decode(value, type=ErasureMarker)
+
+
+def users_named(key: bytes | None, value: bytes | None) -> set[str]:
+    """The users that a record of interactions names, however damaged it is: by its key, and by its `user_id`.
+
+    >>> sorted(users_named(b"u1", b'{"user_id": "u2", "event_ty'))
+    ['u1', 'u2']
+    >>> users_named(None, b'{"user_id": 7}')
+    {'7'}
+    """
+    named = set() if key is None else {key.decode(errors="replace")}
+    if value:
+        named |= _in_value(value)
+    return named
+
+
+def _in_value(value: bytes) -> set[str]:
+    try:
+        parsed = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return {(text or number).decode(errors="replace") for text, number in _NAMED.findall(value)}
+    user_id = parsed.get("user_id") if isinstance(parsed, dict) else None
+    return {str(user_id)} if isinstance(user_id, str | int) else set()
