@@ -8,17 +8,17 @@ from typing import Any, Final, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ops.commands import config, demo, publish, schema, serve, servers, simulate, topics, worker
+from ops.commands import config, demo, panels, publish, schema, serve, servers, simulate, topics, worker
 from ops.exit_codes import CommandFailed, ExitCode
 from streams.errors import KafkaError
 
 #: What each heading of `--help` holds, in the order in which a newcomer needs it.
 PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
-    "Start here": (demo,),
-    "1. Servers: a Kafka and a Valkey": (servers,),
-    "2. The log: topics and events": (topics, publish, simulate, schema),
-    "3. From events to lists": (worker, serve),
-    "4. What is in force": (config,),
+    panels.START: (demo,),
+    panels.SERVERS: (servers,),
+    panels.LOG: (topics, publish, simulate, schema),
+    panels.RUN: (worker, serve),
+    panels.LOOK: (config,),
 }
 
 _HELP: Final = "\n\n".join(  # a paragraph each; line breaks inside one would be kept
@@ -44,11 +44,12 @@ class _InPanelOrder(TyperGroup):
     """Lists commands as `PANELS` has them; Typer would put nested groups last."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # Typer does not export the type of its context
-        return sorted(super().list_commands(ctx), key=self._panel)
+        return sorted(super().list_commands(ctx), key=self._place)
 
-    def _panel(self, name: str) -> str:
+    def _place(self, name: str) -> int:
         command = self.commands[name]
-        return str(command.rich_help_panel) if isinstance(command, TyperCommand | TyperGroup) else ""
+        panel = command.rich_help_panel if isinstance(command, TyperCommand | TyperGroup) else None
+        return list(PANELS).index(str(panel))
 
 
 def build_app() -> typer.Typer:

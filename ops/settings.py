@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     )
     redis_url: Annotated[str, AfterValidator(_checked_redis_url)] = Field(
         "redis://127.0.0.1:26379/0",
-        description="Redis or Valkey that holds the lists; rediss:// for TLS. A password in it is masked everywhere.",
+        description="Redis or Valkey that holds the lists; rediss:// for TLS. User and password are never shown.",
         repr=False,
         json_schema_extra={"allowed": "redis[s]://[user[:password]@]host[:port][/db]"},
     )

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from typing import Any, get_args
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic.fields import FieldInfo
 
@@ -30,21 +29,18 @@ def shown_default(field: FieldInfo) -> str:
 
 
 def masked(text: str) -> str:
-    """`text` without the password of a URL; without anything when it has secrets that cannot be told apart.
+    """`text` without the credentials of a Redis URL; without anything when they cannot be told apart.
 
     >>> masked("redis://reader:secret@cache:6379/0"), masked("redis://cache/0"), masked("redis:/:secret@cache")
-    ('redis://reader:********@cache:6379/0', 'redis://cache/0', '********')
+    ('redis://********@cache:6379/0', 'redis://cache/0', '********')
     """
-    if "@" not in text and "password" not in text:
+    credentials, at, server = text.rpartition("@")
+    if "password" in server:
+        return MASK
+    if not at:
         return text
-    try:
-        parts = urlsplit(text)
-        user, password, host = parts.username or "", parts.password, parts.netloc.rpartition("@")[2]
-    except ValueError:
-        return MASK
-    if not password or "@" in parts.path + parts.query + parts.fragment or "password" in parts.query:
-        return MASK
-    return urlunsplit(parts._replace(netloc=f"{user}:{MASK}@{host}"))
+    scheme, separator, _ = credentials.partition("://")
+    return f"{scheme}://{MASK}@{server}" if separator and scheme in ("redis", "rediss") else MASK
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import typer
 
+from ops.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 
 
@@ -17,9 +18,9 @@ def config(json: JsonOption = False) -> None:
 
     Settings are FRESHET_* environment variables, or lines of a file `.env` in the working directory.
     """
-    from ops.settings_sources import effective, load_settings
+    from ops.settings_sources import effective
 
-    settings = effective(load_settings())
+    settings = effective(command_settings())
     if json:
         print_json({setting.name: {k: v for k, v in asdict(setting).items() if k != "name"} for setting in settings})
         return

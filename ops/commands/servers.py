@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ops.command_settings import command_settings
 from ops.exit_codes import CommandFailed, ExitCode
 from ops.output import JsonOption, console, print_json
 
@@ -36,9 +37,8 @@ def up(json: JsonOption = False) -> None:
     first start downloads about 50 MB. Returns once both servers answer.
     """
     from ops.local_stack.configured import ConfiguredServers
-    from ops.settings_sources import load_settings
 
-    servers = ConfiguredServers(load_settings())
+    servers = ConfiguredServers(command_settings())
     with console().status("starting Kafka and Valkey …"):
         started = servers.up()
     timings = servers.timings
@@ -52,9 +52,8 @@ def up(json: JsonOption = False) -> None:
 def status(json: JsonOption = False) -> None:
     """Say which server answers, whose it is, and where its log is; exit code 3 unless both answer."""
     from ops.local_stack.configured import ConfiguredServers
-    from ops.settings_sources import load_settings
 
-    servers = ConfiguredServers(load_settings()).status()
+    servers = ConfiguredServers(command_settings()).status()
     for server in servers:
         answer = "answers" if server.answers else "does not answer"
         ours = f", pid {server.pid}, log {server.log}" if server.pid else ""
@@ -71,9 +70,8 @@ def logs(
 ) -> None:
     """Print the end of a local server's log."""
     from ops.local_stack.configured import ConfiguredServers
-    from ops.settings_sources import load_settings
 
-    path = ConfiguredServers(load_settings()).logs[server]
+    path = ConfiguredServers(command_settings()).logs[server]
     if not path.exists():
         raise NoLog(f"there is no {path}: `freshet up` has not started {server}")
     for line in path.read_text(errors="replace").splitlines()[-lines:]:
@@ -86,9 +84,8 @@ def down(
 ) -> None:
     """Stop the servers that `freshet up` started, with time to flush; leave all others alone."""
     from ops.local_stack.configured import ConfiguredServers
-    from ops.settings_sources import load_settings
 
-    ended = ConfiguredServers(load_settings()).down(wipe)
+    ended = ConfiguredServers(command_settings()).down(wipe)
     for name, how in ended.items():
         console().print(f"{name}: {how}")
     if wipe:

@@ -2,6 +2,7 @@
 
 import typer
 
+from ops.command_settings import command_settings
 from ops.exit_codes import ExitCode
 from ops.output import JsonOption, console, print_json
 
@@ -21,11 +22,10 @@ def create(json: JsonOption = False) -> None:
     May be run again at any time. A topic that exists with other settings is reported, never altered or deleted, and
     the exit code is 1.
     """
-    from ops.settings_sources import load_settings
     from streams.topics import Topics
     from streams.topics_admin import ensure_topics
 
-    settings = load_settings()
+    settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
     report = ensure_topics(
         settings.kafka_bootstrap, topics, settings.partitions, settings.replication, timeout_s=_TIMEOUT_S

@@ -112,7 +112,7 @@ def test_a_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert "hunter2" not in repr(settings)
     shown = {setting.name: setting.value for setting in effective(settings)}
-    assert shown["redis_url"] == f"rediss://reader:{MASK}@cache:6380/1"
+    assert shown["redis_url"] == f"rediss://{MASK}@cache:6380/1"
 
 
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12).map("hunter2{}".format))
