@@ -1,5 +1,6 @@
 """What `freshet publish` and `freshet simulate` share: from validated input to acknowledged records."""
 
+import logging
 import math
 import os
 import stat
@@ -74,6 +75,11 @@ async def publish_traffic(
 
         await producer.publish_all(paced(traffic.events(), speed), acknowledged)
     return published
+
+
+def quiet_client() -> None:
+    """Keeps what the Kafka client logs off standard error: it retries by itself, and failures become our errors."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 def parse_pace(text: str) -> float | None:

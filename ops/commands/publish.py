@@ -67,11 +67,12 @@ def publish(
     A line that cannot be used is reported with its number and reason and the rest go on; the exit code is then 1.
     Events of a data set are shifted in time so that the last one is now.
     """
-    from ops.publishing import parse_pace
+    from ops.publishing import parse_pace, quiet_client
     from ops.settings_sources import load_settings
 
     pace = parse_pace(speed)
     settings = load_settings()
+    quiet_client()
     if dataset is not None:
         published = _publish_dataset(settings, Path(source), pace, limit)
     else:

@@ -41,7 +41,7 @@ def simulate(
     Events happen now, at the pace of --rate; with max they are shifted so that the last one is now. With --json the
     last line says what must have become of every record: folded, duplicate, or dead letter and why.
     """
-    from ops.publishing import parse_pace
+    from ops.publishing import parse_pace, quiet_client
     from ops.settings_sources import load_settings
 
     shares = {
@@ -50,6 +50,7 @@ def simulate(
         "wrong_partition_share": wrong_partition_share,
     }
     settings = load_settings()
+    quiet_client()
     summary = asyncio.run(_simulate(settings, seed, users, items, events, parse_pace(rate), shares))
     console().print(
         f"{summary['published']} events published: {summary['folded']} valid, {summary['duplicates']} duplicates, "

@@ -1,0 +1,34 @@
+"""Every recipe for garbage gives what the parser refuses, for the reason given."""
+
+import numpy as np
+import pytest
+
+from offline.simulator.garbage import RECIPES, spoil
+from streams.events import InvalidEvent, Reason, parse_interaction
+
+NOW_MS = 1_700_000_000_000
+CLICK = {"event_id": "e", "event_type": "click", "user_id": "u", "item_id": "i", "timestamp": NOW_MS}
+
+
+@pytest.mark.parametrize("number", range(len(RECIPES)))
+def test_each_recipe(number: int) -> None:
+    reason, recipe = RECIPES[number]
+    with pytest.raises(InvalidEvent) as caught:
+        parse_interaction(recipe(CLICK), NOW_MS)
+    assert caught.value.reason is reason
+
+
+def test_there_is_a_recipe_for_every_reason_of_the_parser() -> None:
+    decided_elsewhere = {
+        Reason.KEY_MISMATCH,
+        Reason.WRONG_PARTITION,
+        Reason.TOO_OLD,
+        Reason.FOLD_FAILED,
+        Reason.ERASED,
+    }
+    assert {reason for reason, _ in RECIPES} == set(Reason) - decided_elsewhere
+
+
+def test_all_recipes_are_used() -> None:
+    random = np.random.default_rng(1)
+    assert {spoil(CLICK, random)[1] for _ in range(1000)} == {recipe(CLICK) for _, recipe in RECIPES}
