@@ -72,10 +72,10 @@ class LiveRun:
         self._spotlight = Spotlight(traffic.titles)
         self._publisher = Publisher(producer, self._topics.interactions, self._on_acknowledged)
 
-    async def run(self, logs: Path) -> LiveFigures:
+    async def run(self, folder: Path) -> LiveFigures:
         """Raises `DemoError`, `KafkaError` (ours or aiokafka's) or `redis.RedisError`."""
-        start_workers(self._supervisor, self._settings, logs)
-        start_endpoint(self._supervisor, self._settings, logs)
+        start_workers(self._supervisor, self._settings, folder)
+        start_endpoint(self._supervisor, self._settings, folder)
         return await alongside(self._run(), self._supervisor.watch(), self._probe.run())
 
     async def _run(self) -> LiveFigures:
@@ -161,7 +161,7 @@ class LiveRun:
 
 
 async def go_live(
-    namespace: Namespace, traffic: DemoTraffic, supervisor: Supervisor, phases: Phases, view: View, logs: Path
+    namespace: Namespace, traffic: DemoTraffic, supervisor: Supervisor, phases: Phases, view: View, folder: Path
 ) -> LiveFigures:
     """Opens the connections and runs. Raises as `LiveRun.run`."""
     settings = namespace.settings
@@ -171,7 +171,7 @@ async def go_live(
         Producer(settings.kafka_bootstrap) as producer,
         LagReader(settings.kafka_bootstrap, namespace.topics) as lag,
     ):
-        return await LiveRun(namespace, traffic, supervisor, phases, view, producer, lag, redis).run(logs)
+        return await LiveRun(namespace, traffic, supervisor, phases, view, producer, lag, redis).run(folder)
 
 
 async def alongside(main: Coroutine[Any, Any, Result], *helpers: Coroutine[Any, Any, None]) -> Result:

@@ -17,13 +17,15 @@ def environment_of(settings: Settings) -> dict[str, str]:
     return dict(os.environ) | {name: str(value) for name, value in given.items() if value is not None}
 
 
-def start_workers(supervisor: Supervisor, settings: Settings, logs: Path) -> None:
-    """Starts `WORKERS` workers."""
+def start_workers(supervisor: Supervisor, settings: Settings, folder: Path) -> None:
+    """Starts `WORKERS` workers that log and keep their state in `folder`."""
     for number in range(1, WORKERS + 1):
         name = f"worker-{number}"
-        supervisor.start(name, [*_FRESHET, "worker"], environment_of(settings), logs / f"{name}.log")
+        # No fixed instance id: two workers cannot share one, and a fixed member would outlive its process in the group.
+        own = settings.model_copy(update={"state_dir": folder / name, "worker_instance_id": ""})
+        supervisor.start(name, [*_FRESHET, "worker"], environment_of(own), folder / f"{name}.log")
 
 
-def start_endpoint(supervisor: Supervisor, settings: Settings, logs: Path) -> None:
-    """Starts the HTTP endpoint."""
-    supervisor.start("endpoint", [*_FRESHET, "serve"], environment_of(settings), logs / "endpoint.log")
+def start_endpoint(supervisor: Supervisor, settings: Settings, folder: Path) -> None:
+    """Starts the HTTP endpoint, which logs in `folder`."""
+    supervisor.start("endpoint", [*_FRESHET, "serve"], environment_of(settings), folder / "endpoint.log")

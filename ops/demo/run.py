@@ -7,7 +7,7 @@ from ops.demo.interrupts import Interrupts
 from ops.demo.live import go_live
 from ops.demo.namespace import Namespace, fresh_name
 from ops.demo.phases import Phases
-from ops.demo.run_logs import RunLogs
+from ops.demo.run_folder import RunFolder
 from ops.demo.servers import DemoServers
 from ops.demo.summary import Summary
 from ops.demo.supervisor import Supervisor
@@ -43,8 +43,8 @@ def run_demo(settings: Settings, traffic: DemoTraffic, view: View) -> Summary:
         with interrupts.allowed(), phases.measure("topics"):
             namespace.create()
 
-        logs = RunLogs(settings.state_dir / "logs" / settings.namespace, view.notice)
-        folder = undo.enter_context(logs)
+        run_folder = RunFolder(settings.state_dir / "demo" / settings.namespace, view.notice)
+        folder = undo.enter_context(run_folder)
         supervisor = Supervisor(view.notice)
         undo.callback(supervisor.stop)
         figures = interrupts.run(go_live(namespace, traffic, supervisor, phases, view, folder))
@@ -59,7 +59,7 @@ def run_demo(settings: Settings, traffic: DemoTraffic, view: View) -> Summary:
             phases.as_dict(),
             traffic.expected(),
         )
-        logs.keep = bool(summary.problems())
+        run_folder.keep = bool(summary.problems())
         return summary
 
 

@@ -1,4 +1,4 @@
-"""The logs of one run's processes: kept only when they are worth reading."""
+"""Where one run keeps its processes' logs and local state: kept only when the logs are worth reading."""
 
 import shutil
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from types import TracebackType
 from ops.demo.interrupts import Interrupted
 
 
-class RunLogs:
+class RunFolder:
     """A folder that is removed at the end, unless the run failed or `keep` was set; then `notice` says where it is."""
 
     def __init__(self, folder: Path, notice: Callable[[str], None]) -> None:

@@ -1,0 +1,105 @@
+"""The demo's processes: started again when they end unasked, and all gone after `stop`."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ops.demo import supervisor as supervisor_module
+from ops.demo.errors import DemoError
+from ops.demo.supervisor import MAX_RESTARTS, Child, Supervisor
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+PARENT = "import subprocess, sys, time; print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
+TIMEOUT_S = 30
+
+
+@pytest.fixture
+def notices() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def supervisor(notices: list[str]) -> Iterator[Supervisor]:
+    supervisor = Supervisor(notices.append)
+    yield supervisor
+    supervisor.stop()
+
+
+def start(supervisor: Supervisor, folder: Path, *command: str) -> Child:
+    return supervisor.start("child", command, dict(os.environ), folder / "child.log")
+
+
+def output_of(child: Child) -> str:
+    deadline = time.monotonic() + TIMEOUT_S
+    while not child.log_path.read_text().endswith("\n"):
+        assert time.monotonic() < deadline
+    return child.log_path.read_text()
+
+
+def assert_gone(pid: int) -> None:
+    """Gone, or a zombie that its new parent has not collected; a signal takes a moment to end a process."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline, f"{pid} still runs"
+
+
+def test_a_child_that_is_killed_is_started_again_and_said_so(
+    supervisor: Supervisor, notices: list[str], tmp_path: Path
+) -> None:
+    child = start(supervisor, tmp_path, *SLEEP)
+    first_pid = child.pid
+    supervisor.check()
+    assert notices == []
+
+    child.process.kill()
+    child.process.wait(TIMEOUT_S)
+    supervisor.check()
+
+    assert child.pid != first_pid
+    assert psutil.pid_exists(child.pid)
+    assert notices == [f"child (pid {first_pid}) was ended by SIGKILL; started again as pid {child.pid}"]
+    assert supervisor.restarts == 1
+
+
+def test_a_child_that_always_ends_is_given_up_with_the_end_of_its_log(supervisor: Supervisor, tmp_path: Path) -> None:
+    child = start(supervisor, tmp_path, sys.executable, "-c", "print('no such topic'); raise SystemExit(70)")
+
+    for _ in range(MAX_RESTARTS):
+        child.process.wait()
+        supervisor.check()
+    child.process.wait()
+
+    with pytest.raises(DemoError, match=r"(?s)last exited with code 70; .*no such topic"):
+        supervisor.check()
+
+
+def test_stop_ends_every_child_and_what_it_left_behind(tmp_path: Path) -> None:
+    supervisor = Supervisor(print)
+    child = start(supervisor, tmp_path, sys.executable, "-c", PARENT)
+    grandchild_pid = int(output_of(child))
+    pid = child.pid
+
+    supervisor.stop()
+
+    assert_gone(pid)
+    assert_gone(grandchild_pid)
+
+
+def test_what_does_not_end_is_killed_and_said_so(
+    tmp_path: Path, notices: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_module, "STOP_GRACE_S", 0.1)
+    supervisor = Supervisor(notices.append)
+    child = start(supervisor, tmp_path, sys.executable, "-c", STUBBORN)
+    output_of(child)
+
+    supervisor.stop()
+
+    assert_gone(child.pid)
+    assert "did not end within 0.1 s and is killed" in notices[0]
