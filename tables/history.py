@@ -8,6 +8,9 @@ from tables.engagement import POSITIVE_CODES
 
 KNOWN = -1
 
+#: (timestamp_ms, type code)
+HistoryEntry = tuple[int, int]
+
 
 class HistoryRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Oldest first: item ids, event times (the first in ms since the epoch, then the distance to the one before,
@@ -26,7 +29,7 @@ class History:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.entries: dict[str, tuple[int, int]] = {}
+        self.entries: dict[str, HistoryEntry] = {}
         self.liked = 0
 
     def __len__(self) -> int:
@@ -72,7 +75,7 @@ class History:
         self._keep([*older, (item_id, (timestamp_ms, code)), *order[place:]])
         return KNOWN if repeated else newer
 
-    def _keep(self, order: list[tuple[str, tuple[int, int]]]) -> None:
+    def _keep(self, order: list[tuple[str, HistoryEntry]]) -> None:
         self.entries = dict(order[-self.limit :])
         self.liked = sum(code in POSITIVE_CODES for _, code in self.entries.values())
 

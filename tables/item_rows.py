@@ -5,6 +5,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tables.day_counts import count_day
 from tables.row_codec import RowCodec
 
 COUNTS = b"c"
@@ -27,24 +28,9 @@ class CountsRow(msgspec.Struct, array_like=True, gc=False):
     days: list[int] = []
 
     def count(self, day: int, events: int) -> None:
-        """Count `events` on `day`. The result does not depend on the order of calls: a day is kept exactly when it
-        is within 35 days of the newest one."""
+        """Count `events` on `day`. The result does not depend on the order of calls."""
         self.events += events
-        if not self.days:
-            self.newest_day, self.days = day, [events]
-            return
-        if day > self.newest_day:
-            gap = day - self.newest_day
-            self.days = [events, *[0] * (min(gap, KEPT_DAYS) - 1), *self.days][:KEPT_DAYS]
-            self.newest_day = day
-            while self.days[-1] == 0:
-                self.days.pop()
-            return
-        age = self.newest_day - day
-        if age >= KEPT_DAYS:
-            return
-        self.days += [0] * (age + 1 - len(self.days))
-        self.days[age] += events
+        self.newest_day, self.days = count_day(self.newest_day, self.days, day, events, KEPT_DAYS)
 
 
 class BucketRow(msgspec.Struct, array_like=True, gc=False):

@@ -19,7 +19,10 @@ CODE_OF: dict[EventType, int] = {
     EventType.HIDE: 14,
     EventType.SEARCH: 15,
 }
-TYPE_OF: dict[int, EventType] = {code: event_type for event_type, code in CODE_OF.items()}
+#: In a history only: the user watched the item to its end, whatever event said so.
+FINISHED = 16
 
+if FINISHED in CODE_OF.values():
+    raise AssertionError("the code of a finished watch is taken")
 if set(CODE_OF) != set(EventType):
     raise AssertionError("every event type needs a code")

@@ -5,7 +5,7 @@ rows.
 """
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
@@ -14,14 +14,15 @@ import msgspec
 from streams.events import Interaction, InvalidEvent, Reason
 from streams.partitioning import partition_of
 from tables import partition_row, user_keys, user_row
+from tables.cleaning import CleaningLimits, HeldBack
 from tables.dedupe import hash_of
 from tables.partition_row import PartitionRow
 from tables.signal import Signal
 from tables.user import Change, User
 from tables.user_row import UserRow
-from tables.user_step import step
+from tables.user_step import Place, step
 
-__all__ = ["Fold", "FoldKind", "FoldLimits", "Signal", "User", "UserPlane"]
+__all__ = ["Fold", "FoldKind", "FoldLimits", "HeldBack", "Signal", "User", "UserPlane"]
 
 _PARTITION_KEY = user_keys.PARTITION
 _NOBODY: Mapping[str, int] = MappingProxyType({})
@@ -37,11 +38,13 @@ class FoldKind(Enum):
 
 
 class Fold(msgspec.Struct, frozen=True, gc=False):
-    """The outcome of one event; `signal` is set for positive folded events only."""
+    """The outcome of one event; `signal` is set for positive folded events only, `held_back` for folded ones that the
+    model must not learn from."""
 
     kind: FoldKind
     user_id: str
     signal: Signal | None = None
+    held_back: HeldBack | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class FoldLimits:
     retention_ms: int = 90 * 86_400_000
     history: int = 100
     cached_users: int = 10_000
+    cleaning: CleaningLimits = field(default_factory=CleaningLimits)
 
 
 class UserPlane:
@@ -132,8 +136,7 @@ class UserPlane:
         if user is None:
             user = self._add(user_id)
         self._dirty[user_id] = None
-        kind, signal = self._fold(user, event, offset, append_ms, watermark_ms)
-        return Fold(kind, user_id, signal)
+        return self._fold(user, event, Place(offset, append_ms, watermark_ms))
 
     def count_erased(self, offset: int) -> None:
         """Count a record of an erased user that is not folded, once."""
@@ -174,22 +177,20 @@ class UserPlane:
         row.too_old += too_old
         self._row_changed = True
 
-    def _fold(
-        self, user: User, event: Interaction, offset: int, append_ms: int, watermark_ms: int
-    ) -> tuple[FoldKind, Signal | None]:
+    def _fold(self, user: User, event: Interaction, place: Place) -> Fold:
         row = user.row
-        row.last_offset = offset
-        row.last_append_ms = max(row.last_append_ms, append_ms)
+        row.last_offset = place.offset
+        row.last_append_ms = max(row.last_append_ms, place.append_ms)
         id_hash = hash_of(event.event_id)
         if id_hash in user.dedupe.known:
             row.duplicates += 1
-            return FoldKind.DUPLICATE, None
-        partition_row.advance(self._row, event.timestamp_ms, append_ms)
+            return Fold(FoldKind.DUPLICATE, user.user_id)
+        partition_row.advance(self._row, event.timestamp_ms, place.append_ms)
         row.folded += 1
         user.dedupe.add(id_hash, row.last_append_ms)
-        signal = step(user, event, offset, watermark_ms)
+        signal, held_back = step(user, event, place, self._limits.cleaning)
         user.seen.forget_before(self.watermark_ms - self._limits.retention_ms)
-        return FoldKind.FOLDED, signal
+        return Fold(FoldKind.FOLDED, user.user_id, signal, held_back)
 
     def changes(self) -> list[Change]:
         """Encoded rows that changed since the last call (None = dropped); the store is brought up to date too."""

@@ -6,9 +6,12 @@ row holds where those are and the open segment.
 
 import msgspec
 
+from tables.activity import ActivityRow
+from tables.cleaning import CleaningRow
 from tables.continue_watching import WatchingRow
 from tables.history import HistoryRow
 from tables.row_codec import RowCodec
+from tables.session import SessionRow
 
 USER_ROW_VERSION = 1
 
@@ -19,6 +22,13 @@ class LogRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     first: int = 0
     end: int = 0
     tail: bytes = b""
+
+
+class BehaviourRow(msgspec.Struct, array_like=True, gc=False):
+    """What features are computed from."""
+
+    session: SessionRow = msgspec.field(default_factory=SessionRow)
+    activity: ActivityRow = msgspec.field(default_factory=ActivityRow)
 
 
 class UserRow(msgspec.Struct, array_like=True, gc=False):
@@ -41,6 +51,8 @@ class UserRow(msgspec.Struct, array_like=True, gc=False):
     watching: list[WatchingRow] = []
     dedupe: LogRow = LogRow()
     seen: LogRow = LogRow()
+    cleaning: CleaningRow = msgspec.field(default_factory=CleaningRow)
+    behaviour: BehaviourRow = msgspec.field(default_factory=BehaviourRow)
 
 
 CODEC = RowCodec(UserRow, current=USER_ROW_VERSION)

@@ -1,10 +1,15 @@
 """The pure step of one user: (user, event) -> changed user and what the event tells the item plane."""
 
+from dataclasses import dataclass
+
+from streams.event_weights import is_finished_watch
 from streams.events import EventType, Interaction, effective_type
-from tables.engagement import COUNTED, POSITIVE_CODES
+from tables import activity, cleaning, session
+from tables.cleaning import CleaningLimits, HeldBack
+from tables.engagement import COUNTED, POSITIVE
 from tables.history import KNOWN
 from tables.signal import HOUR_MS, Signal
-from tables.type_codes import CODE_OF
+from tables.type_codes import CODE_OF, FINISHED
 from tables.user import User
 
 CONTEXT_ITEMS = 30
@@ -13,29 +18,54 @@ LEARNS_WITHIN_MS = 7 * 24 * HOUR_MS
 _NEUTRAL = frozenset({EventType.IMPRESSION, EventType.SEARCH})
 
 
-def step(user: User, event: Interaction, offset: int, watermark_ms: int) -> Signal | None:
-    """Fold a new event (no duplicate, no redelivery) into `user`; counters and dedupe are the caller's.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an event stands in its partition: offset, append time, and the watermark before it (older = late)."""
 
-    `watermark_ms` is the partition's watermark before this event: what is older is late.
-    """
+    offset: int
+    append_ms: int
+    watermark_ms: int
+
+
+def step(user: User, event: Interaction, place: Place, limits: CleaningLimits) -> tuple[Signal | None, HeldBack | None]:
+    """Fold a new event (no duplicate, no redelivery) into `user`; counters and dedupe are the caller's. Returns what
+    the item plane is told, or why it is told nothing of an event that would have counted."""
     _remember_attributes(user, event)
+    live = cleaning.is_live(event, place.append_ms, limits)
+    is_bot = live and cleaning.is_bot(user.row.cleaning, event, place.append_ms, limits)
+    known = user.history.entries.get(event.item_id)
+    finishes = is_finished_watch(event) and (known is None or known[1] != FINISHED)
+    session.step(user.row.behaviour.session, event, finishes=finishes)
     if event.event_type in _NEUTRAL:
-        return None
-    kind = effective_type(event)
-    code = CODE_OF[kind]
-    if not _outdated(user, event):
+        return None, HeldBack.BOT if is_bot else None
+    activity.step(user.row.behaviour.activity, event, known, finishes=finishes)
+    if known is None or known[0] <= event.timestamp_ms:  # else a late progress would undo a finish
         user.watching.step(event)
+    kind = effective_type(event)
+    code = FINISHED if is_finished_watch(event) else CODE_OF[kind]
     newer = user.history.visit(event.item_id, event.timestamp_ms, code)
     user.seen.meet(event.item_id, event.timestamp_ms)
-    if code not in POSITIVE_CODES:
-        return None
-    learns = newer != KNOWN and watermark_ms - event.timestamp_ms <= LEARNS_WITHIN_MS
+    if is_bot:
+        return None, HeldBack.BOT
+    return _signal(user, event, kind, newer, place, limits if live else None)
+
+
+def _signal(
+    user: User, event: Interaction, kind: EventType, newer: int, place: Place, share: CleaningLimits | None
+) -> tuple[Signal | None, HeldBack | None]:
+    """What a clean event tells; `share` limits live events to a day's share."""
+    if kind not in POSITIVE:
+        return None, None
+    learns = newer != KNOWN and place.watermark_ms - event.timestamp_ms <= LEARNS_WITHIN_MS
     if not learns and kind not in COUNTED:
-        return None
+        return None, None
+    if share is not None and cleaning.over_daily_share(user.row.cleaning, event.timestamp_ms, share):
+        return None, HeldBack.DAILY_SHARE
     context = user.history.context(newer, CONTEXT_ITEMS) if learns else []
-    late = event.timestamp_ms < watermark_ms
+    late = event.timestamp_ms < place.watermark_ms
     hour = event.timestamp_ms // HOUR_MS
-    return Signal(event.item_id, code, learns, user.row.country, hour, late, offset, context)
+    signal = Signal(event.item_id, CODE_OF[kind], learns, user.row.country, hour, late, place.offset, context)
+    return signal, None
 
 
 def _remember_attributes(user: User, event: Interaction) -> None:
@@ -46,9 +76,3 @@ def _remember_attributes(user: User, event: Interaction) -> None:
     row.country = event.country or row.country
     row.language = event.language or row.language
     row.device_type = event.device_type or row.device_type
-
-
-def _outdated(user: User, event: Interaction) -> bool:
-    """True when the user did something newer with the item: a late progress must not undo a finish."""
-    known = user.history.entries.get(event.item_id)
-    return known is not None and known[0] > event.timestamp_ms

@@ -1,18 +1,20 @@
 """Laws of the user plane: batching, crashes, redelivery and the cache leave no trace in the rows; bounds hold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.events import EventType, Interaction, InvalidEvent
 from tables import continue_watching, partition_row, user_keys, user_row
+from tables.cleaning import CleaningLimits
 from tables.user_plane import FoldLimits, UserPlane
 
 START_MS = 1_700_000_000_000
 DAY_MS = 86_400_000
-LIMITS = FoldLimits(retention_ms=10 * DAY_MS, history=4, cached_users=2)
-ROOMY = FoldLimits(retention_ms=10 * DAY_MS, history=4, cached_users=1_000)
+CLEANING = CleaningLimits(bot_events_per_minute=3, training_events_per_day=4)
+LIMITS = FoldLimits(retention_ms=10 * DAY_MS, history=4, cached_users=2, cleaning=CLEANING)
+ROOMY = replace(LIMITS, cached_users=1_000)
 
 Store = dict[bytes, bytes]
 
@@ -45,6 +47,9 @@ def logs(draw: st.DrawFn) -> list[Sent]:
             completion_pct=draw(st.sampled_from([None, 10.0, 92.0, 97.0])),
             rating=draw(st.sampled_from([1.0, 3.0, 5.0])),
             country=draw(st.sampled_from([None, "NL", "DE"])),
+            session_id=draw(st.sampled_from([None, None, "s1", "s2"])),
+            device_type=draw(st.sampled_from([None, "tv", "phone"])),
+            watch_duration_s=draw(st.sampled_from([None, 0.1, 1234.5])),
         )
         key = draw(st.sampled_from([user.encode()] * 9 + [b"someone else"]))
         sent.append(Sent(event, key, offset, append_ms))

@@ -1,0 +1,103 @@
+"""What is kept out of the model: events of bots, and a user's events beyond a day's share. Both are still folded into
+the user's own row and counted there.
+
+Live or imported: an event is live when it was appended within `live_within_ms` of its own time (an hour). Everything
+older is imported history, which neither rule touches: a data set holds years of a user in minutes of append time.
+A basket, many purchases at one instant, counts as one action.
+
+Bots: more than `bot_events_per_minute` live actions within a sliding minute of event time (never ahead of the append
+time) flag a user until `bot_quiet_ms` have passed since the last such minute. A bot that spreads its timestamps over
+the past hour escapes this rule, but not the daily share.
+"""
+
+from bisect import insort
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from streams.events import EventType, Interaction
+
+MINUTE_MS = 60_000
+DAY_MS = 86_400_000
+
+
+class HeldBack(StrEnum):
+    """Why a folded event teaches the model nothing."""
+
+    BOT = "bot"
+    DAILY_SHARE = "daily_share"
+
+
+@dataclass(frozen=True, slots=True)
+class CleaningLimits:
+    """Settings of both rules; 0 events switches a rule off. They shape rows: the same for all of a model version."""
+
+    bot_events_per_minute: int = 100
+    bot_quiet_ms: int = 10 * MINUTE_MS
+    training_events_per_day: int = 50
+    live_within_ms: int = 60 * MINUTE_MS
+
+
+class CleaningRow(msgspec.Struct, array_like=True, gc=False):
+    """Part of a user's row. `recent_ms` are the actions within a minute of the newest, ascending, at most one more than
+    the limit; `trained` counts live training events on `day` and on the day before; `flagged` and `capped` count events
+    held back since the beginning."""
+
+    recent_ms: list[int] = []
+    flagged_until_ms: int = 0
+    flagged: int = 0
+    capped: int = 0
+    day: int = 0
+    trained: tuple[int, int] = (0, 0)
+
+
+def is_live(event: Interaction, append_ms: int, limits: CleaningLimits) -> bool:
+    """False for imported history."""
+    return append_ms - event.timestamp_ms <= limits.live_within_ms
+
+
+def is_bot(row: CleaningRow, event: Interaction, append_ms: int, limits: CleaningLimits) -> bool:
+    """Note a live event and say whether its user is flagged at that time."""
+    limit = limits.bot_events_per_minute
+    if not limit:
+        return False
+    at_ms = min(event.timestamp_ms, append_ms)
+    if not (event.event_type is EventType.PURCHASE and at_ms in row.recent_ms):
+        _note(row.recent_ms, at_ms, limit)
+        if len(row.recent_ms) > limit:
+            row.flagged_until_ms = max(row.flagged_until_ms, at_ms + limits.bot_quiet_ms)
+    flagged = at_ms < row.flagged_until_ms
+    row.flagged += flagged
+    return flagged
+
+
+def _note(recent_ms: list[int], at_ms: int, limit: int) -> None:
+    if recent_ms and at_ms < recent_ms[-1]:
+        insort(recent_ms, at_ms)
+    else:
+        recent_ms.append(at_ms)
+    oldest_ms = recent_ms[-1] - MINUTE_MS
+    outside = 0
+    while recent_ms[outside] <= oldest_ms:
+        outside += 1
+    del recent_ms[: max(outside, len(recent_ms) - limit - 1)]
+
+
+def over_daily_share(row: CleaningRow, timestamp_ms: int, limits: CleaningLimits) -> bool:
+    """Note a live event that would train the model and say whether its day's share was used up before it. Days are
+    UTC; an event of an older day than yesterday (of the user's newest) is beyond any share."""
+    limit = limits.training_events_per_day
+    if not limit:
+        return False
+    day = timestamp_ms // DAY_MS
+    if day > row.day:
+        row.trained = (0, row.trained[0] if day == row.day + 1 else 0)
+        row.day = day
+    today, yesterday = row.trained
+    used = {row.day: today, row.day - 1: yesterday}.get(day, limit)
+    if used >= limit:
+        row.capped += 1
+        return True
+    row.trained = (today + 1, yesterday) if day == row.day else (today, yesterday + 1)
+    return False

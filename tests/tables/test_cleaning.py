@@ -1,0 +1,111 @@
+"""Bots and the daily share: who is held back, for how long, and what neither rule may touch."""
+
+from streams.events import EventType, Interaction
+from tables.cleaning import DAY_MS, MINUTE_MS, CleaningLimits, CleaningRow, HeldBack, is_bot, over_daily_share
+from tables.user_plane import Fold, FoldLimits, UserPlane
+
+NOW_MS = 1_700_000_000_000
+LIMITS = CleaningLimits()
+
+
+def event(number: int, at_ms: int, kind: EventType = EventType.VIEW) -> Interaction:
+    return Interaction(f"e{number}", kind, "u", f"i{number}", at_ms)
+
+
+def folds(times_ms: list[int], append_ms: int | None = None, kind: EventType = EventType.VIEW) -> list[Fold]:
+    plane = UserPlane(0, 1, {}, FoldLimits(cleaning=CleaningLimits(training_events_per_day=0)))
+    return [
+        plane.fold(event(number, at_ms, kind), b"u", number, append_ms or at_ms)
+        for number, at_ms in enumerate(times_ms)
+    ]
+
+
+def held(sequence: list[Fold]) -> list[int]:
+    return [number for number, fold in enumerate(sequence) if fold.held_back is HeldBack.BOT]
+
+
+def test_a_hundred_a_minute_is_a_person_one_more_is_a_bot() -> None:
+    assert held(folds([NOW_MS + number * 599 for number in range(100)])) == []
+    assert held(folds([NOW_MS + number * 590 for number in range(101)])) == [100]
+
+
+def test_the_minute_slides() -> None:
+    across = [NOW_MS + 30_000 + number * 500 for number in range(101)]  # over the turn of a minute
+    assert held(folds(across)) == [100]
+
+
+def test_a_flagged_event_tells_the_model_nothing_but_stays_with_the_user() -> None:
+    plane = UserPlane(0, 1, {}, FoldLimits())
+    last = [plane.fold(event(number, NOW_MS + number), b"u", number, NOW_MS + number) for number in range(101)][-1]
+    assert (last.signal, last.held_back) == (None, HeldBack.BOT)
+    user = plane.view("u")
+    assert user is not None
+    assert (user.row.folded, user.row.cleaning.flagged) == (101, 1)
+    assert "i100" in user.history.entries
+
+
+def test_the_flag_goes_after_a_quiet_period() -> None:
+    burst = [NOW_MS + number for number in range(101)]
+    last_ms = burst[-1]
+    later = [last_ms + LIMITS.bot_quiet_ms - 1, last_ms + LIMITS.bot_quiet_ms]
+    assert held(folds(burst + later)) == [100, 101]
+
+
+def test_going_on_at_full_speed_prolongs_the_flag() -> None:
+    bot = [NOW_MS + number * 100 for number in range(10_000)]  # 1000 s of 600 a minute
+    assert held(folds(bot)) == list(range(100, 10_000))
+
+
+def test_a_basket_counts_once() -> None:
+    assert held(folds([NOW_MS] * 300, kind=EventType.PURCHASE)) == []
+    assert held(folds([NOW_MS] * 101)) == [100]
+
+
+def test_an_imported_history_is_never_held_back() -> None:
+    plane = UserPlane(0, 1, {}, FoldLimits())
+    append_ms = NOW_MS + 2 * 60 * MINUTE_MS
+    outcomes = [plane.fold(event(number, NOW_MS + number), b"u", number, append_ms) for number in range(500)]
+    assert all(fold.held_back is None and fold.signal is not None for fold in outcomes)
+
+
+def test_a_clock_that_runs_ahead_gains_no_second_minute() -> None:
+    row = CleaningRow()
+    flagged = [is_bot(row, event(n, NOW_MS + n % 2 * 200_000), NOW_MS + 30_000, LIMITS) for n in range(101)]
+    assert flagged[-1]
+
+
+def test_the_window_is_bounded_and_ordered() -> None:
+    row = CleaningRow()
+    for number in range(2_000):
+        at_ms = NOW_MS + number * 7_919 % 50_000
+        is_bot(row, event(number, at_ms), NOW_MS + 60_000, LIMITS)
+        assert row.recent_ms == sorted(row.recent_ms)
+        assert len(row.recent_ms) <= LIMITS.bot_events_per_minute + 1
+
+
+def test_fifty_events_a_day_train_and_the_next_day_starts_anew() -> None:
+    plane = UserPlane(0, 1, {}, FoldLimits())
+    day = [NOW_MS // DAY_MS * DAY_MS + number * 5 * MINUTE_MS for number in range(60)]
+    times = day + [at_ms + DAY_MS for at_ms in day[:2]]
+    outcomes = [plane.fold(event(number, at_ms), b"u", number, at_ms) for number, at_ms in enumerate(times)]
+    assert [number for number, fold in enumerate(outcomes) if fold.held_back is HeldBack.DAILY_SHARE] == [
+        *range(50, 60)
+    ]
+    user = plane.view("u")
+    assert user is not None
+    assert user.row.cleaning.capped == 10
+
+
+def test_yesterday_keeps_its_own_share_when_events_arrive_around_midnight() -> None:
+    limits = CleaningLimits(training_events_per_day=2)
+    row = CleaningRow()
+    today = 19_000 * DAY_MS
+    order = [today - 1, today, today - 2, today + 1, today - 3, today + 2, today - DAY_MS - 1]
+    assert [over_daily_share(row, at_ms, limits) for at_ms in order] == [False, False, False, False, True, True, True]
+
+
+def test_both_rules_can_be_switched_off() -> None:
+    off = CleaningLimits(bot_events_per_minute=0, training_events_per_day=0)
+    plane = UserPlane(0, 1, {}, FoldLimits(cleaning=off))
+    outcomes = [plane.fold(event(number, NOW_MS), b"u", number, NOW_MS) for number in range(300)]
+    assert all(fold.held_back is None for fold in outcomes)
