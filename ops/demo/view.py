@@ -25,11 +25,11 @@ class View(ABC):
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        self.console.print(text, markup=False)
+        self.console.print(text, markup=False, soft_wrap=True)
 
     def notice(self, text: str) -> None:
         """A line about something that should not happen."""
-        self.console.print(f"[yellow]! {escape(text)}[/yellow]")
+        self.console.print(f"[yellow]! {escape(text)}[/yellow]", soft_wrap=True)
 
     def phase_done(self, name: str, duration_s: float) -> None:
         """A step ended."""

@@ -53,7 +53,7 @@ class Demo:
     def descendants(self) -> list[psutil.Process]:
         """All processes below the demo now; remembers them."""
         try:
-            found = psutil.Process(self.process.pid).children(recursive=True)
+            found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             return []
         self._seen |= {process.pid: process for process in found}
@@ -83,7 +83,8 @@ class Demo:
 
     def left_behind(self) -> list[psutil.Process]:
         """Processes of the demo that still run; a moment is allowed for the kernel to end what was killed."""
-        return psutil.wait_procs(list(self._seen.values()), timeout=5)[1]
+        running: list[psutil.Process] = psutil.wait_procs(list(self._seen.values()), timeout=5)[1]
+        return running
 
     @property
     def processes_seen(self) -> int:
@@ -93,9 +94,10 @@ class Demo:
 
 def _command(process: psutil.Process) -> list[str]:
     try:
-        return process.cmdline()
+        command: list[str] = process.cmdline()
     except psutil.NoSuchProcess:
         return []
+    return command
 
 
 def _names_left(stack: LocalStack) -> list[str]:
