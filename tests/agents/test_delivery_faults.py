@@ -3,15 +3,18 @@
 The step of these workers counts records and has no guard against repeats, so anything lost or delivered twice shows.
 """
 
+import asyncio
 import random
+import secrets
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
+import pytest_asyncio
 from aiokafka.structs import ConsumerRecord
 from harness.processes import WorkerProcess, Workers
 from harness.watch import GroupWatch, live_load
@@ -26,15 +29,15 @@ from streams.dead_letters import DeadLetter
 from streams.producer import OutgoingRecord, Producer
 from streams.reasons import Reason
 from streams.topics import Topics
-from streams.topics_admin import ensure_topics
+from streams.topics_admin import delete_namespace, ensure_topics
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
 
 PARTITIONS = 4
 USERS = 500
 CHUNK = 50
 #: Records a second that a live load publishes at most; workers do ten times that.
-LOAD_PER_S = 2_000
+LOAD_PER_S = 1_000
 
 
 class Engine:
@@ -89,22 +92,13 @@ class Engine:
         assert found == self.expected
 
 
-@pytest.fixture
-async def engine(stack: LocalStack, namespace: str, tmp_path: Path) -> AsyncIterator[Engine]:
-    topics = Topics(namespace)
-    ensure_topics(stack.bootstrap, topics, PARTITIONS, replication=1, timeout_s=30)
-    workers = Workers()
-    try:
-        async with Engine(stack, topics, workers, tmp_path) as made:
-            yield made
-    finally:
-        workers.end()
+Scenarios = dict[Callable[[Engine], Awaitable[None]], asyncio.Task[None]]
 
 
-async def test_kill_9_of_either_worker_in_mid_load(engine: Engine) -> None:
+async def _either_worker_is_killed(engine: Engine) -> None:
     first, second = engine.start_worker("first"), engine.start_worker("second")
-    await engine.group.members_are(2)
     async with engine.load():
+        await engine.group.members_are(2)
         await engine.group.all_partitions_move()
         second.kill()
         await engine.group.members_are(1)
@@ -117,10 +111,10 @@ async def test_kill_9_of_either_worker_in_mid_load(engine: Engine) -> None:
     await engine.assert_exact()
 
 
-async def test_a_worker_that_slept_through_its_session_is_fenced_and_its_heir_killed(engine: Engine) -> None:
+async def _a_worker_sleeps_and_its_heir_is_killed(engine: Engine) -> None:
     sleeper, heir = engine.start_worker("sleeper"), engine.start_worker("heir")
-    await engine.group.members_are(2)
     async with engine.load():
+        await engine.group.members_are(2)
         await engine.group.all_partitions_move()
         sleeper.freeze()
         await engine.group.members_are(1)
@@ -132,12 +126,12 @@ async def test_a_worker_that_slept_through_its_session_is_fenced_and_its_heir_ki
     assert set(sleeper.exits) <= {EXIT_FENCED}
 
 
-async def test_sigterm_hands_over_what_is_folded(engine: Engine) -> None:
+async def _a_worker_is_asked_to_end(engine: Engine) -> None:
     leaver, _ = engine.start_worker("leaver"), engine.start_worker("stayer")
-    await engine.group.members_are(2)
     async with engine.load():
+        await engine.group.members_are(2)
         await engine.group.all_partitions_move()
-        assert leaver.terminate() == 0
+        assert await leaver.terminate() == 0
         await engine.group.all_partitions_move()
         engine.start_worker("newcomer")
         await engine.group.members_are(2)
@@ -145,7 +139,7 @@ async def test_sigterm_hands_over_what_is_folded(engine: Engine) -> None:
     await engine.assert_exact()
 
 
-async def test_a_record_that_ends_workers_becomes_a_dead_letter(engine: Engine) -> None:
+async def _a_record_ends_workers(engine: Engine) -> None:
     await engine.publish(1_000)
     poison = await engine.publish_poison(b"POISON")
     await engine.publish(1_000)
@@ -164,3 +158,50 @@ async def test_a_record_that_ends_workers_becomes_a_dead_letter(engine: Engine) 
     ]
     assert set(worker.exits) == {EXIT_UNEXPECTED}
     assert len(worker.exits) <= 3
+
+
+@asynccontextmanager
+async def new_engine(stack: LocalStack, folder: Path) -> AsyncIterator[Engine]:
+    topics = Topics(f"test-{secrets.token_hex(4)}")
+    ensure_topics(stack.bootstrap, topics, PARTITIONS, replication=1, timeout_s=30)
+    workers = Workers()
+    try:
+        async with Engine(stack, topics, workers, folder) as engine:
+            yield engine
+    finally:
+        workers.end()
+        delete_namespace(stack.bootstrap, topics.namespace)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def scenarios(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scenarios]:
+    """All scenarios, running side by side: most of their time is waiting for sessions to time out."""
+    async with AsyncExitStack() as engines:
+        running: Scenarios = {}
+        for scenario in (
+            _either_worker_is_killed,
+            _a_worker_sleeps_and_its_heir_is_killed,
+            _a_worker_is_asked_to_end,
+            _a_record_ends_workers,
+        ):
+            folder = tmp_path_factory.mktemp(scenario.__name__.strip("_"))
+            engine = await engines.enter_async_context(new_engine(stack, folder))
+            running[scenario] = asyncio.create_task(scenario(engine))
+        yield running
+        await asyncio.gather(*running.values(), return_exceptions=True)
+
+
+async def test_kill_9_of_either_worker_in_mid_load(scenarios: Scenarios) -> None:
+    await scenarios[_either_worker_is_killed]
+
+
+async def test_a_worker_that_slept_through_its_session_is_fenced_and_its_heir_killed(scenarios: Scenarios) -> None:
+    await scenarios[_a_worker_sleeps_and_its_heir_is_killed]
+
+
+async def test_sigterm_hands_over_what_is_folded(scenarios: Scenarios) -> None:
+    await scenarios[_a_worker_is_asked_to_end]
+
+
+async def test_a_record_that_ends_workers_becomes_a_dead_letter(scenarios: Scenarios) -> None:
+    await scenarios[_a_record_ends_workers]

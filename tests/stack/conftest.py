@@ -28,7 +28,8 @@ def log(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     asyncio.run(_preload(place))
     worker = place.worker(REFERENCE, REFERENCE)
     yield place
-    exit_code = worker.terminate()
+    worker.ask_to_end()
+    exit_code = worker.wait()
     delete_namespace(stack.bootstrap, namespace)
     for database in (REFERENCE_DB, TEST_DB):
         with redis.Redis.from_url(_database(stack, database)) as client:

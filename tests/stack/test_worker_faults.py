@@ -45,7 +45,7 @@ async def test_sigterm(cluster: Cluster, reference: Cluster) -> None:
     await cluster.group.members_are(2)
     async with cluster.load():
         await cluster.group.all_partitions_move()
-        assert leaver.terminate() == 0
+        assert await leaver.terminate() == 0
         await cluster.group.all_partitions_move()
         cluster.start_worker("newcomer")
         await cluster.group.members_are(2)

@@ -1,5 +1,6 @@
 """Worker processes: started with a log file of their own, hurt on purpose, restarted like a service manager would."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -7,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 END_GRACE_S = 30
+#: More exits than any fault here causes: the worker cannot start at all.
+MAX_EXITS = 5
+LOG_TAIL_CHARS = 4_000
 
 
 class WorkerProcess:
@@ -48,6 +52,8 @@ class WorkerProcess:
         """Starts it again when it exited by itself."""
         if self._wanted and (code := self._process.poll()) is not None:
             self.exits.append(code)
+            if len(self.exits) > MAX_EXITS:
+                raise AssertionError(f"{self.name} exited with {self.exits}: {self.log_text[-LOG_TAIL_CHARS:]}")
             self._start()
 
     def kill(self) -> None:
@@ -64,10 +70,10 @@ class WorkerProcess:
         """SIGCONT."""
         self._process.send_signal(signal.SIGCONT)
 
-    def terminate(self) -> int:
-        """SIGTERM; the exit code. It stays ended."""
+    async def terminate(self) -> int:
+        """SIGTERM; the exit code. It stays ended. Whatever else the test runs goes on meanwhile."""
         self.ask_to_end()
-        return self.wait()
+        return await asyncio.to_thread(self.wait)
 
     def ask_to_end(self) -> None:
         """SIGTERM without waiting."""

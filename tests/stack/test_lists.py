@@ -1,0 +1,112 @@
+"""What a user gets: from popular to personal, after an event of theirs, and after Redis lost everything."""
+
+import secrets
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from harness.cluster import FRESHET, Cluster
+from harness.polling import eventually
+from harness.processes import WorkerProcess, Workers
+
+from ops.local_stack.ports import free_port
+from serving.list_format import decode
+from streams.producer import Acknowledgement, OutgoingRecord
+
+pytestmark = pytest.mark.stack
+
+
+async def publish_event(cluster: Cluster, user: str, item: str, **fields: object) -> Acknowledgement:
+    event = {
+        "event_id": secrets.token_hex(8),
+        "event_type": "view",
+        "user_id": user,
+        "item_id": item,
+        "timestamp": time.time_ns() // 1_000_000,
+        **fields,
+    }
+    return await cluster.publish_one(OutgoingRecord(cluster.topics.interactions, user.encode(), orjson.dumps(event)))
+
+
+@pytest.fixture
+async def endpoint(reference: Cluster) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an endpoint process that serves the reference version's lists."""
+    port = free_port()
+    environment = reference.place.environment(reference.version) | {"FRESHET_ENDPOINT_PORT": str(port)}
+    processes = Workers()
+    processes.add(WorkerProcess("endpoint", [str(FRESHET), "serve"], environment, reference.place.folder))
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+
+            async def ready() -> bool:
+                processes.tend()
+                try:
+                    return (await client.get("/readyz")).status_code == 200
+                except httpx.TransportError:
+                    return False
+
+            await eventually("the endpoint is ready", ready)
+            yield client
+    finally:
+        processes.end()
+
+
+async def test_a_new_user_is_served_popular_items_then_personal_ones(
+    reference: Cluster, endpoint: httpx.AsyncClient
+) -> None:
+    user = f"new-{secrets.token_hex(4)}"
+    await reference.wait_until_caught_up()
+
+    async def served(source: str) -> dict[str, Any] | None:
+        answer = await endpoint.get("/api/v1/recommendations", params={"user_id": user})
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body if body["source"] == source and body["recommendations"] else None
+
+    await eventually("popular items", lambda: served("popular"))
+    where = await publish_event(reference, user, "i3", event_type="like")
+    body = await eventually("personal items", lambda: served("personal"))
+    assert body["as_of"] == {"partition": where.partition, "offset": where.offset}
+    assert body["user_id"] == user
+
+
+async def test_a_list_changes_after_an_event_of_its_user(reference: Cluster) -> None:
+    user = f"watcher-{secrets.token_hex(4)}"
+    first = await publish_event(reference, user, "i0", event_type="like")
+    shown = await eventually("a list", lambda: items_as_of(reference, user, first.offset))
+
+    finished = await publish_event(reference, user, shown[0], event_type="watch_end", completion_pct=100)
+
+    now_shown = await eventually("the list reflects the event", lambda: items_as_of(reference, user, finished.offset))
+    assert now_shown
+    assert shown[0] not in now_shown
+
+
+async def items_as_of(cluster: Cluster, user: str, offset: int) -> list[str] | None:
+    """The items of the user's list once it reflects the offset."""
+    prefix = cluster.list_prefix(user)
+    if prefix is None or prefix.offset < offset:
+        return None
+    return [entry["item_id"] for entry in decode(cluster.list_bytes(user) or b"")["recommendations"]]
+
+
+async def test_redis_wiped_lists_are_back_without_a_new_event(cluster: Cluster) -> None:
+    cluster.start_worker("worker")
+    await cluster.wait_until_caught_up()
+    before = await eventually("a list for every user", lambda: as_of_of_all_users(cluster))
+    published = (await cluster.account()).published
+
+    cluster.redis.flushdb()
+
+    assert await eventually("the same lists again", lambda: as_of_of_all_users(cluster)) == before
+    assert (await cluster.account()).published == published
+
+
+async def as_of_of_all_users(cluster: Cluster) -> dict[str, int] | None:
+    """What each user's list reflects, once every user has one."""
+    users = [key[1:].decode() for _, key in await cluster.user_rows() if key[:1] == b"r"]
+    prefixes = {user: cluster.list_prefix(user) for user in users}
+    return {user: prefix.offset for user, prefix in prefixes.items() if prefix} if all(prefixes.values()) else None
