@@ -25,6 +25,7 @@ class ItemCatalog:
         self.titles: list[str] = []
         self.genres: list[tuple[int, ...]] = []
         self.genre_ids: dict[str, int] = {}
+        self.genre_names: list[str] = []
         self.released_at_ms = np.zeros(0, np.int64)
         self.maturity_age = np.zeros(0, np.int16)
         self._plain = np.zeros(0, np.bool_)  # listed without any bound
@@ -49,7 +50,7 @@ class ItemCatalog:
         if item is None:
             return
         self.titles[index] = item.title or item.item_id
-        self.genres[index] = tuple(self.genre_ids.setdefault(name, len(self.genre_ids)) for name in item.genres)
+        self.genres[index] = tuple(self._genre(name) for name in item.genres)
         self.maturity_age[index] = maturity_age(item.maturity)
         if item.released_at_ms is not None:
             self.released_at_ms[index] = item.released_at_ms
@@ -62,6 +63,13 @@ class ItemCatalog:
             self._regions[index] = frozenset(item.regions)
         bounded = item.available_from_ms is not None or item.available_until_ms is not None or bool(item.regions)
         self._plain[index] = not bounded
+
+    def _genre(self, name: str) -> int:
+        number = self.genre_ids.get(name)
+        if number is None:
+            number = self.genre_ids[name] = len(self.genre_names)
+            self.genre_names.append(name)
+        return number
 
     def available(self, indices: Indices, now_ms: int, country: str | None = None) -> Mask:
         """bool[indices]: listed, within its time of availability, and allowed in the country. Where the country is

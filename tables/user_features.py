@@ -1,0 +1,130 @@
+"""The features of one user, computed from the row and the catalogue when they are published; nothing here is stored.
+
+genre preferences   moving average over the liked history, oldest first: p = 0.9 p + 0.1 (the item's genres in equal
+                    parts); then divided by its sum. Items without genres are skipped.
+disliked genres     those of the profile, and those whose disliked items in the history outnumber the liked ones
+completion rate     items watched to their end / items begun
+engagement score    1 - e^(-w / 20), w = positive event weights decayed by e^(-0.05 * days): 0 = never seen, near 1 =
+                    here every day
+preferred hours     the three hours of the day, in the user's time zone when known, else UTC, with most events; fewer
+                    when fewer had any. Counts are kept by UTC hour: half-hour zones are rounded down.
+"""
+
+from collections import Counter
+from datetime import datetime, timedelta, tzinfo
+from math import exp
+
+import msgspec
+
+from streams.catalog import UserProfile
+from tables.activity import DAY_MS, WATCH_DAYS, decayed_weight
+from tables.day_counts import sum_days
+from tables.engagement import POSITIVE_CODES
+from tables.item_model import ItemModel
+from tables.session import GAP_MS
+from tables.user import User
+
+RECENT_ITEMS = 5
+GENRE_STEP = 0.1
+ENGAGEMENT_SCALE = 20.0
+PREFERRED_HOURS = 3
+_HOUR = timedelta(hours=1)
+
+
+class UserFeatures(msgspec.Struct, frozen=True, gc=False):
+    """What other systems may know of a user. Lists are newest first; None = nothing to compute it from. Times are ms
+    since the epoch; rates and scores 0..1; `offset` is the input offset they reflect."""
+
+    user_id: str
+    last_items: list[str]
+    recent_items: list[str]
+    last_action_ms: int
+    genre_preferences: dict[str, float]
+    disliked_genres: list[str]
+    average_watch_s: float | None
+    completion_rate: float | None
+    preferred_hours: list[int]
+    engagement_score: float
+    watches_7d: int
+    session_length_s: float
+    in_session: bool
+    is_binge: bool
+    is_bot: bool
+    devices: list[str]
+    country: str | None
+    language: str | None
+    ratings: int
+    average_rating: float | None
+    offset: int
+
+
+def features(
+    user: User, profile: UserProfile | None, model: ItemModel, now_ms: int, zone: tzinfo | None = None
+) -> UserFeatures:
+    """The features at `now_ms`; `zone` is the user's time zone when it is known."""
+    row = user.row
+    activity, session = row.behaviour.activity, row.behaviour.session
+    items = list(reversed(user.history.entries))
+    return UserFeatures(
+        user_id=user.user_id,
+        last_items=items,
+        recent_items=items[:RECENT_ITEMS],
+        last_action_ms=row.last_event_ms,
+        genre_preferences=genre_preferences(user, model),
+        disliked_genres=disliked_genres(user, profile, model),
+        average_watch_s=activity.timed_s / activity.timed if activity.timed else None,
+        completion_rate=min(1.0, activity.finished / activity.watched) if activity.watched else None,
+        preferred_hours=preferred_hours(activity.hours, now_ms, zone),
+        engagement_score=1.0 - exp(-decayed_weight(activity, now_ms) / ENGAGEMENT_SCALE),
+        watches_7d=sum_days(activity.newest_watch_day, activity.watch_days, now_ms // DAY_MS, WATCH_DAYS),
+        session_length_s=session.length_s,
+        in_session=bool(session.sessions) and now_ms - session.last_ms <= GAP_MS,
+        is_binge=session.is_binge,
+        is_bot=now_ms < row.cleaning.flagged_until_ms,
+        devices=list(activity.devices),
+        country=row.country or (profile.country if profile else None),
+        language=row.language or (profile.language if profile else None),
+        ratings=activity.ratings,
+        average_rating=activity.rating_sum / activity.ratings if activity.ratings else None,
+        offset=row.last_offset,
+    )
+
+
+def genre_preferences(user: User, model: ItemModel) -> dict[str, float]:
+    """Share of each genre, the largest first; sums to 1, or empty when no liked item has genres."""
+    shares: dict[int, float] = {}
+    weight = 1.0
+    for item_id, (_, code) in reversed(user.history.entries.items()):
+        genres = _genres(item_id, model) if code in POSITIVE_CODES else ()
+        if genres:
+            for genre in genres:
+                shares[genre] = shares.get(genre, 0.0) + weight / len(genres)
+            weight *= 1.0 - GENRE_STEP
+    total = sum(shares.values())
+    names = model.catalog.genre_names
+    return {names[genre]: share / total for genre, share in sorted(shares.items(), key=lambda entry: -entry[1])}
+
+
+def disliked_genres(user: User, profile: UserProfile | None, model: ItemModel) -> list[str]:
+    """Names in alphabetical order."""
+    balance: Counter[int] = Counter()
+    for item_id, (_, code) in user.history.entries.items():
+        for genre in _genres(item_id, model):
+            balance[genre] += 1 if code in POSITIVE_CODES else -1
+    disliked = {model.catalog.genre_names[genre] for genre, score in balance.items() if score < 0}
+    return sorted(disliked.union(profile.disliked_genres if profile else ()))
+
+
+def preferred_hours(hours: list[int], now_ms: int, zone: tzinfo | None) -> list[int]:
+    """The busiest hours of the day, 0..23, the busiest first, the earlier first among equals."""
+    shift = 0
+    if zone is not None:
+        offset = datetime.fromtimestamp(now_ms / 1000, zone).utcoffset() or timedelta()
+        shift = offset // _HOUR
+    local = {(hour + shift) % 24: count for hour, count in enumerate(hours) if count}
+    return sorted(local, key=lambda hour: (-local[hour], hour))[:PREFERRED_HOURS]
+
+
+def _genres(item_id: str, model: ItemModel) -> tuple[int, ...]:
+    index = model.index(item_id)
+    return model.catalog.genres[index] if index >= 0 else ()
