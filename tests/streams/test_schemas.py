@@ -93,6 +93,14 @@ def test_the_schema_refuses(change: dict[str, Any], append_time_ms: int) -> None
     assert refusal_of(event, append_time_ms) is not None
 
 
+@pytest.mark.parametrize("field", ["event_type", "user_id", "item_id", "timestamp", "rating"])
+def test_required_fields_are_required_in_the_schema_too(field: str, append_time_ms: int) -> None:
+    event = {"event_type": "rating", "user_id": "u", "item_id": "i", "timestamp": append_time_ms, "rating": 3}
+    INTERACTION.validate(event)
+    del event[field]
+    assert not INTERACTION.is_valid(event)
+
+
 def test_a_search_needs_no_item_in_the_schema_either(append_time_ms: int) -> None:
     INTERACTION.validate({"event_type": "SEARCH", "user_id": 7, "timestamp": append_time_ms})
 
