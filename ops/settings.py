@@ -112,6 +112,40 @@ class Settings(BaseSettings):
     )
     endpoint_port: int = Field(8080, ge=1, le=65_535, description="Port the endpoint listens on.")
     endpoint_workers: int = Field(1, ge=1, le=64, description="Endpoint processes that share the port.")
+    endpoint_security: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Tokens, rate limit, audit and security headers; auto = off on a loopback address, else on.",
+    )
+    endpoint_jwt_key_file: Path | None = Field(
+        None,
+        description="File with what tokens are checked against: a secret (HS256) or a public key (RS256, ES256).",
+        json_schema_extra={"shown_default": "none", "allowed": "path of a file"},
+    )
+    endpoint_jwks_url: str = Field(
+        "", pattern=r"^(https?://.+)?$", description="Address of the issuer's keys (JWKS), instead of a key file."
+    )
+    endpoint_jwt_audience: str = Field("", max_length=200, min_length=0, description="Audience that tokens must name.")
+    endpoint_jwt_issuer: str = Field("", max_length=200, min_length=0, description="Issuer that tokens must name.")
+    endpoint_rate_per_minute: int = Field(
+        1000, ge=0, le=1_000_000, description="Requests a minute of one reader while security is on; 0 = no limit."
+    )
+    endpoint_cors_origins: str = Field(
+        "",
+        pattern=r"^(\*|https?://[^ ,]+(,https?://[^ ,]+)*)?$",
+        description="Origins whose pages may read answers, with commas between; * = all; empty = none.",
+    )
+    endpoint_max_age_s: int = Field(1, ge=0, le=3600, description="How long a browser may show an answer again.")
+    endpoint_access_log_share: float = Field(
+        0.0, ge=0.0, le=1.0, description="Share of the requests in the access log; failures always are."
+    )
+    endpoint_publish_share: float = Field(
+        1.0, ge=0.0, le=1.0, description="Share of the answers published to the requests and served topics; 0 = none."
+    )
+    endpoint_metrics_dir: Path | None = Field(
+        None,
+        description="Folder in which workers of one endpoint share their counts; `freshet serve` makes one.",
+        json_schema_extra={"shown_default": "none"},
+    )
     state_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         default_factory=_state_home,
         description="Folder for what this machine keeps: local servers, logs, caches.",

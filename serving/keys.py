@@ -11,6 +11,8 @@
     {namespace}:{version}:user_features:{u:USER}, user_emb:{u:USER}
     {namespace}:blocked:{version}                      set of item ids that no answer may show
     {namespace}:blocked_stamp:{version}                counter, changes with every change of the set above
+    {namespace}:readers:{partition}                    zset user_id -> second of the last read, kept by the endpoint
+    {namespace}:rate:{u:READER}                        rate limit of one reader
     {namespace}:live                                   JSON, see serving.live_pointer
 
 Why trending has two keys: a zset alone would make the endpoint look up a title per item at read time.
@@ -112,6 +114,10 @@ class Keys:
     def blocked_stamp(self) -> str:
         """A counter that tells readers when to read the blocked items again."""
         return f"{self.root}blocked_stamp:{self.version}"
+
+    def readers(self, partition: int) -> str:
+        """Who has read lately, by the partition of the user: the sweep keeps their lists right."""
+        return f"{self.root}readers:{partition}"
 
     @property
     def live(self) -> str:

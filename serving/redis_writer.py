@@ -158,6 +158,14 @@ class ListWriter:
         with passing_failures():
             await self._redis.set(key, value, ex=ttl_s)
 
+    async def recent_readers(self, partition: int, since_s: int) -> list[str]:
+        """Users of a partition whose list was read since a time (s since the epoch); older entries are removed."""
+        key = self.keys.readers(partition)
+        with passing_failures():
+            await self._redis.zremrangebyscore(key, "-inf", f"({since_s}")
+            members: list[bytes] = await self._redis.zrange(key, 0, -1)  # type: ignore[assignment]  # bytes, undecoded
+            return [user_id.decode() for user_id in members]
+
     async def read(self, key: str) -> bytes | None:
         """The stored value, for inspection and tests."""
         with passing_failures():

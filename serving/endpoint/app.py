@@ -1,25 +1,25 @@
-"""The ASGI application: lifespan, one request from bytes to bytes, and the loop that keeps fallbacks fresh.
+"""The ASGI application: lifespan, and one request from bytes to bytes.
 
 Raw ASGI on purpose: a framework costs 200–400 µs a request where all of this costs a tenth.
 """
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from time import perf_counter
 from typing import Any
 
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.cors import Cors
-from serving.endpoint.messages import Request, Response
+from serving.endpoint.guard.guard import Guard
+from serving.endpoint.messages import Headers, Request, Response
 from serving.endpoint.problems import Problem
-from serving.endpoint.routes import Handler, Routes, routes_of
-from serving.endpoint.store import Store
+from serving.endpoint.routes import Route, Routes, routes_of
+from serving.endpoint.sampled_log import SampledLog
+from serving.endpoint.services import Services
 from serving.redis_address import RedisAddress
-from serving.redis_errors import RedisUnavailable
-from serving.redis_link import RedisLink
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,11 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _ALLOW = [(b"allow", b"GET, HEAD, OPTIONS")]
+_CAUTIOUS: Headers = [
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"strict-transport-security", b"max-age=31536000"),
+]
 
 
 class Endpoint:
@@ -38,22 +43,31 @@ class Endpoint:
         self._config = config
         self._cors = Cors(config.cors_origins)
         self._address = RedisAddress.from_url(config.redis_url)  # a wrong URL ends the start, not the first request
+        self._added_headers = _CAUTIOUS if config.tokens else []
+        self._services: Services
         self._routes: Routes
-        self._store: Store
-        self._refresher: asyncio.Task[None]
+        self._guard: Guard | None = None
+        self._access_log: SampledLog | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI. One coroutine from the address to the answer: every layer of them costs half a microsecond."""
         if scope["type"] != "http":
             await self._not_http(scope, receive, send)
             return
+        began_s = perf_counter()
         headers = dict(scope["headers"])
+        route: Route | None = None
         try:
             if scope["method"] == "OPTIONS":
                 response = self._cors.preflight(headers.get(b"origin"))
             else:
-                handler, request = self._checked(scope, headers)
-                response = await handler(request)
+                route, raw_id = self._routes.find(scope["raw_path"])
+                request = _checked(route, raw_id, scope, headers)
+                if self._guard is None or not route.guarded:
+                    response = await route.handler(request)
+                else:
+                    client = scope.get("client") or ("", 0)
+                    response = await self._guard.answer(route, request, client[0])
         except Problem as problem:
             response = problem.response()
         except Exception:
@@ -62,16 +76,24 @@ class Endpoint:
         start, body = self._messages(response, headers, scope["method"])
         await send(start)
         await send(body)
+        self._observe(route, start["status"], len(body["body"]), perf_counter() - began_s)
 
     def _messages(self, response: Response, headers: dict[bytes, bytes], method: str) -> tuple[Message, Message]:
         status, sent, body, etag = response
         if etag and b"if-none-match" in headers and _matches(headers[b"if-none-match"], etag):
             status, body = 304, b""
         sent += self._cors.headers(headers.get(b"origin"))
+        sent += self._added_headers
         if status not in (204, 304):
             sent.append((b"content-length", b"%d" % len(body)))
         start = {"type": "http.response.start", "status": status, "headers": sent}
         return start, {"type": "http.response.body", "body": b"" if method == "HEAD" else body}
+
+    def _observe(self, route: Route | None, status: int, length: int, duration_s: float) -> None:
+        name = route.operation if route is not None else "none"
+        self._services.metrics.observe(name, status, duration_s)
+        if self._access_log is not None:
+            self._access_log.add(name, status, length, duration_s)
 
     async def _not_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -83,50 +105,39 @@ class Endpoint:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                await self._start()
+                try:
+                    await self._start()
+                except Exception as error:
+                    log.exception("the endpoint cannot start")
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    return
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await self._stop()
+                await self._services.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
     async def _start(self) -> None:
-        link = RedisLink(self._address, deadline_s=self._config.redis_deadline_ms / 1000)
-        self._store = Store(self._config, link)
-        self._routes = routes_of(self._store, self._config.max_age_s)
-        await link.start()
-        await self._refresh_once()
-        self._refresher = asyncio.create_task(self._keep_fresh())
+        config = self._config
+        services = self._services = Services(config, self._address)
+        self._routes = routes_of(services)
+        if services.tokens or services.limit or config.audit:
+            self._guard = Guard(services.tokens, services.limit, services.lines if config.audit else None)
+        if config.access_log_share:
+            self._access_log = SampledLog(services.lines, config.access_log_share)
+        await services.start()
         # Requests leave no reference cycles behind, so the collector only needs to look now and then.
         gc.freeze()
         gc.set_threshold(100_000, 50, 100)
 
-    async def _stop(self) -> None:
-        self._refresher.cancel()
-        await asyncio.gather(self._refresher, return_exceptions=True)
-        await self._store.link.close()
 
-    async def _keep_fresh(self) -> None:
-        while True:
-            await asyncio.sleep(self._config.refresh_ms / 1000)
-            await self._refresh_once()
-
-    async def _refresh_once(self) -> None:
-        try:
-            await self._store.refresh()
-        except RedisUnavailable as error:
-            log.debug("not refreshed: %s", error)  # the link counts it; what we hold stays in use
-
-    def _checked(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[Handler, Request]:
-        route, raw_id = self._routes.find(scope["raw_path"])
-        if scope["method"] not in ("GET", "HEAD"):
-            raise Problem(
-                405, f"{scope['method'][:20]} is not allowed; nothing here changes state", sent_headers=_ALLOW
-            )
-        values = route.parameters.read(scope["query_string"])
-        if route.path_parameter is not None:
-            values[route.path_parameter.name] = route.path_parameter.read(raw_id, plus_is_space=False)
-        return route.handler, Request(values, headers)
+def _checked(route: Route, raw_id: bytes, scope: Scope, headers: dict[bytes, bytes]) -> Request:
+    if scope["method"] not in ("GET", "HEAD"):
+        raise Problem(405, f"{scope['method'][:20]} is not allowed: read only", sent_headers=_ALLOW)
+    values = route.parameters.read(scope["query_string"])
+    if route.path_parameter is not None:
+        values[route.path_parameter.name] = route.path_parameter.read(raw_id, plus_is_space=False)
+    return Request(values, headers)
 
 
 def _matches(if_none_match: bytes, etag: bytes) -> bool:

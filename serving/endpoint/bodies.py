@@ -35,6 +35,11 @@ def opening(found: Found, user_id: str, at_ms: int) -> bytes:
     return head + (version.tail_stale if at_ms > prefix.expires_at_ms else version.tail_fresh)
 
 
+def source_of(head: bytes) -> str:
+    """What a shared list says of itself: "segment" or "popular"."""
+    return "segment" if b'"source":"segment"' in head else "popular"
+
+
 def new_recommendation_id() -> bytes:
     """An id for an answer that came from a shared list; unique among processes and answers."""
     return b"shared.%b.%x" % (_process, next(_serial))

@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class TokenConfig:
+    """How readers prove who they are: JWTs signed with a shared secret, a public key (PEM) or a key of a JWKS address.
+
+    Exactly one of `secret`, `public_key` and `jwks_url` is set. Empty `audience` or `issuer` is not checked.
+    A token whose `roles` (a list) or `scope` (words) hold `service_role` may read for any user.
+    """
+
+    secret: str = ""
+    public_key: str = ""
+    jwks_url: str = ""
+    audience: str = ""
+    issuer: str = ""
+    service_role: str = "freshet:read-any"
+
+    def __post_init__(self) -> None:
+        if sum(map(bool, (self.secret, self.public_key, self.jwks_url))) != 1:
+            raise ValueError("set exactly one of the JWT secret, the JWT public key and the JWKS address")
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointConfig:
-    """Times in the unit of the name. `model_version` serves everyone until a live pointer says otherwise."""
+    """Times in the unit of the name. `model_version` serves everyone until a live pointer says otherwise.
+
+    `tokens` None: anybody reads anything. `rate_per_minute` 0: no limit. `kafka_bootstrap` empty: nothing is published.
+    Shares are from 0 to 1. `metrics_dir` is shared by all workers of one endpoint; None: one process only.
+    """
 
     redis_url: str
     namespace: str = ""
@@ -16,3 +41,11 @@ class EndpointConfig:
     refresh_ms: int = 1000
     max_age_s: int = 1
     cors_origins: tuple[str, ...] = ()
+    tokens: TokenConfig | None = None
+    rate_per_minute: int = 0
+    audit: bool = False
+    access_log_share: float = 0.0
+    metrics_dir: Path | None = None
+    kafka_bootstrap: str = ""
+    partitions: int = 4
+    publish_share: float = 1.0

@@ -5,22 +5,25 @@ The parameters come from the declarations that parse them, so the document canno
 
 from __future__ import annotations
 
+import asyncio
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from serving.endpoint.config import EndpointConfig
 from serving.endpoint.openapi_schemas import SCHEMAS
 from serving.endpoint.parameters import Parameter
 from serving.endpoint.routes import Route, routes_of
-from serving.endpoint.store import Store
+from serving.endpoint.services import Services
+from serving.redis_address import RedisAddress
 
 DOCUMENT = Path(__file__).with_name("openapi.json")
 
 
 def document() -> dict[str, Any]:
     """The whole OpenAPI 3.1 document."""
-    routes = routes_of(cast(Store, None), 1).all  # described, never called
+    routes = asyncio.run(_routes())
     return {
         "openapi": "3.1.0",
         "info": {
@@ -33,6 +36,12 @@ def document() -> dict[str, Any]:
         "paths": {route.template: {"get": _get(route), "head": _head(route)} for route in routes},
         "components": {"schemas": SCHEMAS},
     }
+
+
+async def _routes() -> tuple[Route, ...]:
+    """The routes of an endpoint that is never started."""
+    url = "redis://127.0.0.1"
+    return routes_of(Services(EndpointConfig(url), RedisAddress.from_url(url))).all
 
 
 def _get(route: Route) -> dict[str, Any]:
@@ -66,9 +75,16 @@ def _responses(route: Route, *, bodies: bool) -> dict[str, Any]:
         content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{route.operation}"}}}
         responses["200"] = {"description": "The answer.", **({"content": content} if bodies else {})}
         responses["304"] = {"description": "The asker has this answer (If-None-Match)."}
+    if route.operation == "metrics":
+        responses["200"] = {
+            "description": "Prometheus text format.",
+            **({"content": {"text/plain": {"schema": {"type": "string"}}}} if bodies else {}),
+        }
     problems = {"400": "A parameter is wrong.", "405": "Only GET, HEAD and OPTIONS.", "414": "The address is too long."}
     if route.operation.startswith("search"):
         problems["501"] = "Not offered by this release."
+    if route.guarded:
+        problems |= {"401": "No valid token.", "403": "Another user's list.", "429": "Too many requests."}
     if route.operation == "ready":
         problems["503"] = "Not ready, and why."
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}

@@ -10,22 +10,25 @@ from serving.endpoint.messages import Request, Response
 from serving.endpoint.parameters import Parameter, Parameters
 from serving.endpoint.problems import Problem
 from serving.endpoint.reads import continue_watching, homepage, process, recommendations, search, similar, trending
-from serving.endpoint.store import Store
+from serving.endpoint.services import Services
 
 Handler = Callable[[Request], Awaitable[Response]]
 MAX_PATH_BYTES = 1024
-_NO_PARAMETERS = Parameters()
 
 
 @dataclass(frozen=True)
 class Route:
-    """One address. `path_parameter` is the one in braces, if any; `operation` names it in documents and metrics."""
+    """One address. `operation` names it in documents and metrics; `path_parameter` is the one in braces, if any.
+
+    A route that is not guarded needs no token: it says nothing about users.
+    """
 
     template: str
     operation: str
     parameters: Parameters
     handler: Handler
     path_parameter: Parameter | None = None
+    guarded: bool = True
 
 
 class Routes:
@@ -57,41 +60,36 @@ def _expression(group: str, template: str) -> str:
     return re.sub(r"\\{\w+\\}", f"(?P<{group}>[^/]+)", re.escape(template))
 
 
-def routes_of(store: Store, max_age_s: int) -> Routes:
+def routes_of(services: Services) -> Routes:
     """Every route, bound to where its answers come from."""
-    private, public = b"private, max-age=%d" % max_age_s, b"public, max-age=%d" % max_age_s
+    config, store = services.config, services.store
+    private = b"private, max-age=%d" % config.max_age_s
+    public = private if config.tokens else b"public, max-age=%d" % config.max_age_s
     user, item = recommendations.USER_ID, similar.ITEM_ID
+    lists = recommendations.Recommendations(store, private, services.metrics.answers, services.publisher)
+    home = homepage.Homepage(store, private)
+    near = similar.Similar(store, public)
+    begun = continue_watching.ContinueWatching(store, private)
     missing = search.SearchNotOffered()
+    bare = Parameters()
     return Routes(
         (
-            Route(
-                "/api/v1/recommendations",
-                "recommendations",
-                recommendations.PARAMETERS,
-                recommendations.Recommendations(store, private),
-            ),
-            Route(
-                "/api/v1/recommendations/homepage/{user_id}",
-                "homepage",
-                homepage.PARAMETERS,
-                homepage.Homepage(store, private),
-                user,
-            ),
-            Route(
-                "/api/v1/items/{item_id}/similar", "similar", similar.PARAMETERS, similar.Similar(store, public), item
-            ),
+            Route("/api/v1/recommendations", "recommendations", recommendations.PARAMETERS, lists),
+            Route("/api/v1/recommendations/homepage/{user_id}", "homepage", homepage.PARAMETERS, home, user),
+            Route("/api/v1/items/{item_id}/similar", "similar", similar.PARAMETERS, near, item),
             Route("/api/v1/trending", "trending", trending.PARAMETERS, trending.Trending(store, public)),
             Route(
                 "/api/v1/users/{user_id}/continue-watching",
                 "continue_watching",
                 continue_watching.PARAMETERS,
-                continue_watching.ContinueWatching(store, private),
+                begun,
                 user,
             ),
             Route("/api/v1/search/suggestions", "search_suggestions", search.SUGGESTION_PARAMETERS, missing),
             Route("/api/v1/search/trending", "search_trending", search.TRENDING_PARAMETERS, missing),
-            Route("/healthz", "health", _NO_PARAMETERS, process.Health()),
-            Route("/readyz", "ready", _NO_PARAMETERS, process.Ready(store)),
-            Route("/openapi.json", "openapi", _NO_PARAMETERS, process.OpenApi()),
+            Route("/healthz", "health", bare, process.Health(), guarded=False),
+            Route("/readyz", "ready", bare, process.Ready(store), guarded=False),
+            Route("/metrics", "metrics", bare, process.MetricsPage(services), guarded=False),
+            Route("/openapi.json", "openapi", bare, process.OpenApi(), guarded=False),
         )
     )

@@ -9,6 +9,7 @@ import orjson
 
 from serving.endpoint.messages import Request, Response, json_response
 from serving.endpoint.problems import Problem
+from serving.endpoint.services import Services
 from serving.endpoint.store import Store
 
 NO_STORE = b"no-store"
@@ -46,6 +47,19 @@ class Ready:
         if not link.is_up and not len(self._store.shared):
             raise Problem(503, "Redis is away and no fallback list was ever seen", **state)
         return json_response(orjson.dumps({"status": "ready", **state}), NO_STORE)
+
+
+class MetricsPage:
+    """Prometheus metrics of all processes of this endpoint."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def __call__(self, _request: Request) -> Response:
+        """200, as text."""
+        self._services.count()
+        headers = [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8"), (b"cache-control", NO_STORE)]
+        return Response(200, headers, self._services.metrics.page())
 
 
 class OpenApi:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from serving.endpoint.blocked import cut_without
-from serving.endpoint.bodies import etag_of, now_ms, opening
+from serving.endpoint.bodies import etag_of, now_ms, opening, source_of
 from serving.endpoint.messages import Request, Response, json_response
 from serving.endpoint.parameters import Parameters, country, integer, one_of, text
+from serving.endpoint.publisher import Publisher, Shown
 from serving.endpoint.store import Store
 from serving.keys import CONTEXTS, HOMEPAGE
 from serving.list_format import MAX_ITEMS
@@ -23,9 +26,11 @@ PARAMETERS = Parameters(
 class Recommendations:
     """Answers with a cut of the list, as bytes."""
 
-    def __init__(self, store: Store, cache_control: bytes) -> None:
+    def __init__(self, store: Store, cache_control: bytes, answers: Counter[str], publisher: Publisher | None) -> None:
         self._store = store
         self._cache_control = cache_control
+        self._answers = answers
+        self._publisher = publisher
 
     async def __call__(self, request: Request) -> Response:
         """Always 200: personal, else segment or popular, labelled in `source`."""
@@ -39,6 +44,11 @@ class Recommendations:
         else:
             found = await store.popular(store.versions.of(user_id), context, given.get("country", ""))
             items = cut_without(found.value, found.prefix, offset, limit, found.version.blocked)
-        body = b'%b,"recommendations":[%b]}' % (opening(found, user_id, at_ms := now_ms()), items)
+        head = opening(found, user_id, at_ms := now_ms())
+        source = "personal" if own is not None else source_of(head)
+        self._answers[source] += 1
+        if self._publisher is not None:
+            self._publisher.add(Shown(at_ms, given, source, head, items))
+        body = b'%b,"recommendations":[%b]}' % (head, items)
         etag = etag_of(found, b"%d.%d.%d" % (offset, limit, at_ms > found.prefix.expires_at_ms))
         return json_response(body, self._cache_control, etag)

@@ -39,7 +39,8 @@ async def running(config: EndpointConfig) -> AsyncIterator[httpx.AsyncClient]:
     done: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     lifespan = asyncio.create_task(app({"type": "lifespan"}, events.get, done.put))
     await events.put({"type": "lifespan.startup"})
-    assert (await done.get())["type"] == "lifespan.startup.complete"
+    started = (await done.get())["type"]
+    assert started == "lifespan.startup.complete", started
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         yield client
     await events.put({"type": "lifespan.shutdown"})

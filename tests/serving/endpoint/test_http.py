@@ -150,12 +150,12 @@ def test_the_checked_in_document_is_the_routes() -> None:
 
 async def test_the_document_is_served_and_answers_follow_it(client: httpx.AsyncClient, writer: ListWriter) -> None:
     document = (await client.get("/openapi.json")).json()
-    assert document == json.loads(openapi.text())
+    assert document == json.loads(openapi.DOCUMENT.read_text())
     await put_user(writer, "u", "a")
     for path in document["paths"]:
         query = "?user_id=u" if path == LIST else ""
         answer = await client.get(path.replace("{user_id}", "u").replace("{item_id}", "a") + query)
-        if answer.status_code == 200:
+        if answer.status_code == 200 and path != "/metrics":
             content = document["paths"][path]["get"]["responses"]["200"]["content"]
             schema = {**content["application/json"]["schema"], "components": document["components"]}
             jsonschema.validate(answer.json(), schema)

@@ -1,0 +1,165 @@
+"""Tells Kafka what was asked and what was shown, off the request path: recommendation.requests and .served.
+
+A read only appends to a bounded queue. A task drains it every 100 ms into one Kafka batch per partition (2 µs a record,
+where a send per record costs 40). When Kafka is away the queue fills up, and records are dropped and counted.
+The same task notes who has read in Redis, so that the sweep keeps the lists of readers right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from typing import Any, NamedTuple
+
+import orjson
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from serving import resp
+from serving.endpoint.blocked import ids_in
+from serving.endpoint.config import EndpointConfig
+from serving.keys import HOMEPAGE, Keys
+from serving.redis_errors import RedisUnavailable
+from serving.redis_link import RedisLink
+from streams.partitioning import partition_of
+from streams.topics import Topics
+
+log = logging.getLogger(__name__)
+
+MAX_QUEUED = 20_000
+DRAIN_S = 0.1
+SEND_TIMEOUT_S = 5.0
+RECONNECT_S = 2.0
+READER_AGAIN_S = 600  # a reader is noted once in this time; the sweep thinks in days
+MAX_READERS = 200_000
+
+
+class Shown(NamedTuple):
+    """One answer of the recommendations route: `head` is its JSON object, not closed, `items` its joined fragments."""
+
+    at_ms: int
+    parameters: dict[str, Any]
+    source: str
+    head: bytes
+    items: bytes
+
+
+class Publisher:
+    """Made within the event loop. `published` and `dropped` count records of both topics."""
+
+    def __init__(self, config: EndpointConfig, link: RedisLink) -> None:
+        self.published = 0
+        self.dropped = 0
+        self._config = config
+        self._link = link
+        self._topics = Topics(config.namespace, config.model_version)
+        self._keys = Keys(config.namespace, config.model_version)
+        self._sample = config.publish_share
+        self._queue: deque[Shown] = deque()
+        self._noted: dict[str, float] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, shown: Shown) -> None:
+        """Keeps an answer for the next batch, or drops it when the queue is full."""
+        if self._sample < 1.0 and random.random() >= self._sample:
+            return
+        if len(self._queue) >= MAX_QUEUED:
+            self.dropped += 2
+        else:
+            self._queue.append(shown)
+
+    def start(self) -> None:
+        """Begins publishing; a Kafka that is away is tried again for ever."""
+        self._task = asyncio.get_running_loop().create_task(self._keep_publishing())
+
+    async def close(self) -> None:
+        """Publishes what is queued if Kafka takes it in time, and ends."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _keep_publishing(self) -> None:
+        while True:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self._config.kafka_bootstrap,
+                acks=1,  # a lost record costs a sample of statistics, not a list
+                linger_ms=0,
+                request_timeout_ms=int(SEND_TIMEOUT_S * 1000),
+                compression_type="lz4",
+            )
+            try:
+                await producer.start()
+                await self._drain_for_ever(producer)
+            except (KafkaError, OSError, TimeoutError) as error:
+                log.warning("what was shown cannot be published: %s", error)
+            finally:
+                await asyncio.gather(asyncio.wait_for(producer.stop(), SEND_TIMEOUT_S), return_exceptions=True)
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _drain_for_ever(self, producer: AIOKafkaProducer) -> None:
+        while True:
+            await asyncio.sleep(DRAIN_S)
+            if self._queue:
+                shown, self._queue = self._queue, deque()
+                self._note_readers(shown)
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    await self._send(producer, self._topics.requests, [_request(s) for s in shown])
+                    await self._send(producer, self._topics.served, [_served(s) for s in shown])
+
+    async def _send(self, producer: AIOKafkaProducer, topic: str, records: list[tuple[bytes, bytes]]) -> None:
+        partitions = len(await producer.partitions_for(topic))
+        batches: dict[int, Any] = {}
+        acknowledged = []
+        try:
+            for key, value in records:
+                partition = partition_of(key, partitions)
+                batch = batches.get(partition)
+                if batch is None or batch.append(key=key, value=value, timestamp=None) is None:
+                    if batch is not None:  # full
+                        acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
+                    batch = batches[partition] = producer.create_batch()
+                    batch.append(key=key, value=value, timestamp=None)
+            for partition, batch in batches.items():
+                acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
+            await asyncio.gather(*acknowledged)
+        except (KafkaError, TimeoutError, asyncio.CancelledError):
+            self.dropped += len(records)
+            raise
+        self.published += len(records)
+
+    def _note_readers(self, shown: deque[Shown]) -> None:
+        now_s = time.time()
+        members: dict[int, list[bytes]] = {}
+        for user_id in {s.parameters["user_id"] for s in shown if s.source == "personal"}:
+            if now_s - self._noted.get(user_id, 0.0) > READER_AGAIN_S:
+                key = user_id.encode()
+                members.setdefault(partition_of(key, self._config.partitions), []).append(key)
+                self._noted[user_id] = now_s
+        if len(self._noted) > MAX_READERS:
+            self._noted.clear()
+        try:
+            for partition, keys in members.items():
+                scored = [part for key in keys for part in (b"%d" % now_s, key)]
+                self._link.send(resp.command(b"ZADD", self._keys.readers(partition).encode(), *scored))
+        except RedisUnavailable:
+            self._noted.clear()  # noted again with the next read
+
+
+def _request(shown: Shown) -> tuple[bytes, bytes]:
+    asked = shown.parameters
+    return asked["user_id"].encode(), orjson.dumps({"timestamp": shown.at_ms, **asked})
+
+
+def _served(shown: Shown) -> tuple[bytes, bytes]:
+    """Key and value: the labels of the answer as they were sent, where the cut began, and the ids of the items."""
+    asked = shown.parameters
+    more = {
+        "timestamp": shown.at_ms,
+        "context": asked.get("context", HOMEPAGE),
+        "offset": asked.get("offset", 0),
+    }
+    value = b'%b,%b,"items":[%b]}' % (shown.head, orjson.dumps(more)[1:-1], b",".join(ids_in(shown.items)))
+    return asked["user_id"].encode(), value

@@ -1,0 +1,208 @@
+"""Who may read what, and how often."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from serving.endpoint.app import Endpoint
+from serving.endpoint.config import EndpointConfig, TokenConfig
+from serving.endpoint.line_log import LineLog
+
+from .conftest import eventually, running
+from .test_reads import LIST
+
+SECRET = "a secret of at least thirty-two characters"
+AS_U = {"user_id": "u"}
+
+
+def bearer(key: Any = SECRET, algorithm: str = "HS256", headers: dict[str, str] | None = None, **claims: Any) -> Any:
+    body = {"sub": "u", "exp": time.time() + 60, **claims}
+    body = {name: value for name, value in body.items() if value is not None}
+    return {"authorization": "Bearer " + jwt.encode(body, key, algorithm, headers=headers)}
+
+
+@pytest.fixture
+def secured(config: EndpointConfig) -> EndpointConfig:
+    return replace(config, tokens=TokenConfig(secret=SECRET, audience="shop", issuer="https://id.example"))
+
+
+OF_SHOP = {"aud": "shop", "iss": "https://id.example"}
+
+
+async def test_ones_own_list_needs_ones_own_token(secured: EndpointConfig) -> None:
+    async with running(secured) as client:
+        for _ in range(2):  # the second time from the cache
+            answer = await client.get(LIST, params=AS_U, headers=bearer(**OF_SHOP))
+            assert answer.status_code == 200
+            assert "default-src 'none'" in answer.headers["content-security-policy"]
+        for path in (f"{LIST}/homepage/u", "/api/v1/users/u/continue-watching", "/api/v1/trending"):
+            assert (await client.get(path, headers=bearer(**OF_SHOP))).status_code == 200
+        for path in (f"{LIST}?user_id=other", f"{LIST}/homepage/other", "/api/v1/users/other/continue-watching"):
+            assert (await client.get(path, headers=bearer(**OF_SHOP))).status_code == 403
+            for role in ({"roles": ["freshet:read-any"]}, {"scope": "x freshet:read-any"}):
+                assert (await client.get(path, headers=bearer(**OF_SHOP, **role))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": "Basic dTpw"},
+        {"authorization": "Bearer"},
+        {"authorization": "Bearer " + "x" * 9000},
+        {"authorization": "Bearer a.b.c"},
+        bearer(),
+        bearer(aud="other", iss="https://id.example"),
+        bearer(aud="shop", iss="https://evil.example"),
+        bearer(**OF_SHOP, exp=time.time() - 1),
+        bearer(**OF_SHOP, exp=None),
+        bearer(**OF_SHOP, sub=None),
+        bearer("another secret of thirty-two characters!", **OF_SHOP),
+        bearer(SECRET, "HS384", **OF_SHOP),
+        bearer(None, "none", **OF_SHOP),
+    ],
+)
+async def test_without_a_valid_token_nothing_is_read(secured: EndpointConfig, headers: dict[str, str]) -> None:
+    async with running(secured) as client:
+        answer = await client.get(LIST, params=AS_U, headers=headers)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+        for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
+            assert (await client.get(path)).status_code == 200
+
+
+async def test_a_remembered_token_still_expires(secured: EndpointConfig) -> None:
+    async with running(secured) as client:
+        headers = bearer(**OF_SHOP, exp=time.time() + 1)
+        assert (await client.get(LIST, params=AS_U, headers=headers)).status_code == 200
+
+        async def refused() -> bool:
+            return (await client.get(LIST, params=AS_U, headers=headers)).status_code == 401
+
+        await eventually(refused)
+
+
+@pytest.fixture
+def issuer() -> Iterator[tuple[str, Any]]:
+    """An issuer with one ES256 key: the address of its keys, and the private key."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    key = {**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(private.public_key())), "kid": "k1", "alg": "ES256"}
+    keys = json.dumps({"keys": [key]}).encode()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(keys)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/keys", private
+    server.shutdown()
+
+
+async def test_keys_of_an_issuer(config: EndpointConfig, issuer: tuple[str, Any]) -> None:
+    address, private = issuer
+    async with running(replace(config, tokens=TokenConfig(jwks_url=address))) as client:
+        for key_id, status in (("k1", 200), ("k2", 401)):
+            headers = bearer(private, "ES256", headers={"kid": key_id})
+            assert (await client.get(LIST, params=AS_U, headers=headers)).status_code == status
+
+
+async def test_a_public_key_is_no_secret(config: EndpointConfig, issuer: tuple[str, Any]) -> None:
+    pem = (
+        issuer[1].public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    async with running(replace(config, tokens=TokenConfig(public_key=pem.decode()))) as client:
+        good = bearer(issuer[1], "ES256")
+        assert (await client.get(LIST, params=AS_U, headers=good)).status_code == 200
+        forged = bearer("thirty-two characters, at the very least", "HS256")
+        assert (await client.get(LIST, params=AS_U, headers=forged)).status_code == 401
+
+
+async def test_a_reader_has_so_many_requests(config: EndpointConfig) -> None:
+    async with running(replace(config, rate_per_minute=3)) as client:
+        answers = [await client.get(LIST, params=AS_U) for _ in range(5)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+        assert 1 <= int(answers[-1].headers["retry-after"]) <= 21
+        assert (await client.get(LIST, params={"user_id": "other"})).status_code == 200
+
+
+async def test_without_redis_nobody_is_limited(config: EndpointConfig) -> None:
+    async with running(replace(config, rate_per_minute=1, redis_url="redis://127.0.0.1:1/0")) as client:
+        assert [(await client.get(LIST, params=AS_U)).status_code for _ in range(3)] == [200] * 3
+
+
+async def test_the_audit_says_who_read_whose_list_but_not_what(
+    secured: EndpointConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[dict[str, Any]] = []
+    monkeypatch.setattr(LineLog, "add", lambda _, line: lines.append(line))
+    async with running(replace(secured, audit=True)) as client:
+        await client.get(LIST, params=AS_U, headers=bearer(**OF_SHOP))
+        await client.get(LIST, params={"user_id": "other"}, headers=bearer(**OF_SHOP))
+    noted = [(line["reader"], line["user_id"], line["route"], line["status"]) for line in lines]
+    assert noted == [("u", "u", "recommendations", 200), ("u", "other", "recommendations", 403)]
+    assert set(lines[0]) == {"log", "time_ms", "reader", "serves", "client", "user_id", "route", "status"}
+
+
+async def test_lines_reach_the_descriptor_even_at_the_end() -> None:
+    reading, writing = os.pipe()
+    log = LineLog(writing)
+    log.start()
+    log.add({"n": 1})
+    log.add({"n": 2})
+    await log.close()
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        assert [json.loads(line)["n"] for line in pipe] == [1, 2]
+
+
+def test_tokens_need_exactly_one_key() -> None:
+    with pytest.raises(ValueError, match="exactly one"):
+        TokenConfig()
+    with pytest.raises(ValueError, match="exactly one"):
+        TokenConfig(secret="s", jwks_url="http://x")
+
+
+async def test_metrics_add_up_over_processes(config: EndpointConfig, tmp_path: Any) -> None:
+    async with running(replace(config, metrics_dir=tmp_path)) as client:
+        await client.get(LIST, params=AS_U)
+        await client.get(LIST)
+
+        async def saved() -> bool:
+            files = list(tmp_path.glob("*.json"))
+            return bool(files) and json.loads(files[0].read_text())["requests"].get("recommendations 200") == 1
+
+        await eventually(saved)
+        (own,) = tmp_path.glob("*.json")
+        (tmp_path / "1.json").write_text(own.read_text())  # another worker that has counted the same
+        page = (await client.get("/metrics")).text
+    assert 'freshet_endpoint_requests_total{route="recommendations",status="200"} 2.0' in page
+    assert 'freshet_endpoint_requests_total{route="recommendations",status="400"} 2.0' in page
+    assert 'freshet_endpoint_answers_total{source="popular"} 2.0' in page
+    assert 'freshet_endpoint_request_seconds_count{route="recommendations"} 4.0' in page
+
+
+async def test_a_start_that_fails_is_reported(config: EndpointConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(_: Any) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(Endpoint, "_start", fail)
+    with pytest.raises(AssertionError, match=r"startup\.failed"):
+        async with running(config):
+            pass
