@@ -8,7 +8,24 @@ from typing import Any, Final, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ops.commands import config, demo, panels, publish, schema, serve, servers, simulate, topics, worker
+from ops.commands import (
+    config,
+    demo,
+    dlq,
+    erase,
+    inspect,
+    lag,
+    panels,
+    partition,
+    publish,
+    scale,
+    schema,
+    serve,
+    servers,
+    simulate,
+    topics,
+    worker,
+)
 from ops.exit_codes import CommandFailed, ExitCode
 from streams.errors import KafkaError
 
@@ -18,7 +35,8 @@ PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
     panels.SERVERS: (servers,),
     panels.LOG: (topics, publish, simulate, schema),
     panels.RUN: (worker, serve),
-    panels.LOOK: (config,),
+    panels.LOOK: (config, lag, inspect, scale),
+    panels.REPAIR: (dlq, partition, erase),
 }
 
 _HELP: Final = "\n\n".join(  # a paragraph each; line breaks inside one would be kept
@@ -29,7 +47,8 @@ _HELP: Final = "\n\n".join(  # a paragraph each; line breaks inside one would be
         "[bold]You send events?[/bold] Any Kafka client may; the record key is the user id. [cyan]schema[/cyan] prints "
         "the contract.",
         "[bold]You show lists?[/bold] The endpoint of [cyan]serve[/cyan] is read-only HTTP and JSON.",
-        "[bold]You run it?[/bold] [cyan]config[/cyan] and [cyan]status[/cyan] say what is in force and what answers.",
+        "[bold]You run it?[/bold] [cyan]config[/cyan] and [cyan]status[/cyan] say what is in force and what answers, "
+        "[cyan]lag[/cyan] and [cyan]inspect[/cyan] what goes on.",
     )
 )
 _EPILOG: Final = (

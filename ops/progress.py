@@ -79,23 +79,28 @@ class Progress:
         committed = await self.committed(topic)
         partitions = await self._partitions_of(topic)
         ends = await self._ends.end_offsets(partitions)
-        pending = [tp for tp in partitions if committed[tp.partition] < ends[tp]]
-        if not pending:
-            return True
-        return await self._holds_no_record(pending, committed, ends)
+        return not await self.waiting(topic, committed, {tp.partition: end for tp, end in ends.items()})
 
-    async def _holds_no_record(
-        self, partitions: list[TopicPartition], committed: dict[int, int], ends: dict[TopicPartition, int]
-    ) -> bool:
-        """Reads on from the committed offsets: a log may end in markers and aborted records, which nobody commits."""
-        reader = self._reader
-        reader.assign(partitions)
-        for tp in partitions:
+    async def ends(self, topic: str) -> dict[int, int]:
+        """End of the log by partition, open transactions included. Raises `TopicMissing`."""
+        ends = await self._ends.end_offsets(await self._partitions_of(topic))
+        return {tp.partition: end for tp, end in ends.items()}
+
+    async def waiting(self, topic: str, committed: dict[int, int], ends: dict[int, int]) -> set[int]:
+        """Partitions that hold a record between their committed offset and their end.
+
+        Reads on from the committed offsets: a log may end in markers and aborted records, which nobody commits.
+        """
+        reader, found = self._reader, set()
+        behind = [TopicPartition(topic, number) for number, end in ends.items() if committed[number] < end]
+        reader.assign(behind)
+        for tp in behind:
             reader.seek(tp, committed[tp.partition])
-        while pending := [tp for tp in partitions if await reader.position(tp) < ends[tp]]:
-            if await reader.getmany(*pending, timeout_ms=POLL_MS, max_records=1):
-                return False
-        return True
+        while pending := [
+            tp for tp in behind if tp.partition not in found and await reader.position(tp) < ends[tp.partition]
+        ]:
+            found |= {tp.partition for tp in await reader.getmany(*pending, timeout_ms=POLL_MS, max_records=1)}
+        return found
 
     async def _partitions_of(self, topic: str) -> list[TopicPartition]:
         if topic not in self._partitions:

@@ -1,0 +1,65 @@
+"""`freshet erase`: forgets one user everywhere."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ops.command_settings import command_settings
+from ops.exit_codes import ExitCode
+from ops.output import JsonOption, console, print_json
+
+if TYPE_CHECKING:
+    from ops.operator.erase_check import Leftovers
+
+_HOURS = 24
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(erase)
+
+
+def erase(
+    user_id: Annotated[str, typer.Argument(help="The user's id.")],
+    verify: Annotated[bool, typer.Option("--verify", help="Erase nothing; only look what is left.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Also fail while bytes wait for compaction on the brokers' disks.")
+    ] = False,
+    wait_s: Annotated[float, typer.Option("--wait-s", min=0, help="How long running workers may take.")] = 30.0,
+    json: JsonOption = False,
+) -> None:
+    """Forget a user: what they did up to now is never folded again, by any model version.
+
+    Removes the rows, the Redis keys, the profile, and the content of dead letters and served records; then looks into
+    every such place and exits with 1 unless nothing is left. Removed records are bytes on the brokers' disks until
+    compaction, a day at most. The interactions log keeps what was sent until its retention ends, unread. Counts and
+    neighbours of items hold no user ids; the user's share in them decays. A user who comes back starts anew.
+    """
+    from ops.operator.erase import erase as forget
+    from ops.operator.erase_check import check
+    from ops.operator.running import run
+    from streams.topics import Topics
+
+    settings = command_settings()
+    topics = Topics(settings.namespace, settings.model_version)
+    if verify:
+        left = run(check(settings.kafka_bootstrap, settings.redis_url, topics, user_id))
+        result = {"user_id": user_id, **left.as_dict()}
+    else:
+        erased = run(forget(settings.kafka_bootstrap, settings.redis_url, topics, user_id, wait_s))
+        left, result = erased.left, erased.as_dict()
+        console().print(f"events before offset {erased.end_offset} of partition {erased.partition} are erased")
+        for version, answer in erased.versions.items():
+            console().print(f"version {version}: {answer}", markup=False)
+    _print(left)
+    if json:
+        print_json(result)
+    if left.total or (strict and any(left.superseded.values())):
+        raise typer.Exit(ExitCode.CHECK_FAILED)
+
+
+def _print(left: "Leftovers") -> None:
+    for place, count in left.found.items():
+        waiting = left.superseded.get(place, 0)
+        note = f" ({waiting} removed ones are on disk for up to {_HOURS} h)" if waiting else ""
+        console().print(f"{place}: {count}{note}", markup=False)

@@ -1,0 +1,40 @@
+"""`freshet lag`: how far behind the workers are."""
+
+import typer
+
+from ops.command_settings import command_settings
+from ops.output import JsonOption, console, print_json
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(lag)
+
+
+def lag(json: JsonOption = False) -> None:
+    """Show per input partition how many records wait, which are paused, and which workers are alive.
+
+    Committed is the offset before which everything is folded and durable; lag counts offsets from there to the end of
+    the log, 0 when no record is left. `item.deltas` is what the user plane tells the item plane. Workers give a sign of
+    life in Redis every second. A lag that grows: see `freshet scale`.
+    """
+    from ops.operator.lag import read_lag
+    from ops.operator.running import run
+    from streams.topics import Topics
+
+    settings = command_settings()
+    topics = Topics(settings.namespace, settings.model_version)
+    found = run(read_lag(settings.kafka_bootstrap, settings.redis_url, topics))
+    from rich.table import Table
+
+    table = Table("Topic", "Partition", "End", "Committed", "Lag", "")
+    for row in found.partitions:
+        cells = (row.topic, row.partition, row.end, row.committed, row.lag, "paused" if row.paused else "")
+        table.add_row(*map(str, cells))
+    console().print(table)
+    if found.workers is None:
+        console().print("Redis does not answer: workers unknown", markup=False)
+    else:
+        console().print(f"{found.total} records wait; {len(found.workers)} workers alive", markup=False)
+    if json:
+        print_json(found.as_dict())

@@ -1,0 +1,48 @@
+"""`freshet partition`: stops and continues the consumption of one input partition."""
+
+from typing import Annotated
+
+import typer
+
+from ops.command_settings import command_settings
+from ops.output import JsonOption, console, print_json
+
+PartitionArgument = Annotated[
+    str, typer.Argument(metavar="[TOPIC:]N", help="N of user.interactions, or TOPIC:N of it or of item.deltas.VERSION.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command group."""
+    partition = typer.Typer(no_args_is_help=True, help="Stop and continue the consumption of one input partition.")
+    partition.command("pause")(pause)
+    partition.command("resume")(resume)
+    app.add_typer(partition, name="partition")
+
+
+def pause(partition: PartitionArgument, json: JsonOption = False) -> None:
+    """Make workers of this version leave an input partition alone until `resume`; restarts do not end a pause.
+
+    Workers notice within a second, finish the batches they hold, and go on with all other partitions; the users of the
+    paused one keep their lists, which are renewed but learn nothing new. `freshet lag` shows what is paused.
+    """
+    _set(partition, paused=True, json=json)
+
+
+def resume(partition: PartitionArgument, json: JsonOption = False) -> None:
+    """Let workers go on with a paused partition where they stopped; they notice within a second."""
+    _set(partition, paused=False, json=json)
+
+
+def _set(text: str, *, paused: bool, json: bool) -> None:
+    from ops.operator.pauses import parse_partition, set_pause
+    from ops.operator.running import run
+    from streams.topics import Topics
+
+    settings = command_settings()
+    topics = Topics(settings.namespace, settings.model_version)
+    tp = parse_partition(text, topics)
+    run(set_pause(settings.kafka_bootstrap, topics, tp, paused=paused))
+    console().print(f"{tp.topic}:{tp.partition} is {'paused' if paused else 'resumed'}", markup=False)
+    if json:
+        print_json({"topic": tp.topic, "partition": tp.partition, "paused": paused})

@@ -1,0 +1,160 @@
+"""Erases one user: their events up to now are never folded again, and everything made of them goes.
+
+Workers do their part as soon as the marker is in the log: they forget the rows and remove the Redis keys of the user
+in the same step. This command waits for them, and removes the rest: dead letters, served records, the profile.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.structs import TopicPartition
+from redis import Redis
+
+from ops.operator.erase_check import Leftovers, check, is_served_to, redis_keys
+from ops.operator.erasures import read_markers
+from ops.operator.finding import end_offset, find, partition_count, versions
+from ops.operator.letters import Kept, letter_of, names_user, rewrite
+from ops.operator.sole_producer import sole_producer
+from ops.progress import Progress
+from streams.bulk_read import POLL_MS, bulk_consumer
+from streams.erasure import ErasureMarker
+from streams.topics import Topics
+from streams.user_records import user_partition
+from tables import partition_row, user_keys
+
+
+@dataclass(frozen=True)
+class Erased:
+    """`versions` says per model version `forgotten`, `no worker` (it will be, before its next worker folds anything)
+    or `no answer`. `left` is what the check found afterwards."""
+
+    user_id: str
+    partition: int
+    end_offset: int
+    versions: dict[str, str]
+    left: Leftovers
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "user_id": self.user_id,
+            "partition": self.partition,
+            "end_offset": self.end_offset,
+            "versions": self.versions,
+            **self.left.as_dict(),
+        }
+
+
+async def erase(bootstrap: str, redis_url: str, topics: Topics, user_id: str, wait_s: float) -> Erased:
+    """Erases and checks. Workers get `wait_s` seconds to answer."""
+    async with bulk_consumer(bootstrap) as consumer:
+        partition = user_partition(user_id, await partition_count(consumer, topics.interactions))
+        known = await versions(consumer, Topics(topics.namespace, "x").user_changelog.removesuffix("x"))
+        tails = [TopicPartition(Topics(topics.namespace, version).user_changelog, partition) for version in known]
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(tails) if tails else {}
+    async with sole_producer(bootstrap, f"{topics.erasure}.erase.{partition}") as producer:
+        marker, position = await _mark(bootstrap, topics, producer, user_id, partition)
+        answers = await _wait_for_workers(bootstrap, topics.namespace, known, ends, position, wait_s)
+        await _remove_records(bootstrap, topics, producer, user_id)
+    _remove_keys(redis_url, topics.namespace, user_id)
+    return Erased(user_id, partition, marker.end_offset, answers, await check(bootstrap, redis_url, topics, user_id))
+
+
+async def _mark(
+    bootstrap: str, topics: Topics, producer: AIOKafkaProducer, user_id: str, partition: int
+) -> tuple[ErasureMarker, int]:
+    """The final marker and its position. Between the two markers the end of the log is read: see streams.erasure."""
+    earlier = (await read_markers(bootstrap, topics)).get(user_id)
+    asked = ErasureMarker(user_id, time.time_ns() // 1_000_000, earlier.end_offset if earlier else 0)
+    await _send_marker(producer, topics, asked, partition)
+    reader = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    await reader.start()
+    try:
+        end = await end_offset(reader, topics.interactions, partition)
+    finally:
+        await reader.stop()
+    final = ErasureMarker(user_id, asked.erased_at_ms, max(end, asked.end_offset))
+    return final, await _send_marker(producer, topics, final, partition)
+
+
+async def _send_marker(producer: AIOKafkaProducer, topics: Topics, marker: ErasureMarker, partition: int) -> int:
+    key = marker.user_id.encode()
+    async with producer.transaction():
+        sent = await producer.send_and_wait(topics.erasure, marker.encode(), key, partition=partition)
+        await producer.send(topics.profiles, None, key, partition=partition)
+    return int(sent.offset)
+
+
+# -- workers ----------------------------------------------------------------------------------------------------------
+
+
+async def _wait_for_workers(
+    bootstrap: str,
+    namespace: str,
+    known: Iterable[str],
+    starts: dict[TopicPartition, int],
+    position: int,
+    wait_s: float,
+) -> dict[str, str]:
+    answers = dict.fromkeys(known, "no worker")
+    awaited: dict[TopicPartition, str] = {}
+    for version in answers:
+        topics = Topics(namespace, version)
+        async with Progress(bootstrap, topics.consumer_group) as progress:
+            if await progress.members():
+                answers[version] = "no answer"
+                tp = next(tp for tp in starts if tp.topic == topics.user_changelog)
+                awaited[tp] = version
+    deadline = time.monotonic() + wait_s
+    async with bulk_consumer(bootstrap) as consumer:
+        consumer.assign(list(awaited))
+        for tp in awaited:
+            consumer.seek(tp, starts[tp])
+        while awaited and time.monotonic() < deadline:
+            for tp, records in (await consumer.getmany(*awaited, timeout_ms=POLL_MS)).items():
+                if any(_applied(record.key, record.value) > position for record in records):
+                    answers[awaited.pop(tp)] = "forgotten"
+    return answers
+
+
+def _applied(key: bytes, value: bytes | None) -> int:
+    if key != user_keys.PARTITION or value is None:
+        return -1
+    return partition_row.CODEC.decode(value).erasures_applied
+
+
+# -- records ----------------------------------------------------------------------------------------------------------
+
+
+async def _remove_records(bootstrap: str, topics: Topics, producer: AIOKafkaProducer, user_id: str) -> None:
+    letters = await find(bootstrap, topics.dead_letters, lambda record: names_user(letter_of(record), user_id))
+    served = [
+        (topic, await find(bootstrap, topic, lambda record: is_served_to(record, user_id)))
+        for topic in (topics.requests, topics.served, topics.predictions)
+    ]
+    if not letters.live and not any(found.live for _, found in served):
+        return
+    async with producer.transaction():
+        for record in letters.live.values():
+            await rewrite(producer, topics.dead_letters, Kept(letter_of(record).blank(), record.timestamp))
+        await asyncio.gather(
+            *[
+                await producer.send(topic, None, key, partition=number)
+                for topic, found in served
+                for number, key in found.live
+            ]
+        )
+
+
+def _remove_keys(redis_url: str, namespace: str, user_id: str) -> None:
+    """What workers did not: keys of versions without workers, and those of the endpoint."""
+    tagged, readers = redis_keys(redis_url, namespace, user_id)
+    with Redis.from_url(redis_url) as redis:
+        for key in tagged:
+            redis.unlink(key)
+        for key in readers:
+            redis.zrem(key, user_id)

@@ -1,0 +1,90 @@
+"""Looks for a user in every place that holds something made of their events."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka.structs import ConsumerRecord
+from redis import Redis
+
+from agents.delivery.table import POSITION_KEY
+from ops.operator.finding import find, partition_count, versions
+from ops.operator.letters import letter_of, names_user
+from serving.keys import Keys
+from streams.bulk_read import bulk_consumer
+from streams.erasure import users_named
+from streams.topics import Topics
+from streams.user_records import user_of, user_partition
+
+_GLOB_SPECIAL = "\\*?[]"
+
+
+@dataclass
+class Leftovers:
+    """Records or keys of a user by place. `superseded` ones were replaced or removed and are bytes on the brokers'
+    disks until the topic is compacted, a day at most; nobody who reads a table meets them."""
+
+    found: dict[str, int] = field(default_factory=dict)
+    superseded: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """0 = nothing is left."""
+        return sum(self.found.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "places": self.found,
+            "total": self.total,
+            "awaiting_compaction": self.superseded,
+            "awaiting_compaction_total": sum(self.superseded.values()),
+        }
+
+
+async def check(bootstrap: str, redis_url: str, topics: Topics, user_id: str) -> Leftovers:
+    """Counts by place. The interactions log itself is not a place: it keeps what was sent until its retention ends."""
+    left = Leftovers()
+    async with bulk_consumer(bootstrap) as consumer:
+        partition = user_partition(user_id, await partition_count(consumer, topics.interactions))
+        known = await versions(consumer, Topics(topics.namespace, "x").user_changelog.removesuffix("x"))
+
+    async def look(topic: str, names: Callable[[ConsumerRecord], bool], where: int | None) -> None:
+        found = await find(bootstrap, topic, names, where)
+        left.found[topic], left.superseded[topic] = len(found.live), found.superseded
+
+    for version in known:
+        await look(
+            Topics(topics.namespace, version).user_changelog, lambda record: _is_row(record.key, user_id), partition
+        )
+    await look(topics.profiles, lambda record: record.key == user_id.encode(), None)
+    await look(topics.dead_letters, lambda record: names_user(letter_of(record), user_id), None)
+    for topic in (topics.requests, topics.served, topics.predictions):
+        await look(topic, lambda record: is_served_to(record, user_id), None)
+    left.found["redis"] = sum(map(len, redis_keys(redis_url, topics.namespace, user_id)))
+    return left
+
+
+def _is_row(key: bytes, user_id: str) -> bool:
+    """A kind byte and the user, or a kind byte, four bytes of a number and the user; see tables.user_keys."""
+    return key != POSITION_KEY and user_id.encode() in (key[1:], key[5:])
+
+
+def is_served_to(record: ConsumerRecord, user_id: str) -> bool:
+    """Whether a record of a served topic is about a user, by its key or by the `user_id` in it."""
+    of_key = user_of(record.key) if record.key else b""
+    return of_key == user_id.encode() or user_id in users_named(None, record.value)
+
+
+def redis_keys(redis_url: str, namespace: str, user_id: str) -> tuple[list[str], list[str]]:
+    """Keys of any version that carry the user's hash tag, and the sorted sets of readers that hold the user."""
+    root = Keys(namespace).root
+    escaped = "".join(f"\\{char}" if char in _GLOB_SPECIAL else char for char in user_id)
+    with Redis.from_url(redis_url) as redis:
+        tagged = [key.decode() for key in redis.scan_iter(match=f"{root}*{{u:{escaped}}}*", count=1000)]
+        readers = [
+            key.decode()
+            for key in redis.scan_iter(match=f"{root}readers:*", count=1000)
+            if redis.zscore(key, user_id) is not None
+        ]
+    return tagged, readers

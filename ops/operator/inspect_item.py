@@ -1,0 +1,107 @@
+"""Everything the system holds of one item: counts, hours, neighbours, its catalogue entry and similar list."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from agents.delivery.table import POSITION_KEY, ChangelogTable
+from ops.operator.finding import partition_count
+from ops.operator.running import NotThere
+from ops.operator.stored_lists import read_list
+from ops.progress import Progress
+from serving.keys import Keys
+from streams.bulk_read import bulk_consumer, read_to_end, read_topics
+from streams.catalog import CatalogItem, parse_catalog_item
+from streams.reasons import InvalidEvent
+from streams.topics import Topics
+from tables import item_rows
+from tables.item_deltas import item_partition
+
+SHOWN_NEIGHBOURS = 20
+_HOUR_MS = 3_600_000
+
+
+async def inspect_item(bootstrap: str, redis_url: str, topics: Topics, item_id: str) -> dict[str, Any]:
+    """Plain JSON values. Raises `NotThere` when neither the catalogue nor the version knows the item."""
+    async with bulk_consumer(bootstrap) as consumer:
+        partition = item_partition(item_id, await partition_count(consumer, topics.deltas))
+        table = ChangelogTable(topics.item_model, partition)
+
+        def apply(record: ConsumerRecord) -> None:
+            if record.key == POSITION_KEY or _item_of(record.key) == item_id:
+                table.load(record.key, record.value)
+
+        await read_to_end(consumer, [TopicPartition(table.topic, partition)], apply)
+    entry = await _catalogue_entry(bootstrap, topics, item_id)
+    if entry is None and not table.rows:
+        raise NotThere(f"neither the catalogue nor version {topics.version} knows an item {item_id!r}")
+    async with Progress(bootstrap, topics.consumer_group) as progress:
+        committed = (await progress.committed(topics.deltas))[partition]
+    return {
+        "item_id": item_id,
+        "version": topics.version,
+        "partition": partition,
+        "committed_offset": committed,
+        "rows_contain_before": table.next_offset,
+        "catalogue": entry,
+        "counts": _counts(table.rows, item_id),
+        "hours": _hours(table.rows),
+        "neighbours": _neighbours(table.rows),
+        "similar": read_list(redis_url, Keys(topics.namespace, topics.version).similar(item_id)),
+    }
+
+
+def _item_of(key: bytes) -> str | None:
+    kind = key[:1]
+    if kind == item_rows.COUNTS:
+        return key[1:].decode()
+    if kind == item_rows.BUCKET:
+        return item_rows.bucket_of(key)[1]
+    return item_rows.neighbours_of(key)[1] if kind == item_rows.NEIGHBOURS else None
+
+
+async def _catalogue_entry(bootstrap: str, topics: Topics, item_id: str) -> dict[str, Any] | str | None:
+    """The entry; what is wrong with it, as text; or None."""
+    last: list[bytes | None] = [None]
+
+    def apply(record: ConsumerRecord) -> None:
+        if record.key == item_id.encode():
+            last[0] = record.value
+
+    await read_topics(bootstrap, [topics.catalog], apply)
+    if last[0] is None:
+        return None
+    try:
+        item: CatalogItem | None = parse_catalog_item(item_id.encode(), last[0])
+    except InvalidEvent as error:
+        return f"unreadable: {error}"
+    return None if item is None else msgspec.to_builtins(item)
+
+
+def _counts(rows: Mapping[bytes, bytes], item_id: str) -> dict[str, Any] | None:
+    value = rows.get(item_rows.counts_key(item_id))
+    return None if value is None else msgspec.structs.asdict(item_rows.COUNTS_CODEC.decode(value))
+
+
+def _hours(rows: Mapping[bytes, bytes]) -> list[dict[str, Any]]:
+    """Counted events by hour and country, newest first."""
+    found = [
+        (item_rows.bucket_of(key)[0], item_rows.BUCKET_CODEC.decode(value).countries)
+        for key, value in rows.items()
+        if key[:1] == item_rows.BUCKET
+    ]
+    found.sort(key=lambda bucket: -bucket[0])
+    return [{"from_ms": hour * _HOUR_MS, "events": countries} for hour, countries in found]
+
+
+def _neighbours(rows: Mapping[bytes, bytes]) -> list[dict[str, Any]]:
+    """The strongest neighbours by raw co-occurrence weight."""
+    weights: dict[str, float] = {}
+    for key, value in rows.items():
+        if key[:1] == item_rows.NEIGHBOURS:
+            row = item_rows.NEIGHBOURS_CODEC.decode(value)
+            weights.update(zip(row.items, row.weights_array().tolist(), strict=True))
+    strongest = sorted(weights.items(), key=lambda pair: -pair[1])[:SHOWN_NEIGHBOURS]
+    return [{"item_id": item_id, "weight": weight} for item_id, weight in strongest]

@@ -1,0 +1,82 @@
+"""Everything the system holds of one user, and where."""
+
+from typing import Any
+
+import msgspec
+from aiokafka.structs import TopicPartition
+
+from agents.delivery.table import POSITION_KEY, ChangelogTable
+from ops.operator.erasures import read_markers
+from ops.operator.finding import partition_count
+from ops.operator.running import NotThere
+from ops.operator.stored_lists import read_list
+from ops.progress import Progress
+from serving.keys import Keys
+from streams.bulk_read import bulk_consumer, read_to_end
+from streams.topics import Topics
+from streams.user_records import user_partition
+from tables import partition_row, user_keys
+from tables.partition_row import PartitionRow
+from tables.type_codes import CODE_OF, FINISHED
+from tables.user import User
+
+HISTORY = 100
+_TYPE_OF = {code: kind.value for kind, code in CODE_OF.items()} | {FINISHED: "finished"}
+#: Parts of the row that are shown decoded, or are bookkeeping of the encoding.
+_HIDDEN = ("version", "history", "watching", "dedupe_segments", "seen_segments")
+
+
+async def inspect_user(
+    bootstrap: str, redis_url: str, topics: Topics, user_id: str, allowed_lateness_ms: int
+) -> dict[str, Any]:
+    """Plain JSON values. Raises `NotThere` when the version has no row, no list and no erasure of the user."""
+    async with bulk_consumer(bootstrap) as consumer:
+        partition = user_partition(user_id, await partition_count(consumer, topics.interactions))
+        table = ChangelogTable(topics.user_changelog, partition)
+        wanted = user_id.encode()
+
+        def apply(record: Any) -> None:
+            if record.key in (POSITION_KEY, user_keys.PARTITION) or wanted in (record.key[1:], record.key[5:]):
+                table.load(record.key, record.value)
+
+        await read_to_end(consumer, [TopicPartition(table.topic, partition)], apply)
+    async with Progress(bootstrap, topics.consumer_group) as progress:
+        committed = (await progress.committed(topics.interactions))[partition]
+    keys = Keys(topics.namespace, topics.version)
+    user = User.load(table.rows, user_id, HISTORY)
+    marker = (await read_markers(bootstrap, topics)).get(user_id)
+    shown = read_list(redis_url, keys.user_list(user_id))
+    if user is None and shown is None and marker is None:
+        raise NotThere(f"version {topics.version} knows no user {user_id!r} (partition {partition})")
+    return {
+        "user_id": user_id,
+        "version": topics.version,
+        "partition": partition,
+        "committed_offset": committed,
+        "rows_contain_before": table.next_offset,
+        "watermark_ms": _partition_row(table).watermark_ms(allowed_lateness_ms),
+        "erasure": None if marker is None else msgspec.to_builtins(marker),
+        **(_decoded(user) if user else {"row": None}),
+        "list": shown,
+        "continue_watching": read_list(redis_url, keys.continue_watching(user_id)),
+    }
+
+
+def _partition_row(table: ChangelogTable) -> PartitionRow:
+    value = table.rows.get(user_keys.PARTITION)
+    return PartitionRow() if value is None else partition_row.CODEC.decode(value)
+
+
+def _decoded(user: User) -> dict[str, Any]:
+    row: dict[str, Any] = {name: getattr(user.row, name) for name in user.row.__struct_fields__ if name not in _HIDDEN}
+    newest_first = reversed(user.history.entries.items())
+    return {
+        "row": msgspec.to_builtins(row),
+        "history": [
+            {"item_id": item_id, "timestamp_ms": at_ms, "event_type": _TYPE_OF[code]}
+            for item_id, (at_ms, code) in newest_first
+        ],
+        "unfinished": [msgspec.to_builtins(entry) for entry in user.watching.newest_first()],
+        "seen_items": len(user.seen),
+        "remembered_event_ids": len(user.dedupe.known),
+    }

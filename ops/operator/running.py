@@ -1,0 +1,46 @@
+"""Runs what a command asks of Kafka and Redis, and says in one line what does not answer."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from aiokafka.errors import KafkaConnectionError, ProducerFenced
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from ops.exit_codes import CommandFailed, ExitCode
+from streams.bulk_read import TopicMissing
+
+T = TypeVar("T")
+
+
+class NotAnswering(CommandFailed):
+    """A server that the command needs does not answer."""
+
+    code = ExitCode.UNREACHABLE
+
+
+class NotThere(CommandFailed):
+    """What the command was asked about does not exist."""
+
+    code = ExitCode.USAGE
+
+
+class Superseded(CommandFailed):
+    """Somebody started the same command later; what this one did not finish, that one does."""
+
+
+def run(command: Coroutine[Any, Any, T]) -> T:
+    """The command's result. Raises `CommandFailed` when a server does not answer or a topic does not exist."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what goes wrong is said once, by the exit
+    try:
+        return asyncio.run(command)
+    except TopicMissing as error:
+        raise NotThere(str(error)) from error
+    except KafkaConnectionError as error:
+        raise NotAnswering(f"Kafka does not answer: {error}") from error
+    except (RedisConnectionError, RedisTimeoutError) as error:
+        raise NotAnswering(f"Redis does not answer: {error}") from error
+    except ProducerFenced as error:
+        raise Superseded("the same command was started again meanwhile and goes on where this one stopped") from error
