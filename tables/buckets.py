@@ -1,4 +1,4 @@
-"""Hour buckets of the item plane: integer counts per (hour, item, country) that truly expire.
+"""Hour buckets of the item plane: integer counts per (hour, item or query, country) that truly expire.
 
 A bucket is kept exactly when its hour is not older than the retention behind the highest watermark that any source
 partition reported. So what is stored depends neither on the order in which source partitions arrive nor on how far one
@@ -16,21 +16,22 @@ HOUR_MS = 3_600_000
 class Buckets:
     """A view over the raw rows in `store`; only buckets that changed since the last `take_changes` are decoded."""
 
-    def __init__(self, store: MutableMapping[bytes, bytes], retention_ms: int) -> None:
+    def __init__(self, store: MutableMapping[bytes, bytes], retention_ms: int, kind: bytes = item_rows.BUCKET) -> None:
+        self._kind = kind
         self._store = store
         self._retention_ms = retention_ms
         self._keys_of_hour: dict[int, set[bytes]] = {}
         self._open: dict[bytes, dict[str, int]] = {}
         self._expired: list[bytes] = []
         for key in store:
-            if key[:1] == item_rows.BUCKET:
+            if key[:1] == kind:
                 self._keys_of_hour.setdefault(item_rows.bucket_of(key)[0], set()).add(key)
 
-    def count(self, hour: int, item_id: str, country: str, horizon_hour: int) -> None:
+    def count(self, hour: int, name: str, country: str, horizon_hour: int) -> None:
         """Count one event, unless its hour is before the horizon."""
         if hour < horizon_hour:
             return
-        key = item_rows.bucket_key(hour, item_id)
+        key = item_rows.bucket_key(hour, name, self._kind)
         countries = self._open.get(key)
         if countries is None:
             stored = self._store.get(key)

@@ -29,6 +29,7 @@ class Entries:
 
     __slots__ = (
         "codes",
+        "completions",
         "context",
         "context_sizes",
         "countries",
@@ -41,7 +42,12 @@ class Entries:
         "lags",
         "offsets",
         "others",
+        "queries",
+        "query_countries",
+        "query_hours",
+        "ratings",
         "strings",
+        "viewers",
     )
 
     def __init__(self) -> None:
@@ -55,6 +61,9 @@ class Entries:
         self.offsets: list[int] = []
         self.context_sizes = bytearray()
         self.context: list[int] = []  # all contexts joined, each newest first
+        self.viewers: list[int] = []
+        self.completions: list[int] = []
+        self.ratings: list[int] = []
         # One element a group: a visit of an item elsewhere, for the partition that owns the `others` before it.
         self.group_items: list[int] = []
         self.group_offsets: list[int] = []
@@ -62,8 +71,13 @@ class Entries:
         self.others: list[int] = []  # all groups joined
         self.lags = bytearray()  # how many places before the visit (0 = just before), one byte per other
 
+        # One element a search, for the partition that owns the query.
+        self.queries: list[int] = []
+        self.query_countries: list[int] = []
+        self.query_hours: list[int] = []
+
     def __len__(self) -> int:
-        return len(self.items) + len(self.group_items)
+        return len(self.items) + len(self.group_items) + len(self.queries)
 
     def add_visit(self, signal: Signal) -> None:
         """Add a signal whose item the target partition owns."""
@@ -76,6 +90,15 @@ class Entries:
         self.offsets.append(signal.offset)
         self.context_sizes.append(len(signal.context))
         self.context += [number[item_id] for item_id in signal.context]
+        self.viewers.append(signal.viewer)
+        self.completions.append(signal.completion)
+        self.ratings.append(signal.rating)
+
+    def add_search(self, signal: Signal) -> None:
+        """Add a search whose query the target partition owns."""
+        self.queries.append(self.strings[signal.query])
+        self.query_countries.append(self.strings[signal.country])
+        self.query_hours.append(signal.hour)
 
     def add_pairs(self, signal: Signal, lags: list[int]) -> None:
         """Add the pairs of a signal with the items at `lags` in its context, which the target partition owns."""
@@ -106,14 +129,18 @@ class _Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
     strings: list[str]
     visits: tuple[bytes, bytes, bytes, bytes, list[int], list[int], bytes, bytes]
     groups: tuple[bytes, list[int], bytes, bytes, bytes]
+    people: tuple[bytes, bytes, bytes]
+    searches: tuple[bytes, bytes, list[int]]
 
 
 _CODEC = RowCodec(_Record, current=DELTA_VERSION)
 
 
 class Deltas(msgspec.Struct, frozen=True, gc=False):
-    """A decoded record. Numbers in `items`, `countries`, `context`, `group_items` and `others` are places in
-    `strings`; `watermark_ms` is the source partition's after the batch. See Entries for the columns."""
+    """A decoded record; see Entries for the columns. Numbers in `items`, `countries`, `context`, `group_items`,
+    `others`, `queries` and `query_countries` are places in `strings`; `watermark_ms` is the source partition's after
+    the batch.
+    """
 
     source_partition: int
     watermark_ms: int
@@ -132,9 +159,15 @@ class Deltas(msgspec.Struct, frozen=True, gc=False):
     group_sizes: NDArray[np.uint8]
     others: NDArray[np.unsignedinteger]
     lags: NDArray[np.uint8]
+    viewers: list[int]
+    completions: list[int]
+    ratings: list[int]
+    queries: list[int]
+    query_countries: list[int]
+    query_hours: list[int]
 
     def __len__(self) -> int:
-        return len(self.items) + len(self.group_items)
+        return len(self.items) + len(self.group_items) + len(self.queries)
 
 
 class _Owners(dict[str, int]):
@@ -164,6 +197,9 @@ def route(signals: Sequence[Signal], partitions: int) -> dict[int, Entries]:
     owners = _owners(partitions)
     targets: dict[int, Entries] = {}
     for signal in signals:
+        if signal.query:
+            _entries(targets, owners[signal.query]).add_search(signal)
+            continue
         _entries(targets, owners[signal.item_id]).add_visit(signal)
         lags_of: dict[int, list[int]] = {}
         for lag, other in enumerate(signal.context):
@@ -187,7 +223,7 @@ def _entries(targets: dict[int, Entries], target: int) -> Entries:
 def encode(entries: Entries, source_partition: int, watermark_ms: int) -> bytes:
     """One record of `item.deltas`. Empty entries make a tick, which only moves the watermark."""
     dtype = _dtype(len(entries.strings))
-    base_hour = min(entries.hours, default=0)
+    base_hour = min(entries.hours + entries.query_hours, default=0)
     base_offset = min(entries.offsets + entries.group_offsets, default=0)
 
     def packed(numbers: list[int]) -> bytes:
@@ -210,9 +246,19 @@ def encode(entries: Entries, source_partition: int, watermark_ms: int) -> bytes:
         packed(entries.others),
         bytes(entries.lags),
     )
-    bases = (base_hour, base_offset)
+    people = (
+        np.array(entries.viewers, "<u4").tobytes(),
+        np.array(entries.completions, "<i2").tobytes(),
+        np.array(entries.ratings, "<u2").tobytes(),
+    )
+    searches = (
+        packed(entries.queries),
+        packed(entries.query_countries),
+        [hour - base_hour for hour in entries.query_hours],
+    )
+    bases, strings = (base_hour, base_offset), list(entries.strings)
     return _CODEC.encode(
-        _Record(DELTA_VERSION, source_partition, watermark_ms, bases, list(entries.strings), visits, groups)
+        _Record(DELTA_VERSION, source_partition, watermark_ms, bases, strings, visits, groups, people, searches)
     )
 
 
@@ -223,6 +269,8 @@ def decode(value: bytes) -> Deltas:
     base_hour, base_offset = record.bases
     items, codes, flags, countries, hours, offsets, context_sizes, context = record.visits
     group_items, group_offsets, group_sizes, others, lags = record.groups
+    viewers, completions, ratings = record.people
+    queries, query_countries, query_hours = record.searches
     return Deltas(
         record.source_partition,
         record.watermark_ms,
@@ -241,6 +289,12 @@ def decode(value: bytes) -> Deltas:
         np.frombuffer(group_sizes, np.uint8),
         np.frombuffer(others, dtype),
         np.frombuffer(lags, np.uint8),
+        np.frombuffer(viewers, "<u4").tolist(),
+        np.frombuffer(completions, "<i2").tolist(),
+        np.frombuffer(ratings, "<u2").tolist(),
+        np.frombuffer(queries, dtype).tolist(),
+        np.frombuffer(query_countries, dtype).tolist(),
+        [hour + base_hour for hour in query_hours],
     )
 
 

@@ -1,7 +1,7 @@
 """The item plane: all items of one partition of `item.deltas`, folded from what every input partition reports.
 
-Counts and buckets are integers and depend on nothing but the set of deltas; neighbours are weights that depend on the
-order of arrival within the float tolerance, and beyond it once a full shard lets its weakest go.
+Counts, buckets and viewers are integers and sets and depend on nothing but the set of deltas; neighbours are weights
+that depend on the order of arrival within the float tolerance, and beyond it once a full shard lets its weakest go.
 """
 
 from collections.abc import MutableMapping
@@ -10,16 +10,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.events import EventType
 from tables import item_rows
 from tables.buckets import Buckets
 from tables.cooccurrence import Cooccurrence
 from tables.engagement import COUNTED_CODES
 from tables.item_deltas import Deltas, decode
 from tables.item_rows import CountsRow, NeighboursRow, PlaneRow
+from tables.signal import NO_COMPLETION
+from tables.type_codes import CODE_OF
+from tables.viewers_by_item import ViewersByItem
 
 LAG_DECAY = 0.85
 _LAG_WEIGHTS = LAG_DECAY ** np.arange(256)
 _HOURS_OF_DAY = 24
+_WATCH_START = CODE_OF[EventType.WATCH_START]
+_WATCH_END = CODE_OF[EventType.WATCH_END]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,8 @@ class ItemPlane:
         self.partition = partition
         self._store = store
         self._buckets = Buckets(store, limits.bucket_retention_ms)
+        self._query_buckets = Buckets(store, limits.bucket_retention_ms, item_rows.QUERY_BUCKET)
+        self._viewers = ViewersByItem(store)
         self._counts: dict[str, CountsRow] = {}  # decoded since the last changes()
         self._cooccurrence = _restore(store)
         stored = store.get(item_rows.PLANE)
@@ -53,6 +61,7 @@ class ItemPlane:
         deltas = decode(value)
         self._advance(deltas.watermark_ms)
         self._count(deltas)
+        self._count_searches(deltas)
         self._learn(deltas)
         return len(deltas)
 
@@ -60,18 +69,38 @@ class ItemPlane:
         if watermark_ms > self._row.watermark_ms:
             self._row.watermark_ms = watermark_ms
             self._row_changed = True
-            self._buckets.expire(self._buckets.horizon_hour(watermark_ms))
+            for buckets in (self._buckets, self._query_buckets):
+                buckets.expire(buckets.horizon_hour(watermark_ms))
 
     def _count(self, deltas: Deltas) -> None:
         strings = deltas.strings
         horizon_hour = self._buckets.horizon_hour(self._row.watermark_ms)
-        columns = zip(deltas.items, deltas.codes, deltas.learns, deltas.countries, deltas.hours, strict=True)
-        for item, code, learns, country, hour in columns:
-            row = self._counts_of(strings[item])
+        columns = zip(
+            deltas.items,
+            deltas.codes,
+            deltas.learns,
+            deltas.countries,
+            deltas.hours,
+            deltas.viewers,
+            deltas.completions,
+            deltas.ratings,
+            strict=True,
+        )
+        for item, code, learns, country, hour, viewer, completion, rating in columns:
+            item_id = strings[item]
+            row = self._counts_of(item_id)
             row.visits += learns
+            _measure(row, code, completion, rating)
             if code in COUNTED_CODES:
                 row.count(hour // _HOURS_OF_DAY, 1)
-                self._buckets.count(hour, strings[item], strings[country], horizon_hour)
+                self._buckets.count(hour, item_id, strings[country], horizon_hour)
+                self._viewers.add(item_id, viewer)
+
+    def _count_searches(self, deltas: Deltas) -> None:
+        strings = deltas.strings
+        horizon_hour = self._query_buckets.horizon_hour(self._row.watermark_ms)
+        for query, country, hour in zip(deltas.queries, deltas.query_countries, deltas.query_hours, strict=True):
+            self._query_buckets.count(hour, strings[query], strings[country], horizon_hour)
 
     def _counts_of(self, item_id: str) -> CountsRow:
         row = self._counts.get(item_id)
@@ -94,7 +123,7 @@ class ItemPlane:
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """Rows that changed since the last call (None = expired); the store is brought up to date too."""
-        changes = self._buckets.take_changes()
+        changes = self._buckets.take_changes() + self._query_buckets.take_changes() + self._viewers.take_changes()
         for item_id, row in self._counts.items():
             changes.append((item_rows.counts_key(item_id), item_rows.COUNTS_CODEC.encode(row)))
         self._counts.clear()
@@ -110,6 +139,16 @@ class ItemPlane:
             else:
                 self._store[key] = value
         return changes
+
+
+def _measure(row: CountsRow, code: int, completion: int, rating: int) -> None:
+    row.watches += code == _WATCH_START
+    if code == _WATCH_END and completion != NO_COMPLETION:
+        row.completions += 1
+        row.completion_sum += completion
+    if rating:
+        row.ratings += 1
+        row.rating_sum += rating
 
 
 def _places(sizes: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -1,5 +1,9 @@
-"""Rows of one item: counts (key b"c" + item), hour buckets (b"t" + hour + item), neighbour shards (b"n" + shard + item)
-and the plane's own row (b"w"). All are records of `item.model`, so their keys and values are what followers read."""
+"""Rows of the item plane. All are records of `item.model`, so their keys and values are what followers read.
+
+b"c" + item           counts                 b"t" + hour + item    events of an hour by country
+b"n" + shard + item   neighbours             b"q" + hour + query   searches of an hour by country
+b"u" + item           unique viewers         b"w"                  the plane's own row
+"""
 
 import msgspec
 import numpy as np
@@ -11,6 +15,8 @@ from tables.row_codec import RowCodec
 COUNTS = b"c"
 BUCKET = b"t"
 NEIGHBOURS = b"n"
+VIEWERS = b"u"
+QUERY_BUCKET = b"q"
 PLANE = b"w"
 
 ITEM_ROW_VERSION = 1
@@ -19,13 +25,20 @@ KEPT_DAYS = 35
 
 class CountsRow(msgspec.Struct, array_like=True, gc=False):
     """Integer counts of one item. `events` = counted positive events, `visits` = visits that taught neighbours;
-    `days[k]` = counted events on day `newest_day - k` (days since the epoch, UTC), at most 35, the last never 0."""
+    `days[k]` = counted events on day `newest_day - k` (days since the epoch, UTC), at most 35, the last never 0;
+    `watches` = watches begun (watch_start); `completions` watch_end events reached `completion_sum` tenths of a percent
+    together; `ratings` ratings sum to `rating_sum` hundredths of a star."""
 
     version: int = ITEM_ROW_VERSION
     events: int = 0
     visits: int = 0
     newest_day: int = 0
     days: list[int] = []
+    watches: int = 0
+    completions: int = 0
+    completion_sum: int = 0
+    ratings: int = 0
+    rating_sum: int = 0
 
     def count(self, day: int, events: int) -> None:
         """Count `events` on `day`. The result does not depend on the order of calls."""
@@ -34,7 +47,7 @@ class CountsRow(msgspec.Struct, array_like=True, gc=False):
 
 
 class BucketRow(msgspec.Struct, array_like=True, gc=False):
-    """Counted events of one item in one hour by country ("" = unknown), sorted by country."""
+    """Counted events of one item (or searches of one query) in one hour by country, sorted; "" = unknown country."""
 
     version: int
     countries: dict[str, int]
@@ -70,13 +83,18 @@ def counts_key(item_id: str) -> bytes:
     return COUNTS + item_id.encode()
 
 
-def bucket_key(hour: int, item_id: str) -> bytes:
-    """Key of an item's bucket of one hour since the epoch."""
-    return BUCKET + hour.to_bytes(4, "big") + item_id.encode()
+def viewers_key(item_id: str) -> bytes:
+    """Key of an item's unique viewers."""
+    return VIEWERS + item_id.encode()
+
+
+def bucket_key(hour: int, name: str, kind: bytes = BUCKET) -> bytes:
+    """Key of a bucket of one hour since the epoch; `kind` is BUCKET (of an item) or QUERY_BUCKET (of a query)."""
+    return kind + hour.to_bytes(4, "big") + name.encode()
 
 
 def bucket_of(key: bytes) -> tuple[int, str]:
-    """(hour, item id) of a bucket key."""
+    """(hour, item id or query) of a bucket key."""
     return int.from_bytes(key[1:5], "big"), key[5:].decode()
 
 

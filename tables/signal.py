@@ -3,14 +3,17 @@
 import msgspec
 
 HOUR_MS = 3_600_000
+NO_COMPLETION = -1
 
 
 class Signal(msgspec.Struct, frozen=True, gc=False):
-    """One positive event about `item_id`.
+    """One positive or rating event about `item_id`, or one search (`item_id` "", `query` set).
 
     `learns` is true when the visit teaches which items go together: not a repetition of the user's newest item, not
     more than 7 days late. `hour` is the event's hour since the epoch, `late` the partition's verdict, `offset` the
-    source offset, `context` up to 30 items the user liked before it, newest first (empty unless it learns).
+    source offset, `context` up to 30 items the user liked before it, newest first (empty unless it learns). `viewer`
+    is the user's 4-byte hash, `completion` tenths of a percent (NO_COMPLETION = not given), `rating` hundredths of a
+    star (0 = none).
     """
 
     item_id: str
@@ -21,3 +24,7 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
     late: bool
     offset: int
     context: list[str]
+    viewer: int = 0
+    completion: int = NO_COMPLETION
+    rating: int = 0
+    query: str = ""

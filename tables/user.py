@@ -9,6 +9,7 @@ from tables.dedupe import Dedupe
 from tables.history import History
 from tables.seen import Seen
 from tables.segmented_log import Segment, SegmentedLog
+from tables.unique_viewers import viewer_hash
 from tables.user_row import LogRow, UserRow
 
 Change = tuple[bytes, bytes | None]
@@ -17,12 +18,14 @@ Entry = TypeVar("Entry")
 
 class User:
     """`row` holds the counters and last seen attributes; its `history`, `watching`, `dedupe` and `seen` are written by
-    `take_changes` only, so read the decoded ones here instead."""
+    `take_changes` only, so read the decoded ones here instead.
+    `viewer` is the hash under which items know the user."""
 
-    __slots__ = ("dedupe", "history", "row", "seen", "user_id", "watching")
+    __slots__ = ("dedupe", "history", "row", "seen", "user_id", "viewer", "watching")
 
     def __init__(self, user_id: str, row: UserRow, history: History, dedupe: Dedupe, seen: Seen) -> None:
         self.user_id = user_id
+        self.viewer = viewer_hash(user_id)
         self.row = row
         self.history = history
         self.watching = ContinueWatching(row.watching)

@@ -38,8 +38,8 @@ class FoldKind(Enum):
 
 
 class Fold(msgspec.Struct, frozen=True, gc=False):
-    """The outcome of one event; `signal` is set for positive folded events only, `held_back` for folded ones that the
-    model must not learn from."""
+    """The outcome of one event; `signal` is set for folded events that the item plane counts, `held_back` for those
+    that the model must not learn from."""
 
     kind: FoldKind
     user_id: str

@@ -8,7 +8,8 @@ from tables import activity, cleaning, session
 from tables.cleaning import CleaningLimits, HeldBack
 from tables.engagement import COUNTED, POSITIVE
 from tables.history import KNOWN
-from tables.signal import HOUR_MS, Signal
+from tables.search_query import normal_query
+from tables.signal import HOUR_MS, NO_COMPLETION, Signal
 from tables.type_codes import CODE_OF, FINISHED
 from tables.user import User
 
@@ -37,7 +38,7 @@ def step(user: User, event: Interaction, place: Place, limits: CleaningLimits) -
     finishes = is_finished_watch(event) and (known is None or known[1] != FINISHED)
     session.step(user.row.behaviour.session, event, finishes=finishes)
     if event.event_type in _NEUTRAL:
-        return None, HeldBack.BOT if is_bot else None
+        return (None, HeldBack.BOT) if is_bot else (_search(user, event, place), None)
     activity.step(user.row.behaviour.activity, event, known, finishes=finishes)
     if known is None or known[0] <= event.timestamp_ms:  # else a late progress would undo a finish
         user.watching.step(event)
@@ -54,18 +55,35 @@ def _signal(
     user: User, event: Interaction, kind: EventType, newer: int, place: Place, share: CleaningLimits | None
 ) -> tuple[Signal | None, HeldBack | None]:
     """What a clean event tells; `share` limits live events to a day's share."""
-    if kind not in POSITIVE:
-        return None, None
-    learns = newer != KNOWN and place.watermark_ms - event.timestamp_ms <= LEARNS_WITHIN_MS
-    if not learns and kind not in COUNTED:
+    learns = kind in POSITIVE and newer != KNOWN and place.watermark_ms - event.timestamp_ms <= LEARNS_WITHIN_MS
+    rated = event.event_type is EventType.RATING
+    if not learns and not rated and kind not in COUNTED:
         return None, None
     if share is not None and cleaning.over_daily_share(user.row.cleaning, event.timestamp_ms, share):
         return None, HeldBack.DAILY_SHARE
-    context = user.history.context(newer, CONTEXT_ITEMS) if learns else []
-    late = event.timestamp_ms < place.watermark_ms
-    hour = event.timestamp_ms // HOUR_MS
-    signal = Signal(event.item_id, CODE_OF[kind], learns, user.row.country, hour, late, place.offset, context)
+    signal = Signal(
+        event.item_id,
+        CODE_OF[kind],
+        learns,
+        user.row.country,
+        event.timestamp_ms // HOUR_MS,
+        event.timestamp_ms < place.watermark_ms,
+        place.offset,
+        user.history.context(newer, CONTEXT_ITEMS) if learns else [],
+        user.viewer,
+        NO_COMPLETION if event.completion_pct is None else round(event.completion_pct * 10),
+        round(event.rating * 100) if rated and event.rating is not None else 0,
+    )
     return signal, None
+
+
+def _search(user: User, event: Interaction, place: Place) -> Signal | None:
+    query = normal_query(event.query) if event.event_type is EventType.SEARCH else ""
+    if not query:
+        return None
+    hour = event.timestamp_ms // HOUR_MS
+    late = event.timestamp_ms < place.watermark_ms
+    return Signal("", CODE_OF[EventType.SEARCH], False, user.row.country, hour, late, place.offset, [], query=query)
 
 
 def _remember_attributes(user: User, event: Interaction) -> None:

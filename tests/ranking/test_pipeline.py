@@ -190,5 +190,5 @@ def test_every_list_is_ordered_unique_and_free_of_what_was_met(
         assert all(0.0 <= score <= 1.0 for score in scores)
         assert all(first >= second for first, second in pairwise(scores))
         assert len(listed.reason) == len(listed.reason_code) == len(listed.reason_item) == len(names)
-        unmet = len(world.model) - len(set(world.user(user_id).seen.hours))
+        unmet = len(set(world.model.ids) - world.user(user_id).seen.hours.keys())
         assert len(names) == min(size, unmet), "a list is only short when nothing is left to list"
