@@ -9,10 +9,13 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import TopicPartition
 
 from agents.delivery.outgoing import Outgoing
+from streams.topics import DEAD_LETTER_MAX_BYTES
 
 #: A transaction left open by a killed worker is aborted by its successor's fence; this bound is for no successor.
 TRANSACTION_TIMEOUT_MS = 15_000
 MAX_BATCH_BYTES = 512 * 1024
+#: Room for the largest dead letter in a batch of its own.
+MAX_REQUEST_BYTES = 2 * DEAD_LETTER_MAX_BYTES
 
 
 class PartitionProducer:
@@ -25,6 +28,7 @@ class PartitionProducer:
             transactional_id=transactional_id,
             acks="all",
             max_batch_size=MAX_BATCH_BYTES,
+            max_request_size=MAX_REQUEST_BYTES,
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             compression_type="lz4",
         )
