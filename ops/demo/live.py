@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 
+from ops.demo.alongside import alongside
 from ops.demo.endpoint_client import EndpointAway, EndpointClient, UserList
 from ops.demo.freshness import FreshnessProbe, Percentiles
 from ops.demo.lag import LagReader
@@ -29,8 +29,6 @@ from streams.producer import Acknowledgement, OutgoingRecord, Producer
 
 _SAMPLE_EVERY_S = 0.5
 _REDIS_TIMEOUT_S = 5.0
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -172,16 +170,3 @@ async def go_live(
         LagReader(settings.kafka_bootstrap, namespace.topics) as lag,
     ):
         return await LiveRun(namespace, traffic, supervisor, phases, view, producer, lag, redis).run(folder)
-
-
-async def alongside(main: Coroutine[Any, Any, Result], *helpers: Coroutine[Any, Any, None]) -> Result:
-    """Runs `main` and cancels the helpers when it is done. What a helper raises ends `main` and is raised here."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(helper) for helper in helpers]
-            result = await main
-            for task in tasks:
-                task.cancel()
-            return result
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None  # one thing went wrong first; the group is how asyncio says it
