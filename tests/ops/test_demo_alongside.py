@@ -1,6 +1,7 @@
 """Work with helpers beside it: who ends whom."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -14,10 +15,8 @@ async def forever() -> None:
 
 async def deaf(ended: list[str]) -> None:
     """Loses its first cancellation, as redis-py sometimes does."""
-    try:
+    with contextlib.suppress(asyncio.CancelledError):
         await forever()
-    except asyncio.CancelledError:
-        pass
     try:
         await forever()
     finally:
