@@ -40,8 +40,8 @@ def run_demo(settings: Settings, traffic: DemoTraffic, view: View) -> Summary:
 
         namespace = Namespace(settings)
         undo.callback(namespace.remove)
-        with interrupts.allowed(), phases.measure("topics"):
-            namespace.create()
+        with phases.measure("topics"):
+            namespace.create()  # not interrupted: a request under way would create topics after they were removed
 
         run_folder = RunFolder(settings.state_dir / "demo" / settings.namespace, view.notice)
         folder = undo.enter_context(run_folder)
