@@ -1,0 +1,73 @@
+"""The cheapest HTTP/1.1 client that still reads every answer: one request at a time over a kept-alive connection."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import NamedTuple, cast
+
+_LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
+_SOURCE = re.compile(rb'"source":"(\w+)"')
+_HEAD_OF_BODY = 600  # the labels of an answer come before its items
+
+
+class Answer(NamedTuple):
+    """One answer and what was asked."""
+
+    status: int
+    body: bytes
+    user: int
+    due_s: float
+
+    @property
+    def source(self) -> str:
+        """The body's label; "" when it has none."""
+        found = _SOURCE.search(self.body, 0, _HEAD_OF_BODY)
+        return found[1].decode() if found else ""
+
+    def belongs_to(self, user: int) -> bool:
+        """Whether the body is this user's (errors belong to nobody and are counted by their status)."""
+        return self.status != 200 or b'"user_id":"u%d"' % user in self.body[:_HEAD_OF_BODY]
+
+
+class Connection(asyncio.Protocol):
+    """Calls `answered(self, answer)` for each answer and `lost(self, was a request under way)` at the end."""
+
+    def __init__(
+        self, answered: Callable[[Connection, Answer], None], lost: Callable[[Connection, bool], None]
+    ) -> None:
+        self._answered = answered
+        self._lost = lost
+        self._buffer = b""
+        self._asked: tuple[int, float] | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the loop."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Called by the loop."""
+        self._lost(self, self._asked is not None)
+
+    def ask(self, path: str, headers: str, user: int, due_s: float) -> None:
+        """Sends one request; the one before must be answered."""
+        assert self._transport is not None
+        self._asked = (user, due_s)
+        self._transport.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\n{headers}\r\n".encode())
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the loop."""
+        self._buffer += data
+        head_end = self._buffer.find(b"\r\n\r\n")
+        if head_end < 0:
+            return
+        length = _LENGTH.search(self._buffer, 0, head_end)
+        end = head_end + 4 + (int(length[1]) if length else 0)
+        if len(self._buffer) < end or self._asked is None:
+            return
+        body, status = self._buffer[head_end + 4 : end], int(self._buffer[9:12])
+        user, due_s = self._asked
+        self._buffer, self._asked = self._buffer[end:], None
+        self._answered(self, Answer(status, body, user, due_s))

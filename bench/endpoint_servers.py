@@ -1,0 +1,145 @@
+"""The servers that are compared, each a process tree of its own whose CPU time is read."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from ops.local_stack.ports import free_port
+from serving.fragments import item_fragment
+from serving.keys import Keys
+from serving.list_format import ListStamp, decode
+from serving.redis_writer import ListWriter
+
+HERE = Path(__file__).parent
+USERS = 5_000
+ITEMS = 100
+NAMESPACE = "bench"
+STARTED_S = 30
+TTL_S = 24 * 3600
+KEYS = Keys(NAMESPACE, "v1")
+
+
+class Server:
+    """One HTTP server on a free port, started with its command and stopped with its children."""
+
+    def __init__(
+        self, name: str, command: list[str], environment: Mapping[str, str], folder: Path, workers: int
+    ) -> None:
+        self.name = name
+        self.workers = workers
+        self.port = free_port()
+        self._log = (folder / f"{name}-{self.port}.log").open("wb")
+        self._process = psutil.Popen(
+            [part.replace("{port}", str(self.port)) for part in command],
+            env={**os.environ, **{k: v.replace("{port}", str(self.port)) for k, v in environment.items()}},
+            cwd=folder,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def wait_ready(self, path: str) -> bytes:
+        """The body of the first good answer."""
+        deadline_s = time.monotonic() + STARTED_S
+        while True:
+            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=1) as answer:
+                return bytes(answer.read())
+            if time.monotonic() > deadline_s or self._process.poll() is not None:
+                raise RuntimeError(f"{self.name} did not start; see {self._log.name}")
+            time.sleep(0.05)
+
+    def cpu_s(self) -> float:
+        """User and system time of the tree so far."""
+        return sum(sum(process.cpu_times()[:2]) for process in self._tree())
+
+    def rss_bytes(self) -> int:
+        """Resident memory of the tree."""
+        return sum(process.memory_info().rss for process in self._tree())
+
+    def kill_worker(self) -> None:
+        """Kills one worker process hard."""
+        workers = [child for child in self._process.children() if "resource_tracker" not in " ".join(child.cmdline())]
+        workers[-1].send_signal(signal.SIGKILL)
+
+    def _tree(self) -> list[psutil.Process]:
+        return [self._process, *self._process.children(recursive=True)]
+
+    def stop(self) -> None:
+        """Ends the tree."""
+        self._process.terminate()
+        self._process.wait(timeout=20)
+        self._log.close()
+
+
+def ours(redis_url: str, folder: Path, workers: int = 1, **more: str) -> Server:
+    """`freshet serve`, security off unless `more` says so; nothing published (the ratio is about reading)."""
+    environment = {
+        "FRESHET_NAMESPACE": NAMESPACE,
+        "FRESHET_REDIS_URL": redis_url,
+        "FRESHET_ENDPOINT_PORT": "{port}",
+        "FRESHET_ENDPOINT_WORKERS": str(workers),
+        "FRESHET_ENDPOINT_PUBLISH_SHARE": "0",
+        "FRESHET_STATE_DIR": str(folder),
+        **more,
+    }
+    name = "freshet, security on" if "FRESHET_ENDPOINT_SECURITY" in more else "freshet"
+    return Server(name, [sys.executable, "-m", "ops.cli", "serve"], environment, folder, workers)
+
+
+def naive(redis_url: str, folder: Path) -> Server:
+    """FastAPI, pydantic and redis.asyncio on uvicorn, unchanged."""
+    command = [sys.executable, "-m", "uvicorn", "naive_service:app", "--app-dir", str(HERE / "baselines")]
+    command += ["--port", "{port}", "--workers", "1", "--no-access-log", "--log-level", "warning"]
+    return Server("naive", command, {"REDIS_URL": redis_url}, folder, 1)
+
+
+def static(body: bytes, folder: Path) -> Server:
+    """One fixed answer of our size from granian."""
+    (folder / "body.json").write_bytes(body)
+    command = [sys.executable, "-m", "granian", "--interface", "asginl", "--loop", "uvloop", "--http", "1", "--no-ws"]
+    command += ["--port", "{port}", "--log-level", "warning", "--working-dir", str(HERE), "static_endpoint:app"]
+    return Server("static", command, {"STATIC_BODY": str(folder / "body.json")}, folder, 1)
+
+
+async def fill(redis_url: str) -> None:
+    """The same lists for both services: USERS of ITEMS items each, and a popular list for ours."""
+    writer = ListWriter.connect(redis_url, KEYS, timeout_s=30)
+    now_ms = time.time_ns() // 1_000_000
+    own = ListStamp("v1", "personal", 0, now_ms, now_ms + TTL_S * 1000)
+    for first in range(0, USERS, 500):
+        values = {n: own.personal(f"u{n}", n, _items(n)) for n in range(first, first + 500)}
+        await writer.write_lists([(KEYS.user_list(f"u{n}"), value) for n, value in values.items()], TTL_S)
+        plain = {f"naive:u{n}:homepage": _plain(value) for n, value in values.items()}
+        await writer._redis.mset(plain)
+    popular = ListStamp("v1", "popular", 0, now_ms, now_ms + TTL_S * 1000).shared(_items(0))
+    await writer.write_shared(KEYS.popular(), popular, TTL_S)
+    await writer.close()
+
+
+def _items(user: int) -> list[bytes]:
+    return [
+        item_fragment(
+            f"i{user}-{n}",
+            f"The Long Title of Film Number {n} (1994)",
+            1 - n / (2 * ITEMS),
+            f"Because you watched Film {n % 7}",
+            "because_watched",
+        )
+        for n in range(ITEMS)
+    ]
+
+
+def _plain(value: bytes) -> str:
+    body = decode(value)
+    names = ("user_id", "source", "model_version", "generated_at", "expires_at", "recommendations")
+    return json.dumps({"context": "homepage", **{name: body[name] for name in names}})
