@@ -18,10 +18,16 @@ def popular(model: ItemModel, now_ms: int, size: int = DEFAULT_SIZE) -> Recommen
 
 
 def trending(
-    model: ItemModel, region: str | None, window_h: int, now_ms: int, size: int = DEFAULT_SIZE
+    model: ItemModel,
+    region: str | None,
+    window_h: int,
+    now_ms: int,
+    size: int = DEFAULT_SIZE,
+    category: str | None = None,
 ) -> Recommendations:
-    """What is used now in one country (None = everywhere), within the last `window_h` hours."""
-    items, scores = model.trending(region, window_h, now_ms, size)
+    """What is used now in a country or region (None = everywhere), within the last `window_h` hours; of one genre
+    when a category is given."""
+    items, scores = model.trending(region, window_h, now_ms, size, category)
     place = "Trending now" if region is None else f"Trending now in {region}"
     return _labelled(items, scores, "trending", place)
 

@@ -47,15 +47,31 @@ class BucketColumns:
         return self._used - 1
 
     def decayed(
-        self, now_hour: int, window_h: int, half_life_h: float, items: int, country: str | None = None
+        self, now_hour: int, window_h: int, half_life_h: float, items: int, countries: frozenset[str] | None = None
     ) -> NDArray[np.float64]:
-        """Sums of count * 0.5^(age / half-life) over the last `window_h` hours, float64[items]; of one country when
+        """Sums of count * 0.5^(age / half-life) over the last `window_h` hours, float64[items]; of some countries when
         given. The running hour has age 0; hours ahead of it count as the running one."""
+        inside = self._inside(now_hour, window_h, countries)
+        ages = np.maximum(0, now_hour - self._hours[: self._used][inside])
+        weights = self._counts[: self._used][inside] * 0.5 ** (ages / half_life_h)
+        return np.bincount(self._items[: self._used][inside], weights, items).astype(np.float64, copy=False)
+
+    def counted(
+        self, now_hour: int, window_h: int, items: int, countries: frozenset[str] | None = None
+    ) -> NDArray[np.float64]:
+        """Sums of the counts over the last `window_h` hours, float64[items] of whole numbers."""
+        inside = self._inside(now_hour, window_h, countries)
+        counts = self._counts[: self._used][inside]
+        return np.bincount(self._items[: self._used][inside], counts, items).astype(np.float64, copy=False)
+
+    def total(self, now_hour: int, window_h: int, countries: frozenset[str]) -> int:
+        """All counts of some countries over the last `window_h` hours."""
+        return int(self._counts[: self._used][self._inside(now_hour, window_h, countries)].sum())
+
+    def _inside(self, now_hour: int, window_h: int, countries: frozenset[str] | None) -> NDArray[np.bool_]:
         used = slice(0, self._used)
-        hours = self._hours[used]
-        inside = (hours > now_hour - window_h) & (self._counts[used] > 0)
-        if country is not None:
-            inside &= self._countries[used] == self.countries.get(country, -1)
-        ages = np.maximum(0, now_hour - hours[inside])
-        weights = self._counts[used][inside] * 0.5 ** (ages / half_life_h)
-        return np.bincount(self._items[used][inside], weights, items).astype(np.float64, copy=False)
+        inside: NDArray[np.bool_] = (self._hours[used] > now_hour - window_h) & (self._counts[used] > 0)
+        if countries is not None:
+            wanted = [number for country, number in self.countries.items() if country in countries]
+            inside &= np.isin(self._countries[used], wanted)
+        return inside

@@ -71,6 +71,13 @@ class ItemCatalog:
             self.genre_names.append(name)
         return number
 
+    def of_genre(self, name: str, items: int) -> Mask:
+        """bool[items]: of this genre."""
+        number = self.genre_ids.get(name, -1)
+        mask = np.zeros(items, np.bool_)
+        mask[[index for index, genres in enumerate(self.genres) if number in genres]] = True
+        return mask
+
     def available(self, indices: Indices, now_ms: int, country: str | None = None) -> Mask:
         """bool[indices]: listed, within its time of availability, and allowed in the country. Where the country is
         not known, only what is allowed everywhere is available: showing less is safer than breaking a licence."""

@@ -13,7 +13,10 @@ from tables.bucket_columns import BucketColumns
 from tables.columns import grown
 from tables.cooccurrence import SHARD_NEIGHBOURS, SHARDS
 from tables.item_catalog import ItemCatalog
+from tables.item_facts import ItemFacts
 from tables.priors import Priors
+from tables.regions import COUNTRIES_OF, MIN_COUNTRY_EVENTS, REGION_OF
+from tables.search_trends import SearchTrends
 
 NEIGHBOURS = SHARDS * SHARD_NEIGHBOURS
 NORM_SHRINK = 5.0
@@ -23,6 +26,8 @@ DAY_MS = 24 * HOUR_MS
 DAY_WINDOW_H = 24
 WEEK_WINDOW_H = 7 * 24
 WINDOW_HALF_LIFE_H = 12.0
+YOUNG_MS = 30 * DAY_MS
+YOUNG_BOOST = 1.5
 
 _GROW = 1.5
 _DAY_DECAY = 0.5 ** (np.arange(item_rows.KEPT_DAYS) / TREND_HALF_LIFE_DAYS)
@@ -36,7 +41,7 @@ class ItemModel:
     stay as they were; neighbours and counts follow every record at once.
 
     `neighbours` int32[capacity, 320] and `weights` float32[capacity, 320] hold co-occurrence (weight 0 = empty slot),
-    `norm` float32[capacity] = 1 / sqrt(visits + 5).
+    `norm` float32[capacity] = 1 / sqrt(visits + 5). `facts` are figures about items, `searches` what is searched for.
     """
 
     def __init__(self) -> None:
@@ -50,6 +55,8 @@ class ItemModel:
         self._day_sums = np.zeros(0, np.float64)  # days of an item decayed to its own newest day
         self._newest_days = np.zeros(0, np.int64)
         self._buckets = BucketColumns()
+        self.searches = SearchTrends()
+        self.facts = ItemFacts()
         self.priors = Priors.empty(0)
 
     def __len__(self) -> int:
@@ -72,8 +79,12 @@ class ItemModel:
             self._apply_counts(key, value)
         elif kind == item_rows.BUCKET:
             hour, item_id = item_rows.bucket_of(key)
-            countries = {} if value is None else item_rows.BUCKET_CODEC.decode(value).countries
-            self._buckets.put(hour, self._add(item_id), countries)
+            self._buckets.put(hour, self._add(item_id), _countries(value))
+        elif kind == item_rows.QUERY_BUCKET:
+            hour, query = item_rows.bucket_of(key)
+            self.searches.put(hour, query, _countries(value))
+        elif kind == item_rows.VIEWERS:
+            self.facts.put_viewers(self._add(key[1:].decode()), value)
 
     def apply_catalog(self, item_id: str, item: CatalogItem | None) -> None:
         """Follow one record of `catalog.items`; None withdraws the item."""
@@ -120,6 +131,7 @@ class ItemModel:
         self.norm[index] = (row.visits + NORM_SHRINK) ** -0.5
         self._day_sums[index] = _DAY_DECAY[: len(row.days)] @ row.days if row.days else 0.0
         self._newest_days[index] = row.newest_day
+        self.facts.put_counts(index, row)
 
     def refresh_priors(self, now_ms: int) -> None:
         """Compute what all lists share, as of `now_ms`: popularity, trends, their mix, and the orders by them."""
@@ -135,12 +147,34 @@ class ItemModel:
             self.catalog.released_at_ms[: len(self)],
         )
 
-    def trending(self, region: str | None, window_h: int, now_ms: int, size: int) -> tuple[Ints, Floats]:
-        """Up to `size` recommendable items by decayed events of the last `window_h` hours in one country (None =
-        everywhere): indices and scores relative to the first, in (0, 1], not increasing."""
+    def trending(
+        self, region: str | None, window_h: int, now_ms: int, size: int, category: str | None = None
+    ) -> tuple[Ints, Floats]:
+        """Up to `size` recommendable items by events of the last `window_h` hours, halved every 12 hours: indices and
+        scores relative to the first, in (0, 1], not increasing.
+
+        `region` is a country, a region name of tables/regions.py, or None = everywhere; a country with fewer than 100
+        events in the last 7 days is given the trend of its region. `category` is a genre. Items released within 30
+        days count 1.5 times.
+        """
         now_hour = now_ms // HOUR_MS
-        sums = self._buckets.decayed(now_hour, window_h, WINDOW_HALF_LIFE_H, len(self.norm), region)
-        return self._top(sums, now_ms, size, region)
+        countries = self._countries_for(region, now_hour)
+        sums = self._buckets.decayed(now_hour, window_h, WINDOW_HALF_LIFE_H, len(self.norm), countries)
+        released_at_ms = self.catalog.released_at_ms[: len(self)]
+        young = (released_at_ms > now_ms - YOUNG_MS) & (released_at_ms <= now_ms)
+        sums[: len(self)][young] *= YOUNG_BOOST
+        if category is not None:
+            sums *= self.catalog.of_genre(category, len(sums))
+        return self._top(sums, now_ms, size, region if region in REGION_OF else None)
+
+    def _countries_for(self, region: str | None, now_hour: int) -> frozenset[str] | None:
+        if region is None:
+            return None
+        if region in COUNTRIES_OF:
+            return COUNTRIES_OF[region]
+        own = frozenset({region})
+        enough = self._buckets.total(now_hour, WEEK_WINDOW_H, own) >= MIN_COUNTRY_EVENTS
+        return own if enough or region not in REGION_OF else COUNTRIES_OF[REGION_OF[region]]
 
     def popular(self, now_ms: int, size: int) -> tuple[Ints, Floats]:
         """Up to `size` recommendable items by prior, as `trending` gives them."""
@@ -164,6 +198,10 @@ class ItemModel:
         order = np.argsort(-scores[candidates], kind="stable")[:size]
         best = candidates[order].astype(np.int32)
         return best, _relative(scores[best])
+
+
+def _countries(value: bytes | None) -> dict[str, int]:
+    return {} if value is None else item_rows.BUCKET_CODEC.decode(value).countries
 
 
 def _relative(scores: NDArray[np.float64]) -> Floats:

@@ -127,7 +127,8 @@ class UserPlane:
             raise InvalidEvent(Reason.WRONG_PARTITION, f"partition {self._partition} does not own this user")
         if offset < self._erased.get(user_id, 0):
             partition_row.advance(self._row, event.timestamp_ms, append_ms)  # lateness stays what it was for the others
-            self.count_erased(offset)
+            self._row.erased += offset > self._row.last_offset
+            self._count_partition(offset)
             return Fold(FoldKind.ERASED, user_id)
         if user is not None and offset <= user.row.last_offset:
             self._dirty[user_id] = None
@@ -137,11 +138,6 @@ class UserPlane:
             user = self._add(user_id)
         self._dirty[user_id] = None
         return self._fold(user, event, Place(offset, append_ms, watermark_ms))
-
-    def count_erased(self, offset: int) -> None:
-        """Count a record of an erased user that is not folded, once."""
-        self._row.erased += offset > self._row.last_offset
-        self._count_partition(offset)
 
     def forget(self, user_id: str) -> None:
         """Drop every row of a user; what was folded of them counts as erased. A later event makes a new user."""

@@ -28,10 +28,15 @@ class SmallWorld:
         """The user does the same with each of the items, in order."""
         for item in items:
             event = Interaction(f"e{self._offset}", kind, user_id, item, at_ms, rating=5.0)
-            signal = self.users.fold(event, user_id.encode(), self._offset, at_ms + IMPORT_DELAY_MS).signal
-            self._offset += 1
-            if signal is not None:
-                self._signals.append(signal)
+            self.folds(event)
+
+    def folds(self, event: Interaction) -> None:
+        """One event is folded."""
+        append_ms = event.timestamp_ms + IMPORT_DELAY_MS
+        signal = self.users.fold(event, event.user_id.encode(), self._offset, append_ms).signal
+        self._offset += 1
+        if signal is not None:
+            self._signals.append(signal)
 
     def lists(self, *items: CatalogItem) -> None:
         """Catalogue records arrive."""

@@ -20,18 +20,36 @@ signals = st.lists(
         late=st.booleans(),
         offset=st.integers(0, 2**40),
         context=st.lists(ids, max_size=30, unique=True),
+        viewer=st.integers(0, 2**32 - 1),
+        completion=st.integers(-1, 1000),
+        rating=st.integers(0, 500),
     ),
     max_size=10,
+)
+searches = st.lists(
+    st.builds(
+        Signal,
+        item_id=st.just(""),
+        code=st.just(15),
+        learns=st.just(False),
+        country=st.sampled_from(["", "NL"]),
+        hour=st.integers(0, 10**6),
+        late=st.booleans(),
+        offset=st.integers(0, 2**40),
+        context=st.just([]),
+        query=ids,
+    ),
+    max_size=5,
 )
 
 
 def visits(deltas: Deltas) -> list[tuple[object, ...]]:
-    """(item, code, learns, late, country, hour, offset, context) of each visit."""
+    """(item, code, learns, late, country, hour, offset, context, viewer, completion, rating)."""
     text = deltas.strings
     contexts = np.split(deltas.context, np.cumsum(deltas.context_sizes)[:-1]) if deltas.items else []
     return [
-        (text[item], code, learns, late, text[country], hour, offset, [text[other] for other in context])
-        for item, code, learns, late, country, hour, offset, context in zip(
+        (text[item], code, learns, late, text[country], hour, offset, [text[other] for other in context], *figures)
+        for item, code, learns, late, country, hour, offset, context, *figures in zip(
             deltas.items,
             deltas.codes,
             deltas.learns,
@@ -40,6 +58,9 @@ def visits(deltas: Deltas) -> list[tuple[object, ...]]:
             deltas.hours,
             deltas.offsets,
             contexts,
+            deltas.viewers,
+            deltas.completions,
+            deltas.ratings,
             strict=True,
         )
     ]
@@ -62,7 +83,10 @@ def test_every_visit_goes_to_the_owner_of_its_item(sent: list[Signal]) -> None:
         assert (deltas.source_partition, deltas.watermark_ms) == (7, 123)
         assert all(item_partition(deltas.strings[item], PARTITIONS) == target for item in deltas.items)
         arrived += visits(deltas)
-    expected = [(s.item_id, s.code, s.learns, s.late, s.country, s.hour, s.offset, s.context) for s in sent]
+    expected = [
+        (s.item_id, s.code, s.learns, s.late, s.country, s.hour, s.offset, s.context, s.viewer, s.completion, s.rating)
+        for s in sent
+    ]
     assert sorted(map(repr, arrived)) == sorted(map(repr, expected))
 
 
@@ -88,3 +112,16 @@ def test_a_record_may_name_more_strings_than_two_bytes_count() -> None:
         entries.add_visit(Signal(f"i{number}", 3, False, "", 5, False, number, []))
     deltas = decode(encode(entries, 0, 0))
     assert deltas.strings[deltas.items[-1]] == "i69999"
+
+
+@given(signals, searches)
+def test_every_search_goes_to_the_owner_of_its_query(visited: list[Signal], searched: list[Signal]) -> None:
+    arrived = []
+    for target, entries in route(visited + searched, PARTITIONS).items():
+        deltas = decode(encode(entries, 0, 0))
+        text = deltas.strings
+        assert all(item_partition(text[query], PARTITIONS) == target for query in deltas.queries)
+        columns = zip(deltas.queries, deltas.query_countries, deltas.query_hours, strict=True)
+        arrived += [(text[query], text[country], hour) for query, country, hour in columns]
+        assert len(deltas) == len(deltas.items) + len(deltas.group_items) + len(deltas.queries)
+    assert sorted(arrived) == sorted((s.query, s.country, s.hour) for s in searched)

@@ -15,7 +15,8 @@ from tables.type_codes import CODE_OF
 
 HOUR_MS = 3_600_000
 START_HOUR = 472_000
-VIEW = CODE_OF[EventType.VIEW]
+VIEW, DISLIKE, SEARCH = (CODE_OF[kind] for kind in (EventType.VIEW, EventType.DISLIKE, EventType.SEARCH))
+WATCH_START, WATCH_END = CODE_OF[EventType.WATCH_START], CODE_OF[EventType.WATCH_END]
 
 items = st.sampled_from([f"i{number}" for number in range(8)])
 
@@ -35,12 +36,28 @@ def records(draw: st.DrawFn) -> list[bytes]:
 
 
 def signals_before(hour: int) -> st.SearchStrategy[Signal]:
+    search = st.builds(
+        lambda query, back, country: Signal("", SEARCH, False, country, hour - back, False, 0, [], query=query),
+        st.sampled_from(["matrix", "the matrix"]),
+        st.integers(0, 300),
+        st.sampled_from(["", "NL"]),
+    )
+    return search | visits_before(hour)
+
+
+def visits_before(hour: int) -> st.SearchStrategy[Signal]:
     return st.builds(
-        lambda item, back, country, context: Signal(item, VIEW, True, country, hour - back, False, 0, context),
+        lambda item, code, back, country, context, viewer, completion, rating: Signal(
+            item, code, code == VIEW, country, hour - back, False, 0, context, viewer, completion, rating
+        ),
         items,
+        st.sampled_from([VIEW, DISLIKE, WATCH_START, WATCH_END]),
         st.integers(0, 300),
         st.sampled_from(["", "NL", "DE"]),
         st.lists(items, max_size=4, unique=True),
+        st.integers(0, 5),
+        st.integers(-1, 1000),
+        st.integers(0, 500),
     )
 
 
@@ -59,7 +76,7 @@ def folded(values: Sequence[bytes], publish_every: int = 1) -> dict[bytes, bytes
     return store
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(records(), st.randoms(use_true_random=False), st.integers(1, 5))
 def test_integer_rows_depend_neither_on_arrival_order_nor_on_batching(values, random, publish_every) -> None:  # type: ignore[no-untyped-def]
     shuffled = list(values)
@@ -67,7 +84,7 @@ def test_integer_rows_depend_neither_on_arrival_order_nor_on_batching(values, ra
     assert integer_rows(folded(values)) == integer_rows(folded(shuffled, publish_every))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(records(), st.integers(0, 12))
 def test_a_plane_rebuilt_from_its_rows_goes_on_as_if_nothing_happened(values: list[bytes], crash: int) -> None:
     undisturbed = folded(values)
@@ -82,7 +99,7 @@ def test_a_plane_rebuilt_from_its_rows_goes_on_as_if_nothing_happened(values: li
         store |= {key: row for key, row in second.changes() if row is not None}
     # Published rows alone, with tombstones, must equal the store of the undisturbed plane.
     expired = store.keys() - undisturbed.keys()
-    assert all(key[:1] == item_rows.BUCKET for key in expired)
+    assert all(key[:1] in (item_rows.BUCKET, item_rows.QUERY_BUCKET) for key in expired)
     assert {key: store[key] for key in integer_rows(undisturbed)} == integer_rows(undisturbed)
 
 
@@ -104,7 +121,7 @@ def test_a_follower_knows_neighbours_counts_and_trend() -> None:
     assert scores.tolist() == [1.0]
     trending, _ = model.trending("NL", 24, now_ms, 5)
     assert sorted(model.ids[index] for index in trending) == ["a", "b"]
-    assert len(model.trending("DE", 24, now_ms, 5)[0]) == 0
+    assert len(model.trending("BR", 24, now_ms, 5)[0]) == 0
 
 
 def test_buckets_expire_with_tombstones() -> None:

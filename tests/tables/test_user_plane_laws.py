@@ -71,7 +71,7 @@ def undisturbed(log: list[Sent]) -> tuple[Store, list[str]]:
     return store, outcomes
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(logs(), st.lists(st.booleans(), min_size=25, max_size=25))
 def test_any_batching_and_a_tiny_cache_give_the_same_rows(log: list[Sent], commit_after: list[bool]) -> None:
     expected, outcomes = undisturbed(log)
@@ -87,7 +87,7 @@ def test_any_batching_and_a_tiny_cache_give_the_same_rows(log: list[Sent], commi
     assert changelog == expected
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(logs(), st.data())
 def test_a_crash_and_redelivery_from_any_committed_point_give_the_same_rows(
     log: list[Sent], data: st.DataObject
@@ -110,7 +110,7 @@ def test_a_crash_and_redelivery_from_any_committed_point_give_the_same_rows(
     assert changelog == expected
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(logs())
 def test_sending_everything_twice_changes_only_counters(log: list[Sent]) -> None:
     """Producer retries: the same event ids again at new offsets."""
@@ -130,7 +130,7 @@ def test_sending_everything_twice_changes_only_counters(log: list[Sent]) -> None
             assert value == twice[key]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(logs())
 def test_every_event_is_counted_exactly_once(log: list[Sent]) -> None:
     store, outcomes = undisturbed(log)
@@ -141,7 +141,7 @@ def test_every_event_is_counted_exactly_once(log: list[Sent]) -> None:
     assert sum(plane.totals()) + rejected == len(log)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(logs())
 def test_bounds_and_order_hold(log: list[Sent]) -> None:
     store, _ = undisturbed(log)
