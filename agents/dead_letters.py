@@ -7,9 +7,9 @@ from streams.dead_letters import DeadLetter
 from streams.events import Reason
 
 
-def dead_letter(record: ConsumerRecord, reason: Reason, detail: str, topic: str) -> Outgoing:
-    """The dead letter of `record` for the dead-letter `topic`, in the partition of its source."""
-    letter = DeadLetter(
+def letter_of(record: ConsumerRecord, reason: Reason, detail: str) -> DeadLetter:
+    """The dead letter of `record`."""
+    return DeadLetter(
         key=record.key,
         value=record.value,
         reason=reason,
@@ -19,5 +19,14 @@ def dead_letter(record: ConsumerRecord, reason: Reason, detail: str, topic: str)
         offset=record.offset,
         append_time_ms=record.timestamp,
     )
+
+
+def letter_record(letter: DeadLetter, topic: str) -> Outgoing:
+    """`letter` for the dead-letter `topic`, in the partition of its source."""
     key, value, partition, headers = letter.to_record()
     return Outgoing(topic, partition, key, value, headers)
+
+
+def dead_letter(record: ConsumerRecord, reason: Reason, detail: str, topic: str) -> Outgoing:
+    """The dead letter of `record` for the dead-letter `topic`."""
+    return letter_record(letter_of(record, reason, detail), topic)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from aiokafka.structs import ConsumerRecord
 
-from agents.dead_letters import dead_letter
+from agents.dead_letters import letter_of, letter_record
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.step import Effects
 from agents.erasures import Erasures
@@ -63,10 +63,10 @@ class InteractionsStep:
         self._reject(record, Reason.FOLD_FAILED, detail)
 
     def _reject(self, record: ConsumerRecord, reason: Reason, detail: str) -> None:
+        letter = letter_of(record, reason, detail)
         if self._erasures.cover(record):
-            self.plane.count_erased(record.offset)
-            return
-        self._dead.append(dead_letter(record, reason, detail, self._dead_letters_topic))
+            letter = letter.blank()
+        self._dead.append(letter_record(letter, self._dead_letters_topic))
 
     # -- erasure --------------------------------------------------------------------------------------------------
 

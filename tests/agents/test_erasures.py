@@ -1,0 +1,175 @@
+"""Erasures are carried out between batches, in order: rows, Redis, and a note that it is done."""
+
+import asyncio
+from collections.abc import Collection
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from agents.controls import Controls
+from agents.erasures import Erasures
+from agents.interactions import InteractionsStep
+from streams.controls import pause_key
+from streams.dead_letters import DeadLetter
+from streams.erasure import ErasureMarker
+from streams.reasons import Reason
+from tables.user_plane import FoldLimits, UserPlane
+
+NOW_MS = 1_700_000_000_000
+
+
+def record(key: bytes | None, value: bytes | None, offset: int, at_ms: int = NOW_MS, partition: int = 0) -> Any:
+    return ConsumerRecord("t", partition, offset, at_ms, 1, key, value, None, 0, 0, ())
+
+
+def marker(user: str, end: int, position: int, at_ms: int = NOW_MS) -> Any:
+    return record(user.encode(), ErasureMarker(user, at_ms, end).encode(), position)
+
+
+def view(user: str, offset: int, number: int | None = None) -> Any:
+    event = {"event_type": "view", "user_id": user, "item_id": f"i{number or offset}", "timestamp": NOW_MS}
+    return record(user.encode(), orjson.dumps(event), offset)
+
+
+class Lists:
+    """Stands in for the keeper of lists: notes what is removed, and can be away."""
+
+    def __init__(self) -> None:
+        self.removed: list[str] = []
+        self.away = False
+        self.refreshed: set[str] = set()
+
+    async def forget(self, users: Collection[str]) -> bool:
+        if not self.away:
+            self.removed += users
+        return not self.away
+
+    async def refresh(self, plane: UserPlane, users: Collection[str], next_offset: int) -> None:
+        self.refreshed = {user for user in users if plane.view(user) is not None}
+
+
+class World:
+    def __init__(self) -> None:
+        self.rows: dict[bytes, bytes] = {}
+        self.erasures = Erasures()
+        self.lists: Any = Lists()
+        ends = self.erasures.of(0).ends
+        self.step = InteractionsStep(
+            lambda: UserPlane(0, 1, self.rows, FoldLimits(), ends), self.lists, 0, 1, "deltas", "dlq", self.erasures
+        )
+
+    def effects(self, position: int = 100) -> Any:
+        return asyncio.run(self.step.effects(position, force=False))
+
+    def users(self) -> set[str]:
+        return set(self.step.plane.users())
+
+
+def test_a_quiet_partition_forgets_too() -> None:
+    world = World()
+    world.step.fold(view("u1", 0))
+    world.step.fold(view("u2", 1))
+    world.effects()
+    assert not world.step.pending()
+    world.erasures.apply(marker("u1", 1, 0))
+    assert world.step.pending()
+    changes = dict(world.effects().changes)
+    assert changes[b"ru1"] is None
+    assert world.users() == {"u2"}
+    assert world.lists.removed == ["u1"]
+    assert not world.step.pending()
+
+
+def test_forgotten_before_the_next_record_is_folded() -> None:
+    world = World()
+    world.step.fold(view("u1", 0))
+    world.erasures.apply(marker("u1", 1, 0))
+    world.step.fold(view("u1", 1))
+    world.effects()
+    user = world.step.plane.view("u1")
+    assert user is not None
+    assert list(user.history.entries) == ["i1"]
+    assert world.lists.refreshed == {"u1"}
+
+
+def test_while_redis_is_away_the_erasure_is_not_done_but_the_rows_are_gone_once() -> None:
+    world = World()
+    world.step.fold(view("u1", 0))
+    world.effects()
+    world.lists.away = True
+    world.erasures.apply(marker("u1", 1, 0))
+    world.effects()
+    world.step.fold(view("u1", 5))  # came back meanwhile
+    world.effects()
+    assert world.step.pending()
+    assert world.users() == {"u1"}
+    world.lists.away = False
+    world.effects()
+    assert not world.step.pending()
+    assert (world.users(), world.lists.removed) == ({"u1"}, ["u1"])
+
+
+def test_an_owner_that_died_before_it_was_done_leaves_it_to_the_next() -> None:
+    world = World()
+    world.step.fold(view("u1", 0))
+    world.effects()
+    world.erasures.apply(marker("u1", 1, 3))
+    world.step.reset()  # as after a restore: nothing of the erasure was committed
+    assert world.step.pending()
+    world.effects()
+    world.step.reset()
+    assert not world.step.pending()
+    assert world.users() == set()
+
+
+def test_only_asked_for_is_not_in_force() -> None:
+    world = World()
+    world.step.fold(view("u1", 0))
+    world.erasures.apply(marker("u1", 0, 0))
+    world.effects()
+    assert world.users() == {"u1"}
+
+
+def test_a_later_marker_never_takes_an_erasure_back() -> None:
+    erasures = Erasures()
+    erasures.apply(marker("u1", 9, 0))
+    erasures.apply(marker("u1", 4, 1))
+    assert erasures.of(0).ends == {"u1": 9}
+    assert erasures.of(0).since(1) == ["u1"]
+    assert erasures.of(0).since(2) == []
+
+
+def test_what_is_no_marker_is_passed_over() -> None:
+    erasures = Erasures()
+    erasures.apply(record(b"u1", b"nonsense", 0))
+    erasures.apply(record(None, None, 1))
+    assert erasures.of(0).ends == {}
+
+
+def test_unusable_records_of_an_erased_user_become_letters_that_say_nothing() -> None:
+    world = World()
+    world.erasures.apply(marker("u1", 5, 0))
+    world.step.fold(record(b"u1", b"{broken u1", 0))
+    world.step.fold(record(b"other", view("u1", 7).value, 7))  # under another key, sent before the erasure
+    world.step.fold(record(b"u2", b"{", 8))
+    letters = [DeadLetter.from_record(out.key, out.value, out.headers) for out in world.effects().outgoing]
+    assert [letter.reason for letter in letters] == [Reason.ERASED, Reason.ERASED, Reason.NOT_JSON]
+    assert [letter.value for letter in letters] == [b"", b"", b"{"]
+
+
+def test_what_was_sent_after_the_erasure_is_an_ordinary_letter() -> None:
+    world = World()
+    world.erasures.apply(marker("u1", 5, 0))
+    assert not world.erasures.cover(SimpleNamespace(key=b"u1", value=b"{", partition=0, offset=5, timestamp=NOW_MS + 1))
+
+
+def test_pauses_of_this_version_are_followed() -> None:
+    controls = Controls("v1")
+    mine = TopicPartition("user.interactions", 2)
+    controls.apply(record(pause_key("v1", mine), b"{}", 0))
+    controls.apply(record(pause_key("v2", TopicPartition("user.interactions", 1)), b"{}", 1))
+    assert controls.paused == {mine}
+    controls.apply(record(pause_key("v1", mine), None, 2))
+    assert controls.paused == frozenset()
