@@ -32,6 +32,7 @@ class Ownership:
         self._new_task = new_task
         self._tasks: dict[TopicPartition, PartitionTask] = {}
         self._generation = -1
+        self._turn = asyncio.Lock()  # of first batches
 
     @property
     def tasks(self) -> dict[TopicPartition, PartitionTask]:
@@ -68,26 +69,33 @@ class Ownership:
         try:
             await asyncio.gather(*(task.producer.fence() for task in tasks.values()))
             tables = [table for task in tasks.values() for table in (task.table, task.marks.table)]
+            # Offsets first: a newer owner may fence this process and commit at any time, rows before offsets.
+            committed = await self._committed(list(tasks))
             await restore(self._bootstrap, tables)
-            await self._check_positions(tasks)
+            self._check_positions(tasks, committed)
         except BaseException:
             await asyncio.gather(*(task.close() for task in tasks.values()), return_exceptions=True)
             raise
         for tp, task in tasks.items():
-            task.start()
+            task.start(self._turn)
             self._tasks[tp] = task
 
-    async def _check_positions(self, tasks: dict[TopicPartition, PartitionTask]) -> None:
-        if not tasks:
-            return
+    async def _committed(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        if not partitions:
+            return {}
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
         await admin.start()
         try:
-            committed = await admin.list_consumer_group_offsets(self._group, partitions=list(tasks))
+            committed = await admin.list_consumer_group_offsets(self._group, partitions=partitions)
         finally:
             await admin.close()
+        return {tp: found.offset for tp, found in committed.items()}
+
+    def _check_positions(
+        self, tasks: dict[TopicPartition, PartitionTask], committed: dict[TopicPartition, int]
+    ) -> None:
         for tp, task in tasks.items():
-            offset = committed[tp].offset if tp in committed else -1
+            offset = committed.get(tp, -1)
             if offset > task.table.next_offset:
                 raise StateBehindOffsets(
                     f"{tp.topic}:{tp.partition}: the group {self._group} committed offset {offset}, but the changelog "

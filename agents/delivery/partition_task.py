@@ -44,6 +44,7 @@ class PartitionTask:
         self._generation: int | None = None  # None: suspended
         self._position = 0
         self._checked_first_batch = False
+        self._turn = asyncio.Lock()
         self._runner: asyncio.Task[None] | None = None
 
     @property
@@ -53,8 +54,13 @@ class PartitionTask:
 
     # -- life cycle, driven by Ownership --------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Begins to work from the restored table."""
+    def start(self, turn: asyncio.Lock) -> None:
+        """Begins to work from the restored table.
+
+        `turn` is shared by all tasks of the process and held during a first batch: a record that ends the process then
+        leaves the mark of its own batch only, and no other partition is blamed for it.
+        """
+        self._turn = turn
         self._position = self.table.next_offset
         self.step.reset()
         self._runner = asyncio.create_task(self._run(), name=f"partition {self.source.topic}:{self.source.partition}")
@@ -65,9 +71,7 @@ class PartitionTask:
 
     async def suspend(self) -> None:
         """Stops accepting, finishes the batch in hand, commits everything folded."""
-        self._generation = None
-        while not self._inbox.empty():
-            self._inbox.get_nowait()
+        self._stop_accepting()
         async with self._working:
             try:
                 await self._commit(force=True)
@@ -76,11 +80,17 @@ class PartitionTask:
 
     async def close(self) -> None:
         """Ends the task; call `suspend` first."""
+        self._stop_accepting()  # a take-over that ended after `suspend` resumed it
         if self._runner is not None:
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
         await self.producer.close()
         self.table.close()
+
+    def _stop_accepting(self) -> None:
+        self._generation = None
+        while not self._inbox.empty():  # whoever waits in `submit` goes on
+            self._inbox.get_nowait()
 
     # -- work -----------------------------------------------------------------------------------------------------
 
@@ -120,7 +130,8 @@ class PartitionTask:
             )
         records = [record for record in batch.records if record.offset >= self._position]
         if not self._checked_first_batch and records:
-            await self._work_first(records, batch.next_offset)
+            async with self._turn:
+                await self._work_first(records, batch.next_offset)
             self._checked_first_batch = True
             return
         self._fold(records, batch.next_offset)

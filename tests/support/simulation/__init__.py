@@ -1,4 +1,4 @@
-"""A deterministic world for the real delivery code: simulated time, Kafka, Redis and consumer group; real everything else.
+"""A deterministic world for the real delivery code: time, Kafka, Redis and the consumer group are simulated.
 
     world      simulated time, processes that can be killed and frozen, and the network between them and the servers
     event_loop the asyncio loop of one simulated process

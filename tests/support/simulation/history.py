@@ -1,4 +1,4 @@
-"""The log of one schedule and what an undisturbed fold makes of it: one record after the other, no batches, no faults."""
+"""The log of one schedule and what an undisturbed fold makes of it: record after record, no batches, no faults."""
 
 import random
 from collections import defaultdict
@@ -110,7 +110,8 @@ def undisturbed(logs: Iterable[list[ConsumerRecord]], quarantined: Collection[Sp
             signal = _fold(plane, record, spot, expected)
             if signal is not None:
                 signals.append(signal)
-                item_plane.apply(encode(route([signal], ITEM_PARTITIONS)[0], partition, plane.watermark_ms))
+        if signals:
+            item_plane.apply(encode(route(signals, ITEM_PARTITIONS)[0], partition, plane.watermark_ms))
         expected.visits[b"%d" % partition] = len(signals), sum(signal.offset for signal in signals)
         plane.changes()
         expected.rows.append(rows)
@@ -148,8 +149,7 @@ def integer_rows(rows: dict[bytes, bytes], oldest_hour: int) -> dict[bytes, byte
     return {
         key: value
         for key, value in rows.items()
-        if key[:1] == item_rows.COUNTS
-        or (key[:1] == item_rows.BUCKET and item_rows.bucket_of(key)[0] >= oldest_hour)
+        if key[:1] == item_rows.COUNTS or (key[:1] == item_rows.BUCKET and item_rows.bucket_of(key)[0] >= oldest_hour)
     }
 
 

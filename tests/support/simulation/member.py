@@ -49,7 +49,9 @@ DELTAS = [TopicPartition(TOPICS.deltas, partition) for partition in range(ITEM_P
 class Member:
     """Everything that one worker process runs; `start` it inside nothing, its loop runs when the world says so."""
 
-    def __init__(self, process: Process, kafka: Kafka, redis: RedisServer, group: Group, drop_share: Callable[[], float]) -> None:
+    def __init__(
+        self, process: Process, kafka: Kafka, redis: RedisServer, group: Group, drop_share: Callable[[], float]
+    ) -> None:
         self.process = process
         self.generation = -1
         self.dropped: set[int] = set()  # generations in which records were dropped
@@ -120,7 +122,7 @@ class Member:
             self.generation = generation
             takeover = self._spawn(self._take_over(assigned, generation))
             while not await process.call("group", group.heartbeat, process, generation):
-                await asyncio.sleep(HEARTBEAT_S)
+                await process.pause(HEARTBEAT_S)
             if self._random.random() < 0.5:
                 takeover.cancel()
             self._empty_buffers(generation)

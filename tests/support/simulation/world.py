@@ -133,6 +133,10 @@ class Process:
         self.loop.call_soon(turn.set_result, None)
         await turn
 
+    async def pause(self, delay_s: float) -> None:
+        """Waits in simulated time."""
+        await asyncio.sleep(delay_s)
+
     def _arrive(self, answer: Any, serve: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         if not self.alive and self.world.random.random() < 0.5:
             return  # it was still in the dead process's buffers
