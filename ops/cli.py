@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ops.commands import (
+    bench,
     config,
     demo,
     dlq,
@@ -35,7 +36,7 @@ PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
     panels.SERVERS: (servers,),
     panels.LOG: (topics, publish, simulate, schema),
     panels.RUN: (worker, serve),
-    panels.LOOK: (config, lag, inspect, scale),
+    panels.LOOK: (config, lag, inspect, scale, bench),
     panels.REPAIR: (dlq, partition, erase),
 }
 

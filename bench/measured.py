@@ -1,0 +1,109 @@
+"""Processes whose CPU time is measured while they work through a log that is already there."""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from ops.progress import Progress
+from streams.topics import Topics
+
+READY = "worker ready"
+POLL_S = 0.05
+TIMEOUT_S = 900
+STOCK_FAUST = Path(__file__).parent / "baselines" / "stock_faust.py"
+
+
+class BenchFailed(RuntimeError):
+    """A measured process ended or did not finish; the message ends with what it printed."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Events by wall time and by CPU time (user + system, all threads)."""
+
+    events_per_s: float
+    events_per_cpu_s: float
+
+    def as_dict(self) -> dict[str, float]:
+        """Rounded to whole events."""
+        return {"events_per_s": round(self.events_per_s), "events_per_cpu_s": round(self.events_per_cpu_s)}
+
+
+async def measure_worker(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, bootstrap: str, topics: Topics, events: int
+) -> Speed:
+    """One worker process from ready (its followers have caught up) to everything folded and published."""
+    with log.open("wb") as output:
+        process = psutil.Popen(
+            command, env={**os.environ, **environment}, cwd=log.parent, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            await _until_ready(process, log)
+            began_s, began_cpu_s = time.monotonic(), _cpu_s(process)
+            async with Progress(bootstrap, topics.consumer_group) as progress:
+                while not await progress.caught_up([topics.interactions, topics.deltas]):
+                    _check(process, log)
+                    await asyncio.sleep(POLL_S)
+            wall_s, cpu_s = time.monotonic() - began_s, _cpu_s(process) - began_cpu_s
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.wait)
+    return Speed(events / wall_s, events / cpu_s)
+
+
+def measure_stock(bootstrap: str, topic: str, partitions: int, folder: Path, events: int) -> Speed:
+    """The stock Faust application over the same topic, by its own clocks."""
+    environment = {
+        **os.environ,
+        "EVENTS": str(events),
+        "APP_ID": f"{topic}.stock",
+        "BROKER": f"kafka://{bootstrap}",
+        "PARTITIONS": str(partitions),
+        "STATE_DIR": str(folder),
+        "TOPIC": topic,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "faust", "-A", STOCK_FAUST.stem, "worker", "-l", "warn"],
+        cwd=STOCK_FAUST.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    output = done.stdout + done.stderr
+    objects = re.findall(r"\{[^{}]*\}", output)
+    if done.returncode != 0 or not objects:
+        raise BenchFailed(f"stock_faust.py ended with {done.returncode}:\n{output[-2000:]}")
+    found = json.loads(objects[-1])
+    return Speed(found["events_per_s"], found["events_per_cpu_s"])
+
+
+async def _until_ready(process: psutil.Popen, log: Path) -> None:
+    while READY not in _text(log):
+        _check(process, log)
+        await asyncio.sleep(POLL_S)
+
+
+def _check(process: psutil.Popen, log: Path) -> None:
+    if process.poll() is not None:
+        raise BenchFailed(f"the worker ended with {process.returncode}:\n{_text(log)[-2000:]}")
+
+
+def _cpu_s(process: psutil.Popen) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _text(log: Path) -> str:
+    return log.read_text(errors="replace")

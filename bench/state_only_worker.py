@@ -1,0 +1,68 @@
+"""A `freshet worker` that writes no list: the same process and delivery, to measure what state alone costs.
+
+The product has no such switch; here the parts that write lists are replaced by ones that do nothing.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Collection
+
+from agents.delivery.step import Step
+from agents.delivery.table import ChangelogTable
+from agents.interactions import InteractionsStep
+from agents.worker import Worker
+from agents.worker_config import WorkerConfig
+from ops import worker_process
+from ops.settings_sources import load_settings
+from tables.user_plane import UserPlane
+
+
+class NoLists:
+    """In the place of a partition's list keeper."""
+
+    lists_written = 0
+
+    async def refresh(self, plane: UserPlane, users: Collection[str], next_offset: int) -> None:
+        """Writes nothing."""
+
+    async def sweep(self, plane: UserPlane, next_offset: int) -> None:
+        """Writes nothing."""
+
+    async def forget(self, users: Collection[str]) -> bool:
+        """There is nothing to remove."""
+        return True
+
+
+class NoSharedLists:
+    """In the place of the loop that writes lists that belong to nobody."""
+
+    async def run(self, now_ms: Callable[[], int]) -> None:
+        """Does nothing until cancelled."""
+        await asyncio.Event().wait()
+
+
+class StateOnlyWorker(Worker):
+    """Folds, keeps state and follows the model like any worker."""
+
+    def __init__(self, config: WorkerConfig) -> None:
+        super().__init__(config)
+        self._shared = NoSharedLists()  # type: ignore[assignment]
+
+    def _user_step(self, table: ChangelogTable) -> Step:
+        step = super()._user_step(table)
+        assert isinstance(step, InteractionsStep)
+        step.lists = NoLists()  # type: ignore[assignment]
+        return step
+
+
+async def run_state_only_worker(config: WorkerConfig) -> int:
+    """Works until SIGTERM; returns the exit code."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    return await StateOnlyWorker(config).run(stop)
+
+
+if __name__ == "__main__":
+    worker_process.run_worker = run_state_only_worker
+    sys.exit(worker_process.run(load_settings()))

@@ -1,0 +1,135 @@
+"""One worker over MovieLens 100K, preloaded in Kafka, beside the stock Faust application in the same run.
+
+    freshet bench worker [--data DIR] [--json]
+
+Three processes read the same 100,000 events, one after the other: stock Faust (`baselines/stock_faust.py`), a worker
+that keeps all state but writes no lists, and a whole worker. Ratios are of events by CPU second. Starts a Kafka and a
+Valkey of its own and removes them. Needs the data set: exit code 2 without it.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from kafka.admin import KafkaAdminClient
+from measured import Speed, measure_stock, measure_worker
+
+from offline.datasets.movielens_100k import DatasetError, MovieLens100K
+from offline.traffic import DatasetTraffic
+from ops.local_stack.stack import LocalStack
+from ops.settings_sources import load_settings
+from streams.producer import Producer
+from streams.topics import Topics
+from streams.topics_admin import ensure_topics
+
+NAMESPACE = "bench"
+PARTITIONS = 4
+FULL, STATE_ONLY = "full", "state-only"
+COMMANDS = {
+    FULL: [sys.executable, "-m", "ops.cli", "worker"],
+    STATE_ONLY: [sys.executable, str(Path(__file__).with_name("state_only_worker.py"))],
+}
+EXIT_USAGE = 2
+
+
+def find_dataset(data: Path | None) -> MovieLens100K:
+    """The data set in `data`, or in FRESHET_DATA_DIR. Raises `DatasetError`."""
+    place = data or load_settings().data_dir
+    if place is None:
+        raise DatasetError("no data: give --data DIR or set FRESHET_DATA_DIR to the folder that holds ml-100k/")
+    return MovieLens100K.find(place)
+
+
+async def preload(bootstrap: str, dataset: MovieLens100K) -> int:
+    """Publishes catalogue, profiles and events; returns the number of events."""
+    for version in COMMANDS:
+        ensure_topics(bootstrap, Topics(NAMESPACE, version), PARTITIONS, replication=1, timeout_s=60)
+    traffic = DatasetTraffic(dataset, Topics(NAMESPACE), time.time_ns() // 1_000_000)
+    async with Producer(bootstrap, linger_ms=20) as producer:
+        await producer.publish_all(traffic.catalog())
+        await producer.publish_all(traffic.profiles())
+        return await producer.publish_all(timed.record for timed in traffic.events())
+
+
+async def measure_version(stack: LocalStack, version: str, folder: Path, events: int) -> Speed:
+    """One of our workers, under a model version of its own so that it reads the log from the start."""
+    environment = {
+        "FRESHET_NAMESPACE": NAMESPACE,
+        "FRESHET_MODEL_VERSION": version,
+        "FRESHET_KAFKA_BOOTSTRAP": stack.bootstrap,
+        "FRESHET_REDIS_URL": stack.redis_url,
+        "FRESHET_STATE_DIR": str(folder),
+        "FRESHET_PARTITIONS": str(PARTITIONS),
+    }
+    topics = Topics(NAMESPACE, version)
+    log = folder / f"{version}.log"
+    return await measure_worker(COMMANDS[version], environment, log, stack.bootstrap, topics, events)
+
+
+def bytes_per_event(bootstrap: str, events: int) -> dict[str, float]:
+    """Size on disk by event, for every topic that the whole worker wrote."""
+    topics = Topics(NAMESPACE, FULL)
+    names = [topics.user_changelog, topics.deltas, topics.item_model, topics.crash_marks, topics.dead_letters]
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        brokers = admin.describe_log_dirs(names)
+    finally:
+        admin.close()
+    sizes = dict.fromkeys(names, 0)
+    for broker in brokers:
+        for directory in broker["log_dirs"]:
+            for topic in directory["topics"]:
+                sizes[topic["name"]] += sum(partition["partition_size"] for partition in topic["partitions"])
+    return {name.removeprefix(f"{NAMESPACE}."): round(size / events, 1) for name, size in sizes.items()}
+
+
+async def run(dataset: MovieLens100K, folder: Path) -> dict[str, dict[str, float]]:
+    """The whole bench on servers of its own."""
+    stack = LocalStack.on_free_ports(folder)
+    try:
+        stack.start()
+        events = await preload(stack.bootstrap, dataset)
+        topic = Topics(NAMESPACE).interactions
+        stock = await asyncio.to_thread(measure_stock, stack.bootstrap, topic, PARTITIONS, folder, events)
+        ours = {version: await measure_version(stack, version, folder, events) for version in (STATE_ONLY, FULL)}
+        sizes = bytes_per_event(stack.bootstrap, events)
+    finally:
+        stack.stop()
+        stack.wipe()
+    return {
+        "full": _beside(ours[FULL], stock),
+        "state_only": _beside(ours[STATE_ONLY], stock),
+        "stock": stock.as_dict(),
+        "bytes_per_event": sizes,
+    }
+
+
+def _beside(ours: Speed, stock: Speed) -> dict[str, float]:
+    return {**ours.as_dict(), "ratio_vs_stock": round(ours.events_per_cpu_s / stock.events_per_cpu_s, 2)}
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder that holds ml-100k/ (default: FRESHET_DATA_DIR)")
+    parser.add_argument("--json", action="store_true", help="print the object as the last line of standard output")
+    arguments = parser.parse_args()
+    try:
+        dataset = find_dataset(arguments.data)
+    except DatasetError as missing:
+        print(missing, file=sys.stderr)
+        sys.exit(EXIT_USAGE)
+    with tempfile.TemporaryDirectory(prefix="freshet-bench-") as folder:
+        figures = asyncio.run(run(dataset, Path(folder)))
+    for name, values in figures.items():
+        print(f"{name}: " + ", ".join(f"{key} {value:,}" for key, value in values.items()))
+    if arguments.json:
+        print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

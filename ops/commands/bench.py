@@ -1,0 +1,50 @@
+"""`freshet bench`: measurements, which live in bench/ of a checkout and are not installed."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+import typer
+
+import ops
+from ops.commands import panels
+from ops.exit_codes import CommandFailed, ExitCode
+
+#: Name on the command line to (file in bench/, what it measures). Every script takes --help and --json.
+BENCHES: Final = {
+    "worker": ("worker.py", "One worker over MovieLens 100K, beside stock Faust (--data DIR)."),
+    "recovery": ("recovery.py", "Restore of tables, and failover after a kill."),
+}
+
+
+class NoCheckout(CommandFailed):
+    """Freshet is installed without its repository: exit code 2."""
+
+    code = ExitCode.USAGE
+
+
+def register(app: typer.Typer) -> None:
+    """Adds a command for every bench; options go to the script as they are."""
+    group = typer.Typer(help="Measure Freshet; needs a checkout of its repository.", no_args_is_help=True)
+    for name, (file, purpose) in BENCHES.items():
+        _add(group, name, file, purpose)
+    app.add_typer(group, name="bench", rich_help_panel=panels.LOOK)
+
+
+def script_path(file: str) -> Path:
+    """The script in the checkout that `ops` is imported from. Raises `NoCheckout`."""
+    path = Path(ops.__file__).parent.parent / "bench" / file
+    if not path.is_file():
+        raise NoCheckout(f"`freshet bench` needs a checkout of the repository: there is no {path}")
+    return path
+
+
+def _add(group: typer.Typer, name: str, file: str, purpose: str) -> None:
+    passed_on = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+    @group.command(name, help=purpose, context_settings=passed_on, add_help_option=False)
+    def bench(context: typer.Context) -> None:
+        path = script_path(file)
+        # The script takes this process's place: signals, output and exit code are its own.
+        os.execv(sys.executable, [sys.executable, str(path), *context.args])
