@@ -50,6 +50,9 @@ class Interrupts:
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Runs `work` in an event loop of its own. Raises `Interrupted` when a signal cancelled it."""
+        if self._received is not None:
+            work.close()
+            self._raise_if_received()
         try:
             return asyncio.run(self._cancellable(work))
         except asyncio.CancelledError:
