@@ -62,7 +62,7 @@ class Load:
         self._headers = headers
         self._checked = checked
         self._random = random.Random(7)
-        self._result = Result()
+        self.result = Result()
         self._loop = asyncio.get_running_loop()
         self._due: deque[float] = deque()
         self._idle: list[Connection] = []
@@ -78,14 +78,19 @@ class Load:
         """`rate` requests a second, evenly spaced, whatever the answers do."""
         return await self._run(seconds, self._pace(seconds, rate))
 
+    def end(self) -> Result:
+        """Stops the load before its time."""
+        self._running = False
+        return self.result
+
     async def _run(self, seconds: float, driver: object) -> Result:
         for _ in range(self._count):
             await self._connect()
         began_s = time.perf_counter()
         await driver  # type: ignore[misc]  # a coroutine
         self._running = False
-        self._result.seconds = time.perf_counter() - began_s
-        return self._result
+        self.result.seconds = time.perf_counter() - began_s
+        return self.result
 
     async def _wait(self, seconds: float) -> None:
         for connection in self._idle:
@@ -96,7 +101,7 @@ class Load:
     async def _pace(self, seconds: float, rate: float) -> None:
         began_s = time.perf_counter()
         sent = 0
-        while (elapsed_s := time.perf_counter() - began_s) < seconds:
+        while self._running and (elapsed_s := time.perf_counter() - began_s) < seconds:
             while sent < elapsed_s * rate:
                 self._due.append(began_s + sent / rate)
                 sent += 1
@@ -116,7 +121,7 @@ class Load:
     def _answered(self, connection: Connection, answer: Answer) -> None:
         if not self._running:
             return
-        result, now_s = self._result, time.perf_counter()
+        result, now_s = self.result, time.perf_counter()
         result.latencies_s.append(now_s - answer.due_s)
         result.statuses[answer.status] += 1
         source = answer.source
@@ -133,7 +138,7 @@ class Load:
 
     def _lost(self, connection: Connection, asked: bool) -> None:
         if self._running:
-            self._result.broken += asked
+            self.result.broken += asked
             if connection in self._idle:
                 self._idle.remove(connection)
             self._loop.create_task(self._reconnect())

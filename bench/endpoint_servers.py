@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -111,6 +112,13 @@ def static(body: bytes, folder: Path) -> Server:
     return Server("static", command, {"STATIC_BODY": str(folder / "body.json")}, folder, 1)
 
 
+async def fill_elsewhere(redis_url: str) -> None:
+    """`fill` in a process of its own, so that a load generator in this one keeps its pace."""
+    process = await asyncio.create_subprocess_exec(sys.executable, __file__, redis_url)
+    if await process.wait():
+        raise RuntimeError("the lists could not be written")
+
+
 async def fill(redis_url: str) -> None:
     """The same lists for both services: USERS of ITEMS items each, and a popular list for ours."""
     writer = ListWriter.connect(redis_url, KEYS, timeout_s=30)
@@ -143,3 +151,7 @@ def _plain(value: bytes) -> str:
     body = decode(value)
     names = ("user_id", "source", "model_version", "generated_at", "expires_at", "recommendations")
     return json.dumps({"context": "homepage", **{name: body[name] for name in names}})
+
+
+if __name__ == "__main__":
+    asyncio.run(fill(sys.argv[1]))

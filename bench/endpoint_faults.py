@@ -1,0 +1,189 @@
+"""The endpoint under load while something breaks, one row a fault.
+
+    freshet bench endpoint-faults [--rate R] [--seconds S] [--json]
+
+Every answer is checked: its status, whether it is the asker's own, and whether it is personal or a fallback. Rows give
+the count of answers that were not 200, of broken connections, of answers with somebody else's list, the p99 while the
+fault lasted, and the time from its end to the last fallback answer. The exit code is 1 when an answer was a 5xx or
+somebody else's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from endpoint_load import Load, Result
+from endpoint_servers import USERS, Server, fill, fill_elsewhere, ours
+from slow_proxy import SlowProxy
+
+from ops.local_stack.ports import free_port
+from ops.local_stack.stack import LocalStack
+
+PATH = "/api/v1/recommendations?user_id=u%d&limit=20"
+CONNECTIONS = 32
+QUIET_S = 1.0
+Row = dict[str, Any]
+Fault = Callable[[], Awaitable[None]]
+
+
+class Faults:
+    """Breaks things around one endpoint. Each method returns when what it broke is whole again."""
+
+    def __init__(self, stack: LocalStack, server: Server, proxy: SlowProxy, seconds: float) -> None:
+        self._stack = stack
+        self._server = server
+        self._proxy = proxy
+        self._seconds = seconds
+
+    async def redis_paused(self) -> None:
+        """SIGSTOP, then SIGCONT."""
+        pid = self._redis_pid()
+        os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(self._seconds)
+        os.kill(pid, signal.SIGCONT)
+
+    async def redis_killed(self) -> None:
+        """kill -9, away for a while, back with its lists written again."""
+        await asyncio.to_thread(self._stack.stop_redis, True)
+        await asyncio.sleep(self._seconds)
+        await self._start_redis()
+
+    async def redis_restarted(self) -> None:
+        """A clean stop and start, with its lists written again."""
+        await asyncio.to_thread(self._stack.stop_redis)
+        await self._start_redis()
+
+    async def redis_wiped(self) -> None:
+        """FLUSHALL, then the lists written again."""
+        from redis.asyncio import Redis
+
+        client = Redis.from_url(self._stack.redis_url)
+        await client.flushall()
+        await client.aclose()
+        await asyncio.sleep(self._seconds)
+        await fill_elsewhere(self._stack.redis_url)
+
+    async def redis_slow(self) -> None:
+        """Every reply 100 ms late."""
+        self._proxy.delay_s = 0.1
+        await asyncio.sleep(self._seconds)
+        self._proxy.delay_s = 0.0
+
+    async def worker_killed(self) -> None:
+        """kill -9 of one of the two endpoint processes; the supervisor starts another."""
+        self._server.kill_worker()
+        await asyncio.sleep(self._seconds)
+
+    async def _start_redis(self) -> None:
+        await asyncio.to_thread(self._stack.start_redis)
+        await fill_elsewhere(self._stack.redis_url)
+
+    def _redis_pid(self) -> int:
+        pid = self._stack.redis_pid
+        assert pid is not None
+        return pid
+
+
+async def under_load(server: Server, name: str, fault: Fault, rate: float) -> Row:
+    """Load before, during and after one fault."""
+    load = Load(server.port, PATH, USERS, CONNECTIONS, checked=True)
+    driver = asyncio.create_task(load.open(3600, rate))
+    await asyncio.sleep(QUIET_S)
+    began_s = time.perf_counter()
+    await fault()
+    ended_s = time.perf_counter()
+    await _until_personal(load)
+    result = load.end()
+    await driver
+    return _row(name, result, began_s, ended_s)
+
+
+async def _until_personal(load: Load) -> None:
+    """Waits until a whole second brought personal lists only."""
+    async with asyncio.timeout(60):
+        while True:
+            await asyncio.sleep(0.1)
+            last_s = load.result.timeline[-1][0]
+            recent = [kind for at_s, _, kind in reversed(load.result.timeline[-20_000:]) if at_s > last_s - QUIET_S]
+            if set(recent) == {"personal"} and time.perf_counter() - last_s < QUIET_S:
+                return
+
+
+def _row(name: str, result: Result, began_s: float, ended_s: float) -> Row:
+    during = [latency for at_s, latency, _ in result.timeline if began_s <= at_s <= ended_s]
+    fallbacks = [at_s for at_s, _, kind in result.timeline if kind != "personal" and at_s > began_s]
+    return {
+        "fault": name,
+        "answers": result.answers,
+        "not_200": result.answers - result.statuses[200],
+        "server_errors": sum(count for status, count in result.statuses.items() if status >= 500),
+        "broken_connections": result.broken,
+        "foreign": result.foreign,
+        "fallbacks": len(fallbacks),
+        "fault_s": round(ended_s - began_s, 2),
+        "p99_during_ms": Result(latencies_s=during).quantile_ms(0.99),
+        "personal_again_s": round(max(0.0, fallbacks[-1] - ended_s), 2) if fallbacks else 0.0,
+    }
+
+
+async def run(stack: LocalStack, folder: Path, rate: float, seconds: float) -> list[Row]:
+    """All faults, one after the other, around one endpoint with two workers behind a proxy to Redis."""
+    await fill(stack.redis_url)
+    proxy = SlowProxy("127.0.0.1", int(stack.redis_url.rpartition(":")[2].partition("/")[0]))
+    port = await proxy.start()
+    # No Kafka listens where the endpoint is told to publish: gone from the first request to the last.
+    no_kafka = {"FRESHET_KAFKA_BOOTSTRAP": f"127.0.0.1:{free_port()}", "FRESHET_ENDPOINT_PUBLISH_SHARE": "1"}
+    server = ours(f"redis://127.0.0.1:{port}/0", folder, workers=2, **no_kafka)
+    rows = []
+    try:
+        await asyncio.to_thread(server.wait_ready, PATH % 7)
+        faults = Faults(stack, server, proxy, seconds)
+        for name, fault in (
+            ("none (Kafka is gone in all rows)", lambda: asyncio.sleep(seconds)),
+            ("redis SIGSTOP", faults.redis_paused),
+            ("redis kill -9", faults.redis_killed),
+            ("redis restart", faults.redis_restarted),
+            ("redis wiped", faults.redis_wiped),
+            ("redis slow by 100 ms", faults.redis_slow),
+            ("endpoint worker kill -9", faults.worker_killed),
+        ):
+            rows.append(await under_load(server, name, fault, rate))
+            print(rows[-1], file=sys.stderr)
+    finally:
+        server.stop()
+        await proxy.close()
+    return rows
+
+
+def main() -> int:
+    """Prints the table; 1 when an answer was a 5xx or somebody else's."""
+    parser = argparse.ArgumentParser(prog="freshet bench endpoint-faults", description=__doc__.splitlines()[0])
+    parser.add_argument("--rate", type=float, default=1000, help="requests a second")
+    parser.add_argument("--seconds", type=float, default=3, help="how long each fault lasts")
+    parser.add_argument("--json", action="store_true", help="the result as the last line")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="freshet-bench-faults-") as name:
+        stack = LocalStack.on_free_ports(Path(name) / "state")
+        stack.start_redis()
+        try:
+            rows = uvloop.run(run(stack, Path(name), arguments.rate, arguments.seconds))
+        finally:
+            stack.stop_redis()
+    if arguments.json:
+        print(json.dumps({"rows": rows}))
+    return int(any(row["server_errors"] or row["foreign"] for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
