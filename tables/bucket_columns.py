@@ -20,6 +20,11 @@ class BucketColumns:
         self._counts = np.zeros(1024, np.int32)
         self.countries: dict[str, int] = {}
 
+    @property
+    def capacity(self) -> int:
+        """How many counts there is room for."""
+        return len(self._counts)
+
     def put(self, hour: int, item: int, counts: dict[str, int]) -> None:
         """Replace the bucket of an item and hour; empty counts remove it."""
         for place in self._places.pop((hour, item), []):

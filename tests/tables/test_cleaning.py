@@ -104,6 +104,14 @@ def test_yesterday_keeps_its_own_share_when_events_arrive_around_midnight() -> N
     assert [over_daily_share(row, at_ms, limits) for at_ms in order] == [False, False, False, False, True, True, True]
 
 
+def test_a_day_without_events_has_its_share_untouched() -> None:
+    limits = CleaningLimits(training_events_per_day=2)
+    row = CleaningRow()
+    first = 19_000 * DAY_MS
+    order = [first, first, first + 2 * DAY_MS, first + DAY_MS, first + DAY_MS, first + DAY_MS]
+    assert [over_daily_share(row, at_ms, limits) for at_ms in order] == [False] * 5 + [True]
+
+
 def test_both_rules_can_be_switched_off() -> None:
     off = CleaningLimits(bot_events_per_minute=0, training_events_per_day=0)
     plane = UserPlane(0, 1, {}, FoldLimits(cleaning=off))
