@@ -1,0 +1,105 @@
+"""Nothing grows without a bound, and nothing within its bound is forgotten early."""
+
+from law_logs import DAY_MS, HOUR_MS, PARTITIONS, START_MS, Folded, Log, as_logs, fold, item_integers
+
+from tables import item_rows, user_keys
+from tables.continue_watching import MAX_ENTRIES
+from tables.cooccurrence import SHARD_NEIGHBOURS, SHARDS
+from tables.dedupe import KEPT_IDS, MAX_IDS
+from tables.item_plane import ItemLimits, ItemPlane
+from tables.segmented_log import SEGMENT_ENTRIES
+from tables.user_plane import FoldLimits, User, UserPlane
+
+USER = next(user for user in (f"u{n}" for n in range(9)) if as_logs([(0, user.encode(), b"")])[0])
+RETENTION_DAYS = 90
+
+
+def event(number: int, at_ms: int, item: str, kind: str = "view") -> tuple[int, bytes, bytes]:
+    fields = f'"event_id":"e{number}","event_type":"{kind}","user_id":"{USER}","item_id":"{item}","timestamp":{at_ms}'
+    return at_ms, USER.encode(), ("{" + fields + "}").encode()
+
+
+def user_of(rows: dict[bytes, bytes]) -> User:
+    user = UserPlane(0, PARTITIONS, rows, FoldLimits()).view(USER)
+    assert user is not None
+    return user
+
+
+def folded(events: list[tuple[int, bytes, bytes]]) -> Folded:
+    log = as_logs(events)[0]
+    return fold(0, [log[start : start + 500] for start in range(0, len(log), 500)])
+
+
+def check_bounds(rows: dict[bytes, bytes], user: User) -> None:
+    assert len(user.history) <= 100
+    assert len(user.watching) <= MAX_ENTRIES
+    assert len(user.dedupe.known) <= MAX_IDS
+    for log in (user.dedupe.log, user.seen.log):
+        assert all(len(segment.entries) <= SEGMENT_ENTRIES for segment in log.segments)
+        assert all(segment.full for segment in log.segments[:-1])
+    named = [key for key in rows if key[:1] in (user_keys.DEDUPE, user_keys.SEEN)]
+    assert sorted(named) == sorted(key for key in user.row_keys() if key[:1] != user_keys.USER)
+
+
+def test_a_flood_of_one_user_stays_within_every_bound() -> None:
+    flood = [event(number, START_MS + number * 5_000, f"i{number}", "watch_start") for number in range(11_000)]
+    rows = folded(flood).rows
+    user = user_of(rows)
+    check_bounds(rows, user)
+    assert len(user.history) == 100
+    assert len(user.watching) == MAX_ENTRIES
+    assert len(user.dedupe.known) > MAX_IDS - SEGMENT_ENTRIES
+
+
+def test_ids_are_known_for_a_day_and_at_least_a_thousand_of_them() -> None:
+    slow = [event(number, START_MS + number * HOUR_MS, "i") for number in range(KEPT_IDS + 3 * SEGMENT_ENTRIES)]
+    user = user_of(folded(slow).rows)
+    assert KEPT_IDS <= len(user.dedupe.known) <= KEPT_IDS + 2 * SEGMENT_ENTRIES
+
+
+def test_an_item_is_seen_for_the_whole_retention_and_forgotten_some_time_after() -> None:
+    days = range(0, 200)
+    yearly = [event(day, START_MS + day * DAY_MS, f"i{day}") for day in days]
+    user = user_of(folded(yearly).rows)
+    within = {f"i{day}" for day in days if day >= days[-1] - RETENTION_DAYS + 1}
+    assert within <= set(user.seen.hours)
+    assert "i0" not in user.seen
+
+
+def test_neighbours_stay_within_their_shards() -> None:
+    hot = []
+    for number in range(1_500):  # slower than the share of a day, so that each event teaches
+        at_ms = START_MS + number * HOUR_MS
+        hot += [event(2 * number, at_ms, "hot"), event(2 * number + 1, at_ms + 1, f"i{number}")]
+    found = folded(hot)
+    sizes = {}
+    for target, values in found.deltas.items():
+        store: dict[bytes, bytes] = {}
+        plane = ItemPlane(target, store, ItemLimits())
+        for value in values:
+            plane.apply(value)
+        plane.changes()
+        for key, row in store.items():
+            if key[:1] == item_rows.NEIGHBOURS:
+                shard, item = item_rows.neighbours_of(key)
+                sizes[item, shard] = len(item_rows.NEIGHBOURS_CODEC.decode(row).items)
+    assert max(sizes.values()) == SHARD_NEIGHBOURS
+    assert {shard for item, shard in sizes if item == "hot"} == set(range(SHARDS))
+
+
+def test_real_users_stay_within_every_bound(real_logs: list[Log]) -> None:
+    for partition, log in enumerate(real_logs):
+        rows = fold(partition, [log]).rows
+        plane = UserPlane(partition, PARTITIONS, dict(rows), FoldLimits())
+        for user_id in plane.users():
+            user = plane.view(user_id)
+            assert user is not None
+            assert len(user.history) <= 100
+            assert user.row.folded == len(user.dedupe.known)
+
+
+def test_buckets_are_gone_when_their_time_has_passed() -> None:
+    found = folded([event(0, START_MS, "old"), event(1, START_MS + 9 * DAY_MS, "new")])
+    for target, values in found.deltas.items():
+        rows = item_integers(target, values, found.watermark_ms)
+        assert not [key for key in rows if key[:1] == item_rows.BUCKET and item_rows.bucket_of(key)[1] == "old"]
