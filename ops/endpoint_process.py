@@ -24,13 +24,19 @@ STOP_GRACE_S = 10
 RESPAWN_S = 0.5
 
 
+class EndpointRefused(CommandFailed):
+    """The settings do not make an endpoint that may be reached."""
+
+    code = ExitCode.USAGE
+
+
 def build_app() -> Endpoint:
     """The ASGI app of one worker, from FRESHET_* in its environment."""
     return Endpoint(endpoint_config(load_settings()))
 
 
 def endpoint_config(settings: Settings) -> EndpointConfig:
-    """What the endpoint needs of the settings. Raises `CommandFailed` when security is on and has no key."""
+    """What the endpoint needs of the settings. Raises `EndpointRefused` when security is on and has no key."""
     secure = is_secure(settings)
     return EndpointConfig(
         redis_url=settings.redis_url,
@@ -66,8 +72,7 @@ def _is_loopback(host: str) -> bool:
 def _tokens(settings: Settings) -> TokenConfig:
     key_file, jwks_url = settings.endpoint_jwt_key_file, settings.endpoint_jwks_url
     if bool(key_file) == bool(jwks_url):
-        raise CommandFailed(
-            ExitCode.USAGE,
+        raise EndpointRefused(
             f"{variable('endpoint_host')}={settings.endpoint_host} is reachable from elsewhere or security is on, so "
             f"readers need tokens: set either {variable('endpoint_jwt_key_file')} or {variable('endpoint_jwks_url')}. "
             f"Behind a gateway that checks readers itself, set {variable('endpoint_security')}=off.",
@@ -87,9 +92,9 @@ def _key(file: Path) -> str:
     try:
         key = file.read_text().strip()
     except OSError as error:
-        raise CommandFailed(ExitCode.USAGE, f"{variable('endpoint_jwt_key_file')}={file}: {error.strerror}") from error
+        raise EndpointRefused(f"{variable('endpoint_jwt_key_file')}={file}: {error.strerror}") from error
     if len(key) < 32:
-        raise CommandFailed(ExitCode.USAGE, f"{variable('endpoint_jwt_key_file')}={file} holds less than 32 characters")
+        raise EndpointRefused(f"{variable('endpoint_jwt_key_file')}={file} holds less than 32 characters")
     return key
 
 

@@ -16,6 +16,7 @@ from serving.redis_writer import ListWriter
 from streams.partitioning import partition_of
 from streams.topics import Topics
 from streams.topics_admin import ensure_topics
+from streams.user_records import user_of
 
 from .conftest import eventually, running
 from .test_reads import LIST, put_user
@@ -40,8 +41,8 @@ async def test_requests_and_answers_are_published(
     async with running(replace(config, kafka_bootstrap=stack.bootstrap, partitions=3)) as client:
         own = (await client.get(LIST, params={"user_id": "u", "limit": 2, "device_type": "tv"})).json()
         await client.get(LIST, params={"user_id": "new"})
-        shown = {record.key: record for record in await read(stack.bootstrap, topics.served, 2)}
-        asked = {record.key: record for record in await read(stack.bootstrap, topics.requests, 2)}
+        shown = {user_of(record.key): record for record in await read(stack.bootstrap, topics.served, 2)}
+        asked = {user_of(record.key): record for record in await read(stack.bootstrap, topics.requests, 2)}
 
         async def noted() -> bool:
             return await writer.recent_readers(partition_of(b"u", 3), 0) == ["u"]
