@@ -18,8 +18,8 @@ from ops.operator.erase_check import Leftovers, check, is_served_to, redis_keys
 from ops.operator.erasures import read_markers
 from ops.operator.finding import end_offset, find, partition_count, versions
 from ops.operator.letters import Kept, letter_of, names_user, rewrite
+from ops.operator.scale import read_scale
 from ops.operator.sole_producer import sole_producer
-from ops.progress import Progress
 from streams.bulk_read import POLL_MS, bulk_consumer
 from streams.erasure import ErasureMarker
 from streams.topics import Topics
@@ -104,21 +104,34 @@ async def _wait_for_workers(
     awaited: dict[TopicPartition, str] = {}
     for version in answers:
         topics = Topics(namespace, version)
-        async with Progress(bootstrap, topics.consumer_group) as progress:
-            if await progress.members():
-                answers[version] = "no answer"
-                tp = next(tp for tp in starts if tp.topic == topics.user_changelog)
-                awaited[tp] = version
-    deadline = time.monotonic() + wait_s
+        if (await read_scale(bootstrap, topics)).members:
+            answers[version] = "no answer"
+            tp = next(tp for tp in starts if tp.topic == topics.user_changelog)
+            awaited[tp] = version
+    if awaited:
+        await _await_answers(bootstrap, awaited, starts, position, time.monotonic() + wait_s, answers)
+    return answers
+
+
+async def _await_answers(
+    bootstrap: str,
+    awaited: dict[TopicPartition, str],
+    starts: dict[TopicPartition, int],
+    position: int,
+    deadline_s: float,
+    answers: dict[str, str],
+) -> None:
+    """Reads on in the changelogs until each says that the erasure at `position` was carried out."""
     async with bulk_consumer(bootstrap) as consumer:
         consumer.assign(list(awaited))
         for tp in awaited:
             consumer.seek(tp, starts[tp])
-        while awaited and time.monotonic() < deadline:
+        while awaited:
             for tp, records in (await consumer.getmany(*awaited, timeout_ms=POLL_MS)).items():
                 if any(_applied(record.key, record.value) > position for record in records):
                     answers[awaited.pop(tp)] = "forgotten"
-    return answers
+            if time.monotonic() >= deadline_s:
+                return
 
 
 def _applied(key: bytes, value: bytes | None) -> int:

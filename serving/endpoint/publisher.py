@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import secrets
 import time
 from collections import deque
+from itertools import count
 from typing import Any, NamedTuple
 
 import orjson
@@ -26,6 +28,7 @@ from serving.redis_errors import RedisUnavailable
 from serving.redis_link import RedisLink
 from streams.partitioning import partition_of
 from streams.topics import Topics
+from streams.user_records import record_key
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +63,8 @@ class Publisher:
         self._sample = config.publish_share
         self._queue: deque[Shown] = deque()
         self._noted: dict[str, float] = {}
+        process = secrets.token_hex(6)
+        self._record_ids = (f"{process}.{number:x}" for number in count())
         self._task: asyncio.Task[None] | None = None
 
     def add(self, shown: Shown) -> None:
@@ -109,13 +114,14 @@ class Publisher:
                     await self._send(producer, self._topics.requests, [_request(s) for s in shown])
                     await self._send(producer, self._topics.served, [_served(s) for s in shown])
 
-    async def _send(self, producer: AIOKafkaProducer, topic: str, records: list[tuple[bytes, bytes]]) -> None:
+    async def _send(self, producer: AIOKafkaProducer, topic: str, records: list[tuple[str, bytes]]) -> None:
         partitions = len(await producer.partitions_for(topic))
         batches: dict[int, Any] = {}
         acknowledged = []
         try:
-            for key, value in records:
-                partition = partition_of(key, partitions)
+            for user_id, value in records:
+                partition = partition_of(user_id.encode(), partitions)
+                key = record_key(user_id, next(self._record_ids))
                 batch = batches.get(partition)
                 if batch is None or batch.append(key=key, value=value, timestamp=None) is None:
                     if batch is not None:  # full
@@ -148,13 +154,14 @@ class Publisher:
             self._noted.clear()  # noted again with the next read
 
 
-def _request(shown: Shown) -> tuple[bytes, bytes]:
+def _request(shown: Shown) -> tuple[str, bytes]:
+    """User and value."""
     asked = shown.parameters
-    return asked["user_id"].encode(), orjson.dumps({"timestamp": shown.at_ms, **asked})
+    return asked["user_id"], orjson.dumps({"timestamp": shown.at_ms, **asked})
 
 
-def _served(shown: Shown) -> tuple[bytes, bytes]:
-    """Key and value: the labels of the answer as they were sent, where the cut began, and the ids of the items."""
+def _served(shown: Shown) -> tuple[str, bytes]:
+    """User and value: the labels of the answer as they were sent, where the cut began, and the ids of the items."""
     asked = shown.parameters
     more = {
         "timestamp": shown.at_ms,
@@ -162,4 +169,4 @@ def _served(shown: Shown) -> tuple[bytes, bytes]:
         "offset": asked.get("offset", 0),
     }
     value = b'%b,%b,"items":[%b]}' % (shown.head, orjson.dumps(more)[1:-1], b",".join(ids_in(shown.items)))
-    return asked["user_id"].encode(), value
+    return asked["user_id"], value

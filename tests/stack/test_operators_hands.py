@@ -1,0 +1,267 @@
+"""What operators do to a running system: look, redrive, pause, erase. Each command is a process of its own."""
+
+import asyncio
+import json
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+from harness.cluster import FRESHET, PARTITIONS, Cluster, Place
+from harness.polling import eventually
+from harness.processes import WorkerProcess
+from harness.traffic import catalogue
+
+from ops.local_stack.stack import LocalStack
+from ops.operator.redrive import _note_ends, _plan, publish
+from ops.operator.sole_producer import sole_producer
+from streams.producer import OutgoingRecord
+from streams.topics_admin import delete_namespace
+from streams.user_records import record_key, user_partition
+
+pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
+
+REDIS_DB = 10
+#: The workers of the module's cluster, the present one last.
+RUNNING: list[WorkerProcess] = []
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cluster(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
+    """A namespace of this module's own with one worker and a little history."""
+    redis_url = stack.redis_url.rpartition("/")[0] + f"/{REDIS_DB}"
+    place = Place(stack.bootstrap, redis_url, f"test-{secrets.token_hex(4)}", tmp_path_factory.mktemp("operator"))
+    async with Cluster(place, "v1") as made:
+        await made.publish(catalogue(made.topics.catalog))
+        await made.publish_traffic(300)
+        yield made
+        made.redis.flushdb()
+    delete_namespace(stack.bootstrap, place.namespace)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def worker(cluster: Cluster) -> WorkerProcess:
+    """The one worker, which a former test may have replaced."""
+    if not RUNNING:
+        RUNNING.append(cluster.start_worker("first"))
+    await cluster.wait_until_caught_up()
+    return RUNNING[-1]
+
+
+def replace_killed(cluster: Cluster) -> None:
+    """Starts the worker's successor."""
+    RUNNING.append(cluster.start_worker(f"heir-{len(RUNNING)}"))
+
+
+async def freshet(cluster: Cluster, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and object of `freshet ARGUMENTS --json`."""
+    process = await asyncio.create_subprocess_exec(
+        str(FRESHET),
+        *arguments,
+        "--json",
+        env={**os.environ, **cluster.place.environment(cluster.version)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, complaints = await process.communicate()
+    lines = output.decode().splitlines()
+    code = process.returncode
+    assert code is not None
+    assert lines, complaints.decode()
+    return code, json.loads(lines[-1])
+
+
+async def done(cluster: Cluster, *arguments: str) -> dict[str, Any]:
+    code, result = await freshet(cluster, *arguments)
+    assert code == 0, result
+    return result
+
+
+def view(cluster: Cluster, user: str, item: str = "i1", partition: int | None = None) -> OutgoingRecord:
+    event = {"event_type": "view", "user_id": user, "item_id": item, "timestamp": time.time_ns() // 1_000_000}
+    return OutgoingRecord(cluster.topics.interactions, user.encode(), orjson.dumps(event), partition)
+
+
+def stray_views(cluster: Cluster, users: list[str]) -> list[OutgoingRecord]:
+    """Two views of every user, in a partition that is not theirs."""
+    return [
+        view(cluster, user, item, (user_partition(user, PARTITIONS) + 1) % PARTITIONS)
+        for user in users
+        for item in ("i1", "i2")
+    ]
+
+
+def new_users(count: int) -> list[str]:
+    return [f"u-{secrets.token_hex(4)}" for _ in range(count)]
+
+
+async def history(cluster: Cluster, user: str) -> list[str]:
+    """The user's items, oldest first."""
+    found = await done(cluster, "inspect", "user", user)
+    return [entry["item_id"] for entry in reversed(found["history"])]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_redrive_publishes_once_in_order(cluster: Cluster) -> None:
+    users = new_users(3)
+    await cluster.publish(stray_views(cluster, users))
+    await cluster.wait_until_caught_up()
+    letters = await done(cluster, "dlq", "list", "--reason", "wrong_partition")
+    shown = await done(cluster, "dlq", "show", letters["letters"][0]["letter"])
+    assert orjson.loads(shown["value"])["user_id"] == shown["key"]
+
+    planned = await done(cluster, "dlq", "redrive", "--reason", "wrong_partition", "--dry-run")
+    assert (planned["published"], planned["would_publish"]) == (0, letters["count"])
+    first = await done(cluster, "dlq", "redrive", "--reason", "wrong_partition")
+    assert first["published"] == letters["count"] >= 6
+    second = await done(cluster, "dlq", "redrive", "--reason", "wrong_partition")
+    assert (second["published"], second["already_redriven"]) == (0, letters["count"])
+
+    await cluster.wait_until_caught_up()
+    assert [await history(cluster, user) for user in users] == [["i1", "i2"]] * 3
+    assert (await cluster.account()).unaccounted == 0
+
+
+@pytest.mark.usefixtures("worker")
+async def test_redrive_refuses_what_still_cannot_be_parsed(cluster: Cluster) -> None:
+    where = await cluster.publish_one(OutgoingRecord(cluster.topics.interactions, b"u", b"{"))
+    await cluster.wait_until_caught_up()
+    result = await done(cluster, "dlq", "redrive", "--reason", "not_json")
+    assert result["published"] == 0
+    assert f"{where.topic}:{where.partition}:{where.offset}" in [refusal["letter"] for refusal in result["refused"]]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_redrive_that_died_before_it_marked_is_finished_by_the_next(cluster: Cluster) -> None:
+    (user,) = new_users(1)
+    await cluster.publish(stray_views(cluster, [user]))
+    await cluster.wait_until_caught_up()
+    bootstrap, topics = cluster.place.bootstrap, cluster.topics
+    async with sole_producer(bootstrap, f"{topics.dead_letters}.redrive") as producer:
+        made = await _plan(bootstrap, topics, None)
+        await _note_ends(bootstrap, topics, producer)
+        await publish(bootstrap, topics.interactions, made.republish)
+
+    result = await done(cluster, "dlq", "redrive")
+    assert (result["published"], result["recovered"]) == (0, len(made.republish))
+    await cluster.wait_until_caught_up()
+    assert await history(cluster, user) == ["i1", "i2"]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_inspect_says_what_is_held_and_why(cluster: Cluster) -> None:
+    (user,) = new_users(1)
+    where = await cluster.publish_one(view(cluster, user, "i3"))
+    await cluster.wait_until_caught_up()
+    found = await done(cluster, "inspect", "user", user)
+    assert (found["partition"], found["row"]["last_offset"]) == (where.partition, where.offset)
+    assert found["list"]["as_of"] == {"partition": where.partition, "offset": where.offset}
+    assert all(item["reason_code"] for item in found["list"]["items"])
+
+    item = await done(cluster, "inspect", "item", "i3")
+    assert item["counts"]["events"] >= 1
+    assert item["catalogue"]["title"] == "Title 3"
+    assert sum(sum(hour["events"].values()) for hour in item["hours"]) >= 1
+
+
+async def test_a_paused_partition_stays_so_over_a_kill_and_goes_on_where_it_was(
+    cluster: Cluster, worker: WorkerProcess
+) -> None:
+    async def committed() -> dict[int, int]:
+        return await cluster.progress.committed(cluster.topics.interactions)
+
+    async def only_0_stands() -> bool:
+        """Whether the other partitions moved, while partition 0 did not and has something to read."""
+        before = await committed()
+        await cluster.publish_traffic(100)
+
+        async def others_moved() -> bool:
+            now = await committed()
+            return all(now[number] > before[number] for number in range(1, PARTITIONS))
+
+        await eventually("the other partitions move", others_moved)
+        ends = await cluster.progress.ends(cluster.topics.interactions)
+        return (await committed())[0] == before[0] < ends[0]
+
+    await done(cluster, "partition", "pause", "0")
+    await eventually("partition 0 is left alone", only_0_stands)
+    worker.kill()
+    replace_killed(cluster)
+    assert await only_0_stands()
+    found = await done(cluster, "lag")
+    (paused,) = [row for row in found["partitions"] if row["paused"]]
+    assert (paused["topic"], paused["partition"]) == (cluster.topics.interactions, 0)
+    assert found["total"] >= paused["lag"] > 0
+    assert len(found["workers"]) >= 1
+
+    await done(cluster, "partition", "resume", f"{cluster.topics.interactions}:0")
+    await cluster.wait_until_caught_up()
+    assert (await cluster.account()).unaccounted == 0
+    scale = await done(cluster, "scale")
+    assert (scale["workers"], scale["useful_maximum"]) == (1, 2 * PARTITIONS)
+
+
+async def test_an_erased_user_is_gone_everywhere_and_for_every_version(cluster: Cluster, worker: WorkerProcess) -> None:
+    user, later = new_users(2)
+    partition = user_partition(user, PARTITIONS)
+    await cluster.publish([view(cluster, user, f"i{n}") for n in range(5)])
+    await cluster.publish([view(cluster, later)])
+    await cluster.publish(stray_views(cluster, [user]))
+    await cluster.publish_one(OutgoingRecord(cluster.topics.interactions, user.encode(), b"{"))
+    for topic in (cluster.topics.requests, cluster.topics.served, cluster.topics.predictions):
+        await cluster.publish_one(OutgoingRecord(topic, record_key(user, "r1"), b"{}", partition))
+    profile = orjson.dumps({"user_id": user, "country": "DE"})
+    await cluster.publish_one(OutgoingRecord(cluster.topics.profiles, user.encode(), profile))
+    await cluster.wait_until_caught_up()
+    code, before = await freshet(cluster, "erase", user, "--verify")
+    assert code == 1
+    assert {name.rpartition(".")[2]: count for name, count in before["places"].items() if "rows" not in name} == {
+        "profiles": 1,
+        "dlq": 3,
+        "requests": 1,
+        "served": 1,
+        "predictions": 1,
+        "redis": 2,
+    }
+
+    erased = await done(cluster, "erase", user)
+    assert erased["versions"] == {"v1": "forgotten"}
+    worker.kill()
+    code, without_worker = await freshet(cluster, "erase", later, "--wait-s", "0")
+    assert (code, without_worker["places"][cluster.topics.user_changelog] > 0) == (1, True)
+    replace_killed(cluster)
+    async with Cluster(cluster.place, "v2") as replay:
+        replay.start_worker("replay")
+        await replay.wait_until_caught_up()
+        await cluster.wait_until_caught_up()
+        for erased_user in (user, later):
+            left = await done(cluster, "erase", erased_user, "--verify")
+            assert left["total"] == 0
+            assert set(left["places"]) >= {cluster.topics.user_changelog, replay.topics.user_changelog, "redis"}
+        for version in (cluster, replay):
+            account = await version.account()
+            assert (account.unaccounted, account.erased >= 6) == (0, True)
+
+    await cluster.publish_one(view(cluster, user, "i9"))
+    await cluster.wait_until_caught_up()
+    assert await history(cluster, user) == ["i9"]
+    again = await done(cluster, "dlq", "redrive", "--reason", "wrong_partition")
+    assert again["published"] == 0
+
+
+async def test_commands_say_what_is_wrong_with_their_arguments(cluster: Cluster, tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        str(FRESHET), "partition", "pause", "nonsense:1", stderr=asyncio.subprocess.PIPE, cwd=tmp_path
+    )
+    _, complaints = await process.communicate()
+    assert (process.returncode, b"user.interactions:N" in complaints) == (2, True)
+    for arguments in (("inspect", "user", "nobody"), ("inspect", "item", "nothing"), ("dlq", "show", "a:1:2")):
+        process = await asyncio.create_subprocess_exec(
+            str(FRESHET), *arguments, env=cluster.place.environment("v1"), stderr=asyncio.subprocess.DEVNULL
+        )
+        assert await process.wait() == 2
