@@ -10,8 +10,8 @@ from tables.bucket_columns import BucketColumns
 
 puts = st.lists(
     st.tuples(
-        st.integers(90, 100),
-        st.integers(0, 4),
+        st.integers(96, 100),
+        st.integers(0, 1),
         st.dictionaries(st.sampled_from(["", "NL", "DE"]), st.integers(1, 5), max_size=3),
     ),
     max_size=30,
