@@ -33,7 +33,8 @@ class Superseded(CommandFailed):
 
 def run(command: Coroutine[Any, Any, T]) -> T:
     """The command's result. Raises `CommandFailed` when a server does not answer or a topic does not exist."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what goes wrong is said once, by the exit
+    for chatty in ("aiokafka", "asyncio"):
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)  # what goes wrong is said once, by the exit
     try:
         return asyncio.run(command)
     except TopicMissing as error:
