@@ -45,7 +45,7 @@ def build_app(
         datadir=str(config.data_dir),
         TableManager=table_manager_for(ownership),
     )
-    app.transport = batch_transport(app, config.batch_max_records, paused)
+    app.transport = batch_transport(app, config.batch_max_records, ownership.positions, paused)
 
     async def on_revoked(*_: Any, **__: Any) -> None:
         await ownership.suspend()

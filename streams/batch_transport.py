@@ -2,11 +2,13 @@
 
 Stock Faust walks every record through conductor, channel, stream and event objects and remembers it until it is
 acknowledged: about 1 ms of CPU each. This transport hands one event per fetched run of records to the stream, so that
-cost is paid once a batch. Three more differences, each needed for exactly-once work:
+cost is paid once a batch. Four more differences, each needed for exactly-once work:
 
 * The consumer reads committed records only, and polls every 100 ms instead of 1.5 s.
 * It never commits offsets. The owner of a partition commits them inside its own Kafka transaction
   (`agents.delivery`), so an acknowledgement here only tells Faust that the batch was handed over.
+* It begins where the owners of the partitions say, not at the group's committed offsets: a seek to those leaves a
+  partition that has none wherever it is, even behind records that were fetched and thrown away.
 * Every batch says what it follows. Faust drops fetched records silently in several places around a rebalance; the
   owner of the partition compares positions and stops on a gap instead of losing records.
 """
@@ -27,6 +29,8 @@ FETCH_MAX_WAIT_MS = 100
 #: How long one poll waits while a partition is paused: a poll that is under way does not see the end of the pause.
 PAUSED_POLL_S = 0.1
 
+#: Where each partition that this process owns goes on.
+Positions = Callable[[], Mapping[TP, int]]
 #: Partitions to leave alone at this moment; called in the consumer's thread.
 Paused = Callable[[], Set[TP]]
 
@@ -88,15 +92,24 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         assignment = consumer._subscription.subscription.assignment
         batches = {}
         for tp, records in runs.items():
-            next_offset = assignment.state_value(tp).position
-            batches[tp] = [RecordBatch(records, generation, self._delivered.get(tp), next_offset)]
-            self._delivered[tp] = next_offset
+            if tp in self._delivered:  # else nobody owns it yet; whoever will seeks to where it goes on
+                next_offset = assignment.state_value(tp).position
+                batches[tp] = [RecordBatch(records, generation, self._delivered[tp], next_offset)]
+                self._delivered[tp] = next_offset
         return batches
 
-    async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Seeks every partition to the group's committed offset; what follows is a first batch again."""
-        self._delivered.clear()
-        return await super().seek_to_committed()
+    async def seek_all(self, positions: Mapping[TP, int]) -> None:
+        """Begins each partition that is still assigned at its position."""
+        await self.call_thread(self._seek_all, positions)
+
+    async def _seek_all(self, positions: Mapping[TP, int]) -> None:
+        consumer = self._ensure_consumer()
+        self._delivered, self._delivered_generation = {}, consumer._coordinator.generation
+        assigned = consumer.assignment()
+        for tp, position in positions.items():
+            if tp in assigned:
+                consumer.seek(tp, position)
+                self._delivered[tp] = position
 
 
 class BatchConsumer(driver.Consumer):
@@ -104,6 +117,12 @@ class BatchConsumer(driver.Consumer):
 
     #: Upper bound of records in one batch; `batch_transport` sets it.
     batch_max_records: ClassVar[int] = 500
+
+    _thread: BatchConsumerThread
+
+    def positions(self) -> Mapping[TP, int]:
+        """Where each owned partition goes on; `batch_transport` replaces it."""
+        return {}
 
     def paused(self) -> Set[TP]:
         """Partitions to hand nothing over from, for now; `batch_transport` replaces it."""
@@ -147,6 +166,12 @@ class BatchConsumer(driver.Consumer):
         self._unacked_messages.discard(message)
         return True
 
+    async def perform_seek(self) -> None:
+        """Begins every owned partition where its owner goes on."""
+        positions = self.positions()
+        await self._thread.seek_all(positions)
+        self._read_offset.update({tp: position or None for tp, position in positions.items()})
+
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Never commits: see the module's docstring."""
         return False
@@ -164,13 +189,22 @@ class BatchTransport(driver.Transport):
     Consumer: ClassVar[Any] = BatchConsumer
 
 
-def batch_transport(app: Any, batch_max_records: int, paused: Paused = frozenset) -> BatchTransport:
-    """A transport for `app` (not started yet) with batches of at most `batch_max_records` (1 or more). Nothing is
-    handed over from partitions in `paused()`, which is asked at every poll."""
+def batch_transport(
+    app: Any, batch_max_records: int, positions: Positions, paused: Paused = frozenset
+) -> BatchTransport:
+    """A transport for `app` (not started yet) with batches of at most `batch_max_records` (1 or more).
+
+    `positions()` is asked after every rebalance, once the partitions have owners. Nothing is handed over from
+    partitions in `paused()`, which is asked at every poll.
+    """
     if batch_max_records < 1:
         raise ValueError(f"batch_max_records must be at least 1, not {batch_max_records}")
     transport = BatchTransport(app.conf.broker_consumer, app)
-    settings = {"batch_max_records": batch_max_records, "paused": lambda _: paused()}
+    settings = {
+        "batch_max_records": batch_max_records,
+        "positions": lambda _: positions(),
+        "paused": lambda _: paused(),
+    }
     consumer = type("BatchConsumer", (BatchConsumer,), settings)
     transport.Consumer = consumer  # type: ignore[misc]
     return transport

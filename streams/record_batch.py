@@ -11,14 +11,14 @@ class RecordBatch:
     """Records of one partition in offset order, never empty.
 
     `generation` is the consumer group generation they were fetched in. `follows` is the position right after the
-    records that were fetched before these ones in this generation, None for the first ones after an assignment or a
-    seek. `next_offset` is the position after these records; it also skips transaction markers, so it can exceed the
-    last record's offset by more than one.
+    records that were fetched before these ones in this generation, or where the owner asked to begin. `next_offset` is
+    the position after these records; it also skips transaction markers, so it can exceed the last record's offset by
+    more than one.
     """
 
     records: Sequence[ConsumerRecord]
     generation: int
-    follows: int | None
+    follows: int
     next_offset: int
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import TopicPartition
+from faust.types import TP
 
 from agents.delivery.partition_task import PartitionTask
 from agents.delivery.table import restore
@@ -38,6 +39,10 @@ class Ownership:
     def tasks(self) -> dict[TopicPartition, PartitionTask]:
         """The owned partitions' tasks, by input partition."""
         return self._tasks
+
+    def positions(self) -> dict[TP, int]:
+        """Where each owned partition goes on, in Faust's terms."""
+        return {TP(tp.topic, tp.partition): task.position for tp, task in self._tasks.items()}
 
     async def suspend(self) -> None:
         """The group is rebalancing: every task finishes and commits what it has in hand and accepts nothing more."""

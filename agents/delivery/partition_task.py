@@ -123,7 +123,7 @@ class PartitionTask:
             return None
 
     async def _work(self, batch: RecordBatch) -> None:
-        if batch.follows is not None and batch.follows > self._position:
+        if batch.follows > self._position:
             raise RecordsMissing(
                 f"{self.source}: a batch follows offset {batch.follows}, but only records before {self._position} "
                 "were folded"

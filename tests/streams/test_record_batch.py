@@ -27,6 +27,6 @@ def test_parts_chain_without_a_hole_and_keep_every_record(
     assert parts[-1].next_offset == whole.next_offset
 
 
-def test_the_first_part_after_a_seek_follows_nothing() -> None:
-    parts = split(RecordBatch([record(5), record(6)], 1, None, 7), 1)
-    assert [(part.follows, part.next_offset) for part in parts] == [(None, 6), (6, 7)]
+def test_each_part_follows_the_one_before() -> None:
+    parts = split(RecordBatch([record(5), record(6)], 1, 3, 7), 1)
+    assert [(part.follows, part.next_offset) for part in parts] == [(3, 6), (6, 7)]

@@ -147,7 +147,7 @@ class Member:
             self._spawn(self._fetch(tp, positions[tp], generation))
 
     async def _fetch(self, tp: TopicPartition, position: int, generation: int) -> None:
-        log, follows = self._kafka.logs[tp], None
+        log, follows = self._kafka.logs[tp], position
         while self.generation == generation:
             limit = self._random.randint(1, MAX_RECORDS)
             records, position = await self.process.call(("fetch", tp), log.read, position, limit)
