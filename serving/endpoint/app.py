@@ -44,6 +44,7 @@ class Endpoint:
         self._cors = Cors(config.cors_origins)
         self._address = RedisAddress.from_url(config.redis_url)  # a wrong URL ends the start, not the first request
         self._added_headers = _CAUTIOUS if config.tokens else []
+        self._adds_headers = bool(config.cors_origins or self._added_headers)
         self._services: Services
         self._routes: Routes
         self._guard: Guard | None = None
@@ -82,8 +83,9 @@ class Endpoint:
         status, sent, body, etag = response
         if etag and b"if-none-match" in headers and _matches(headers[b"if-none-match"], etag):
             status, body = 304, b""
-        sent += self._cors.headers(headers.get(b"origin"))
-        sent += self._added_headers
+        if self._adds_headers:
+            sent += self._cors.headers(headers.get(b"origin"))
+            sent += self._added_headers
         if status not in (204, 304):
             sent.append((b"content-length", b"%d" % len(body)))
         start = {"type": "http.response.start", "status": status, "headers": sent}

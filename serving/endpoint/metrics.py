@@ -36,14 +36,14 @@ class Metrics:
     def __init__(self, folder: Path | None) -> None:
         self.answers: Counter[str] = Counter()
         self.totals: dict[str, int] = {}
-        self._requests: Counter[str] = Counter()
+        self._requests: Counter[tuple[str, int]] = Counter()
         self._durations: dict[str, list[float]] = {}
         self._folder = folder
         self._file = folder / f"{os.getpid()}.json" if folder is not None else None
 
     def observe(self, route: str, status: int, duration_s: float) -> None:
         """One finished request."""
-        self._requests[f"{route} {status}"] += 1
+        self._requests[route, status] += 1
         counts = self._durations.get(route)
         if counts is None:
             counts = self._durations[route] = [0.0] * (len(BUCKETS_S) + 2)
@@ -53,7 +53,7 @@ class Metrics:
     def snapshot(self) -> dict[str, Any]:
         """Everything counted so far, fit for JSON."""
         return {
-            "requests": self._requests,
+            "requests": {f"{route} {status}": count for (route, status), count in self._requests.items()},
             "durations": self._durations,
             "answers": self.answers,
             "totals": self.totals,
