@@ -38,6 +38,7 @@ USERS = 500
 CHUNK = 50
 #: Records a second that a live load publishes at most; workers do ten times that.
 LOAD_PER_S = 1_000
+BACKLOG = 20_000
 
 
 class Engine:
@@ -115,8 +116,11 @@ async def _a_worker_sleeps_and_its_heir_is_killed(engine: Engine) -> None:
     sleeper, heir = engine.start_worker("sleeper"), engine.start_worker("heir")
     async with engine.load():
         await engine.group.members_are(2)
+        # A backlog, so that the sleeper is stopped with a batch in hand and not while it waits for one.
+        backlog = asyncio.create_task(engine.publish(BACKLOG))
         await engine.group.all_partitions_move()
         sleeper.freeze()
+        await backlog
         await engine.group.members_are(1)
         await engine.group.all_partitions_move()
         sleeper.thaw()

@@ -31,8 +31,8 @@ PARTITIONS = 4
 FRESHET = Path(sys.executable).with_name("freshet")
 #: Small batches: a load of some thousand events is hundreds of transactions to be interrupted.
 BATCH_MAX_RECORDS = 100
-LOAD_PER_S = 400
-LOAD_CHUNK = 20
+LOAD_PER_S = 250
+LOAD_CHUNK = 25
 
 #: Values by (partition, key): every partition has rows of its own, some under the same key.
 Rows = dict[tuple[int, bytes], bytes]
