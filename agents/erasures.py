@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from aiokafka.structs import ConsumerRecord
 
+from streams.dead_letters import original_time_ms
 from streams.erasure import ErasureMarker, parse_marker, users_named
 
 logger = logging.getLogger(__name__)
@@ -72,8 +73,17 @@ class Erasures:
         """
         if not self._asked_at_ms:
             return False
+        sent_ms = original_time_ms(record.headers) or record.timestamp
         ends: Mapping[str, int] = self._partitions[record.partition].ends
         for user_id in users_named(record.key, record.value):
-            if record.offset < ends.get(user_id, 0) or record.timestamp <= self._asked_at_ms.get(user_id, -1):
+            if record.offset < ends.get(user_id, 0) or sent_ms <= self._asked_at_ms.get(user_id, -1):
                 return True
         return False
+
+    def cover_republished(self, record: ConsumerRecord) -> bool:
+        """Whether a record is the original of a dead letter, published again while its user was being erased: it is
+        behind the end of the erasure and still from before it.
+        """
+        if not self._asked_at_ms or original_time_ms(record.headers) is None:
+            return False
+        return self.cover(record)

@@ -46,6 +46,9 @@ class InteractionsStep:
         """Folds one interaction; one that cannot be used becomes a dead letter with its reason."""
         if self._mine.next_position > self._forgotten:
             self._forget()
+        if record.headers and self._erasures.cover_republished(record):
+            self._reject(record, Reason.ERASED, "")
+            return
         try:
             event = parse_interaction(record.value, record.timestamp)
             fold = self.plane.fold(event, record.key, record.offset, record.timestamp)

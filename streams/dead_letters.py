@@ -23,7 +23,23 @@ MAX_KEY_BYTES: Final = 256 * 1024
 _MAX_DETAIL_CHARS: Final = 500
 
 _PREFIX: Final = "freshet."
+#: On a record of interactions that is the original of a letter, published again: the letter's name, and when the
+#: original was appended (ms).
+REDRIVEN_HEADER: Final = "freshet.redriven"
+ORIGINAL_TIME_HEADER: Final = "freshet.original_append_time_ms"
 _KEY: Final = _PREFIX + "key"
+
+
+def original_time_ms(headers: Iterable[tuple[str, bytes]]) -> int | None:
+    """When the original of a republished record was appended; None for every other record.
+
+    >>> original_time_ms([("traceparent", b"00"), (ORIGINAL_TIME_HEADER, b"1700000000000")])
+    1700000000000
+    """
+    for name, text in headers:
+        if name == ORIGINAL_TIME_HEADER and text.isdigit():
+            return int(text)
+    return None
 
 
 class DeadLetterRecord(NamedTuple):

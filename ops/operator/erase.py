@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -17,7 +18,7 @@ from redis import Redis
 from ops.operator.erase_check import Leftovers, check, is_served_to, redis_keys
 from ops.operator.erasures import read_markers
 from ops.operator.finding import end_offset, find, partition_count, versions
-from ops.operator.letters import Kept, letter_of, names_user, rewrite
+from ops.operator.letters import Kept, letter_of, names_user, rewrite, rewriter_of
 from ops.operator.scale import read_scale
 from ops.operator.sole_producer import sole_producer
 from streams.bulk_read import POLL_MS, bulk_consumer
@@ -56,9 +57,11 @@ async def erase(bootstrap: str, redis_url: str, topics: Topics, user_id: str, wa
         known = await versions(consumer, Topics(topics.namespace, "x").user_changelog.removesuffix("x"))
         tails = [TopicPartition(Topics(topics.namespace, version).user_changelog, partition) for version in known]
         ends: dict[TopicPartition, int] = await consumer.end_offsets(tails) if tails else {}
-    async with sole_producer(bootstrap, f"{topics.erasure}.erase.{partition}") as producer:
+    digest = blake2b(user_id.encode(), digest_size=16).hexdigest()  # brokers remember the names of producers
+    async with sole_producer(bootstrap, f"{topics.erasure}.{digest}") as producer:
         marker, position = await _mark(bootstrap, topics, producer, user_id, partition)
-        answers = await _wait_for_workers(bootstrap, topics.namespace, known, ends, position, wait_s)
+    answers = await _wait_for_workers(bootstrap, topics.namespace, known, ends, position, wait_s)
+    async with sole_producer(bootstrap, rewriter_of(topics)) as producer:
         await _remove_records(bootstrap, topics, producer, user_id)
     _remove_keys(redis_url, topics.namespace, user_id)
     return Erased(user_id, partition, marker.end_offset, answers, await check(bootstrap, redis_url, topics, user_id))

@@ -54,6 +54,11 @@ async def find_letter(bootstrap: str, topics: Topics, coordinates: str) -> DeadL
     raise NotThere(f"there is no dead letter of {name}; `freshet dlq list` shows which there are")
 
 
+def rewriter_of(topics: Topics) -> str:
+    """Transactional id of whoever writes letters again: one at a time, or one brings back what another blanks."""
+    return f"{topics.dead_letters}.rewrite"
+
+
 async def rewrite(producer: AIOKafkaProducer, topic: str, kept: Kept) -> None:
     """Writes the letter again, within the producer's transaction, in place of what it was."""
     record = kept.letter.to_record()

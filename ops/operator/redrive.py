@@ -13,24 +13,22 @@ folds, so that lag and accounting by offsets would never be zero again.
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from ops.operator.erasures import read_markers
 from ops.operator.finding import partition_count
-from ops.operator.letters import Kept, read_letters, rewrite
+from ops.operator.letters import Kept, read_letters, rewrite, rewriter_of
 from ops.operator.redrive_plan import Plan, Republish, plan
 from ops.operator.sole_producer import sole_producer
 from streams.bulk_read import POLL_MS, bulk_consumer, partitions_of, read_topics
 from streams.codec import dumps, loads
 from streams.controls import REDRIVE_KEY
+from streams.dead_letters import ORIGINAL_TIME_HEADER, REDRIVEN_HEADER
 from streams.reasons import Reason
 from streams.topics import Topics
-
-#: On a republished record: the coordinates of its original, as text.
-HEADER: Final = "freshet.redriven"
 
 Places = Mapping[str, str]  # a letter's name -> "partition:offset" where its original is again
 
@@ -63,7 +61,7 @@ async def preview(bootstrap: str, topics: Topics, reason: Reason | None) -> Redr
 
 async def redrive(bootstrap: str, topics: Topics, reason: Reason | None) -> Redriven:
     """Publishes what `plan` finds. Raises `ProducerFenced` when another redrive was started meanwhile."""
-    async with sole_producer(bootstrap, f"{topics.dead_letters}.redrive") as producer:
+    async with sole_producer(bootstrap, rewriter_of(topics)) as producer:
         recovered = await _recover(bootstrap, topics, producer)
         made = await _plan(bootstrap, topics, reason)
         if made.republish:
@@ -99,7 +97,7 @@ async def publish(bootstrap: str, interactions: str, items: Iterable[Republish])
 
 async def _send(producer: AIOKafkaProducer, interactions: str, item: Republish) -> Any:
     letter = item.kept.letter
-    headers = [(HEADER, letter.name.encode())]
+    headers = [(REDRIVEN_HEADER, letter.name.encode()), (ORIGINAL_TIME_HEADER, b"%d" % letter.append_time_ms)]
     return await producer.send(
         interactions, letter.value, item.user_id.encode(), partition=item.partition, headers=headers
     )
@@ -163,6 +161,6 @@ async def _published_since(bootstrap: str, starts: Mapping[TopicPartition, int])
 async def _collect(consumer: AIOKafkaConsumer, pending: Iterable[TopicPartition], places: dict[str, str]) -> None:
     for records in (await consumer.getmany(*pending, timeout_ms=POLL_MS)).values():
         for record in records:
-            original = dict(record.headers).get(HEADER)
+            original = dict(record.headers).get(REDRIVEN_HEADER)
             if original is not None:
                 places[original.decode()] = f"{record.partition}:{record.offset}"

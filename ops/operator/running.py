@@ -28,7 +28,7 @@ class NotThere(CommandFailed):
 
 
 class Superseded(CommandFailed):
-    """Somebody started the same command later; what this one did not finish, that one does."""
+    """Somebody started a command later that does the same work, or needs it to stand still."""
 
 
 def run(command: Coroutine[Any, Any, T]) -> T:
@@ -44,4 +44,4 @@ def run(command: Coroutine[Any, Any, T]) -> T:
     except (RedisConnectionError, RedisTimeoutError) as error:
         raise NotAnswering(f"Redis does not answer: {error}") from error
     except ProducerFenced as error:
-        raise Superseded("the same command was started again meanwhile and goes on where this one stopped") from error
+        raise Superseded("another redrive or erase was started meanwhile and goes first; run this one again") from error

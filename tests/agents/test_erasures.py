@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection
-from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -12,7 +11,7 @@ from agents.controls import Controls
 from agents.erasures import Erasures
 from agents.interactions import InteractionsStep
 from streams.controls import pause_key
-from streams.dead_letters import DeadLetter
+from streams.dead_letters import ORIGINAL_TIME_HEADER, DeadLetter
 from streams.erasure import ErasureMarker
 from streams.reasons import Reason
 from tables.user_plane import FoldLimits, UserPlane
@@ -162,7 +161,21 @@ def test_unusable_records_of_an_erased_user_become_letters_that_say_nothing() ->
 def test_what_was_sent_after_the_erasure_is_an_ordinary_letter() -> None:
     world = World()
     world.erasures.apply(marker("u1", 5, 0))
-    assert not world.erasures.cover(SimpleNamespace(key=b"u1", value=b"{", partition=0, offset=5, timestamp=NOW_MS + 1))
+    assert not world.erasures.cover(record(b"u1", b"{", 5, NOW_MS + 1))
+
+
+def test_an_original_republished_while_its_user_was_erased_is_not_folded() -> None:
+    world = World()
+    world.erasures.apply(marker("u1", 5, 0))
+    for offset, original_ms in ((6, NOW_MS - 1), (7, NOW_MS + 1)):
+        again = view("u1", offset)
+        again.headers = ((ORIGINAL_TIME_HEADER, b"%d" % original_ms),)
+        world.step.fold(again)
+    (letter,) = [DeadLetter.from_record(out.key, out.value, out.headers) for out in world.effects().outgoing[:1]]
+    assert (letter.reason, letter.offset) == (Reason.ERASED, 6)
+    user = world.step.plane.view("u1")
+    assert user is not None
+    assert list(user.history.entries) == ["i7"]
 
 
 def test_pauses_of_this_version_are_followed() -> None:

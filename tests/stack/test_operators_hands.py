@@ -18,6 +18,7 @@ from harness.processes import WorkerProcess
 from harness.traffic import catalogue
 
 from ops.local_stack.stack import LocalStack
+from ops.operator.letters import rewriter_of
 from ops.operator.redrive import _note_ends, _plan, publish
 from ops.operator.sole_producer import sole_producer
 from streams.producer import OutgoingRecord
@@ -142,7 +143,7 @@ async def test_a_redrive_that_died_before_it_marked_is_finished_by_the_next(clus
     await cluster.publish(stray_views(cluster, [user]))
     await cluster.wait_until_caught_up()
     bootstrap, topics = cluster.place.bootstrap, cluster.topics
-    async with sole_producer(bootstrap, f"{topics.dead_letters}.redrive") as producer:
+    async with sole_producer(bootstrap, rewriter_of(topics)) as producer:
         made = await _plan(bootstrap, topics, None)
         await _note_ends(bootstrap, topics, producer)
         await publish(bootstrap, topics.interactions, made.republish)

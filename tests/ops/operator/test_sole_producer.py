@@ -4,6 +4,7 @@ import pytest
 
 from ops.exit_codes import ExitCode
 from ops.local_stack.stack import LocalStack
+from ops.operator.letters import rewriter_of
 from ops.operator.running import NotAnswering, NotThere, Superseded, run
 from ops.operator.sole_producer import sole_producer
 from streams.bulk_read import TopicMissing, read_topics
@@ -13,7 +14,7 @@ from streams.topics_admin import ensure_topics
 
 
 async def overtaken(bootstrap: str, topics: Topics) -> None:
-    name = f"{topics.dead_letters}.redrive"
+    name = rewriter_of(topics)
     async with sole_producer(bootstrap, name) as earlier:
         async with sole_producer(bootstrap, name) as later, later.transaction():
             await later.send_and_wait(topics.controls, b"later", REDRIVE_KEY)
