@@ -82,12 +82,14 @@ class LiveRun:
         with self._phases.measure("workers"):
             await self._workers.wait_until_ready(WORKERS)
             await self._endpoint.wait_until_ready()
+        began_s = time.monotonic()
         with self._view:
-            await alongside(self._publish(), self._show())
-        with self._phases.measure("drain"):
-            positions = await self._lag.wait_until_drained()
-            drained_ms = time.time_ns() // 1_000_000
-            await self._workers.wait_for_reports_after(drained_ms, self._worker_pids)
+            await alongside(self._publish(), self._show(began_s))
+            with self._phases.measure("drain"):
+                positions = await self._lag.wait_until_drained()
+                drained_ms = time.time_ns() // 1_000_000
+                await self._workers.wait_for_reports_after(drained_ms, self._worker_pids)
+            self._view.update(await self._snapshot(began_s))  # what stays on the screen: everything is folded
         return LiveFigures(
             self._publisher.acknowledged_by_partition,
             positions.ends,
@@ -117,23 +119,23 @@ class LiveRun:
 
     # -- figures --------------------------------------------------------------------------------------------------
 
-    async def _show(self) -> None:
-        began_s = time.monotonic()
+    async def _show(self, began_s: float) -> None:
         while True:
-            await self._workers.read()
-            self._view.update(
-                Snapshot(
-                    passed_s=time.monotonic() - began_s,
-                    seconds=self._traffic.seconds,
-                    published=self._publisher.acknowledged,
-                    events_per_s=self._publisher.events_per_s(),
-                    lag=await self._read_lag(),
-                    lists_written=self._workers.lists_written,
-                    freshness=self._probe.percentiles,
-                    user=await self._read_user(),
-                )
-            )
+            self._view.update(await self._snapshot(began_s))
             await asyncio.sleep(_SAMPLE_EVERY_S)
+
+    async def _snapshot(self, began_s: float) -> Snapshot:
+        await self._workers.read()
+        return Snapshot(
+            passed_s=time.monotonic() - began_s,
+            seconds=self._traffic.seconds,
+            published=self._publisher.acknowledged,
+            events_per_s=self._publisher.events_per_s(),
+            lag=await self._read_lag(),
+            lists_written=self._workers.lists_written,
+            freshness=self._probe.percentiles,
+            user=await self._read_user(),
+        )
 
     async def _read_lag(self) -> int | None:
         try:
