@@ -15,6 +15,9 @@ from ops.exit_codes import CommandFailed, ExitCode
 BENCHES: Final = {
     "worker": ("worker.py", "One worker over MovieLens 100K, beside stock Faust (--data DIR)."),
     "recovery": ("recovery.py", "Restore of tables, and failover after a kill."),
+    "endpoint": ("endpoint.py", "The endpoint beside a naive service, a static answer and Redis itself."),
+    "endpoint-faults": ("endpoint_faults.py", "The endpoint while Redis, Kafka or a worker breaks, one row a fault."),
+    "endpoint-soak": ("endpoint_soak.py", "A million checked answers while Redis stops again and again; memory."),
 }
 
 
