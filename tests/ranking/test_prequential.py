@@ -9,9 +9,9 @@ from ranking.pipeline import recommend
 from streams.events import EventType
 
 RATINGS = Path(__file__).parents[3] / "shared" / "data" / "ml-100k" / "u.data"
-EVENTS = 40_000
-BATCH = 200
-ASKED_FROM = 20_000
+EVENTS = 24_000
+BATCH = 400
+ASKED_FROM = 12_000
 ASKED_EVERY = 10
 TOP = 10
 
