@@ -20,9 +20,11 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 
 from serving.keys import Keys
+from serving.live_pointer import LivePointer
 from serving.redis_failures import passing_failures
 
 SCRIPT = files("serving").joinpath("forward_only.lua").read_text()
+LIVE_SCRIPT = files("serving").joinpath("live_forward.lua").read_text()
 MOVE_MARKER = """
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
@@ -165,6 +167,12 @@ class ListWriter:
             await self._redis.zremrangebyscore(key, "-inf", f"({since_s}")
             members: list[bytes] = await self._redis.zrange(key, 0, -1)  # type: ignore[assignment]  # bytes, undecoded
             return [user_id.decode() for user_id in members]
+
+    async def switch_live(self, pointer: LivePointer) -> bool:
+        """Makes endpoints follow the pointer; False when one with its sequence number or a later one is there."""
+        with passing_failures():
+            written = await self._redis.eval(LIVE_SCRIPT, 1, self.keys.live, pointer.encode(), pointer.sequence)
+        return bool(written == 1)
 
     async def read(self, key: str) -> bytes | None:
         """The stored value, for inspection and tests."""

@@ -14,6 +14,7 @@ from redis.exceptions import AuthenticationError
 
 from serving.keys import Keys
 from serving.list_format import ListStamp, read_prefix
+from serving.live_pointer import LivePointer
 from serving.redis_errors import RedisUnavailable
 from serving.redis_writer import CHUNK_LISTS, ListWriter, WriteResult
 
@@ -143,6 +144,17 @@ async def test_purge_takes_this_version_and_nothing_else(writer: ListWriter) -> 
     assert await writer.purge_version() == 3
     assert await writer._redis.exists(other.user_list("u"))
     assert await writer.purge_namespace() == 1
+
+
+@pytest.mark.parametrize("stored", [None, b"no JSON", b"[]", b"{}"])
+async def test_the_live_pointer_never_goes_back(writer: ListWriter, stored: bytes | None) -> None:
+    if stored is not None:
+        await writer._redis.set(writer.keys.live, stored)
+    steps = [LivePointer({"v1": 100}, sequence=sequence) for sequence in (1, 3, 3, 2, 4)]
+    assert [await writer.switch_live(pointer) for pointer in steps] == [True, True, False, False, True]
+    value = await writer.read(writer.keys.live)
+    assert value is not None
+    assert LivePointer.decode(value) == steps[-1]
 
 
 async def test_the_empty_namespace_is_never_purged(valkey: Any) -> None:
