@@ -9,7 +9,7 @@ NEEDS := pyproject.toml constraints.txt
 MADE_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench up down docs constraints clean
+.PHONY: help install demo test mutants check bench up down docs constraints clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ demo: .venv/.local ## Events in, lists out, live in the terminal: make demo [DAT
 
 test: .venv/.dev ## Run all tests, against a real Kafka and Valkey that they start: make test [ARGS="-k demo"]
 	@$(BIN)/pytest $(ARGS)
+
+mutants: .venv/.dev ## Break each mechanism of exact state on purpose: a test must notice [ARGS="part of a name"]
+	@$(BIN)/python tests/mutants/run.py $(ARGS)
 
 check: .venv/.dev ## Lint, formatting, types, import rules
 	$(BIN)/ruff check .

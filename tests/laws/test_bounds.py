@@ -3,13 +3,13 @@
 from law_logs import DAY_MS, HOUR_MS, PARTITIONS, START_MS, Folded, Log, as_logs, fold, item_integers
 
 from tables import item_rows, user_keys
-from tables.continue_watching import MAX_ENTRIES
-from tables.cooccurrence import SHARD_NEIGHBOURS, SHARDS
-from tables.dedupe import KEPT_IDS, MAX_IDS
 from tables.item_plane import ItemLimits, ItemPlane
 from tables.segmented_log import SEGMENT_ENTRIES
 from tables.user_plane import FoldLimits, User, UserPlane
 
+# Written out: a bound that is changed by accident has to be seen.
+MAX_HISTORY, MAX_WATCHING, MAX_IDS, KEPT_IDS = 100, 20, 10_000, 1_000
+SHARDS, SHARD_NEIGHBOURS = 8, 40
 USER = next(user for user in (f"u{n}" for n in range(9)) if as_logs([(0, user.encode(), b"")])[0])
 RETENTION_DAYS = 90
 
@@ -31,8 +31,8 @@ def folded(events: list[tuple[int, bytes, bytes]]) -> Folded:
 
 
 def check_bounds(rows: dict[bytes, bytes], user: User) -> None:
-    assert len(user.history) <= 100
-    assert len(user.watching) <= MAX_ENTRIES
+    assert len(user.history) <= MAX_HISTORY
+    assert len(user.watching) <= MAX_WATCHING
     assert len(user.dedupe.known) <= MAX_IDS
     for log in (user.dedupe.log, user.seen.log):
         assert all(len(segment.entries) <= SEGMENT_ENTRIES for segment in log.segments)
@@ -46,8 +46,8 @@ def test_a_flood_of_one_user_stays_within_every_bound() -> None:
     rows = folded(flood).rows
     user = user_of(rows)
     check_bounds(rows, user)
-    assert len(user.history) == 100
-    assert len(user.watching) == MAX_ENTRIES
+    assert len(user.history) == MAX_HISTORY
+    assert len(user.watching) == MAX_WATCHING
     assert len(user.dedupe.known) > MAX_IDS - SEGMENT_ENTRIES
 
 
@@ -94,7 +94,7 @@ def test_real_users_stay_within_every_bound(real_logs: list[Log]) -> None:
         for user_id in plane.users():
             user = plane.view(user_id)
             assert user is not None
-            assert len(user.history) <= 100
+            assert len(user.history) <= MAX_HISTORY
             assert user.row.folded == len(user.dedupe.known)
 
 

@@ -1,0 +1,230 @@
+"""Deliberate breakages of the mechanisms that keep state exact. Each must be noticed by a law; `run.py` tries them."""
+
+from dataclasses import dataclass
+
+MODEL = ("tests/laws/test_model.py",)
+FOLDS = ("tests/laws/test_folds.py",)
+BOUNDS = ("tests/laws/test_bounds.py",)
+KEEPER = ("tests/agents/test_list_keeper.py",)
+SCRIPT = ("tests/serving/test_forward_only_model.py",)
+
+
+@dataclass(frozen=True)
+class Breakage:
+    """`old`, which occurs once in `file`, becomes `new`; at least one test of `tests` must fail then."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+TASK = "agents/delivery/partition_task.py"
+OWNERSHIP = "agents/delivery/ownership.py"
+PRODUCER = "agents/delivery/producer.py"
+TABLE = "agents/delivery/table.py"
+MARKS = "agents/delivery/quarantine.py"
+STEP = "agents/interactions.py"
+KEEPER_FILE = "agents/list_keeper.py"
+PLANE = "tables/user_plane.py"
+
+FENCE = "            await asyncio.gather(*(task.producer.fence() for task in tasks.values()))\n"
+RESTORE = "            await restore(self._bootstrap, tables)\n"
+COMMITTED = "            committed = await self._committed(list(tasks))\n"
+
+BREAKAGES = [
+    # -- delivery -------------------------------------------------------------------------------------------------
+    Breakage("restored before fenced", OWNERSHIP, RESTORE, RESTORE + FENCE, MODEL),
+    Breakage("offsets read after the rows", OWNERSHIP, COMMITTED, "", MODEL),
+    Breakage(
+        "kept although a generation was missed",
+        OWNERSHIP,
+        "consecutive = generation == self._generation + 1",
+        "consecutive = generation > self._generation",
+        MODEL,
+    ),
+    Breakage(
+        "position not written",
+        TABLE,
+        "        records.append(Outgoing(self.topic, self.partition, POSITION_KEY, _POSITION.pack(next_offset)))\n",
+        "",
+        MODEL,
+    ),
+    Breakage(
+        "position not trimmed by",
+        TASK,
+        "[record for record in batch.records if record.offset >= self._position]",
+        "list(batch.records)",
+        MODEL,
+    ),
+    Breakage(
+        "missing records not noticed",
+        TASK,
+        "batch.follows > self._position",
+        "False",
+        MODEL,
+    ),
+    Breakage(
+        "batches of former generations accepted",
+        TASK,
+        "        if batch.generation == self._generation:\n            await self._inbox.put(batch)",
+        "        if self._generation is not None:\n            await self._inbox.put(batch)",
+        MODEL,
+    ),
+    Breakage("offsets not sent", PRODUCER, "        if source is not None:\n", "        if source is None:\n", MODEL),
+    Breakage(
+        "rows and offset in two transactions",
+        TASK,
+        "await self.producer.commit(outgoing, self.source, self._position)\n        self.table",
+        "await self.producer.commit(outgoing, None, 0)\n"
+        "        await self.producer.commit([], self.source, self._position)\n        self.table",
+        MODEL,
+    ),
+    Breakage(
+        "dead letters not in the transaction",
+        STEP,
+        "        outgoing, self._dead = self._dead, []\n",
+        "        outgoing, self._dead = [], []\n",
+        MODEL,
+    ),
+    Breakage(
+        "deltas sent again with the next batch",
+        STEP,
+        "signals, self._signals = self._signals, []",
+        "signals = self._signals",
+        MODEL,
+    ),
+    Breakage(
+        "not committed before a handover",
+        TASK,
+        "                await self._commit(force=True)\n            except",
+        "                self._position = self.table.next_offset\n            except",
+        MODEL,
+    ),
+    Breakage(
+        "a closed task keeps its submitter waiting",
+        TASK,
+        "        self._stop_accepting()  # a take-over that ended after `suspend` resumed it\n",
+        "",
+        MODEL,
+    ),
+    # -- crash marks ----------------------------------------------------------------------------------------------
+    Breakage("mark not cleared", TASK, "            outgoing += self.marks.clear()\n", "            pass\n", MODEL),
+    Breakage(
+        "mark not written",
+        TASK,
+        "        await self.producer.commit(self.marks.begin(offset, single=False), None, 0)\n",
+        "",
+        MODEL,
+    ),
+    Breakage("attempts not counted", MARKS, "attempts=base.attempts + 1", "attempts=1", MODEL),
+    Breakage(
+        "first batches not in turn", TASK, "            async with self._turn:\n", "            if True:\n", MODEL
+    ),
+    Breakage("half a fold kept", TASK, "                self.step.reset()\n", "", MODEL),
+    # -- lists ----------------------------------------------------------------------------------------------------
+    Breakage(
+        "marker moved while lists are owed", KEEPER_FILE, "if self._owed or self._census is not None or", "if", MODEL
+    ),
+    Breakage("marker moved although it is another", KEEPER_FILE, "        if moved:\n", "        if True:\n", MODEL),
+    Breakage(
+        "lists older than the marker only",
+        KEEPER_FILE,
+        "row.last_offset >= census.since",
+        "row.last_offset > census.since + 3",
+        MODEL,
+    ),
+    Breakage(
+        "lists not owed while Redis is away", KEEPER_FILE, "        self._owe(users)\n        if", "        if", MODEL
+    ),
+    Breakage(
+        "a wipe not looked for",
+        KEEPER_FILE,
+        "        if marker != self._marker:\n",
+        "        if self._marker is None:\n",
+        KEEPER,
+    ),
+    Breakage(
+        "forward-only compare inverted",
+        "serving/forward_only.lua",
+        "offset > new_offset",
+        "offset < new_offset",
+        SCRIPT,
+    ),
+    Breakage("forward-only compare off", "serving/forward_only.lua", "      return 0\n", "", SCRIPT),
+    # -- folds ----------------------------------------------------------------------------------------------------
+    Breakage("dedupe off", PLANE, "if id_hash in user.dedupe.known:", "if False:", FOLDS),
+    Breakage("last offset not looked at", PLANE, "offset <= user.row.last_offset", "offset < 0", FOLDS),
+    Breakage(
+        "a duplicate counted in its bucket again",
+        PLANE,
+        "            return Fold(FoldKind.DUPLICATE, user.user_id)\n",
+        "            signal, _ = step(user, event, place, self._limits.cleaning)\n"
+        "            return Fold(FoldKind.DUPLICATE, user.user_id, signal)\n",
+        FOLDS,
+    ),
+    Breakage("a bucket counts twice", "tables/buckets.py", "+ 1", "+ 2", ("tests/tables/test_item_plane.py",)),
+    Breakage(
+        "watermark from event time only", "tables/partition_row.py", "min(event_ms, append_ms)", "event_ms", FOLDS
+    ),
+    Breakage(
+        "late inverted",
+        "tables/user_step.py",
+        "late = event.timestamp_ms < place.watermark_ms",
+        "late = event.timestamp_ms >= place.watermark_ms",
+        FOLDS,
+    ),
+    Breakage("lateness counted at redelivery too", PLANE, "late=first_sight and event", "late=event", FOLDS),
+    Breakage(
+        "evicted users not written", PLANE, "            if user_id in self._dirty:\n", "            if False:\n", FOLDS
+    ),
+    Breakage(
+        "an event of a user's past comes last",
+        "tables/history.py",
+        "if newest is not None and timestamp_ms < entries[newest][0]:",
+        "if False:",
+        ("tests/tables/test_history.py",),
+    ),
+    Breakage(
+        "buckets expired by each delta's own time",
+        "tables/item_plane.py",
+        "if watermark_ms > self._row.watermark_ms:",
+        "if watermark_ms != self._row.watermark_ms:",
+        FOLDS,
+    ),
+    # -- bounds ---------------------------------------------------------------------------------------------------
+    Breakage("history bound off", "tables/history.py", "if len(entries) > self.limit:", "if False:", BOUNDS),
+    Breakage("dedupe bound off", "tables/dedupe.py", "if len(log) > MAX_IDS:", "if False:", BOUNDS),
+    Breakage("ids forgotten early", "tables/dedupe.py", ">= KEPT_IDS and", ">= KEPT_IDS // 2 and", BOUNDS),
+    Breakage(
+        "seen segments dropped early",
+        "tables/seen.py",
+        "horizon_ms // HOUR_MS - REFRESH_HOURS",
+        "horizon_ms // HOUR_MS + REFRESH_HOURS",
+        BOUNDS,
+    ),
+    Breakage(
+        "seen segments never dropped",
+        "tables/seen.py",
+        "        while len(log.segments) > 1 and",
+        "        while False and",
+        BOUNDS,
+    ),
+    Breakage(
+        "dropped segments left in the store",
+        "tables/segmented_log.py",
+        "        self._dropped.add(self.first)\n",
+        "",
+        BOUNDS,
+    ),
+    Breakage(
+        "continue-watching bound off",
+        "tables/continue_watching.py",
+        "if len(entries) > MAX_ENTRIES:",
+        "if False:",
+        BOUNDS,
+    ),
+    Breakage("shard bound off", "tables/cooccurrence.py", "SHARD_NEIGHBOURS = 40", "SHARD_NEIGHBOURS = 400", BOUNDS),
+    Breakage("buckets never expire", "tables/buckets.py", "                self._expired.append(key)\n", "", BOUNDS),
+]
