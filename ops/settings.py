@@ -88,10 +88,10 @@ class Settings(BaseSettings):
         90, ge=1, le=3650, description="Events this far behind their partition's watermark become dead letters."
     )
     item_model_interval_s: float = Field(
-        1.0, ge=0.1, le=60.0, description="How often the item plane publishes what changed."
+        2.0, ge=0.1, le=60.0, description="How often the item plane publishes what changed."
     )
     item_model_budget_bytes_per_s: int = Field(
-        1_000_000, ge=10_000, le=1_000_000_000, description="Most bytes a second that one item partition publishes."
+        250_000, ge=10_000, le=1_000_000_000, description="Most bytes a second that one item partition publishes."
     )
     active_days: int = Field(
         30, ge=1, le=365, description="Users with an event or a read in this time have their lists kept right."

@@ -147,7 +147,7 @@ def test_every_event_is_accounted_for_though_a_worker_is_killed(
     assert 0 < result["freshness_ms"]["p50"] <= result["freshness_ms"]["p99"]
     assert {"download", "start", "topics", "workers", "first_list"} <= result["phases_s"].keys()
     assert "\x1b" not in demo.text
-    assert "What they are shown now (personal)" in demo.text
+    assert "What they are shown now (" in demo.text  # personal or popular: that depends on what was learned by then
     assert_nothing_left(demo, stack)
 
 
