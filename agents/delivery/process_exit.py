@@ -19,9 +19,11 @@ def die(what: str, error: BaseException, code: int = EXIT_UNEXPECTED) -> None:
     A handler that ran now could commit or acknowledge the very work that failed; the open transaction is aborted by
     the next owner instead.
     """
-    logger.critical("%s: %s; ending the process with code %d", what, error, code)
-    traceback.print_exception(error, file=sys.stderr)
-    sys.stderr.flush()
-    sys.stdout.flush()
-    logging.shutdown()
-    os._exit(code)
+    try:
+        logger.critical("%s: %s; ending the process with code %d", what, error, code)
+        traceback.print_exception(error, file=sys.stderr)
+        sys.stderr.flush()
+        sys.stdout.flush()
+        logging.shutdown()
+    finally:  # a full disk is no place for last words and no reason to live on
+        os._exit(code)
