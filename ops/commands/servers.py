@@ -1,7 +1,6 @@
 """`freshet up`, `down`, `status`, `logs`: the local Kafka and Valkey."""
 
 from dataclasses import asdict
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,15 +10,8 @@ from ops.exit_codes import CommandFailed, ExitCode
 from ops.output import JsonOption, console, print_json
 
 
-class ServerName(StrEnum):
-    """The servers there are."""
-
-    KAFKA = "kafka"
-    REDIS = "redis"
-
-
 class NoLog(CommandFailed):
-    """A server that was never started has no log."""
+    """A server that was never started, or that does not exist, has no log."""
 
     code = ExitCode.USAGE
 
@@ -30,7 +22,17 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def up(json: JsonOption = False) -> None:
+def up(
+    nodes: Annotated[
+        int | None,
+        typer.Option(
+            help="Brokers of a Kafka that is started here: 1, or 3 that survive the loss of one. The state folder"
+            " remembers it (at first 1) until `down --wipe`.",
+            show_default=False,
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
     """Start a real Kafka and a real Valkey on this machine; no root, Docker or Java is needed.
 
     Whatever answers at FRESHET_KAFKA_BOOTSTRAP or FRESHET_REDIS_URL already is used instead and never stopped. The
@@ -38,19 +40,24 @@ def up(json: JsonOption = False) -> None:
     """
     from ops.local_stack.configured import ConfiguredServers
 
-    servers = ConfiguredServers(command_settings())
+    settings = command_settings()
+    servers = ConfiguredServers(settings, nodes)
     with console().status("starting Kafka and Valkey …"):
         started = servers.up()
     timings = servers.timings
+    addresses = servers.addresses
     for name, outcome in started.items():
-        console().print(f"{name} answers at {servers.addresses[name]} ({outcome})", markup=False)
+        console().print(f"{name} answers at {addresses[name]} ({outcome})", markup=False)
     console().print(f"download {timings.download_s:.1f} s, start {timings.start_s:.1f} s")
+    if len(started) > 2 and (settings.kafka_bootstrap, settings.replication) != (servers.bootstrap, servers.nodes):
+        hint = f"FRESHET_KAFKA_BOOTSTRAP={servers.bootstrap} FRESHET_REPLICATION={servers.nodes}"
+        console().print(f"to survive the loss of one, set {hint}", markup=False)
     if json:
         print_json({"servers": started, **timings.as_dict()})
 
 
 def status(json: JsonOption = False) -> None:
-    """Say which server answers, whose it is, and where its log is; exit code 3 unless both answer."""
+    """Say which server answers, whose it is, and where its log is; exit code 3 unless all answer."""
     from ops.local_stack.configured import ConfiguredServers
 
     servers = ConfiguredServers(command_settings()).status()
@@ -65,13 +72,18 @@ def status(json: JsonOption = False) -> None:
 
 
 def logs(
-    server: Annotated[ServerName, typer.Argument(help="Whose log.")] = ServerName.KAFKA,
+    server: Annotated[
+        str, typer.Argument(help="Whose log: kafka, redis, or with several nodes kafka-1, kafka-2 …")
+    ] = "kafka",
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many lines from the end.")] = 50,
 ) -> None:
     """Print the end of a local server's log."""
     from ops.local_stack.configured import ConfiguredServers
 
-    path = ConfiguredServers(command_settings()).logs[server]
+    known = ConfiguredServers(command_settings()).logs
+    path = known.get(server) or (known["kafka-1"] if server == "kafka" else None)
+    if path is None:
+        raise NoLog(f"there is no {server}, only {', '.join(known)}")
     if not path.exists():
         raise NoLog(f"there is no {path}: `freshet up` has not started {server}")
     for line in path.read_text(errors="replace").splitlines()[-lines:]:

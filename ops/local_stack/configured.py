@@ -1,11 +1,11 @@
 """The Kafka and Redis that the settings name: started here when they are local and missing, else only looked at."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from ops.local_stack.errors import StackError
-from ops.local_stack.kafka_server import broker_count
+from ops.local_stack.kafka_server import broker_ids
 from ops.local_stack.ports import LOOPBACK
 from ops.local_stack.process import Ended
 from ops.local_stack.redis_server import redis_answers
@@ -21,21 +21,36 @@ _REDIS_PORT = 6379
 class ConfiguredServers:
     """Where the settings say Kafka and Redis are.
 
-    Only a server on a plain loopback address is ever started here; any other address must answer by itself.
+    Only a server on a plain loopback address is ever started here; any other address must answer by itself. Several
+    addresses of Kafka are ours to start when they are consecutive ports of this machine, as `nodes` of ours would be.
+    `nodes` None means as many as the state folder remembers, at first 1. Raises `StackError` for an impossible number.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, nodes: int | None = None) -> None:
         self._bootstrap, self._redis_url = settings.kafka_bootstrap, settings.redis_url
-        kafka_host, _, kafka_port = settings.kafka_bootstrap.partition(",")[0].rpartition(":")
+        hosts, ports = _split(settings.kafka_bootstrap)
         redis = urlsplit(settings.redis_url)
-        self._stack = LocalStack(settings.state_dir, int(kafka_port), redis.port or _REDIS_PORT)
-        self._kafka_is_local = kafka_host in _LOCAL_HOSTS and "," not in settings.kafka_bootstrap
+        self._stack = LocalStack(settings.state_dir, ports[0], redis.port or _REDIS_PORT, nodes)
+        self._kafka_is_local = hosts <= _LOCAL_HOSTS and ports == list(range(ports[0], ports[0] + len(ports)))
+        if self._kafka_is_local and self._stack.nodes > 1:
+            self._bootstrap = self._stack.bootstrap
         self._redis_is_local = redis.hostname in _LOCAL_HOSTS and redis.scheme == "redis" and not redis.password
 
     @property
     def addresses(self) -> dict[str, str]:
         """Address by server name, fit to be shown."""
-        return {"kafka": self._bootstrap, "redis": masked(self._redis_url)}
+        nodes = self._stack.kafka_addresses if self.nodes > 1 and self._kafka_is_local else {"kafka": self._bootstrap}
+        return {**nodes, "redis": masked(self._redis_url)}
+
+    @property
+    def bootstrap(self) -> str:
+        """Kafka's addresses, of all nodes that there are."""
+        return self._bootstrap
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes a Kafka of ours has."""
+        return self._stack.nodes
 
     @property
     def logs(self) -> dict[str, Path]:
@@ -48,29 +63,33 @@ class ConfiguredServers:
         return self._stack.timings
 
     def up(self) -> dict[str, Started]:
-        """Makes sure that both servers answer, by name. Raises `StackError`.
+        """Makes sure that both servers answer, by name, each node of Kafka for itself. Raises `StackError`.
 
         When one of them fails, or on Ctrl-C, the other one is stopped again if this call started it.
         """
         started: dict[str, Started] = {}
         try:
-            started["redis"] = self._start("redis", self._redis_is_local, self._stack.start_redis)
-            started["kafka"] = self._start("kafka", self._kafka_is_local, self._stack.start_kafka)
+            started["redis"] = self._stack.start_redis() if self._redis_is_local else self._use_remote("redis")
+            if self._kafka_is_local:
+                started |= self._stack.start_kafka_nodes()
+            else:
+                started["kafka"] = self._use_remote("kafka")
         except BaseException:
             self.stop(name for name, outcome in started.items() if outcome is Started.NOW)
             raise
         return started
 
     def status(self) -> list[ServerStatus]:
-        """Both servers as they are now."""
-        local = {status.name: status for status in self._stack.status()}
-        remote = {"kafka": self._kafka_is_local, "redis": self._redis_is_local}
-        return [status if remote[name] else self._look(name) for name, status in local.items()]
+        """All servers as they are now, Kafka's first."""
+        *kafka, redis = self._stack.status()
+        return [
+            *(kafka if self._kafka_is_local else [self._look("kafka")]),
+            redis if self._redis_is_local else self._look("redis"),
+        ]
 
     def stop(self, names: Iterable[str]) -> dict[str, Ended]:
         """Ends those of the named servers that are ours."""
-        stops = {"kafka": self._stack.stop_kafka, "redis": self._stack.stop_redis}
-        return {name: stops[name]() for name in names}
+        return self._stack.stop(set(names))
 
     def down(self, wipe: bool) -> dict[str, Ended]:
         """Ends our servers and, with `wipe`, removes what they stored. Raises `StackError`."""
@@ -79,9 +98,7 @@ class ConfiguredServers:
             self._stack.wipe()
         return ended
 
-    def _start(self, name: str, local: bool, start: Callable[[], Started]) -> Started:
-        if local:
-            return start()
+    def _use_remote(self, name: str) -> Started:
         if not self._answers(name):
             raise StackError(f"no {name} answers at {self.addresses[name]}, and only a plain {LOOPBACK} one is started")
         return Started.BY_OTHERS
@@ -91,4 +108,10 @@ class ConfiguredServers:
         return ServerStatus(name, self.addresses[name], Owner.OTHER if answers else Owner.NOBODY, answers)
 
     def _answers(self, name: str) -> bool:
-        return broker_count(self._bootstrap) > 0 if name == "kafka" else redis_answers(self._redis_url)
+        return bool(broker_ids(self._bootstrap)) if name == "kafka" else redis_answers(self._redis_url)
+
+
+def _split(bootstrap: str) -> tuple[set[str], list[int]]:
+    """The hosts and the ports of Kafka's addresses."""
+    pairs = [address.rpartition(":") for address in bootstrap.split(",")]
+    return {host for host, _, _ in pairs}, [int(port) for _, _, port in pairs]

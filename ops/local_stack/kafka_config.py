@@ -1,5 +1,7 @@
-"""The configuration of a one-node Kafka on loopback: small, quick to start, and as strict as production."""
+"""The configuration of a Kafka on loopback, of one node or several: small, quick to start, as strict as production."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ops.local_stack.ports import LOOPBACK
@@ -20,9 +22,19 @@ logger.server.level = info
 """
 
 
-def server_properties(port: int, controller_port: int, data: Path) -> str:
+@dataclass(frozen=True)
+class NodeAddress:
+    """Where node `number` (from 1) of a cluster listens: as a broker, and as one of the controllers by their order."""
+
+    number: int
+    port: int
+    controller_ports: Sequence[int]
+
+
+def server_properties(address: NodeAddress, data: Path) -> str:
     """`server.properties` of a combined broker and controller that listens on 127.0.0.1 only."""
-    return "".join(f"{name}={value}\n" for name, value in _settings(port, controller_port, data).items())
+    settings = _settings(address, data) | _replication(len(address.controller_ports))
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 def logging_properties() -> str:
@@ -30,24 +42,38 @@ def logging_properties() -> str:
     return _LOGGING
 
 
-def _settings(port: int, controller_port: int, data: Path) -> dict[str, object]:
+def _replication(nodes: int) -> dict[str, object]:
+    """As many copies as there are nodes; all but one must confirm a write, so that one node may be down."""
+    in_sync = max(1, nodes - 1)
+    return {
+        # Leaders move when a node is missed, not before it goes: the last of several to go would wait for five minutes
+        # for leave to do so, which only a majority of the controllers can give.
+        "controlled.shutdown.enable": "true" if nodes == 1 else "false",
+        "default.replication.factor": nodes,
+        "min.insync.replicas": in_sync,
+        "offsets.topic.replication.factor": nodes,
+        "transaction.state.log.replication.factor": nodes,
+        "transaction.state.log.min.isr": in_sync,
+        "share.coordinator.state.topic.replication.factor": nodes,
+        "share.coordinator.state.topic.min.isr": in_sync,
+    }
+
+
+def _settings(address: NodeAddress, data: Path) -> dict[str, object]:
+    port, controller_port = address.port, address.controller_ports[address.number - 1]
+    voters = (f"{number}@{LOOPBACK}:{voter}" for number, voter in enumerate(address.controller_ports, 1))
     return {
         "process.roles": "broker,controller",
-        "node.id": 1,
-        "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
+        "node.id": address.number,
+        "controller.quorum.voters": ",".join(voters),
         "listeners": f"BROKER://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
         "advertised.listeners": f"BROKER://{LOOPBACK}:{port}",
         "listener.security.protocol.map": "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "BROKER",
         "controller.listener.names": "CONTROLLER",
         "log.dirs": data,
-        # A misspelt topic is an error, and internal topics need one replica only.
+        # A misspelt topic is an error.
         "auto.create.topics.enable": "false",
-        "offsets.topic.replication.factor": 1,
-        "transaction.state.log.replication.factor": 1,
-        "transaction.state.log.min.isr": 1,
-        "share.coordinator.state.topic.replication.factor": 1,
-        "share.coordinator.state.topic.min.isr": 1,
         # 50 partitions each by default, all opened again at every start.
         "offsets.topic.num.partitions": 8,
         "transaction.state.log.num.partitions": 8,

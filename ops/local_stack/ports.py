@@ -21,14 +21,19 @@ def accepts_connections(port: int, host: str = LOOPBACK) -> bool:
         return False
 
 
-def free_port() -> int:
-    """A port that nobody listens on. Raises `OSError` when none is found."""
+def free_port(consecutive: int = 1) -> int:
+    """A port that nobody listens on, the first of so many `consecutive` ones. Raises `OSError` when there is none."""
     for _ in range(_TRIES):
         port = random.randint(_LOWEST, _HIGHEST)
-        with socket.socket() as candidate:
-            try:
-                candidate.bind((LOOPBACK, port))
-            except OSError:
-                continue
+        if all(_can_be_bound(port + more) for more in range(consecutive)):
             return port
-    raise OSError(f"no free port between {_LOWEST} and {_HIGHEST} on {LOOPBACK}")
+    raise OSError(f"no {consecutive} free ports between {_LOWEST} and {_HIGHEST} on {LOOPBACK}")
+
+
+def _can_be_bound(port: int) -> bool:
+    with socket.socket() as candidate:
+        try:
+            candidate.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True

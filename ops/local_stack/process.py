@@ -38,6 +38,7 @@ class OwnedProcess:
         self._record_path = record_path
         self.log_path = log_path
         self._child: subprocess.Popen[bytes] | None = None
+        self._asked: psutil.Process | None = None
 
     def start(self, command: Sequence[str], folder: Path) -> None:
         """Starts `command` in `folder`, in a session of its own so that Ctrl-C in a terminal does not reach it.
@@ -64,13 +65,20 @@ class OwnedProcess:
         process = self._find()
         return process.pid if process else None
 
+    def ask_to_stop(self) -> None:
+        """Asks the process to end and does not wait for it."""
+        self._asked = self._find()
+        if self._asked is not None:
+            self._asked.terminate()
+
     def stop(self, grace_s: float) -> Ended:
         """Asks the process to end, and kills it when it has not after `grace_s` seconds."""
-        process = self._find()
+        process = self._asked or self._find()
         if process is None:
             self._forget()
             return Ended.NOT_RUNNING
-        process.terminate()
+        if self._asked is None:
+            process.terminate()
         try:
             process.wait(grace_s)
         except psutil.TimeoutExpired:
@@ -111,6 +119,7 @@ class OwnedProcess:
 
     def _forget(self) -> None:
         self._record_path.unlink(missing_ok=True)
+        self._asked = None
         if self._child is not None:
             self._child.wait(_KILL_WAIT_S)
             self._child = None

@@ -15,7 +15,8 @@ _ANSWER_TIMEOUT_S = 2.0
 class RedisServer(LocalServer):
     """A real Valkey. It starts empty: lists come back from the log, so nothing in it is worth a disk write."""
 
-    name = "redis"
+    def __init__(self, state_dir: Path, port: int) -> None:
+        super().__init__("redis", state_dir, port)
 
     def answers(self) -> bool:
         """Whether it answers PING."""

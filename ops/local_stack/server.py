@@ -3,6 +3,7 @@
 import shutil
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -51,11 +52,11 @@ class LocalServer(ABC):
     Not thread-safe; `LocalStack` holds a lock around every change.
     """
 
-    name: str
     download_s: float = 0.0
     """Seconds the last `start` spent on having the server's files on this machine."""
 
-    def __init__(self, state_dir: Path, port: int) -> None:
+    def __init__(self, name: str, state_dir: Path, port: int) -> None:
+        self.name = name
         self.port = port
         self.folder = state_dir / self.name
         self._process = OwnedProcess(self.folder / "process.json", state_dir / "logs" / f"{self.name}.log")
@@ -100,22 +101,33 @@ class LocalServer(ABC):
         A server that is there already is used and never stopped. Raises `StackError` when the port is taken by
         something else or the server does not come up.
         """
+        started = self.launch()
+        if started is Started.BY_OTHERS:
+            self.wait_for_foreign()
+            return started
+        try:
+            self.wait_until(self.answers)
+        except BaseException:  # Ctrl-C included: what did not come up is not left behind
+            if started is Started.NOW:
+                self._process.kill()
+            raise
+        return started
+
+    def launch(self) -> Started:
+        """Starts our process unless the address is taken; waits for nothing."""
         self.download_s = 0.0
         owner = self.owner()
         if owner is Owner.OTHER:
-            self._wait_for_foreign()
             return Started.BY_OTHERS
         if owner is Owner.FRESHET:
-            self._wait_until_ready()
             return Started.BEFORE
         self.folder.mkdir(parents=True, exist_ok=True)
         self._process.start(self.prepare(), self.folder)
-        try:
-            self._wait_until_ready()
-        except BaseException:  # Ctrl-C included: what did not come up is not left behind
-            self._process.kill()
-            raise
         return Started.NOW
+
+    def ask_to_stop(self) -> None:
+        """Asks our server to end and does not wait; `stop` does."""
+        self._process.ask_to_stop()
 
     def stop(self) -> Ended:
         """Ends our server with time to flush; leaves anybody else's alone."""
@@ -134,16 +146,18 @@ class LocalServer(ABC):
         for path in self.log_path.parent.glob(f"{self.log_path.name}*"):
             path.unlink()
 
-    def _wait_for_foreign(self) -> None:
+    def wait_for_foreign(self) -> None:
+        """Returns when somebody else's server answers. Raises `StackError` when it does not."""
         deadline = time.monotonic() + _FOREIGN_TIMEOUT_S
         while not self.answers():
             if time.monotonic() > deadline:
                 raise StackError(f"something listens on {self.address} but does not answer as {self.name}")
             time.sleep(_POLL_S)
 
-    def _wait_until_ready(self) -> None:
+    def wait_until(self, is_ready: Callable[[], bool]) -> None:
+        """Returns when our started server is ready. Raises `StackError` when it ends or takes too long."""
         deadline = time.monotonic() + _START_TIMEOUT_S
-        while not self.answers():
+        while not is_ready():
             if self.pid() is None:
                 raise StackError(self._with_log(f"{self.name} ended while it was starting"))
             if time.monotonic() > deadline:
