@@ -12,7 +12,7 @@ MADE_AT := $(shell date +%s)
 .PHONY: help install demo test mutants check bench up down docs constraints clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: .venv/.dev ## Install everything into .venv, at the versions in constraints.txt
 
@@ -31,6 +31,12 @@ check: .venv/.dev ## Lint, formatting, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+chaos: .venv/.dev ## Hurt real workers and servers in every way, three times each: make chaos [RUNS=n] [ARGS="--only kill_broker"]
+	@PYTHONPATH=tests/support $(BIN)/python tests/chaos/run.py --runs $(or $(RUNS),3) $(if $(JSON),--json) $(ARGS)
+
+chaos-short: .venv/.dev ## The same, once each: make -s chaos-short [JSON=1]
+	@PYTHONPATH=tests/support $(BIN)/python tests/chaos/run.py --runs 1 $(if $(JSON),--json) $(ARGS)
 
 bench: .venv/.dev ## Measure a worker beside stock Faust: make bench DATA=DIR (the folder that holds ml-100k/)
 	@$(BIN)/freshet bench worker $(if $(DATA),--data "$(DATA)") $(ARGS)

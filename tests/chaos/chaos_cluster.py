@@ -1,0 +1,110 @@
+"""Two supervised workers on three brokers and a Valkey, behind proxies, with a ledger of what was published."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.cluster import Cluster, Place
+from harness.polling import eventually
+from harness.processes import WorkerProcess
+from ledger import Balance, Ledger
+from proxy import Proxy
+
+from ops.local_stack.stack import LocalStack
+from streams.producer import Acknowledgement, OutgoingRecord
+from streams.reasons import Reason
+from tables import user_keys, user_row
+
+WORKER = Path(__file__).with_name("detoured_worker.py")
+#: The worker of this name keeps its rows in RocksDB, all others in memory.
+ON_DISK = "disk"
+
+
+@dataclass(frozen=True)
+class DetouredPlace(Place):
+    """A place whose workers reach the servers through proxies; `detours` maps server ports to proxy ports."""
+
+    detours: Mapping[int, int]
+
+    def worker(self, name: str, version: str) -> WorkerProcess:
+        """A started worker."""
+        environment = self.environment(version) | {"CHAOS_DETOURS": json.dumps(self.detours)}
+        if name.endswith(ON_DISK):
+            environment["FRESHET_STATE_STORE"] = "rocksdb"
+        return WorkerProcess(name, [sys.executable, str(WORKER)], environment, self.folder)
+
+
+class ChaosCluster(Cluster):
+    """What faults are done to. `first` and `second` are its two workers, restarted whenever they end."""
+
+    first: WorkerProcess
+    second: WorkerProcess
+
+    def __init__(self, stack: LocalStack, place: Place, proxies: Iterable[Proxy]) -> None:
+        super().__init__(place, "v1")
+        self.stack = stack
+        self.proxies = list(proxies)
+        self.ledger = Ledger()
+
+    def start_workers(self) -> None:
+        """Both of them."""
+        self.first, self.second = self.start_worker("memory"), self.start_worker(ON_DISK)
+
+    async def publish(self, records: Iterable[OutgoingRecord]) -> int:
+        """Returns when all are acknowledged and, as far as they are interactions, in the ledger."""
+        return await self.producer.publish_all(records, self._note)
+
+    async def publish_unusable(self, records: Iterable[OutgoingRecord], reason: Reason) -> None:
+        """Records that must become dead letters."""
+        await self.producer.publish_all(records, lambda record, where: self.ledger.note(record, where, reason))
+
+    def _note(self, record: OutgoingRecord, where: Acknowledgement) -> None:
+        if record.topic == self.topics.interactions:
+            self.ledger.note(record, where)
+
+    async def ends(self, member: WorkerProcess, times: int = 1) -> None:
+        """Waits until a worker ended by itself that often since its exits were cleared; it is restarted each time."""
+
+        async def ended() -> bool:
+            self.workers.tend()
+            return len(member.exits) >= times
+
+        await eventually(f"{member.name} ends", ended)
+
+    async def balance(self) -> Balance:
+        """Everything published so far against the log, the committed rows and the dead letters; needs quiet."""
+        rows = await self._users()
+        counted = {user: row.folded + row.duplicates for user, row in rows.items()}
+        of_log = self.ledger.of_log(await self.progress.ends(self.topics.interactions))
+        of_dead_letters = self.ledger.of_dead_letters(await self.dead_letters())
+        return of_log + self.ledger.of_users(counted) + of_dead_letters
+
+    async def lists_behind(self) -> list[str]:
+        """Users whose list in Redis is not exactly as of their committed row."""
+        rows = await self._users()
+        prefixes = await asyncio.to_thread(lambda: {user: self.list_prefix(user) for user in rows})
+        return [user for user, row in rows.items() if (p := prefixes[user]) is None or p.offset != row.last_offset]
+
+    async def lists_are_current(self) -> None:
+        """Waits until no list is older than its row."""
+
+        async def none_behind() -> bool:
+            self.workers.tend()
+            return not await self.lists_behind()
+
+        await eventually("every list is as of its user's row", none_behind)
+
+    async def _users(self) -> dict[str, user_row.UserRow]:
+        rows = (await self.user_rows()).items()
+        return {key[1:].decode(): user_row.CODEC.decode(row) for (_, key), row in rows if key[:1] == user_keys.USER}
+
+
+async def open_proxies(stack: LocalStack, opened: AsyncExitStack) -> dict[int, Proxy]:
+    """One proxy for each broker and one for Redis, by the server's port."""
+    addresses = [*stack.bootstrap.split(","), stack.redis_url.rpartition("/")[0]]
+    ports = [int(address.rpartition(":")[2]) for address in addresses]
+    return {port: await opened.enter_async_context(Proxy(port)) for port in ports}
