@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple, cast
 
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
+_CLOSE = re.compile(rb"\r\nconnection: close", re.IGNORECASE)
 _SOURCE = re.compile(rb'"source":"(\w+)"')
 _HEAD_OF_BODY = 600  # the labels of an answer come before its items
 
@@ -19,6 +20,7 @@ class Answer(NamedTuple):
     body: bytes
     user: int
     due_s: float
+    closes: bool
 
     @property
     def source(self) -> str:
@@ -67,7 +69,8 @@ class Connection(asyncio.Protocol):
         end = head_end + 4 + (int(length[1]) if length else 0)
         if len(self._buffer) < end or self._asked is None:
             return
+        closes = _CLOSE.search(self._buffer, 0, head_end + 2) is not None
         body, status = self._buffer[head_end + 4 : end], int(self._buffer[9:12])
         user, due_s = self._asked
         self._buffer, self._asked = self._buffer[end:], None
-        self._answered(self, Answer(status, body, user, due_s))
+        self._answered(self, Answer(status, body, user, due_s, closes))

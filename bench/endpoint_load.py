@@ -136,6 +136,8 @@ class Load:
         result.timeline.append((now_s, now_s - answer.due_s, source if answer.status == 200 else str(answer.status)))
         if self._checked and not answer.belongs_to(answer.user):
             result.foreign += 1
+        if answer.closes:  # the server says that it takes no more on this connection; `_lost` makes another
+            return
         if self._endless:
             self._ask(connection, now_s)
         elif self._due:

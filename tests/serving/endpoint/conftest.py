@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import httpx
@@ -18,7 +23,10 @@ from serving.keys import Keys
 from serving.list_format import ListStamp
 from serving.redis_writer import ListWriter
 
+from ..conftest import free_port
+
 TTL_S = 60
+REPOSITORY = Path(__file__).parents[3]
 NOW_MS = time.time_ns() // 1_000_000
 
 
@@ -71,3 +79,47 @@ async def eventually(check: Callable[[], Awaitable[bool]], within_s: float = 10)
     async with asyncio.timeout(within_s):
         while not await check():  # noqa: ASYNC110  # what is waited for happens in Redis
             await asyncio.sleep(0.01)
+
+
+class Serve:
+    """Starts `freshet serve` processes."""
+
+    def __init__(self, redis_url: str, state: Path) -> None:
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self._redis_url = redis_url
+        self._state = state
+
+    def __call__(self, namespace: str, **more: str) -> str:
+        """Starts one with more settings, waits until it answers, and gives its address."""
+        port = free_port()
+        settings = {
+            "FRESHET_REDIS_URL": self._redis_url,
+            "FRESHET_NAMESPACE": namespace,
+            "FRESHET_ENDPOINT_PORT": str(port),
+            "FRESHET_ENDPOINT_PUBLISH_SHARE": "0",
+            "FRESHET_STATE_DIR": str(self._state),
+            **more,
+        }
+        command = [sys.executable, "-m", "ops.cli", "serve"]
+        self.processes.append(subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ, **settings}))
+        address = f"http://127.0.0.1:{port}"
+        deadline = monotonic() + 30
+        while True:
+            try:
+                httpx.get(f"{address}/healthz").raise_for_status()
+            except httpx.TransportError:
+                assert monotonic() < deadline
+                sleep(0.05)
+            else:
+                return address
+
+
+@pytest.fixture
+def serve(tmp_path: Path, valkey: Any) -> Iterator[Serve]:
+    """Starts `freshet serve`; what it started ends with the test, and in order."""
+    serve = Serve(valkey.url, tmp_path)
+    yield serve
+    for process in serve.processes:
+        if process.poll() is None:
+            process.terminate()
+        assert process.wait(timeout=20) == 0

@@ -8,18 +8,14 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
-import httpx
 import pytest
 
 from serving.keys import Keys
 from serving.redis_writer import ListWriter
 
-from ..conftest import free_port
 from .conftest import TTL_S, fragments, stamp
 from .test_reads import put_popular, put_user
 
@@ -29,40 +25,6 @@ GUIDE = (REPOSITORY / "docs" / "serving.md").read_text()
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)
-
-
-@pytest.fixture
-def serve(tmp_path: Path, valkey: Any) -> Iterator[Any]:
-    """Starts `freshet serve` with more settings and gives its address."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(namespace: str, **more: str) -> str:
-        port = free_port()
-        settings = {
-            "FRESHET_REDIS_URL": valkey.url,
-            "FRESHET_NAMESPACE": namespace,
-            "FRESHET_ENDPOINT_PORT": str(port),
-            "FRESHET_ENDPOINT_PUBLISH_SHARE": "0",
-            "FRESHET_STATE_DIR": str(tmp_path),
-            **more,
-        }
-        command = [sys.executable, "-m", "ops.cli", "serve"]
-        started.append(subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ, **settings}))
-        address = f"http://127.0.0.1:{port}"
-        deadline = monotonic() + 30
-        while True:
-            try:
-                httpx.get(f"{address}/healthz").raise_for_status()
-            except httpx.TransportError:
-                assert monotonic() < deadline
-                sleep(0.05)
-            else:
-                return address
-
-    yield start
-    for process in started:
-        process.terminate()
-        assert process.wait(timeout=20) == 0
 
 
 @pytest.fixture
@@ -101,30 +63,3 @@ async def test_every_example_works(address: str) -> None:
         pytest.skip("everything but the JavaScript example ran: node is not installed")
     said = output([node, "--input-type=module", "-e", script], address)
     assert said.splitlines() == ["0 i1 Title i1", "1 i2 Title i2"]
-
-
-def test_an_open_address_needs_tokens(tmp_path: Path) -> None:
-    settings = {"FRESHET_ENDPOINT_HOST": "0.0.0.0", "FRESHET_STATE_DIR": str(tmp_path)}
-    command = [sys.executable, "-m", "ops.cli", "serve"]
-    done = subprocess.run(
-        command, cwd=REPOSITORY, env={**os.environ, **settings}, capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 2
-    assert "FRESHET_ENDPOINT_JWT_KEY_FILE" in done.stderr
-
-
-async def test_a_slow_client_is_cut_off_and_a_huge_head_refused(serve: Any, namespace: str) -> None:
-    port = int(serve(namespace).rpartition(":")[2])
-    import asyncio
-
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
-    await writer.drain()
-    async with asyncio.timeout(20):
-        assert b" 200 " not in await reader.read()  # ends by itself
-    writer.close()
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nx-big: " + b"x" * 100_000 + b"\r\n\r\n")
-    async with asyncio.timeout(20):
-        assert b" 200 " not in await reader.read(100)
-    writer.close()
