@@ -1,6 +1,7 @@
 """A `freshet worker` that writes no list: the same process and delivery, to measure what state alone costs.
 
-The product has no such switch; here the parts that write lists are replaced by ones that do nothing.
+State is rows, counts, buckets and neighbours with their changelogs, of both planes. The product has no such switch;
+here the parts that make lists, the followed item model among them, are replaced by ones that do nothing.
 """
 
 import asyncio
@@ -42,12 +43,23 @@ class NoSharedLists:
         await asyncio.Event().wait()
 
 
+class NoFollower:
+    """In the place of the follower of the item model, which only lists are made from."""
+
+    async def start(self) -> None:
+        """Reads nothing."""
+
+    async def stop(self) -> None:
+        """There is nothing to stop."""
+
+
 class StateOnlyWorker(Worker):
-    """Folds, keeps state and follows the model like any worker."""
+    """Folds and keeps state like any worker."""
 
     def __init__(self, config: WorkerConfig) -> None:
         super().__init__(config)
         self._shared = NoSharedLists()  # type: ignore[assignment]
+        self._follower = NoFollower()  # type: ignore[assignment]
 
     def _user_step(self, table: ChangelogTable) -> Step:
         step = super()._user_step(table)
