@@ -30,13 +30,21 @@ KEEPER_FILE = "agents/list_keeper.py"
 PLANE = "tables/user_plane.py"
 
 FENCE = "            await asyncio.gather(*(task.producer.fence() for task in tasks.values()))\n"
-RESTORE = "            await restore(self._bootstrap, tables)\n"
+TABLES = "            tables = [table for task in tasks.values() for table in (task.table, task.marks.table)]\n"
+WHY = "            # Offsets first: a newer owner may fence this process and commit at any time, rows before offsets.\n"
 COMMITTED = "            committed = await self._committed(list(tasks))\n"
+RESTORE = "            await restore(self._bootstrap, tables)\n"
 
 BREAKAGES = [
     # -- delivery -------------------------------------------------------------------------------------------------
-    Breakage("restored before fenced", OWNERSHIP, RESTORE, RESTORE + FENCE, MODEL),
-    Breakage("offsets read after the rows", OWNERSHIP, COMMITTED, "", MODEL),
+    Breakage(
+        "restored before fenced",
+        OWNERSHIP,
+        FENCE + TABLES + WHY + COMMITTED + RESTORE,
+        TABLES + COMMITTED + RESTORE + FENCE,
+        MODEL,
+    ),
+    Breakage("offsets read after the rows", OWNERSHIP, COMMITTED + RESTORE, RESTORE + COMMITTED, MODEL),
     Breakage(
         "kept although a generation was missed",
         OWNERSHIP,
