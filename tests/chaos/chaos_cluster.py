@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 from harness.cluster import Cluster, Place
 from harness.polling import eventually
@@ -49,6 +50,12 @@ class ChaosCluster(Cluster):
         self.stack = stack
         self.proxies = list(proxies)
         self.ledger = Ledger()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.workers.end)  # meanwhile the proxies still serve them
+        await super().__aexit__(kind, error, traceback)
 
     def start_workers(self) -> None:
         """Both of them."""

@@ -14,8 +14,10 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Coroutine
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from session import Session
 
@@ -44,18 +46,23 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=FAULTS, default=FAULTS, help="these faults and no others")
     parser.add_argument("--json", action="store_true", help="print nothing but the result")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: no server is left behind
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # servers go away here all the time
     faults = [import_module(f"faults.{name}") for name in arguments.only]
     folder = Path(tempfile.mkdtemp(prefix="freshet-chaos-"))
     session = Session(folder, say=None if arguments.json else _say)
-    asyncio.run(session.run(faults, arguments.runs))
+    asyncio.run(_until_terminated(session.run(faults, arguments.runs)))
     if session.report.passed:
         shutil.rmtree(folder)
     else:
         print(f"all logs are in {folder}", file=sys.stderr)
     print(session.report.json_line())
     return 0 if session.report.passed else 1
+
+
+async def _until_terminated(session: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(session)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # and no server is left behind
+    await task
 
 
 def _say(line: str) -> None:
