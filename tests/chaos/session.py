@@ -12,6 +12,7 @@ from harness.traffic import catalogue
 from ledger import Balance
 from reference import rows_that_differ
 from report import FaultResult, Report
+from views import first_views
 
 from ops.local_stack.stack import LocalStack
 from streams.topics_admin import ensure_topics
@@ -19,7 +20,7 @@ from streams.topics_admin import ensure_topics
 BROKERS = 3
 NAMESPACE = "chaos"
 VERSIONS = ("v1", "reference")
-#: Enough for every partition to have a watermark.
+#: Events before the first worker starts.
 PRELOADED = 2_000
 REFERENCE_DB = 1
 
@@ -96,6 +97,7 @@ async def _cluster(stack: LocalStack, folder: Path) -> AsyncIterator[ChaosCluste
             ensure_topics(stack.bootstrap, place.topics(version), PARTITIONS, replication=BROKERS, timeout_s=60)
         cluster = await opened.enter_async_context(ChaosCluster(stack, place, proxies.values()))
         await cluster.publish(catalogue(cluster.topics.catalog))
+        await cluster.publish(first_views(cluster.topics.interactions, PARTITIONS))
         await cluster.publish_traffic(PRELOADED)
         cluster.start_workers()
         yield cluster

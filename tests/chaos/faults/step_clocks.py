@@ -1,12 +1,8 @@
 """A producer whose clock jumps about: how far its events may be from now is for the broker's append time to say."""
 
-import secrets
-import time
-
-import orjson
 from chaos_cluster import ChaosCluster
+from views import view
 
-from streams.producer import OutgoingRecord
 from streams.reasons import Reason
 
 MINUTE_MS = 60_000
@@ -18,22 +14,12 @@ USERS = 20
 
 
 async def begin(cluster: ChaosCluster) -> None:
+    topic = cluster.topics.interactions
     for user in (f"u{number}" for number in range(USERS)):
-        ahead = [_view(cluster, user, step_ms) for step_ms in FUTURE_MS]
+        ahead = [view(topic, user, step_ms) for step_ms in FUTURE_MS]
         await cluster.publish_unusable(ahead, Reason.TIMESTAMP_IN_FUTURE)
-        await cluster.publish([_view(cluster, user, step_ms) for step_ms in ACCEPTED_MS])
+        await cluster.publish([view(topic, user, step_ms) for step_ms in ACCEPTED_MS])
 
 
 async def heal(cluster: ChaosCluster) -> None:
     """Nothing to do: the clock is right again."""
-
-
-def _view(cluster: ChaosCluster, user: str, step_ms: int) -> OutgoingRecord:
-    event = {
-        "event_id": secrets.token_hex(8),
-        "event_type": "view",
-        "user_id": user,
-        "item_id": "i1",
-        "timestamp": time.time_ns() // 1_000_000 + step_ms,
-    }
-    return OutgoingRecord(cluster.topics.interactions, user.encode(), orjson.dumps(event))
