@@ -3,19 +3,19 @@
 import typer
 
 from ops.command_settings import command_settings
-from ops.commands import panels
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
+    app.command()(serve)
 
-    @app.command(rich_help_panel=panels.RUN)
-    def serve() -> None:
-        """Serve the ready lists over HTTP until SIGTERM or Ctrl-C; answers from fallbacks while Redis is away.
 
-        Address, port and number of processes come from FRESHET_ENDPOINT_* (`freshet config`). The routes are described
-        at /openapi.json.
-        """
-        from ops.endpoint_process import run
+def serve() -> None:
+    """Serve the ready lists over HTTP until SIGTERM or Ctrl-C; answers from fallbacks while Redis is away.
 
-        run(command_settings())
+    Address, port, number of processes and who may read come from FRESHET_ENDPOINT_* (`freshet config`). The routes are
+    described at /openapi.json.
+    """
+    from ops.endpoint_process import run
+
+    run(command_settings())
