@@ -6,18 +6,21 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from offline.datasets.rows import EventRow
+from offline.simulator.changes import Changes
 from offline.simulator.sessions import Session, Step, visit
 from offline.simulator.shelf import Shelf
 from offline.simulator.tastes import Item, Person, Tastes
 
 _SECONDS_BETWEEN_STEPS: Final = 5.0
+_SECOND_DEVICE_SHARE: Final = 0.25
 
 
 class Lived(NamedTuple):
-    """A valid event and how much its user likes its item, 0 to 1 (0 for searches)."""
+    """A valid event and how much its user likes its item, 0 to 1 (0 for searches and for bots)."""
 
     row: EventRow
     affinity: float
+    is_bot: bool = False
 
 
 class Life:
@@ -36,7 +39,10 @@ class Life:
         start_ms: int,
         events_per_s: float,
         new_items_per_1000: float,
+        changes: Changes,
     ) -> None:
+        self._changes = changes
+        self._devices = np.random.default_rng([seed, 5])
         self._random = np.random.default_rng([seed, 1])
         self._tastes = tastes
         self._people = people
@@ -81,8 +87,10 @@ class Life:
         self._visiting.add(person.user_id)
         self._visits += 1
         done = self._done.setdefault(person.user_id, set())
+        person = self._changes.person_at(person, self.now_ms)
+        device = person.second_device if self._devices.random() < _SECOND_DEVICE_SHARE else person.device
         steps = visit(person, self._shelf, self._tastes, done, self._random)
-        return Session(f"{self._origin}-s{self._visits}", person, steps)
+        return Session(f"{self._origin}-s{self._visits}", person, device, steps)
 
     def _somebody(self) -> Person:
         chance = self._random.random() * self._activity[-1]
@@ -101,7 +109,7 @@ class Life:
             watch_duration=step.watch_duration,
             completion_pct=step.completion_pct,
             session_id=session.session_id,
-            device_type=person.device,
+            device_type=session.device,
             country=person.country,
             query=step.query,
             position=step.position,

@@ -2,15 +2,16 @@
 
 import heapq
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from offline.datasets.rows import encode
+from offline.simulator.clocks import Clocks
 from offline.simulator.garbage import spoil
 from offline.simulator.life import Lived
-from offline.simulator.records import SimulatedRecord, Truth
+from offline.simulator.records import Kind, SimulatedRecord, Truth
 from offline.simulator.tastes import Item
 from streams.events import Reason
 from streams.partitioning import partition_of
@@ -27,6 +28,7 @@ class Mischief:
     duplicate_share: float
     wrong_partition_share: float
     partitions: int
+    clocks: Clocks = field(default_factory=Clocks)
 
     def __post_init__(self) -> None:
         for name in ("garbage_share", "duplicate_share", "wrong_partition_share"):
@@ -40,15 +42,16 @@ class Mischief:
 
         Its chances come from a stream of their own, so that other shares leave the valid events as they are.
         """
-        random = np.random.default_rng([seed, 2])
+        random, clock_random = (np.random.default_rng([seed, stream]) for stream in (2, 6))
         delayed: list[tuple[int, int, SimulatedRecord]] = []
         now_ms = 0
         for number, happening in enumerate(life):
             if isinstance(happening, Item):
                 yield _item_record(happening, now_ms)
                 continue
-            record = _event_record(happening)
-            now_ms = record.due_ms
+            now_ms = happening.row.timestamp
+            record = _event_record(*self.clocks.misread(happening, clock_random), now_ms)
+            refused = list(self.clocks.refused(happening, clock_random))
             garbage, wrong_partition, duplicate = random.random(3)
             if garbage < self.garbage_share:
                 yield _garbage_record(happening, random)
@@ -56,6 +59,7 @@ class Mischief:
                 yield self._misplaced(record, random)
                 continue
             yield record
+            yield from refused
             if duplicate < self.duplicate_share:
                 heapq.heappush(delayed, (number + int(random.integers(_DUPLICATE_DELAY)), number, record))
             while delayed and delayed[0][0] <= number:
@@ -67,10 +71,10 @@ class Mischief:
         return record._replace(partition=wrong, kind="wrong_partition", expected_reason=Reason.WRONG_PARTITION)
 
 
-def _event_record(lived: Lived) -> SimulatedRecord:
+def _event_record(lived: Lived, kind: Kind, due_ms: int) -> SimulatedRecord:
     row = lived.row
-    truth = Truth(row.event_id, row.user_id, row.item_id or "", lived.affinity)
-    return SimulatedRecord(row.user_id.encode(), encode(row), None, "event", None, truth, row.timestamp)
+    truth = Truth(row.event_id, row.user_id, row.item_id or "", lived.affinity, lived.is_bot)
+    return SimulatedRecord(row.user_id.encode(), encode(row), None, kind, None, truth, due_ms)
 
 
 def _item_record(item: Item, now_ms: int) -> SimulatedRecord:

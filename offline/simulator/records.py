@@ -6,24 +6,28 @@ from typing import Any, Literal, NamedTuple
 
 from streams.events import Reason
 
-Kind = Literal["event", "duplicate", "garbage", "wrong_partition", "item"]
+Kind = Literal["event", "late", "ahead", "duplicate", "garbage", "wrong_partition", "future", "too_old", "item"]
 
 
 class Truth(NamedTuple):
-    """What is true about a valid event: `affinity` is how much its user likes its item, 0 to 1 (0 for searches)."""
+    """What is true about a valid event.
+
+    `affinity` is how much its user likes its item at that time, 0 to 1 (0 for searches and for bots).
+    """
 
     event_id: str
     user_id: str
     item_id: str
     affinity: float
+    is_bot: bool = False
 
 
 class SimulatedRecord(NamedTuple):
     """A record to publish at `due_ms`.
 
     Records of kind item go to the catalogue, all others to the interactions. `partition` None means where the key
-    belongs. `expected_reason` is why it must become a dead letter, None when it must not. `truth` is None for garbage
-    and items.
+    belongs. `expected_reason` is why it must become a dead letter, None when it must not. `truth` is None for items and
+    for what was never a valid event: garbage, future, too_old. Late and ahead are valid events with another time.
     """
 
     key: bytes
@@ -37,13 +41,19 @@ class SimulatedRecord(NamedTuple):
 
 @dataclass
 class Expected:
-    """What must become of the records handed out so far, once all of them are published and folded."""
+    """What must become of the records handed out so far, once all of them are published and folded.
+
+    `late`, `ahead` and `by_bots` are among the folded.
+    """
 
     folded: int = 0
     duplicates: int = 0
     dead_letters: Counter[Reason] = field(default_factory=Counter)
     users: set[str] = field(default_factory=set)
     new_items: int = 0
+    late: int = 0
+    ahead: int = 0
+    by_bots: int = 0
 
     @property
     def published(self) -> int:
@@ -60,6 +70,9 @@ class Expected:
             self.duplicates += 1
         else:
             self.folded += 1
+            self.late += record.kind == "late"
+            self.ahead += record.kind == "ahead"
+            self.by_bots += record.truth is not None and record.truth.is_bot
             self.users.add(record.key.decode())
 
     def as_dict(self) -> dict[str, Any]:
@@ -72,4 +85,7 @@ class Expected:
             "dead_letters_by_reason": {reason.value: n for reason, n in sorted(self.dead_letters.items())},
             "users": len(self.users),
             "new_items": self.new_items,
+            "late": self.late,
+            "ahead": self.ahead,
+            "by_bots": self.by_bots,
         }

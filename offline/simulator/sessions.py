@@ -32,6 +32,7 @@ class Session:
 
     session_id: str
     person: Person
+    device: str
     steps: Iterator[Step]
 
 

@@ -30,7 +30,7 @@ class Shelf:
         ids are in `done` do not count.
         """
         glances = np.unique(np.searchsorted(self._attention, random.random(_GLANCES) * self._attention[-1]))
-        attraction = self._places[glances] @ person.place + random.normal(scale=_WHIM, size=len(glances))
+        attraction = self._places[glances] @ person.drawn_to + random.normal(scale=_WHIM, size=len(glances))
         ranked = (self.items[index] for index in glances[np.argsort(-attraction)])
         return [item for item in ranked if item.row.item_id not in done][:count]
 

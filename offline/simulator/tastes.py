@@ -42,13 +42,20 @@ class Item:
 
 @dataclass(frozen=True)
 class Person:
-    """A user; `activity` is relative, `profile` None for those who never filled one in."""
+    """A user; `activity` is relative, `profile` None for those who never filled one in.
+
+    `drawn_to` is what catches their eye: their place, and what is in fashion when there is such a thing. `heading` is
+    at a right angle to the place: where their taste moves when tastes move.
+    """
 
     user_id: str
     place: Vector
+    heading: Vector
+    drawn_to: Vector
     activity: float
     country: str
     device: str
+    second_device: str
     favorite_genres: tuple[str, ...]
     profile: ProfileRow | None
 
@@ -61,8 +68,8 @@ class Tastes:
     genre_places: Vector = field(init=False)
 
     def __post_init__(self) -> None:
-        genres, self._items, self._people = (
-            np.random.default_rng(child) for child in np.random.SeedSequence(self.seed).spawn(3)
+        genres, self._items, self._people, self._habits = (
+            np.random.default_rng(child) for child in np.random.SeedSequence(self.seed).spawn(4)
         )
         self.genre_places = _unit(genres.normal(size=(len(GENRES), DIMENSIONS)))
         self._titles = self._items.permutation(len(TITLE_FIRST) * len(TITLE_SECOND))
@@ -114,12 +121,19 @@ class Tastes:
         return Person(
             user_id,
             place,
+            heading=self._heading(place),
+            drawn_to=place,
             activity=float(random.lognormal(sigma=1.0)),
             country=country,
             device=DEVICES[int(random.integers(len(DEVICES)))],
+            second_device=DEVICES[int(self._habits.integers(len(DEVICES)))],
             favorite_genres=favorites,
             profile=profile if random.random() < 0.8 else None,
         )
+
+    def _heading(self, place: Vector) -> Vector:
+        direction = self._habits.normal(size=DIMENSIONS)
+        return _unit(direction - (direction @ place) * place)
 
     def _title(self, number: int) -> str:
         volume, index = divmod(number, len(self._titles))

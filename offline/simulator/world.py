@@ -1,12 +1,15 @@
 """The simulated world: the embedded default where no data set is at hand.
 
-Deterministic: the same arguments give the same records, byte for byte. (Drift, regions and bots come later.)
+Deterministic: the same arguments give the same records, byte for byte.
 """
 
 from collections.abc import Iterator
 from itertools import chain
 
 from offline.datasets.rows import ItemRow, ProfileRow
+from offline.simulator.bots import among_people, bot_ids, bots_at_work
+from offline.simulator.changes import Changes
+from offline.simulator.clocks import Clocks
 from offline.simulator.life import Life
 from offline.simulator.mischief import Mischief
 from offline.simulator.records import Expected, SimulatedRecord
@@ -19,8 +22,12 @@ class World:
     `users` and `items` (1 or more) exist at `start_ms`; valid events follow at `events_per_s` on average, their
     timestamps included. For every 1,000 valid events there are `new_items_per_1000` new items, and for every one
     `garbage_share`, `duplicate_share` and `wrong_partition_share` (0 to 1) of such records; the last kind needs the
-    number of `partitions` of the topic. `expected` says what must become of the records handed out so far, `tastes`
-    and `people` are the truth behind them.
+    number of `partitions` of the topic. `clocks` says how many come late or bear a wrong time, `drift_per_day` and
+    `fashion` how tastes and countries move (see `Changes`). `bots` users (0 or more) are programs that do hundreds of
+    things a minute, in addition to `events_per_s`.
+
+    `expected` says what must become of the records handed out so far; `tastes`, `people`, `items` (those at
+    the start), `changes` and `bot_ids` are the truth behind them.
 
     >>> world = World(seed=7, users=10, items=20, start_ms=1_700_000_000_000)
     >>> records = list(world.events(100))
@@ -41,18 +48,27 @@ class World:
         wrong_partition_share: float = 0.0,
         partitions: int = 1,
         new_items_per_1000: float = 1.0,
+        clocks: Clocks | None = None,
+        bots: int = 0,
+        drift_per_day: float = 0.0,
+        fashion: float = 0.0,
     ) -> None:
         self.expected = Expected()
         self.tastes = Tastes(seed)
         self.people = self.tastes.people(users, start_ms)
-        self._initial = [self.tastes.next_item() for _ in range(items)]
-        mischief = Mischief(garbage_share, duplicate_share, wrong_partition_share, partitions)
-        life = Life(seed, self.tastes, self.people, self._initial, start_ms, events_per_s, new_items_per_1000)
-        self._records = mischief.records(life, seed)
+        self.items = [self.tastes.next_item() for _ in range(items)]
+        self.changes = Changes(self.tastes, start_ms, drift_per_day, fashion)
+        self.bot_ids = bot_ids(users, bots)
+        mischief = Mischief(garbage_share, duplicate_share, wrong_partition_share, partitions, clocks or Clocks())
+        life = Life(
+            seed, self.tastes, self.people, self.items, start_ms, events_per_s, new_items_per_1000, self.changes
+        )
+        at_work = bots_at_work(seed, self.bot_ids, self.items, start_ms)
+        self._records = mischief.records(among_people(life, at_work), seed)
 
     def catalog(self) -> Iterator[ItemRow]:
         """The items that exist at the start; later ones come with the events."""
-        return (item.row for item in self._initial)
+        return (item.row for item in self.items)
 
     def profiles(self) -> Iterator[ProfileRow]:
         """The profiles of those who have one."""

@@ -11,6 +11,7 @@ import typer
 from ops.output import JsonOption, console, print_json
 
 if TYPE_CHECKING:
+    from offline.simulator.clocks import Clocks
     from ops.publishing import Published
     from ops.settings import Settings
 
@@ -34,13 +35,22 @@ def simulate(
     garbage_share: Share = 0.01,
     duplicate_share: Share = 0.02,
     wrong_partition_share: Share = 0.001,
+    late_share: Annotated[float, typer.Option(min=0, max=0.5, help="Events that arrive minutes to hours late.")] = 0.0,
+    ahead_share: Annotated[float, typer.Option(min=0, max=0.5, help="Events from clocks up to 4 minutes ahead.")] = 0.0,
+    future_share: Annotated[float, typer.Option(min=0, max=0.5, help="Records a year ahead, to be refused.")] = 0.0,
+    too_old_share: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Records over 120 days old, refused unless more are retained.")
+    ] = 0.0,
+    bots: Annotated[int, typer.Option(min=0, help="Users that are programs, with hundreds of events a minute.")] = 0,
     json: JsonOption = False,
 ) -> None:
     """Publish a simulated catalogue, profiles and events: people with tastes, sessions, new items, and mistakes.
 
     Events happen now, at the pace of --rate; with max they are shifted so that the last one is now. With --json the
-    last line says what must have become of every record: folded, duplicate, or dead letter and why.
+    last line says what must have become of every record: folded (late ones and those of bots too), duplicate, or dead
+    letter and why.
     """
+    from offline.simulator.clocks import Clocks
     from ops.publishing import parse_pace, quiet_client
     from ops.settings_sources import load_settings
 
@@ -49,9 +59,12 @@ def simulate(
         "duplicate_share": duplicate_share,
         "wrong_partition_share": wrong_partition_share,
     }
+    clocks = Clocks(late_share, ahead_share, future_share, too_old_share)
     settings = load_settings()
     quiet_client()
-    summary = asyncio.run(_simulate(settings, seed, users, items, events, parse_pace(rate), shares))
+    summary = asyncio.run(
+        _simulate(settings, users, items, events, parse_pace(rate), shares, seed=seed, clocks=clocks, bots=bots)
+    )
     console().print(
         f"{summary['published']} events published: {summary['folded']} valid, {summary['duplicates']} duplicates, "
         f"{summary['dead_letters']} to be refused"
@@ -61,7 +74,16 @@ def simulate(
 
 
 async def _simulate(
-    settings: Settings, seed: int, users: int, items: int, events: int, rate: float | None, shares: dict[str, float]
+    settings: Settings,
+    users: int,
+    items: int,
+    events: int,
+    rate: float | None,
+    shares: dict[str, float],
+    *,
+    seed: int,
+    clocks: Clocks,
+    bots: int,
 ) -> dict[str, Any]:
     from offline.simulator.world import World
     from offline.traffic import SimulatedTraffic
@@ -77,7 +99,17 @@ async def _simulate(
         if partitions == 1:
             shares = shares | {"wrong_partition_share": 0.0}
         start_ms = time.time_ns() // 1_000_000 - past_ms
-        world = World(seed, users, items, start_ms=start_ms, events_per_s=events_per_s, partitions=partitions, **shares)
+        world = World(
+            seed,
+            users,
+            items,
+            start_ms=start_ms,
+            events_per_s=events_per_s,
+            partitions=partitions,
+            clocks=clocks,
+            bots=bots,
+            **shares,
+        )
         traffic = SimulatedTraffic(world, topics, count=events)
         published = await publish_traffic(producer, topics, traffic, None if rate is None else 1.0, events)
     return _summary(topics.interactions, published, seed, world.expected.as_dict())

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offline.datasets.rows import encode
+from offline.simulator.clocks import Clocks
 from offline.simulator.records import SimulatedRecord
 from offline.simulator.world import World
 from streams.catalog import parse_catalog_item, parse_profile
@@ -20,6 +21,8 @@ from streams.partitioning import partition_of
 
 START_MS = 1_700_000_000_000
 PARTITIONS = 4
+#: The default retention, and the greatest lateness that can be allowed.
+RETENTION_AND_LATENESS_MS = 91 * 24 * 60 * 60 * 1000
 
 
 def world(seed: int = 7, **options: Any) -> World:
@@ -62,10 +65,14 @@ def test_the_same_seed_gives_the_same_bytes_in_every_process() -> None:
             for name in ("garbage_share", "duplicate_share", "wrong_partition_share")
         }
     ),
+    clocks=st.builds(Clocks, *[st.sampled_from([0.0, 0.1, 0.5])] * 4),
+    bots=st.sampled_from([0, 3]),
 )
 @settings(max_examples=15, deadline=None)
-def test_a_replay_of_the_records_counts_what_was_expected(seed: int, shares: dict[str, float]) -> None:
-    made = world(seed, **shares)
+def test_a_replay_of_the_records_counts_what_was_expected(
+    seed: int, shares: dict[str, float], clocks: Clocks, bots: int
+) -> None:
+    made = world(seed, **shares, clocks=clocks, bots=bots)
     fold = TinyFold()
     records = list(made.events(400))
     for record in records:
@@ -85,6 +92,7 @@ class TinyFold:
         self.reasons: Counter[Reason] = Counter()
         self._seen: set[tuple[str, str]] = set()
         self._users: set[str] = set()
+        self._newest_ms: dict[int, int] = {}
 
     def take(self, record: SimulatedRecord) -> None:
         if record.kind == "item":
@@ -106,6 +114,10 @@ class TinyFold:
         if record.partition is not None and record.partition != home:
             return Reason.WRONG_PARTITION
         assert record.key == event.user_id.encode()
+        newest_ms = self._newest_ms.get(home, 0)
+        if event.timestamp_ms < newest_ms - RETENTION_AND_LATENESS_MS:
+            return Reason.TOO_OLD
+        self._newest_ms[home] = max(newest_ms, event.timestamp_ms)
         name = (event.user_id, event.event_id)
         assert (record.kind == "duplicate") == (name in self._seen)
         self.counts["duplicates" if name in self._seen else "folded"] += 1

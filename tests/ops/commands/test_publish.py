@@ -113,12 +113,17 @@ async def test_a_data_set(freshet: Run, stack: LocalStack, namespace: str, tmp_p
     assert abs(max(event["timestamp"] for event in events) - time.time_ns() // 1_000_000) < 120_000
 
 
+UNRULY = [f"--{name}-share=0.1" for name in ("late", "ahead", "future", "too-old")] + ["--bots=1"]
+
+
 @pytest.mark.stack
 async def test_a_simulated_world(freshet: Run, stack: LocalStack, namespace: str) -> None:
     arguments = ["--users", "30", "--items", "40", "--events", "400", "--rate", "max", "--garbage-share", "0.1"]
-    done = freshet("simulate", *arguments, "--wrong-partition-share", "0.05", "--json")
+    done = freshet("simulate", *arguments, "--wrong-partition-share", "0.05", *UNRULY, "--json")
     assert done.returncode == ExitCode.OK, done.stderr
     truth = last_line(done)
+    assert all(truth[name] for name in ("late", "ahead", "by_bots"))
+    assert {"too_old", "timestamp_in_future"} <= set(json.loads(json.dumps(truth["dead_letters_by_reason"])))
     assert truth["published"] == 400
     log = await log_of(stack, Topics(namespace).interactions)
     values = [value for values in log.values() for value in values]
