@@ -107,10 +107,9 @@ class InteractionsStep:
 
     def _deltas(self) -> list[Outgoing]:
         signals, self._signals = self._signals, []
-        watermark_ms = self.plane.watermark_ms
         key = b"%d" % self._partition
         return [
-            Outgoing(self._deltas_topic, target, key, encode(entries, self._partition, watermark_ms))
+            Outgoing(self._deltas_topic, target, key, encode(entries, self._partition, entries.watermark_ms))
             for target, entries in route(signals, self._partitions).items()
         ]
 

@@ -30,10 +30,13 @@ class Entries:
         "ratings",
         "strings",
         "viewers",
+        "watermark_ms",
     )
 
     def __init__(self) -> None:
         self.strings = _StringTable()
+        # The highest that a signal brought: unlike the watermark after the batch, the same under any batching.
+        self.watermark_ms = 0
         # One element a visit: a signal for the partition that owns its item.
         self.items: list[int] = []
         self.codes = bytearray()
@@ -64,6 +67,7 @@ class Entries:
     def add_visit(self, signal: Signal) -> None:
         """Add a signal whose item the target partition owns."""
         number = self.strings
+        self.watermark_ms = max(self.watermark_ms, signal.watermark_ms)
         self.items.append(number[signal.item_id])
         self.codes.append(signal.code)
         self.flags.append(LEARNS * signal.learns + LATE * signal.late)
@@ -78,6 +82,7 @@ class Entries:
 
     def add_search(self, signal: Signal) -> None:
         """Add a search whose query the target partition owns."""
+        self.watermark_ms = max(self.watermark_ms, signal.watermark_ms)
         self.queries.append(self.strings[signal.query])
         self.query_countries.append(self.strings[signal.country])
         self.query_hours.append(signal.hour)
@@ -85,6 +90,7 @@ class Entries:
     def add_pairs(self, signal: Signal, lags: list[int]) -> None:
         """Add the pairs of a signal with the items at `lags` in its context, which the target partition owns."""
         number = self.strings
+        self.watermark_ms = max(self.watermark_ms, signal.watermark_ms)
         self.group_items.append(number[signal.item_id])
         self.group_offsets.append(signal.offset)
         self.group_sizes.append(len(lags))

@@ -13,7 +13,7 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
     more than 7 days late. `hour` is the event's hour since the epoch, `late` the partition's verdict, `offset` the
     source offset, `context` up to 30 items the user liked before it, newest first (empty unless it learns). `viewer`
     is the user's 4-byte hash, `completion` tenths of a percent (NO_COMPLETION = not given), `rating` hundredths of a
-    star (0 = none).
+    star (0 = none). `watermark_ms` is the source partition's before the event.
     """
 
     item_id: str
@@ -28,3 +28,4 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
     completion: int = NO_COMPLETION
     rating: int = 0
     query: str = ""
+    watermark_ms: int = 0

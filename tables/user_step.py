@@ -73,6 +73,7 @@ def _signal(
         user.viewer,
         NO_COMPLETION if event.completion_pct is None else round(event.completion_pct * 10),
         round(event.rating * 100) if rated and event.rating is not None else 0,
+        watermark_ms=place.watermark_ms,
     )
     return signal, None
 
@@ -83,7 +84,18 @@ def _search(user: User, event: Interaction, place: Place) -> Signal | None:
         return None
     hour = event.timestamp_ms // HOUR_MS
     late = event.timestamp_ms < place.watermark_ms
-    return Signal("", CODE_OF[EventType.SEARCH], False, user.row.country, hour, late, place.offset, [], query=query)
+    return Signal(
+        "",
+        CODE_OF[EventType.SEARCH],
+        False,
+        user.row.country,
+        hour,
+        late,
+        place.offset,
+        [],
+        query=query,
+        watermark_ms=place.watermark_ms,
+    )
 
 
 def _remember_attributes(user: User, event: Interaction) -> None:

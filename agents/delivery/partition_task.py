@@ -61,8 +61,8 @@ class PartitionTask:
     def start(self, turn: asyncio.Lock) -> None:
         """Begins to work from the restored table.
 
-        `turn` is shared by all tasks of the process and held during the first batches: a record that ends the process then
-        leaves the mark of its own batch only, and no other partition is blamed for it.
+        `turn` is shared by all tasks of the process and held during the first batches: a record that ends the process
+        then leaves the mark of its own batch only, and no other partition is blamed for it.
         """
         self._turn = turn
         self._position = self.table.next_offset

@@ -101,5 +101,5 @@ def test_real_users_stay_within_every_bound(real_logs: list[Log]) -> None:
 def test_buckets_are_gone_when_their_time_has_passed() -> None:
     found = folded([event(0, START_MS, "old"), event(1, START_MS + 9 * DAY_MS, "new")])
     for target, values in found.deltas.items():
-        rows = item_integers(target, values, found.watermark_ms)
+        rows = item_integers(target, values, tick_ms=found.watermark_ms)
         assert not [key for key in rows if key[:1] == item_rows.BUCKET and item_rows.bucket_of(key)[1] == "old"]

@@ -158,16 +158,17 @@ def finish(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 def item_integers(
-    target: int, values: Sequence[bytes], watermark_ms: int, publish_every: int = 1
+    target: int, values: Sequence[bytes], publish_every: int = 1, tick_ms: int | None = None
 ) -> dict[bytes, bytes]:
-    """Every row of the item plane but neighbours (weights), after all partitions' time has come to `watermark_ms`."""
+    """Every row of the item plane but neighbours (weights); with `tick_ms` after a tick that brings this watermark."""
     store: dict[bytes, bytes] = {}
     plane = ItemPlane(target, store, ItemLimits())
     for number, value in enumerate(values):
         plane.apply(value)
         if number % publish_every == 0:
             plane.changes()
-    plane.apply(encode(Entries(), 0, watermark_ms))
+    if tick_ms is not None:
+        plane.apply(encode(Entries(), 0, tick_ms))
     plane.changes()
     return {key: row for key, row in store.items() if key[:1] != item_rows.NEIGHBOURS}
 
