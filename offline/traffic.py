@@ -41,7 +41,8 @@ class Traffic(Protocol):
 class DatasetTraffic:
     """A data set, its times shifted so that the last event published is at `now_ms`.
 
-    `first` or `last` limits the events to so many from the beginning or the end; the order stays.
+    `first` or `last` limits the events to so many from the beginning or the end; the order stays. With `events_per_s`
+    they are due from `now_ms` on at that even pace, not when they happened.
     """
 
     dataset: MovieLens100K
@@ -49,6 +50,7 @@ class DatasetTraffic:
     now_ms: int
     first: int | None = None
     last: int | None = None
+    events_per_s: float | None = None
 
     def __post_init__(self) -> None:
         if self.first is not None and self.last is not None:
@@ -66,10 +68,11 @@ class DatasetTraffic:
         """The events, in the order in which they happened."""
         rows = self.rows()
         shift_ms = self.now_ms - rows[-1].timestamp if rows else 0
-        for row in rows:
+        pause_ms = None if self.events_per_s is None else 1000 / self.events_per_s
+        for number, row in enumerate(rows):
             event = structs.replace(row, timestamp=row.timestamp + shift_ms)
             record = OutgoingRecord(self.topics.interactions, row.user_id.encode(), encode(event))
-            yield TimedRecord(record, event.timestamp)
+            yield TimedRecord(record, event.timestamp if pause_ms is None else self.now_ms + round(number * pause_ms))
 
     def rows(self) -> list[EventRow]:
         """The events with the times they had."""

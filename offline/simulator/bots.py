@@ -14,7 +14,7 @@ from offline.simulator.vocabulary import COUNTRIES
 
 #: 240 actions a minute on average, well above the 100 that no person reaches.
 _PAUSE_MS: Final = 250.0
-_FIRST_WITHIN_MS: Final = 20_000.0
+_FIRST_WITHIN_MS: Final = 2000.0
 _BURST_MS: Final = (120_000.0, 240_000.0)
 _REST_MS: Final = (20 * 60_000.0, 60 * 60_000.0)
 _TARGETS: Final = 3

@@ -8,7 +8,8 @@ from functools import partial
 
 from aiokafka.errors import KafkaError as AiokafkaError
 
-from ops.demo.traffic import TimedRecord
+from offline.pacing import paced
+from offline.traffic import TimedRecord
 from streams.errors import PublishError
 from streams.producer import Acknowledgement, OutgoingRecord, Producer
 
@@ -52,12 +53,9 @@ class Publisher:
 
         Raises `PublishError` when a record was not acknowledged.
         """
-        began_s = time.monotonic()
-        for due_s, record in records:
+        async for record in paced(records, speed=1.0):
             if self._failure is not None:
                 break
-            if (early_s := began_s + due_s - time.monotonic()) > 0:
-                await asyncio.sleep(early_s)
             await self._send(record)
         await asyncio.gather(*self._in_flight, return_exceptions=True)  # failures were noted by the callback
         if self._failure is not None:

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from aiokafka.errors import KafkaTimeoutError
 
+from offline.traffic import TimedRecord
 from ops.demo.publisher import Publisher
-from ops.demo.traffic import TimedRecord
 from streams.errors import PublishError
 from streams.producer import OutgoingRecord
 
@@ -36,7 +36,7 @@ class FakeProducer:
 
 
 def record(value: bytes, partition: int = 0, due_s: float = 0.0, topic: str = TOPIC) -> TimedRecord:
-    return TimedRecord(due_s, OutgoingRecord(topic, b"%d" % partition, value))
+    return TimedRecord(OutgoingRecord(topic, b"%d" % partition, value), int(due_s * 1000))
 
 
 async def test_records_go_out_in_order_and_count_by_partition_once_acknowledged() -> None:
@@ -47,7 +47,7 @@ async def test_records_go_out_in_order_and_count_by_partition_once_acknowledged(
 
     await publisher.run(records)
 
-    assert heard == [outgoing.value for _, outgoing in records]
+    assert heard == [outgoing.value for outgoing, _ in records]
     assert publisher.acknowledged_by_partition == {0: 4, 1: 3, 2: 3}
     assert publisher.acknowledged == 10
     assert publisher.events_per_s() > 0

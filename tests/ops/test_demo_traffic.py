@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from offline.datasets.movielens_100k import DatasetError
-from ops.demo.traffic import EVENTS_PER_S, DatasetTraffic, SimulatedTraffic, traffic_from
+from ops.demo.traffic import EVENTS_PER_S, traffic_from
 from streams.topics import Topics
 
 TOPICS = Topics("demo")
@@ -30,18 +30,18 @@ def dataset(tmp_path: Path) -> Path:
 def test_a_data_set_goes_out_in_event_order_with_its_last_event_now(dataset: Path) -> None:
     before_ms = time.time() * 1000
     records = list(traffic_from(dataset, 10).event_records(TOPICS))
-    events = [orjson.loads(record.value or b"") for _, record in records]
+    events = [orjson.loads(record.value or b"") for record, _ in records]
 
     assert [(event["user_id"], event["item_id"]) for event in events] == [("2", "1"), ("1", "2"), ("1", "1")]
-    assert [record.topic for _, record in records] == [TOPICS.interactions] * 3
-    assert [record.key for _, record in records] == [b"2", b"1", b"1"]
+    assert [record.topic for record, _ in records] == [TOPICS.interactions] * 3
+    assert [record.key for record, _ in records] == [b"2", b"1", b"1"]
     assert before_ms - 1 <= events[-1]["timestamp"] <= time.time() * 1000
     assert [events[-1]["timestamp"] - event["timestamp"] for event in events] == [200_000, 100_000, 0]
-    assert [due_s for due_s, _ in records] == pytest.approx([n / EVENTS_PER_S for n in range(3)])
+    assert [due_ms - records[0].due_ms for _, due_ms in records] == [round(n * 1000 / EVENTS_PER_S) for n in range(3)]
 
 
 def test_a_data_set_brings_its_catalogue_people_and_titles(dataset: Path) -> None:
-    traffic = DatasetTraffic(dataset / "ml-100k", 10)
+    traffic = traffic_from(dataset / "ml-100k", 10)
     assert [record.topic for record in traffic.reference_records(TOPICS)] == [TOPICS.catalog] * 2 + [
         TOPICS.profiles
     ] * 2
@@ -51,7 +51,7 @@ def test_a_data_set_brings_its_catalogue_people_and_titles(dataset: Path) -> Non
 
 def test_time_bounds_how_much_of_a_data_set_is_published(dataset: Path) -> None:
     only_last = traffic_from(dataset, 1.4 / EVENTS_PER_S)
-    assert [record.key for _, record in only_last.event_records(TOPICS)] == [b"1"]
+    assert [record.key for record, _ in only_last.event_records(TOPICS)] == [b"1"]
 
 
 def test_a_folder_without_the_data_set_is_refused_and_not_simulated(tmp_path: Path) -> None:
@@ -63,22 +63,26 @@ def test_a_folder_without_the_data_set_is_refused_and_not_simulated(tmp_path: Pa
 def test_the_real_data_set_is_read() -> None:
     traffic = traffic_from(DATA, 2)
     assert len(list(traffic.event_records(TOPICS))) == 2 * EVENTS_PER_S
+    assert len(list(traffic.reference_records(TOPICS))) > 1682
     assert len(traffic.titles) == 1682
 
 
 def test_a_simulated_world_has_everything_live_traffic_has_and_knows_the_truth() -> None:
-    traffic = SimulatedTraffic(20)
+    traffic = traffic_from(None, 20)
+    reference = list(traffic.reference_records(TOPICS))
     titles_before = len(traffic.titles)
     records = list(traffic.event_records(TOPICS))
     by_topic = {
-        topic: sum(record.topic == topic for _, record in records) for topic in (TOPICS.interactions, TOPICS.catalog)
+        topic: sum(record.topic == topic for record, _ in records) for topic in (TOPICS.interactions, TOPICS.catalog)
     }
     expected = traffic.expected()
 
+    assert titles_before == sum(record.topic == TOPICS.catalog for record in reference) > 0
+    assert expected is not None
     assert sum(expected.values()) == by_topic[TOPICS.interactions]
     assert all(count > 0 for count in expected.values())
     assert len(traffic.titles) == titles_before + by_topic[TOPICS.catalog] > titles_before
-    dues_s = [due_s for due_s, _ in records]
-    assert dues_s == sorted(dues_s)
-    assert dues_s[-1] < 20
+    dues_ms = [due_ms for _, due_ms in records]
+    assert dues_ms == sorted(dues_ms)
+    assert 19_000 < dues_ms[-1] - dues_ms[0] < 20_000
     assert 0.8 < expected["folded"] / (20 * EVENTS_PER_S) < 1.2
