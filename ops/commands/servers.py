@@ -39,7 +39,10 @@ def up(
     first start downloads about 50 MB. Returns once both servers answer.
     """
     from ops.local_stack.configured import ConfiguredServers
+    from ops.local_stack.kafka_cluster import NODES
 
+    if nodes not in (None, *NODES):
+        raise typer.BadParameter(f"--nodes is {' or '.join(map(str, NODES))}, not {nodes}")
     settings = command_settings()
     servers = ConfiguredServers(settings, nodes)
     with console().status("starting Kafka and Valkey …"):

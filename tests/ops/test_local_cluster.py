@@ -10,12 +10,14 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from ops.local_stack.configured import ConfiguredServers
 from ops.local_stack.errors import StackError
 from ops.local_stack.kafka_config import NodeAddress, server_properties
 from ops.local_stack.kafka_server import broker_ids
 from ops.local_stack.process import Ended
 from ops.local_stack.server import Owner, Started
 from ops.local_stack.stack import LocalStack
+from ops.settings import Settings
 
 NODES = frozenset({1, 2, 3})
 NOBODY = -1
@@ -94,6 +96,23 @@ async def test_the_loss_of_a_leader_loses_nothing(cluster: LocalStack, tmp_path:
     assert not any(psutil.pid_exists(pid) for pid in pids.values() if pid)
     remembering.wipe()
     assert [path.name for path in (tmp_path / "state").rglob("*") if path.is_file()] == ["stack.lock"]
+
+
+@pytest.mark.parametrize(
+    ("bootstrap", "shown"),
+    [
+        ("127.0.0.1:9", ["127.0.0.1:9", "127.0.0.1:10", "127.0.0.1:11"]),
+        ("127.0.0.1:9,127.0.0.1:10,127.0.0.1:11", ["127.0.0.1:9", "127.0.0.1:10", "127.0.0.1:11"]),
+        ("127.0.0.1:9,127.0.0.1:77", ["127.0.0.1:9,127.0.0.1:77"]),
+        ("broker.example:9", ["broker.example:9"]),
+    ],
+)
+def test_only_consecutive_ports_of_this_machine_are_nodes_of_ours(
+    bootstrap: str, shown: list[str], tmp_path: Path
+) -> None:
+    settings = Settings.model_validate({"kafka_bootstrap": bootstrap, "state_dir": tmp_path})
+    *kafka, _redis = ConfiguredServers(settings, nodes=3).addresses.values()
+    assert kafka == shown
 
 
 @pytest.mark.stack
