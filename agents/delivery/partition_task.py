@@ -16,10 +16,6 @@ from streams.record_batch import RecordBatch
 
 logger = logging.getLogger(__name__)
 
-#: So many records after a restore are folded behind crash marks. More than a batch, because the batch that ended the
-#: last owner may be cut differently now and its culprit come later.
-GUARDED_RECORDS = 1_000
-
 
 class RecordsMissing(RuntimeError):
     """A batch does not follow what was folded before it: records were dropped between the broker and the owner."""
@@ -47,7 +43,7 @@ class PartitionTask:
         self._working = asyncio.Lock()
         self._generation: int | None = None  # None: suspended
         self._position = 0
-        self._guarded_until = 0  # every batch that begins before this offset is marked
+        self._checked_first_batch = False
         self._turn = asyncio.Lock()
         self._runner: asyncio.Task[None] | None = None
 
@@ -61,12 +57,11 @@ class PartitionTask:
     def start(self, turn: asyncio.Lock) -> None:
         """Begins to work from the restored table.
 
-        `turn` is shared by all tasks of the process and held during the first batches: a record that ends the process
+        `turn` is shared by all tasks of the process and held during the first batch: a record that ends the process
         then leaves the mark of its own batch only, and no other partition is blamed for it.
         """
         self._turn = turn
         self._position = self.table.next_offset
-        self._guarded_until = self._position + GUARDED_RECORDS
         self.step.reset()
         self._runner = asyncio.create_task(self._run(), name=f"partition {self.source.topic}:{self.source.partition}")
 
@@ -134,9 +129,10 @@ class PartitionTask:
                 "were folded"
             )
         records = [record for record in batch.records if record.offset >= self._position]
-        if records and self._position < self._guarded_until:
+        if not self._checked_first_batch and records:
             async with self._turn:
-                await self._work_guarded(records, batch.next_offset)
+                await self._work_first(records, batch.next_offset)
+            self._checked_first_batch = True
             return
         self._fold(records, batch.next_offset)
 
@@ -160,9 +156,9 @@ class PartitionTask:
         await self.producer.commit(outgoing, self.source, self._position)
         self.table.next_offset = self._position
 
-    # -- the first batches after a restore, and quarantine -----------------------------------------------------------
+    # -- the first batch after a restore, and quarantine -----------------------------------------------------------
 
-    async def _work_guarded(self, records: Sequence[ConsumerRecord], next_offset: int) -> None:
+    async def _work_first(self, records: Sequence[ConsumerRecord], next_offset: int) -> None:
         mark, offset = self.marks.mark, records[0].offset
         suspicious = mark is not None and mark.offset == offset and (mark.single or mark.exhausted)
         if suspicious:

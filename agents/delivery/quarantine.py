@@ -1,7 +1,7 @@
 """Crash marks: one bad record must not kill worker after worker.
 
-Before an owner folds one of its first batches after a restore it writes, in a transaction of its own, a mark "about to
-fold the batch at this offset, attempt n". The mark is removed by the transaction that commits the batch. So a batch
+Before an owner folds its first batch after a restore it writes, in a transaction of its own, a mark "about to fold
+the batch at this offset, attempt n". The mark is removed by the transaction that commits the batch. So a batch
 that kills the process, even by a segmentation fault or the kernel's out-of-memory killer, leaves a mark with a growing
 count. After `MAX_ATTEMPTS` the batch is folded record by record, each behind a mark of its own, and the culprit becomes
 a dead letter `fold_failed`. An innocent batch that was interrupted twice is only folded a little slower, once.
