@@ -65,8 +65,8 @@ class Progress:
         bound of the records left. Raises `TopicMissing`.
         """
         committed = await self.committed(topic)
-        ends = await self._ends.end_offsets(await self._partitions_of(topic))
-        return sum(end - committed[tp.partition] for tp, end in ends.items())
+        ends = await self.ends(topic)
+        return sum(end - committed[partition] for partition, end in ends.items())
 
     async def caught_up(self, topics: Iterable[str]) -> bool:
         """Whether the group has committed everything up to the present end of every topic. Raises `TopicMissing`."""
@@ -77,9 +77,7 @@ class Progress:
 
     async def _caught_up(self, topic: str) -> bool:
         committed = await self.committed(topic)
-        partitions = await self._partitions_of(topic)
-        ends = await self._ends.end_offsets(partitions)
-        return not await self.waiting(topic, committed, {tp.partition: end for tp, end in ends.items()})
+        return not await self.waiting(topic, committed, await self.ends(topic))
 
     async def ends(self, topic: str) -> dict[int, int]:
         """End of the log by partition, open transactions included. Raises `TopicMissing`."""

@@ -190,9 +190,8 @@ class PartitionTask:
         self.step.reject(record, detail)
 
     def _die(self, error: BaseException) -> None:
-        code = EXIT_FENCED if isinstance(error, ProducerFenced) else None
         what = f"partition {self.source.topic}:{self.source.partition}"
-        if code is None:
-            die(what, error)
+        if isinstance(error, ProducerFenced):
+            die(f"{what} belongs to another worker now", error, EXIT_FENCED)
         else:
-            die(f"{what} belongs to another worker now", error, code)
+            die(what, error)
