@@ -4,7 +4,9 @@ A partition owns a marker in Redis, the position before which every list is writ
 after a crash, a takeover or a failover to an older replica the marker is behind, and the lists of rows from there on
 are owed; after a wipe it is missing, and every active user's list is owed; while Redis is away nothing is lost,
 because users stay owed until their list is written. A census over the rows, a bounded number a tick, finds the owed
-ones. Lists also become owed before they expire, and when the catalogue changes an item that they show.
+ones. Lists also become owed before they expire, when the catalogue changes an item that they show, and when their
+user's profile changes. A user with a profile has a list before the first event; it reflects the position at which the
+partition held none of them.
 """
 
 import logging
@@ -17,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.list_maker import ListMaker
+from agents.profiles import PartitionProfiles
 from serving.redis_errors import RedisUnavailable
-from serving.redis_writer import ListWriter
-from tables.user_plane import UserPlane
+from serving.redis_writer import Group, ListWriter
+from tables.user_plane import User, UserPlane
 from tables.user_row import UserRow
 
 logger = logging.getLogger(__name__)
@@ -56,6 +59,7 @@ class ListKeeper:
         partition: int,
         maker: ListMaker,
         writer: ListWriter,
+        profiles: PartitionProfiles,
         now_ms: Callable[[], int],
         active_days: int,
         list_ttl_s: int,
@@ -64,6 +68,8 @@ class ListKeeper:
         self._partition = partition
         self._maker = maker
         self._writer = writer
+        self._profiles = profiles
+        self._profiles_version = profiles.version
         self._now_ms = now_ms
         self._active_ms = active_days * DAY_MS
         self._list_ttl_s = list_ttl_s
@@ -83,7 +89,7 @@ class ListKeeper:
         """Rewrites the lists of `users` now; while Redis is away they are owed instead."""
         self._owe(users)
         if self._now_ms() >= self._retry_at_ms:
-            await self._write(plane, list(users))
+            await self._write(plane, list(users), next_offset)
             await self._advance_marker(next_offset)
 
     async def sweep(self, plane: UserPlane, next_offset: int) -> None:
@@ -96,8 +102,9 @@ class ListKeeper:
         self._walk(now_ms)
         self._owe_renewals(plane, now_ms)
         self._owe_after_catalogue_change()
+        self._owe_after_profile_change()
         if self._owed:
-            await self._write(plane, list(self._owed)[: self._pace.lists_per_tick])
+            await self._write(plane, list(self._owed)[: self._pace.lists_per_tick], next_offset)
         await self._advance_marker(next_offset)
 
     async def forget(self, users: Collection[str]) -> bool:
@@ -133,7 +140,14 @@ class ListKeeper:
             logger.info("partition %d: lists in Redis are written up to %s", self._partition, found)
             self._marker = marker
             unfinished = marker if self._census is None else self._census.since
-            self._census = _Census(plane.rows(), min(marker, unfinished))
+            self._census = _Census(self._everybody(plane), min(marker, unfinished))
+
+    def _everybody(self, plane: UserPlane) -> Iterator[tuple[str, UserRow]]:
+        """All rows, then those who have a profile only, as users whose last sign of life is the profile."""
+        yield from plane.rows()
+        for user_id in self._profiles.users():
+            said_ms = 0 if user_id in plane else self._profiles.said_ms(user_id)
+            yield user_id, UserRow(last_append_ms=said_ms)
 
     def _walk(self, now_ms: int) -> None:
         census = self._census
@@ -160,8 +174,7 @@ class ListKeeper:
             if now_ms - written_ms < renew_ms:
                 return
             del self._written_ms[user_id]
-            user = plane.view(user_id)
-            if user is not None and user.row.last_append_ms >= now_ms - self._active_ms:
+            if self._last_seen_ms(plane, user_id) >= now_ms - self._active_ms:
                 self._owe([user_id])
             else:
                 self._shown.pop(user_id, None)
@@ -173,26 +186,47 @@ class ListKeeper:
         changed = self._maker.items_changed_since(since)
         self._owe(user for user, items in self._shown.items() if changed is None or np.isin(items, changed).any())
 
+    def _owe_after_profile_change(self) -> None:
+        since, self._profiles_version = self._profiles_version, self._profiles.version
+        if since == self._profiles_version:
+            return
+        changed = self._profiles.changed_since(since)
+        self._owe(self._shown if changed is None else changed)
+
+    def _last_seen_ms(self, plane: UserPlane, user_id: str) -> int:
+        user = plane.view(user_id)
+        return self._profiles.said_ms(user_id) if user is None else user.row.last_append_ms
+
     # -- writing --------------------------------------------------------------------------------------------------
 
-    async def _write(self, plane: UserPlane, users: list[str]) -> None:
+    async def _write(self, plane: UserPlane, users: list[str], next_offset: int) -> None:
         now_ms = self._now_ms()
-        values: list[tuple[str, bytes]] = []
+        values: list[Group] = []
+        gone: list[str] = []
         for user_id in users:
+            profile = self._profiles.get(user_id)
             user = plane.view(user_id)
-            if user is not None:
-                self._shown[user_id], of_user = self._maker.user_values(user, self._partition, now_ms)
-                values += of_user
+            if user is None and profile is not None:
+                user = _without_events(user_id, next_offset)
+            if user is None:
+                gone.append(user_id)
+            else:
+                self._shown[user_id], of_user = self._maker.user_values(user, profile, self._partition, now_ms)
+                values.append(of_user)
         try:
-            await self._writer.write_lists(values, self._list_ttl_s)
+            await self._writer.write_together(values, self._list_ttl_s)
+            await self._writer.remove_users(gone)
         except RedisUnavailable as error:
             self._pause(error)
             return
-        self.lists_written += len(users)
+        self.lists_written += len(values)
         for user_id in users:
             self._owed.pop(user_id, None)
             self._written_ms[user_id] = now_ms
             self._written_ms.move_to_end(user_id)
+        for user_id in gone:
+            self._written_ms.pop(user_id, None)
+            self._shown.pop(user_id, None)
 
     async def _advance_marker(self, next_offset: int) -> None:
         """Moves the marker to the folded position once it was read and no list is owed.
@@ -221,3 +255,10 @@ class ListKeeper:
         logger.warning("partition %d: %s; %d lists wait", self._partition, error, len(self._owed))
         self._retry_at_ms = self._now_ms() + self._pace.retry_ms
         self._forget_marker()  # what answers next may be an older replica
+
+
+def _without_events(user_id: str, next_offset: int) -> User:
+    """Somebody of whom nothing is folded before `next_offset`."""
+    user = User.new(user_id, history_limit=0)
+    user.row.last_offset = next_offset - 1
+    return user

@@ -1,5 +1,9 @@
 """Makes finished list values: rank, word, encode. The only place where the model meets the list format."""
 
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,8 +13,23 @@ from ranking.recommendations import Recommendations
 from serving.fragments import SCORE_STEPS, continue_fragment, fragments_of, item_head, reason_tail
 from serving.keys import Keys
 from serving.list_format import ListStamp
+from streams.catalog import UserProfile
 from tables.item_model import ItemModel
+from tables.user_features import features
 from tables.user_plane import User
+
+
+@lru_cache(maxsize=1024)
+def zone_of(name: str) -> ZoneInfo | None:
+    """The time zone of an IANA name; None when this machine knows no such zone.
+
+    >>> zone_of("Europe/Amsterdam"), zone_of("Middle-earth/Shire")
+    (zoneinfo.ZoneInfo(key='Europe/Amsterdam'), None)
+    """
+    try:
+        return ZoneInfo(name)
+    except (KeyError, OSError, ValueError):  # not found, a folder, no name for a file
+        return None
 
 
 class ListMaker:
@@ -29,15 +48,23 @@ class ListMaker:
 
     # -- users ----------------------------------------------------------------------------------------------------
 
-    def user_values(self, user: User, partition: int, now_ms: int) -> tuple[NDArray[np.int32], list[tuple[str, bytes]]]:
-        """The item indices that the user's list shows, and (key, value) of everything derived from the user's row."""
-        personal = recommend(user, None, self.model, now_ms, self.list_size)
+    def user_values(
+        self, user: User, profile: UserProfile | None, partition: int, now_ms: int
+    ) -> tuple[NDArray[np.int32], list[tuple[str, bytes]]]:
+        """The item indices that the user's list shows, and (key, value) of everything derived from the user's row and
+        profile, the list first."""
+        personal = recommend(user, profile, self.model, now_ms, self.list_size)
         stamp = self._stamp(personal.source, partition, now_ms)
         user_id, offset = user.user_id, user.row.last_offset
         return personal.item_index, [
             (self._keys.user_list(user_id), stamp.personal(user_id, offset, self.fragments(personal))),
             (self._keys.continue_watching(user_id), stamp.personal(user_id, offset, self._continue(user))),
+            (self._keys.user_features(user_id), stamp.plain(offset, self._features(user, profile, now_ms))),
         ]
+
+    def _features(self, user: User, profile: UserProfile | None, now_ms: int) -> bytes:
+        zone = zone_of(profile.timezone) if profile is not None and profile.timezone else None
+        return msgspec.json.encode(features(user, profile, self.model, now_ms, zone))
 
     def _continue(self, user: User) -> list[bytes]:
         return [

@@ -27,6 +27,7 @@ from agents.item_follower import ItemFollower
 from agents.items import ItemsStep, PublishPacer
 from agents.list_keeper import ListKeeper
 from agents.list_maker import ListMaker
+from agents.profiles import Profiles
 from agents.shared_lists import SharedLists
 from agents.worker_config import WorkerConfig
 from serving.keys import Keys
@@ -56,9 +57,14 @@ class Worker:
         self._writer = ListWriter.connect(config.redis_url, self._keys)
         self._follower = ItemFollower(config.bootstrap, config.topics)
         self._controls, self._erasures = Controls(config.topics.version), Erasures()
+        self._profiles = Profiles(config.partitions)
         self._orders = Follower(
             config.bootstrap,
-            {config.topics.controls: self._controls.apply, config.topics.erasure: self._erasures.apply},
+            {
+                config.topics.controls: self._controls.apply,
+                config.topics.erasure: self._erasures.apply,
+                config.topics.profiles: self._profiles.apply,
+            },
         )
         self._maker = ListMaker(
             self._follower, self._keys, config.topics.version, config.list_size, config.list_expires_s * SECOND_MS
@@ -71,7 +77,7 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> int:
         """Works until `stop` is set; returns the exit code."""
-        await self._orders.start()  # before any restore: who is erased is never folded
+        await self._orders.start()  # before any restore: who is erased is never folded, nor listed against their word
         await self._follower.start()
         heartbeat = Heartbeat(self._writer, self._keys, self.ownership, self._counters)
         helpers = [asyncio.create_task(self._shared.run(now_ms)), asyncio.create_task(heartbeat.run())]
@@ -110,13 +116,15 @@ class Worker:
         limits = FoldLimits(
             allowed_lateness_ms=config.allowed_lateness_s * SECOND_MS, retention_ms=config.retention_days * DAY_MS
         )
-        keeper = ListKeeper(table.partition, self._maker, self._writer, now_ms, config.active_days, config.list_ttl_s)
+        partition = table.partition
+        profiles = self._profiles.of(partition)
+        keeper = ListKeeper(
+            partition, self._maker, self._writer, profiles, now_ms, config.active_days, config.list_ttl_s
+        )
         return InteractionsStep(
-            lambda: UserPlane(
-                table.partition, config.partitions, table.rows, limits, self._erasures.of(table.partition).ends
-            ),
+            lambda: UserPlane(partition, config.partitions, table.rows, limits, self._erasures.of(partition).ends),
             keeper,
-            table.partition,
+            partition,
             config.partitions,
             topics.deltas,
             topics.dead_letters,

@@ -1,8 +1,10 @@
 -- Writes a list, but never one that is older than the list it would replace.
 --
 -- KEYS[1]  the list's key          ARGV[1]  the new value, in serving/list_format.py
---                                  ARGV[2]  seconds to live
--- Returns 1 when written, 0 when refused.
+-- KEYS[n]  keys that go with it    ARGV[n]  their new values, of any format
+--                                  ARGV[#KEYS + 1]  seconds to live
+-- Returns 1 when all were written, 0 when all were refused. The first list decides for those that go with it, so that
+-- what was made of one row is never seen half new.
 --
 -- Refused: the stored list is of the same format and partition and reflects a higher offset,
 -- or the same offset but was generated later. Everything else is written: nothing stored, a value
@@ -22,5 +24,7 @@ if type(old) == 'string' and #old == HEAD_BYTES then
     end
   end
 end
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+for place, key in ipairs(KEYS) do
+  redis.call('SET', key, ARGV[place], 'EX', ARGV[#KEYS + 1])
+end
 return 1

@@ -8,7 +8,8 @@
     {namespace}:{version}:trending:{region}:{window}   zset item_id -> score, the contract for other readers
     {namespace}:{version}:trending_list:{region}:{window}[:{category}]   list_format: the same, ready for the endpoint
     {namespace}:{version}:written:{partition}          position before which the partition's lists are all written
-    {namespace}:{version}:user_features:{u:USER}, user_emb:{u:USER}
+    {namespace}:{version}:user_features:{u:USER}       one JSON object, tables.user_features, written with the list
+    {namespace}:{version}:user_emb:{u:USER}            128 float32, little-endian
     {namespace}:blocked:{version}                      set of item ids that no answer may show
     {namespace}:blocked_stamp:{version}                counter, changes with every change of the set above
     {namespace}:readers:{partition}                    zset user_id -> second of the last read, kept by the endpoint

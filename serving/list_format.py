@@ -97,6 +97,16 @@ class ListStamp:
         )
         return encode(self.partition, offset, self.generated_at_ms, self.expires_at_ms, header, fragments)
 
+    def plain(self, offset: int, facts: bytes) -> bytes:
+        """A JSON object with members (one line of JSON, not cut by anybody) that says first what it reflects."""
+        return b'{"as_of":{"partition":%d,"offset":%d},"model_version":%b,"generated_at":"%b",%b' % (
+            self.partition,
+            offset,
+            orjson.dumps(self.model_version),
+            rfc3339(self.generated_at_ms).encode(),
+            facts[1:],
+        )
+
     def shared(self, fragments: Sequence[bytes]) -> bytes:
         """The value of a list that belongs to no user (popular, similar, trending)."""
         header = b'{%b,"as_of":null}' % self._common

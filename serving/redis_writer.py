@@ -30,6 +30,8 @@ if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 return 1
 """
+#: (key, value) pairs that are written together.
+Group = Sequence[tuple[str, bytes]]
 CHUNK_LISTS = 100  # 1.5 MB at 15 KB a list: one larger write costs more per list, smaller ones more round trips
 TIMEOUT_S = 2.0  # the library's defaults wait for a minute on a hung server
 
@@ -70,15 +72,21 @@ class ListWriter:
 
         One round trip per CHUNK_LISTS lists. `ttl_s` > 0.
         """
+        return await self.write_together([(pair,) for pair in lists], ttl_s)
+
+    async def write_together(self, groups: Sequence[Group], ttl_s: int) -> WriteResult:
+        """Writes groups of values that were made together, each group as a whole or not at all: its first value is in
+        list_format and decides as in `write_lists`. The keys of a group have one hash tag.
+        """
         written = 0
         with passing_failures():
-            for start in range(0, len(lists), CHUNK_LISTS):
-                written += await self._write_chunk(lists[start : start + CHUNK_LISTS], ttl_s)
-        return WriteResult(written, len(lists) - written)
+            for start in range(0, len(groups), CHUNK_LISTS):
+                written += await self._write_chunk(groups[start : start + CHUNK_LISTS], ttl_s)
+        return WriteResult(written, len(groups) - written)
 
-    async def _write_chunk(self, lists: Sequence[tuple[str, bytes]], ttl_s: int) -> int:
-        replies = await self._send_chunk(lists, ttl_s)
-        lost = [pair for pair, reply in zip(lists, replies, strict=True) if isinstance(reply, NoScriptError)]
+    async def _write_chunk(self, groups: Sequence[Group], ttl_s: int) -> int:
+        replies = await self._send_chunk(groups, ttl_s)
+        lost = [group for group, reply in zip(groups, replies, strict=True) if isinstance(reply, NoScriptError)]
         if lost:  # the server was restarted or its scripts flushed
             self._script_sha = None
             replies = [reply for reply in replies if not isinstance(reply, NoScriptError)]
@@ -88,12 +96,13 @@ class ListWriter:
                 raise reply
         return sum(replies)
 
-    async def _send_chunk(self, lists: Sequence[tuple[str, bytes]], ttl_s: int) -> list[Any]:
+    async def _send_chunk(self, groups: Sequence[Group], ttl_s: int) -> list[Any]:
         if self._script_sha is None:
             self._script_sha = await self._redis.script_load(SCRIPT)
         pipeline = self._redis.pipeline(transaction=False)
-        for key, value in lists:
-            pipeline.execute_command("EVALSHA", self._script_sha, 1, key, value, ttl_s)
+        for group in groups:
+            keys, values = zip(*group, strict=True)
+            pipeline.execute_command("EVALSHA", self._script_sha, len(keys), *keys, *values, ttl_s)
         return await pipeline.execute(raise_on_error=False)
 
     async def write_shared(self, key: str, value: bytes, ttl_s: int) -> bool:
@@ -119,6 +128,12 @@ class ListWriter:
                     pipeline.sadd(self.keys.blocked, *item_ids)
                 pipeline.incr(self.keys.blocked_stamp)
                 await pipeline.execute()
+
+    async def blocked_items(self) -> set[str]:
+        """The items that no answer of this version may show."""
+        with passing_failures():
+            members: set[bytes] = await self._redis.smembers(self.keys.blocked)  # type: ignore[assignment]  # undecoded
+            return {item_id.decode() for item_id in members}
 
     async def change_blocked(self, block: Collection[str] = (), unblock: Collection[str] = ()) -> None:
         """Adds items to the blocked ones and takes others out."""

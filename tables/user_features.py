@@ -1,7 +1,7 @@
 """The features of one user, computed from the row and the catalogue when they are published; nothing here is stored.
 
-genre preferences   moving average over the liked history, oldest first: p = 0.9 p + 0.1 (the item's genres in equal
-                    parts); then divided by its sum. Items without genres are skipped.
+genre preferences   moving average over the last 50 liked items that have genres, oldest first: p = 0.9 p + 0.1 (the
+                    item's genres in equal parts); then divided by its sum. What is older would weigh 0.5 % together.
 disliked genres     those of the profile, and those whose disliked items in the history outnumber the liked ones
 completion rate     items watched to their end / items begun
 engagement score    1 - e^(-w / 20), w = positive event weights decayed by e^(-0.05 * days): 0 = never seen, near 1 =
@@ -10,7 +10,6 @@ preferred hours     the three hours of the day, in the user's time zone when kno
                     when fewer had any. Counts are kept by UTC hour: half-hour zones are rounded down.
 """
 
-from collections import Counter
 from datetime import datetime, timedelta, tzinfo
 from math import exp
 
@@ -26,6 +25,7 @@ from tables.user import User
 
 RECENT_ITEMS = 5
 GENRE_STEP = 0.1
+GENRE_ITEMS = 50
 ENGAGEMENT_SCALE = 20.0
 PREFERRED_HOURS = 3
 _HOUR = timedelta(hours=1)
@@ -33,7 +33,7 @@ _HOUR = timedelta(hours=1)
 
 class UserFeatures(msgspec.Struct, frozen=True, gc=False):
     """What other systems may know of a user. Lists are newest first; None = nothing to compute it from. Times are ms
-    since the epoch; rates and scores 0..1; `offset` is the input offset they reflect."""
+    since the epoch; rates and scores 0..1."""
 
     user_id: str
     last_items: list[str]
@@ -55,7 +55,6 @@ class UserFeatures(msgspec.Struct, frozen=True, gc=False):
     language: str | None
     ratings: int
     average_rating: float | None
-    offset: int
 
 
 def features(
@@ -86,20 +85,22 @@ def features(
         language=row.language or (profile.language if profile else None),
         ratings=activity.ratings,
         average_rating=activity.rating_sum / activity.ratings if activity.ratings else None,
-        offset=row.last_offset,
     )
 
 
 def genre_preferences(user: User, model: ItemModel) -> dict[str, float]:
     """Share of each genre, the largest first; sums to 1, or empty when no liked item has genres."""
     shares: dict[int, float] = {}
-    weight = 1.0
+    weight, left = 1.0, GENRE_ITEMS
     for item_id, (_, code) in reversed(user.history.entries.items()):
-        genres = _genres(item_id, model) if code in POSITIVE_CODES else ()
-        if genres:
+        if code in POSITIVE_CODES and (genres := _genres(item_id, model)):
+            share = weight / len(genres)
             for genre in genres:
-                shares[genre] = shares.get(genre, 0.0) + weight / len(genres)
+                shares[genre] = shares.get(genre, 0.0) + share
             weight *= 1.0 - GENRE_STEP
+            left -= 1
+            if not left:
+                break
     total = sum(shares.values())
     names = model.catalog.genre_names
     return {names[genre]: share / total for genre, share in sorted(shares.items(), key=lambda entry: -entry[1])}
@@ -107,10 +108,20 @@ def genre_preferences(user: User, model: ItemModel) -> dict[str, float]:
 
 def disliked_genres(user: User, profile: UserProfile | None, model: ItemModel) -> list[str]:
     """Names in alphabetical order."""
-    balance: Counter[int] = Counter()
-    for item_id, (_, code) in user.history.entries.items():
+    entries = user.history.entries
+    negative: list[str] = []
+    if user.history.liked < len(entries):  # most histories hold nothing else, and this runs for every list
+        negative = [item_id for item_id, (_, code) in entries.items() if code not in POSITIVE_CODES]
+    balance: dict[int, int] = {}
+    for item_id in negative:
         for genre in _genres(item_id, model):
-            balance[genre] += 1 if code in POSITIVE_CODES else -1
+            balance[genre] = balance.get(genre, 0) - 1
+    if balance:
+        for item_id, (_, code) in entries.items():
+            if code in POSITIVE_CODES:
+                for genre in _genres(item_id, model):
+                    if genre in balance:
+                        balance[genre] += 1
     disliked = {model.catalog.genre_names[genre] for genre, score in balance.items() if score < 0}
     return sorted(disliked.union(profile.disliked_genres if profile else ()))
 

@@ -92,6 +92,9 @@ class UserPlane:
     def __len__(self) -> int:
         return self._count
 
+    def __contains__(self, user_id: str) -> bool:
+        return user_id in self._users or user_keys.user_key(user_id) in self._store
+
     @property
     def watermark_ms(self) -> int:
         """Events older than this are late."""

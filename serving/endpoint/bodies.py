@@ -10,7 +10,7 @@ from itertools import count
 import orjson
 
 from serving.endpoint.store import Found
-from serving.list_format import PREFIX_BYTES, SHARED_OFFSET
+from serving.list_format import PREFIX_BYTES
 
 _process = secrets.token_hex(4).encode()
 _serial = count()
@@ -29,7 +29,7 @@ def opening(found: Found, user_id: str, at_ms: int) -> bytes:
     """
     value, prefix, version = found
     head = value[PREFIX_BYTES : PREFIX_BYTES + prefix.header_bytes - 1]
-    if prefix.offset == SHARED_OFFSET:
+    if not value.startswith(b'{"user_id":', PREFIX_BYTES):
         name = orjson.dumps(user_id)
         head = b'{"user_id":%b,"recommendation_id":"%b",%b' % (name, new_recommendation_id(), head[1:])
     return head + (version.tail_stale if at_ms > prefix.expires_at_ms else version.tail_fresh)

@@ -5,7 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from agents.list_keeper import DAY_MS, ListKeeper, Pace
+from agents.profiles import REMEMBERED_CHANGES, PartitionProfiles
 from serving.redis_errors import RedisUnavailable
+from streams.catalog import UserProfile
 from streams.events import EventType, Interaction
 from streams.partitioning import partition_of
 from tables.user_plane import FoldLimits, User, UserPlane
@@ -31,8 +33,11 @@ class Maker:
         self.catalogue_version = 0
         self.changed: NDArray[np.int32] | None = np.array([], np.int32)
 
-    def user_values(self, user: User, partition: int, now_ms: int) -> tuple[NDArray[np.int32], list[tuple[str, bytes]]]:
-        return np.array([int(user.user_id[1:])], np.int32), [(user.user_id, b"%d" % user.row.last_offset)]
+    def user_values(
+        self, user: User, profile: UserProfile | None, partition: int, now_ms: int
+    ) -> tuple[NDArray[np.int32], list[tuple[str, bytes]]]:
+        said = b"" if profile is None else b" from %s" % (profile.country or "").encode()
+        return np.array([int(user.user_id[1:])], np.int32), [(user.user_id, b"%d%s" % (user.row.last_offset, said))]
 
     def items_changed_since(self, catalogue_version: int) -> NDArray[np.int32] | None:
         return self.changed
@@ -51,11 +56,17 @@ class Writer:
         if self.away:
             raise RedisUnavailable("away")
 
-    async def write_lists(self, lists: list[tuple[str, bytes]], ttl_s: int) -> None:
+    async def write_together(self, groups: list[list[tuple[str, bytes]]], ttl_s: int) -> None:
         self._answer()
         assert ttl_s == 7
-        self.lists.update(lists)
-        self.writes += [key for key, _ in lists]
+        for group in groups:
+            self.lists.update(group)
+            self.writes += [key for key, _ in group]
+
+    async def remove_users(self, users: list[str]) -> None:
+        self._answer()
+        for user_id in users:
+            self.lists.pop(user_id, None)
 
     async def written_position(self, partition: int) -> int | None:
         self._answer()
@@ -75,6 +86,7 @@ class World:
     def __init__(self, users: int, days_idle: int = 0) -> None:
         self.clock, self.maker, self.writer = Clock(), Maker(), Writer()
         self.plane = UserPlane(0, 1, {}, FoldLimits())
+        self.profiles = PartitionProfiles()
         self.next_offset = 0
         for number in range(users):
             self.event(f"u{number}", NOW_MS - days_idle * DAY_MS)
@@ -89,7 +101,11 @@ class World:
 
     def new_owner(self) -> ListKeeper:
         pace = Pace(lists_per_tick=3, rows_per_tick=2, renewals_per_tick=1)
-        return ListKeeper(0, self.maker, self.writer, self.clock, 30, 7, pace)  # type: ignore[arg-type]
+        return ListKeeper(0, self.maker, self.writer, self.profiles, self.clock, 30, 7, pace)  # type: ignore[arg-type]
+
+    def says(self, user_id: str, country: str | None, at_ms: int = NOW_MS) -> None:
+        value = None if country is None else b'{"user_id":"%s","country":"%s"}' % (user_id.encode(), country.encode())
+        self.profiles.put(user_id, value, at_ms)
 
     async def sweep(self, ticks: int = 40) -> None:
         for _ in range(ticks):
@@ -189,3 +205,47 @@ async def test_a_catalogue_change_rewrites_the_lists_that_show_it(
     world.maker.changed = None if changed is None else np.array(changed, np.int32)
     await world.sweep(ticks=5)
     assert set(world.writer.writes) == rewritten
+
+
+async def test_a_changed_profile_rewrites_its_users_list() -> None:
+    world = World(users=3)
+    await world.sweep()
+    world.writer.writes.clear()
+    world.says("u1", "NL")
+    await world.sweep(ticks=1)
+    assert (world.writer.writes, world.writer.lists["u1"]) == (["u1"], b"1 from NL")
+    world.says("u1", None)
+    await world.sweep(ticks=1)
+    assert world.writer.lists["u1"] == b"1"
+
+
+async def test_a_user_with_a_profile_has_a_list_before_the_first_event_until_the_profile_goes() -> None:
+    world = World(users=2)
+    await world.sweep()
+    world.says("u7", "NL")
+    await world.sweep(ticks=1)
+    assert world.writer.lists["u7"] == b"1 from NL"  # nothing of u7 in offsets 0 and 1
+    world.says("u7", None)
+    await world.sweep(ticks=1)
+    assert "u7" not in world.writer.lists
+
+
+async def test_a_wiped_redis_gets_the_lists_of_those_with_a_recent_profile_back_too() -> None:
+    world = World(users=1)
+    world.says("u5", "NL")
+    world.says("u6", "DE", NOW_MS - 31 * DAY_MS)
+    world.says("u0", "FR")
+    world.keeper = world.new_owner()
+    await world.sweep()
+    assert world.writer.lists == {"u0": b"0 from FR", "u5": b"0 from NL"}
+
+
+async def test_more_profile_changes_than_are_remembered_rewrite_every_list_shown() -> None:
+    world = World(users=3)
+    await world.sweep()
+    world.writer.writes.clear()
+    for _ in range(REMEMBERED_CHANGES + 1):
+        world.says("u1", "NL")
+    world.says("u2", "NL")
+    await world.sweep(ticks=3)
+    assert set(world.writer.writes) == {"u0", "u1", "u2"}

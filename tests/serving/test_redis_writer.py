@@ -75,6 +75,15 @@ async def test_a_list_of_another_partition_is_replaced(writer: ListWriter) -> No
     assert (await writer.write_lists([(key, value_at(2, 0, partition=0))], TTL_S)).written == 1
 
 
+async def test_a_group_is_written_as_a_whole_or_not_at_all(writer: ListWriter) -> None:
+    list_key, other = writer.keys.user_list("u"), writer.keys.user_features("u")
+    newer, older = ([(list_key, value_at(at, 1)), (other, b'{"at":%d}' % at)] for at in (5, 4))
+    assert await writer.write_together([newer], TTL_S) == WriteResult(1, 0)
+    assert await writer.write_together([older], TTL_S) == WriteResult(0, 1)
+    assert await writer.read(other) == b'{"at":5}'
+    assert 0 < await writer._redis.ttl(other) <= TTL_S
+
+
 async def test_more_lists_than_a_chunk_all_arrive_and_expire(writer: ListWriter) -> None:
     lists = [(writer.keys.user_list(str(n)), value_at(n, 0)) for n in range(CHUNK_LISTS * 2 + 1)]
     assert await writer.write_lists(lists, TTL_S) == WriteResult(len(lists), 0)

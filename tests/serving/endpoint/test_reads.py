@@ -47,6 +47,16 @@ async def test_a_known_user_gets_their_list(client: httpx.AsyncClient, writer: L
     }
 
 
+async def test_a_list_from_before_the_first_record_of_its_partition_is_still_its_users_own(
+    client: httpx.AsyncClient, writer: ListWriter
+) -> None:
+    await put_user(writer, "u", "a", offset=-1)
+    answer = await client.get(LIST, params={"user_id": "u"})
+    assert answer.text.count('"user_id"') == 1
+    assert answer.json()["recommendation_id"].startswith("v1.0.-1.")
+    assert answer.json()["source"] == "personal"
+
+
 @pytest.mark.parametrize("user_id", ["ü/ñ", 'a"b\\c', "a}:b", "日本", "%41", "a b+c&d=e"])
 async def test_any_id_reads_its_own_list(client: httpx.AsyncClient, writer: ListWriter, user_id: str) -> None:
     await put_user(writer, user_id, "mine")

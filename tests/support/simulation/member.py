@@ -19,6 +19,7 @@ from agents.erasures import Erasures
 from agents.interactions import InteractionsStep
 from agents.items import ItemsStep, PublishPacer
 from agents.list_keeper import ListKeeper, Pace
+from agents.profiles import PartitionProfiles
 from serving.keys import Keys
 from serving.redis_writer import ListWriter
 from simulation.group import Group
@@ -89,7 +90,16 @@ class Member:
 
     def _user_step(self, table: ChangelogTable) -> TalliedStep:
         writer = ListWriter(RedisClient(self._redis), KEYS)  # type: ignore[arg-type]
-        keeper = ListKeeper(table.partition, RowLists(KEYS), writer, self._now_ms, 3650, 3600, PACE)  # type: ignore[arg-type]
+        keeper = ListKeeper(
+            table.partition,
+            RowLists(KEYS),  # type: ignore[arg-type]
+            writer,
+            PartitionProfiles(),
+            self._now_ms,
+            3650,
+            3600,
+            PACE,
+        )
 
         def new_plane() -> UserPlane:
             return UserPlane(table.partition, PARTITIONS, table.rows, LIMITS, {})

@@ -12,6 +12,7 @@ from agents.delivery.table import ChangelogTable
 from serving.keys import Keys
 from serving.list_format import encode
 from simulation.world import current_process
+from streams.catalog import UserProfile
 from tables.item_deltas import decode
 from tables.user_plane import User
 
@@ -109,7 +110,10 @@ class RowLists:
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
 
-    def user_values(self, user: User, partition: int, now_ms: int) -> tuple[NDArray[np.int32], list[tuple[str, bytes]]]:
+    def user_values(
+        self, user: User, profile: UserProfile | None, partition: int, now_ms: int
+    ) -> tuple[NDArray[np.int32], list[tuple[str, bytes]]]:
+        assert profile is None
         value = encode(partition, user.row.last_offset, now_ms, now_ms + EXPIRES_MS, content_of(user), [])
         return np.array([], np.int32), [(self._keys.user_list(user.user_id), value)]
 

@@ -1,0 +1,94 @@
+"""What one refresh of a user writes: list, continue watching and features, all saying what they reflect."""
+
+from types import SimpleNamespace
+
+import orjson
+from small_world import NOW_MS, SmallWorld
+
+from agents.list_maker import ListMaker
+from serving.keys import Keys
+from serving.list_format import decode, read_prefix
+from streams.catalog import CatalogItem, UserProfile
+from streams.events import EventType, Interaction
+from tables.item_model import HOUR_MS
+from tables.user_plane import User
+
+KEYS = Keys("t", "v1")
+PARTITION = 3
+
+
+def values_of(world: SmallWorld, user: User, profile: UserProfile | None = None) -> dict[str, bytes]:
+    follower = SimpleNamespace(model=world.model, catalogue_version=0)
+    maker = ListMaker(follower, KEYS, "v1", 10, 1_000)  # type: ignore[arg-type]
+    shown, values = maker.user_values(user, profile, PARTITION, NOW_MS)
+    assert values[0][0] == KEYS.user_list(user.user_id)  # decides whether the others are written
+    assert len(decode(values[0][1])["recommendations"]) == len(shown)
+    return dict(values)
+
+
+def world_of_genres() -> SmallWorld:
+    world = SmallWorld()
+    world.lists(*(CatalogItem(name, genres=(genre,)) for name, genre in zip("abcd", "WWXY", strict=True)))
+    for number in range(5):
+        world.sends(f"u{number}", "abcd")
+    world.publish()
+    return world
+
+
+def test_features_are_json_that_says_what_they_reflect_and_when() -> None:
+    world = world_of_genres()
+    world.folds(Interaction("x", EventType.LIKE, "new", "a", NOW_MS - HOUR_MS, country="NL", device_type="tv"))
+    user = world.user("new")
+    values = values_of(world, user, UserProfile("new", timezone="Asia/Tokyo"))
+    found = orjson.loads(values[KEYS.user_features("new")])
+    assert found.pop("generated_at") == "2023-11-14T22:13:20.000Z"
+    assert found.pop("as_of") == {"partition": PARTITION, "offset": user.row.last_offset}
+    assert found.pop("engagement_score") > 0
+    assert found == {
+        "model_version": "v1",
+        "user_id": "new",
+        "last_items": ["a"],
+        "recent_items": ["a"],
+        "last_action_ms": NOW_MS - HOUR_MS,
+        "genre_preferences": {"W": 1.0},
+        "disliked_genres": [],
+        "average_watch_s": None,
+        "completion_rate": None,
+        "preferred_hours": [6],  # 21 UTC
+        "watches_7d": 0,
+        "session_length_s": 0.0,
+        "in_session": False,
+        "is_binge": False,
+        "is_bot": False,
+        "devices": ["tv"],
+        "country": "NL",
+        "language": None,
+        "ratings": 0,
+        "average_rating": None,
+    }
+
+
+def test_every_value_of_a_refresh_reflects_the_same_offset() -> None:
+    world = world_of_genres()
+    values = values_of(world, world.user("u2"))
+    offset = world.user("u2").row.last_offset
+    for key in (KEYS.user_list("u2"), KEYS.continue_watching("u2")):
+        assert (read_prefix(values[key]).partition, read_prefix(values[key]).offset) == (PARTITION, offset)
+    assert set(values) == {KEYS.user_list("u2"), KEYS.continue_watching("u2"), KEYS.user_features("u2")}
+
+
+def test_a_profile_shapes_the_list_of_somebody_without_events() -> None:
+    world = world_of_genres()
+    someone = User.new("someone", 100)
+    profile = UserProfile("someone", seed_items=("a",), disliked_genres=("X",))
+    values = values_of(world, someone, profile)
+    listed = decode(values[KEYS.user_list("someone")])
+    assert listed["source"] == "personal"
+    assert "c" not in [item["item_id"] for item in listed["recommendations"]]
+    assert orjson.loads(values[KEYS.user_features("someone")])["disliked_genres"] == ["X"]
+
+
+def test_a_time_zone_that_is_none_counts_as_unknown() -> None:
+    world = world_of_genres()
+    for name in ("Mars/Olympus", "../../etc/passwd", "Europe", "a\0b", ""):
+        values_of(world, world.user("u1"), UserProfile("u1", timezone=name))

@@ -1,0 +1,50 @@
+"""Profiles as they are followed: the last word counts, unreadable records change nothing."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from agents.profiles import REMEMBERED_CHANGES, Profiles
+from streams.user_records import user_partition
+
+PARTITIONS = 4
+
+
+def record(user_id: str, value: bytes | None, timestamp: int = 5) -> Any:
+    return SimpleNamespace(
+        key=user_id.encode(), value=value, timestamp=timestamp, topic="users.profiles", partition=9, offset=0
+    )
+
+
+def test_the_last_profile_counts_in_the_partition_of_its_user() -> None:
+    profiles = Profiles(PARTITIONS)
+    for country in ("NL", "DE"):
+        profiles.apply(record("u1", b'{"country":"%s","kids":true}' % country.encode()))
+    mine = profiles.of(user_partition("u1", PARTITIONS))
+    found = mine.get("u1")
+    assert found is not None
+    assert (found.user_id, found.country, found.kids) == ("u1", "DE", True)
+    assert (mine.said_ms("u1"), mine.version, list(mine.users())) == (5, 2, ["u1"])
+    profiles.apply(record("u1", None))
+    assert (mine.get("u1"), mine.said_ms("u1"), list(mine.users())) == (None, 0, [])
+
+
+def test_an_unreadable_profile_is_said_and_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    profiles = Profiles(PARTITIONS)
+    profiles.apply(record("u1", b'{"country":"NL"}'))
+    profiles.apply(record("u1", b'{"country":"Netherlands"}'))
+    mine = profiles.of(user_partition("u1", PARTITIONS))
+    assert (mine.version, len(caplog.records)) == (1, 1)
+    assert mine.get("u1") is not None
+
+
+def test_changes_are_told_one_by_one_as_long_as_they_are_remembered() -> None:
+    mine = Profiles(1).of(0)
+    for number in range(3):
+        mine.put(f"u{number}", None, 0)
+    assert mine.changed_since(1) == ["u1", "u2"]
+    assert mine.changed_since(3) == []
+    for _ in range(REMEMBERED_CHANGES):
+        mine.put("u", None, 0)
+    assert mine.changed_since(2) is None
