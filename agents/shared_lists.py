@@ -1,6 +1,6 @@
 """Lists that belong to no user: popular, trending, similar items. Written from the followed item model.
 
-Global lists span item partitions, but every worker follows all of them, so the owner of item partition 0 writes them.
+Global lists span item partitions, but every worker follows all of them, so the owner of some partition writes them.
 Similar items are written by the owner of the item's partition, a bounded number a round, in turn.
 """
 
@@ -9,8 +9,9 @@ import logging
 from collections.abc import Callable
 
 from agents.list_maker import ListMaker
-from ranking.shared_lists import popular, similar, trending
-from serving.keys import GLOBAL_REGION, LIST_TTL_S, TRENDING_TTL_S, WINDOWS, Keys
+from agents.places import PlaceLists
+from ranking.shared_lists import popular, similar
+from serving.keys import LIST_TTL_S, Keys
 from serving.redis_errors import RedisUnavailable
 from serving.redis_writer import ListWriter
 from tables.item_deltas import item_partition
@@ -20,8 +21,6 @@ logger = logging.getLogger(__name__)
 ROUND_S = 1.0
 SIMILAR_PER_ROUND = 100
 SIMILAR_SIZE = 100
-TRENDING_SIZE = 50
-WINDOW_HOURS = {"24h": 24, "7d": 168}
 
 
 class SharedLists:
@@ -40,6 +39,7 @@ class SharedLists:
         self._keys = keys
         self._owned = owned_item_partitions
         self._partitions = partitions
+        self._places = PlaceLists(maker, writer, keys, partitions)
         self._similar_cursor = 0
 
     async def run(self, now_ms: Callable[[], int]) -> None:
@@ -56,24 +56,12 @@ class SharedLists:
         owned = self._owned()
         if 0 in owned:
             await self._write_popular(now_ms)
-            await self._write_trending(now_ms)
+        await self._places.write_next(owned, now_ms)
         await self._write_similar(owned, now_ms)
 
     async def _write_popular(self, now_ms: int) -> None:
         listed = popular(self._maker.model, now_ms, self._maker.list_size)
         await self._writer.write_shared(self._keys.popular(), self._maker.shared_value(listed, now_ms), LIST_TTL_S)
-
-    async def _write_trending(self, now_ms: int) -> None:
-        model = self._maker.model
-        for window in WINDOWS:
-            listed = trending(model, None, WINDOW_HOURS[window], now_ms, TRENDING_SIZE)
-            scores = {
-                model.ids[index]: float(score)
-                for index, score in zip(listed.item_index.tolist(), listed.score.tolist(), strict=True)
-            }
-            await self._writer.write_zset(self._keys.trending(GLOBAL_REGION, window), scores, TRENDING_TTL_S)
-            value = self._maker.shared_value(listed, now_ms)
-            await self._writer.write_shared(self._keys.trending_list(GLOBAL_REGION, window), value, TRENDING_TTL_S)
 
     async def _write_similar(self, owned: set[int], now_ms: int) -> None:
         values = []

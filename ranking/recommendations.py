@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ReasonCode = Literal["because_you_watched", "trending", "popular", "new", "similar"]
-Source = Literal["personal", "popular"]
+Source = Literal["personal", "segment", "popular"]
 
 
 @dataclass(frozen=True, slots=True)

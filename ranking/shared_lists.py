@@ -17,6 +17,13 @@ def popular(model: ItemModel, now_ms: int, size: int = DEFAULT_SIZE) -> Recommen
     return Recommendations(items, scores, codes, texts, sources, "popular")
 
 
+def popular_in(model: ItemModel, country: str, now_ms: int, size: int = DEFAULT_SIZE) -> Recommendations:
+    """What people of one country use most."""
+    items, scores = model.popular_in(country, now_ms, size)
+    codes, texts, sources = shared_reasons(items, model, now_ms)
+    return Recommendations(items, scores, codes, texts, sources, "segment")
+
+
 def trending(
     model: ItemModel,
     region: str | None,

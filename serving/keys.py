@@ -7,6 +7,7 @@
     {namespace}:{version}:continue:{u:USER}            list_format, fragments of serving.fragments.continue_fragment
     {namespace}:{version}:trending:{region}:{window}   zset item_id -> score, the contract for other readers
     {namespace}:{version}:trending_list:{region}:{window}[:{category}]   list_format: the same, ready for the endpoint
+    {namespace}:{version}:search_trending:{region}:{window}   zset query -> score
     {namespace}:{version}:written:{partition}          position before which the partition's lists are all written
     {namespace}:{version}:user_features:{u:USER}       one JSON object, tables.user_features, written with the list
     {namespace}:{version}:user_emb:{u:USER}            128 float32, little-endian
@@ -18,7 +19,8 @@
 
 Why trending has two keys: a zset alone would make the endpoint look up a title per item at read time.
 The hash tags {u:USER} and {i:ITEM} keep one user's or item's keys in one Redis Cluster slot.
-The namespace part is left out when the namespace is empty. Region "*" means everywhere.
+The namespace part is left out when the namespace is empty.
+A region is a country (ISO 3166-1 alpha-2), one of REGIONS, or "*" = everywhere.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ import re
 from dataclasses import dataclass
 
 GLOBAL_REGION = "*"
+REGIONS = ("africa", "antarctica", "asia", "europe", "north-america", "oceania", "south-america")
 HOMEPAGE = "homepage"
 CONTEXTS = ("homepage", "post_play", "search")
 WINDOWS = ("24h", "7d")
@@ -84,6 +87,10 @@ class Keys:
     def trending(self, region: str, window: str) -> str:
         """The zset item_id -> score of a region ("*" = everywhere) and window ("24h" or "7d")."""
         return f"{self.prefix}trending:{region}:{window}"
+
+    def search_trending(self, region: str, window: str) -> str:
+        """The zset query -> score of what is searched for in a region and window."""
+        return f"{self.prefix}search_trending:{region}:{window}"
 
     def trending_list(self, region: str, window: str, category: str = "") -> str:
         """The same as `trending`, in list_format; of all items or of one category."""

@@ -1,82 +1,133 @@
-"""Hour buckets as columns, for sums over a window: every (hour, item, country) count is one element of four arrays."""
+"""Hour buckets as columns, for sums over a window: every (hour, item, country) count is one element of three arrays.
+
+Each country has columns of its own, so that a country's trend costs what the country's events are, not what all are.
+"""
+
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tables.columns import grown
+
+_FIRST_SIZE = 64
 _GROW = 1.5
+
+Doubles = NDArray[np.float64]
+
+
+class _Cells:
+    """The counts of one country. A replaced or expired count leaves a zero behind, whose place is used again."""
+
+    __slots__ = ("counts", "free", "hours", "items", "used")
+
+    def __init__(self) -> None:
+        self.free: list[int] = []
+        self.used = 0
+        self.hours = np.zeros(_FIRST_SIZE, np.int32)
+        self.items = np.zeros(_FIRST_SIZE, np.int32)
+        self.counts = np.zeros(_FIRST_SIZE, np.int32)
+
+    def add(self, hour: int, item: int, count: int) -> int:
+        """The place of a new count."""
+        place = self.free.pop() if self.free else self._next()
+        self.hours[place], self.items[place], self.counts[place] = hour, item, count
+        return place
+
+    def _next(self) -> int:
+        if self.used == len(self.counts):
+            size = int(self.used * _GROW)
+            self.hours, self.items = grown(self.hours, size), grown(self.items, size)
+            self.counts = grown(self.counts, size)
+        self.used += 1
+        return self.used - 1
+
+    def remove(self, place: int) -> None:
+        """Forget a count."""
+        self.counts[place] = 0
+        self.free.append(place)
+
+    def inside(self, now_hour: int, window_h: int) -> NDArray[np.intp]:
+        """Places of the counts of the last `window_h` hours."""
+        return np.flatnonzero((self.hours[: self.used] > now_hour - window_h) & (self.counts[: self.used] > 0))
 
 
 class BucketColumns:
-    """Counts by hour since the epoch, item index and country number. A replaced or expired bucket leaves zeros behind,
-    whose places are used again."""
+    """Counts by hour since the epoch, item index and country ("" = unknown)."""
 
     def __init__(self) -> None:
-        self._places: dict[tuple[int, int], list[int]] = {}
-        self._free: list[int] = []
-        self._used = 0
-        self._hours = np.zeros(1024, np.int32)
-        self._items = np.zeros(1024, np.int32)
-        self._countries = np.zeros(1024, np.int16)
-        self._counts = np.zeros(1024, np.int32)
-        self.countries: dict[str, int] = {}
+        self._places: dict[tuple[int, int], list[tuple[_Cells, int]]] = {}
+        self._cells: dict[str, _Cells] = {}
+        self._sums: dict[tuple[int, int, float, int], Doubles] = {}  # of all countries, until something changes
 
     @property
     def capacity(self) -> int:
         """How many counts there is room for."""
-        return len(self._counts)
+        return sum(len(cells.counts) for cells in self._cells.values())
 
-    def put(self, hour: int, item: int, counts: dict[str, int]) -> None:
-        """Replace the bucket of an item and hour; empty counts remove it."""
-        for place in self._places.pop((hour, item), []):
-            self._counts[place] = 0
-            self._free.append(place)
+    def put(self, hour: int, item: int, counts: dict[str, int]) -> int:
+        """Replace the bucket of an item and hour; empty counts remove it. Returns how many buckets there are more: 1, 0
+        or -1."""
+        self._sums.clear()
+        before = self._places.pop((hour, item), [])
+        for cells, place in before:
+            cells.remove(place)
         if not counts:
-            return
-        places = [self._place() for _ in counts]
-        for place, (country, count) in zip(places, counts.items(), strict=True):
-            self._hours[place] = hour
-            self._items[place] = item
-            self._countries[place] = self.countries.setdefault(country, len(self.countries))
-            self._counts[place] = count
-        self._places[hour, item] = places
-
-    def _place(self) -> int:
-        if self._free:
-            return self._free.pop()
-        if self._used == len(self._counts):
-            size = int(self._used * _GROW)
-            self._hours, self._items = np.resize(self._hours, size), np.resize(self._items, size)
-            self._countries, self._counts = np.resize(self._countries, size), np.resize(self._counts, size)
-            self._counts[self._used :] = 0
-        self._used += 1
-        return self._used - 1
+            return -1 if before else 0
+        places = self._places[hour, item] = []
+        for country, count in counts.items():
+            cells = self._cells.get(country) or self._cells.setdefault(country, _Cells())
+            places.append((cells, cells.add(hour, item, count)))
+        return 0 if before else 1
 
     def decayed(
         self, now_hour: int, window_h: int, half_life_h: float, items: int, countries: frozenset[str] | None = None
-    ) -> NDArray[np.float64]:
+    ) -> Doubles:
         """Sums of count * 0.5^(age / half-life) over the last `window_h` hours, float64[items]; of some countries when
         given. The running hour has age 0; hours ahead of it count as the running one."""
-        inside = self._inside(now_hour, window_h, countries)
-        ages = np.maximum(0, now_hour - self._hours[: self._used][inside])
-        weights = self._counts[: self._used][inside] * 0.5 ** (ages / half_life_h)
-        return np.bincount(self._items[: self._used][inside], weights, items).astype(np.float64, copy=False)
+        if countries is not None:
+            return self._decayed(now_hour, window_h, half_life_h, items, countries)
+        asked = (now_hour, window_h, half_life_h, items)
+        if asked not in self._sums:
+            self._sums[asked] = self._decayed(*asked, None)
+        return self._sums[asked].copy()
 
-    def counted(
-        self, now_hour: int, window_h: int, items: int, countries: frozenset[str] | None = None
-    ) -> NDArray[np.float64]:
+    def _decayed(
+        self, now_hour: int, window_h: int, half_life_h: float, items: int, countries: frozenset[str] | None
+    ) -> Doubles:
+        sums = np.zeros(items)
+        for cells in self._of(countries):
+            inside = cells.inside(now_hour, window_h)
+            if len(inside):
+                ages = np.maximum(0, now_hour - cells.hours[inside])
+                _add(sums, cells.items[inside], cells.counts[inside] * 0.5 ** (ages / half_life_h))
+        return sums
+
+    def counted(self, now_hour: int, window_h: int, items: int, countries: frozenset[str] | None = None) -> Doubles:
         """Sums of the counts over the last `window_h` hours, float64[items] of whole numbers."""
-        inside = self._inside(now_hour, window_h, countries)
-        counts = self._counts[: self._used][inside]
-        return np.bincount(self._items[: self._used][inside], counts, items).astype(np.float64, copy=False)
+        sums = np.zeros(items)
+        for cells in self._of(countries):
+            inside = cells.inside(now_hour, window_h)
+            if len(inside):
+                _add(sums, cells.items[inside], cells.counts[inside].astype(np.float64))
+        return sums
 
     def total(self, now_hour: int, window_h: int, countries: frozenset[str]) -> int:
         """All counts of some countries over the last `window_h` hours."""
-        return int(self._counts[: self._used][self._inside(now_hour, window_h, countries)].sum())
+        return sum(int(cells.counts[cells.inside(now_hour, window_h)].sum()) for cells in self._of(countries))
 
-    def _inside(self, now_hour: int, window_h: int, countries: frozenset[str] | None) -> NDArray[np.bool_]:
-        used = slice(0, self._used)
-        inside: NDArray[np.bool_] = (self._hours[used] > now_hour - window_h) & (self._counts[used] > 0)
-        if countries is not None:
-            wanted = [number for country, number in self.countries.items() if country in countries]
-            inside &= np.isin(self._countries[used], wanted)
-        return inside
+    def countries(self, now_hour: int, window_h: int) -> list[str]:
+        """Countries with counts in the last `window_h` hours, "" = unknown among them, sorted."""
+        return sorted(country for country, cells in self._cells.items() if len(cells.inside(now_hour, window_h)))
+
+    def _of(self, countries: frozenset[str] | None) -> Iterable[_Cells]:
+        if countries is None:
+            return self._cells.values()
+        return [cells for country, cells in self._cells.items() if country in countries]
+
+
+def _add(sums: Doubles, items: NDArray[np.int32], amounts: Doubles) -> None:
+    if len(items) * 8 < len(sums):  # a few counts of many items: touch only those
+        np.add.at(sums, items, amounts)
+    else:
+        sums += np.bincount(items, amounts, len(sums))

@@ -26,6 +26,7 @@ class ItemCatalog:
         self.genres: list[tuple[int, ...]] = []
         self.genre_ids: dict[str, int] = {}
         self.genre_names: list[str] = []
+        self._items_of_genre: list[set[int]] = []
         self.released_at_ms = np.zeros(0, np.int64)
         self.maturity_age = np.zeros(0, np.int16)
         self._plain = np.zeros(0, np.bool_)  # listed without any bound
@@ -51,6 +52,8 @@ class ItemCatalog:
             return
         self.titles[index] = item.title or item.item_id
         self.genres[index] = tuple(self._genre(name) for name in item.genres)
+        for genre in self.genres[index]:
+            self._items_of_genre[genre].add(index)
         self.maturity_age[index] = maturity_age(item.maturity)
         if item.released_at_ms is not None:
             self.released_at_ms[index] = item.released_at_ms
@@ -69,14 +72,21 @@ class ItemCatalog:
         if number is None:
             number = self.genre_ids[name] = len(self.genre_names)
             self.genre_names.append(name)
+            self._items_of_genre.append(set())
         return number
 
     def of_genre(self, name: str, items: int) -> Mask:
         """bool[items]: of this genre."""
-        number = self.genre_ids.get(name, -1)
         mask = np.zeros(items, np.bool_)
-        mask[[index for index, genres in enumerate(self.genres) if number in genres]] = True
+        if name in self.genre_ids:
+            mask[list(self._items_of_genre[self.genre_ids[name]])] = True
         return mask
+
+    def largest_genres(self, count: int) -> list[str]:
+        """Up to `count` genres with items, those with most items first."""
+        sizes = [len(items) for items in self._items_of_genre]
+        order = sorted(range(len(sizes)), key=lambda number: -sizes[number])[:count]
+        return [self.genre_names[number] for number in order if sizes[number]]
 
     def available(self, indices: Indices, now_ms: int, country: str | None = None) -> Mask:
         """bool[indices]: listed, within its time of availability, and allowed in the country. Where the country is
@@ -97,6 +107,8 @@ class ItemCatalog:
         self._until_ms[index] = ALWAYS_UNTIL_MS
         self._regional[index] = False
         self._regions.pop(index, None)
+        for genre in self.genres[index]:
+            self._items_of_genre[genre].discard(index)
         self.genres[index] = ()
 
     def _grow(self, capacity: int) -> None:

@@ -158,7 +158,7 @@ class ItemModel:
         days count 1.5 times.
         """
         now_hour = now_ms // HOUR_MS
-        countries = self._countries_for(region, now_hour)
+        countries = self.countries_for(region, now_ms)
         sums = self._buckets.decayed(now_hour, window_h, WINDOW_HALF_LIFE_H, len(self.norm), countries)
         released_at_ms = self.catalog.released_at_ms[: len(self)]
         young = (released_at_ms > now_ms - YOUNG_MS) & (released_at_ms <= now_ms)
@@ -167,9 +167,15 @@ class ItemModel:
             sums *= self.catalog.of_genre(category, len(sums))
         return self._top(sums, now_ms, size, region if region in REGION_OF else None)
 
-    def _countries_for(self, region: str | None, now_hour: int) -> frozenset[str] | None:
+    def countries(self, now_ms: int) -> list[str]:
+        """Known countries with events in the last 7 days, sorted."""
+        return [country for country in self._buckets.countries(now_ms // HOUR_MS, WEEK_WINDOW_H) if country]
+
+    def countries_for(self, region: str | None, now_ms: int) -> frozenset[str] | None:
+        """The countries whose events make the trend of a country or region; None = all, and those not known."""
         if region is None:
             return None
+        now_hour = now_ms // HOUR_MS
         if region in COUNTRIES_OF:
             return COUNTRIES_OF[region]
         own = frozenset({region})
@@ -181,6 +187,15 @@ class ItemModel:
         order = self.priors.popular_order
         best = order[self.catalog.available(order, now_ms)][:size]
         return best, _relative(self.priors.prior[best].astype(np.float64))
+
+    def popular_in(self, country: str, now_ms: int, size: int) -> tuple[Ints, Floats]:
+        """Up to `size` recommendable items for a country, as `trending` gives them: half what is popular everywhere,
+        half the share of the last 7 days' events there, or in its region while they are few."""
+        countries = self.countries_for(country, now_ms)
+        week = self._buckets.counted(now_ms // HOUR_MS, WEEK_WINDOW_H, len(self.norm), countries)
+        highest = week.max(initial=0.0)
+        own = week / highest if highest > 0 else week
+        return self._top(own + self.priors.prior, now_ms, size, country)
 
     def similar(self, index: int, now_ms: int, size: int) -> tuple[Ints, Floats]:
         """Up to `size` recommendable items that are used together with an item, as `trending` gives them."""

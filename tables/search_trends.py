@@ -11,20 +11,38 @@ MIN_SEARCHES = 3
 
 
 class SearchTrends:
-    """Queries are numbered in order of first use; a query without buckets costs its name only."""
+    """Queries are numbered while they have buckets: people never stop inventing new ones, so numbers are used again."""
 
     def __init__(self) -> None:
         self._buckets = BucketColumns()
         self._numbers: dict[str, int] = {}
         self._queries: list[str] = []
+        self._hours: list[int] = []  # how many buckets a query has
+        self._free: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._numbers)
 
     def put(self, hour: int, query: str, countries: dict[str, int]) -> None:
         """Replace the bucket of a query and hour; empty counts remove it."""
         number = self._numbers.get(query)
         if number is None:
-            number = self._numbers[query] = len(self._queries)
-            self._queries.append(query)
-        self._buckets.put(hour, number, countries)
+            if not countries:
+                return
+            number = self._numbers[query] = self._number(query)
+        self._hours[number] += self._buckets.put(hour, number, countries)
+        if not self._hours[number]:
+            del self._numbers[query]
+            self._free.append(number)
+
+    def _number(self, query: str) -> int:
+        if self._free:
+            number = self._free.pop()
+            self._queries[number] = query
+            return number
+        self._queries.append(query)
+        self._hours.append(0)
+        return len(self._queries) - 1
 
     def trending(
         self, window_h: int, now_ms: int, size: int, countries: frozenset[str] | None = None

@@ -16,6 +16,7 @@ from serving.endpoint.problems import Problem, bad_parameter
 
 MAX_QUERY_BYTES = 4096
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_COUNTRY = "two capital letters (ISO 3166-1 alpha-2)"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -120,12 +121,21 @@ def one_of(name: str, description: str, values: tuple[str, ...], default: str | 
     return Parameter(name, description, schema, ", ".join(values), choices={v.encode(): v for v in values})
 
 
-def country(name: str, description: str, *, default: str | None = None) -> Parameter:
-    """Two capital letters (ISO 3166-1 alpha-2), or "*" where a default says so."""
+def country(name: str, description: str) -> Parameter:
+    """Two capital letters (ISO 3166-1 alpha-2)."""
+    schema = {"type": "string", "pattern": "^[A-Z]{2}$"}
+    return Parameter(name, description, schema, _COUNTRY, choices={code.encode(): code for code in _country_codes()})
+
+
+def country_or_region(name: str, description: str, regions: tuple[str, ...], everywhere: str) -> Parameter:
+    """A country, one of a few regions, or everywhere, which is the default."""
+    words = (*regions, everywhere)
+    pattern = "^([A-Z]{2}|" + "|".join(map(re.escape, words)) + ")$"
+    schema = {"type": "string", "pattern": pattern, "default": everywhere}
+    choices = {code.encode(): code for code in (*_country_codes(), *words)}
+    return Parameter(name, description, schema, f"{_COUNTRY}, {', '.join(regions)} or {everywhere}", choices=choices)
+
+
+def _country_codes() -> list[str]:
     letters = [chr(code) for code in range(ord("A"), ord("Z") + 1)]
-    codes = [first + second for first in letters for second in letters] + (["*"] if default == "*" else [])
-    schema: dict[str, Any] = {"type": "string", "pattern": r"^(\*|[A-Z]{2})$" if default == "*" else "^[A-Z]{2}$"}
-    if default is not None:
-        schema["default"] = default
-    allowed = "two capital letters (ISO 3166-1 alpha-2)" + (" or *" if default == "*" else "")
-    return Parameter(name, description, schema, allowed, choices={code.encode(): code for code in codes})
+    return [first + second for first in letters for second in letters]

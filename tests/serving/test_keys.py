@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.keys import CONTEXTS, Keys
+from serving.keys import CONTEXTS, REGIONS, Keys
+from tables.regions import COUNTRIES_OF
 
 USERS = st.text("a:}{u", min_size=1, max_size=8)
 
@@ -33,3 +34,7 @@ def test_a_name_that_could_reach_into_another_one_is_refused(name: str) -> None:
 def test_a_version_is_required() -> None:
     with pytest.raises(ValueError, match="empty"):
         Keys("n", "")
+
+
+def test_the_regions_of_keys_are_those_that_countries_are_grouped_into() -> None:
+    assert set(REGIONS) == set(COUNTRIES_OF)

@@ -5,11 +5,15 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import redis
-from harness.cluster import Cluster, Place
+from harness.cluster import FRESHET, Cluster, Place
+from harness.polling import eventually
+from harness.processes import WorkerProcess, Workers
 from harness.traffic import catalogue
 
+from ops.local_stack.ports import free_port
 from ops.local_stack.stack import LocalStack
 from streams.topics_admin import delete_namespace
 
@@ -50,6 +54,29 @@ async def cluster(stack: LocalStack, log: Place, tmp_path: Path) -> AsyncIterato
     place = Place(log.bootstrap, _database(stack, TEST_DB), log.namespace, tmp_path)
     async with Cluster(place, f"v-{secrets.token_hex(4)}") as made:
         yield made
+
+
+@pytest.fixture
+async def endpoint(reference: Cluster) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an endpoint process that serves the reference version's lists."""
+    port = free_port()
+    environment = reference.place.environment(reference.version) | {"FRESHET_ENDPOINT_PORT": str(port)}
+    processes = Workers()
+    processes.add(WorkerProcess("endpoint", [str(FRESHET), "serve"], environment, reference.place.folder))
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+
+            async def ready() -> bool:
+                processes.tend()
+                try:
+                    return (await client.get("/readyz")).status_code == 200
+                except httpx.TransportError:
+                    return False
+
+            await eventually("the endpoint is ready", ready)
+            yield client
+    finally:
+        processes.end()
 
 
 async def _preload(place: Place) -> None:

@@ -1,57 +1,17 @@
 """What a user gets: from popular to personal, after an event of theirs, and after Redis lost everything."""
 
 import secrets
-import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
-import orjson
 import pytest
-from harness.cluster import FRESHET, Cluster
+from harness.cluster import Cluster
 from harness.polling import eventually
-from harness.processes import WorkerProcess, Workers
+from harness.traffic import publish_event
 
-from ops.local_stack.ports import free_port
 from serving.list_format import decode
-from streams.producer import Acknowledgement, OutgoingRecord
 
 pytestmark = pytest.mark.stack
-
-
-async def publish_event(cluster: Cluster, user: str, item: str, **fields: object) -> Acknowledgement:
-    event = {
-        "event_id": secrets.token_hex(8),
-        "event_type": "view",
-        "user_id": user,
-        "item_id": item,
-        "timestamp": time.time_ns() // 1_000_000,
-        **fields,
-    }
-    return await cluster.publish_one(OutgoingRecord(cluster.topics.interactions, user.encode(), orjson.dumps(event)))
-
-
-@pytest.fixture
-async def endpoint(reference: Cluster) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of an endpoint process that serves the reference version's lists."""
-    port = free_port()
-    environment = reference.place.environment(reference.version) | {"FRESHET_ENDPOINT_PORT": str(port)}
-    processes = Workers()
-    processes.add(WorkerProcess("endpoint", [str(FRESHET), "serve"], environment, reference.place.folder))
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-
-            async def ready() -> bool:
-                processes.tend()
-                try:
-                    return (await client.get("/readyz")).status_code == 200
-                except httpx.TransportError:
-                    return False
-
-            await eventually("the endpoint is ready", ready)
-            yield client
-    finally:
-        processes.end()
 
 
 async def test_a_new_user_is_served_popular_items_then_personal_ones(

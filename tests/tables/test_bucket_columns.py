@@ -26,7 +26,9 @@ def test_sums_are_those_of_the_last_puts(
     columns = BucketColumns()
     last: dict[tuple[int, int], dict[str, int]] = {}
     for hour, item, counts in sequence:
-        columns.put(hour, item, counts)
+        more = bool(counts) - bool(last.get((hour, item)))
+        assert columns.put(hour, item, counts) == more
+        columns.decayed(99, window_h, 3, 5)  # remembered sums must not outlive a change
         last[hour, item] = counts
     counted, decayed = defaultdict(int), defaultdict(float)
     for (hour, item), counts in last.items():
@@ -38,6 +40,8 @@ def test_sums_are_those_of_the_last_puts(
     assert columns.decayed(99, window_h, 3, 5, countries).tolist() == pytest.approx(
         [decayed[item] for item in range(5)]
     )
+    inside = {country for (hour, _), counts in last.items() for country in counts if hour > 99 - window_h}
+    assert columns.countries(99, window_h) == sorted(inside)
     if countries is not None:
         assert columns.total(99, window_h, countries) == sum(counted.values())
 

@@ -13,7 +13,7 @@ from tables.engagement import COUNTED
 from tables.item_model import DAY_MS, HOUR_MS
 from tables.regions import MIN_COUNTRY_EVENTS
 from tables.search_query import normal_query
-from tables.search_trends import MIN_SEARCHES
+from tables.search_trends import MIN_SEARCHES, SearchTrends
 
 RATINGS = Path(__file__).parents[3] / "shared" / "data" / "ml-100k" / "u.data"
 COUNTRIES = ("NL", "DE", "BR", None)
@@ -170,3 +170,31 @@ def test_a_country_with_enough_events_has_a_trend_of_its_own() -> None:
     world.publish()
     assert_same(world, world.model.trending("NL", 24, NOW_MS, 10), {"dutch": 100.0})
     assert_same(world, world.model.trending("DE", 24, NOW_MS, 10), {"dutch": 100.0, "german": 99.0})
+
+
+def test_queries_whose_buckets_expired_leave_room_for_others() -> None:
+    trends = SearchTrends()
+    for hour in range(1_000):
+        trends.put(hour, f"query {hour}", {"NL": 5})
+        trends.put(hour - 3, f"query {hour - 3}", {})
+        trends.put(hour, "never counted", {})
+    assert len(trends) == 3
+    assert len(trends._queries) <= 4
+    assert [query for query, _ in trends.trending(24, 999 * HOUR_MS, 10)] == ["query 999", "query 998", "query 997"]
+
+
+def test_what_is_popular_in_a_country_is_half_what_is_popular_everywhere() -> None:
+    world = SmallWorld()
+    number = 0
+    for country, item, events in (("NL", "a", 100), ("NL", "b", 50), ("US", "b", 300), ("US", "c", 100)):
+        for _ in range(events):
+            world.folds(Interaction(f"e{number}", EventType.VIEW, f"u{number}", item, NOW_MS, country=country))
+            number += 1
+    world.lists(*(CatalogItem(name) for name in "ab"), CatalogItem("c", regions=("US",)))
+    world.publish()
+    items, scores = world.model.popular_in("NL", NOW_MS, 10)
+    expected = {"b": 1.0 + 50 / 100, "a": 100 / 350 + 1.0}
+    assert [world.model.ids[index] for index in items] == ["b", "a"]
+    assert scores.tolist() == pytest.approx([1.0, expected["a"] / expected["b"]], rel=1e-5)
+    assert world.model.countries(NOW_MS) == ["NL", "US"]
+    assert world.model.countries(NOW_MS + 8 * DAY_MS) == []

@@ -7,13 +7,13 @@ import orjson
 from serving.endpoint.blocked import cut_without
 from serving.endpoint.bodies import etag_of, now_ms
 from serving.endpoint.messages import Request, Response, json_response
-from serving.endpoint.parameters import Parameters, country, one_of, text
+from serving.endpoint.parameters import Parameters, country_or_region, one_of, text
 from serving.endpoint.reads.recommendations import LIMIT
 from serving.endpoint.store import Store, empty_popular
 from serving.fragments import rfc3339
-from serving.keys import GLOBAL_REGION, WINDOWS
+from serving.keys import GLOBAL_REGION, REGIONS, WINDOWS
 
-REGION = country("region", "Which country; * is everywhere.", default=GLOBAL_REGION)
+REGION = country_or_region("region", "Which country or region; * is everywhere.", REGIONS, GLOBAL_REGION)
 WINDOW = one_of("window", "How far back.", WINDOWS, WINDOWS[0])
 CATEGORY = text("category", "Only items of this genre.", 64)
 PARAMETERS = Parameters((REGION, WINDOW, CATEGORY, LIMIT))

@@ -173,6 +173,7 @@ async def test_trending_of_a_region_else_of_everywhere(client: httpx.AsyncClient
     keys = writer.keys
     await writer.write_shared(keys.trending_list("*", "7d"), stamp("popular").shared(fragments("w")), TTL_S)
     await writer.write_shared(keys.trending_list("DE", "7d"), stamp("popular").shared(fragments("d")), TTL_S)
+    await writer.write_shared(keys.trending_list("europe", "7d"), stamp("popular").shared(fragments("e")), TTL_S)
     await writer.write_shared(keys.trending_list("*", "7d", "Drama"), stamp("popular").shared(fragments("t")), TTL_S)
 
     async def answer(**params: str) -> tuple[str, list[str]]:
@@ -181,6 +182,8 @@ async def test_trending_of_a_region_else_of_everywhere(client: httpx.AsyncClient
 
     assert await answer(region="DE") == ("DE", ["d"])
     assert await answer(region="FR") == ("*", ["w"])
+    assert await answer(region="europe") == ("europe", ["e"])
+    assert await answer(region="oceania") == ("*", ["w"])
     assert await answer(category="Drama") == ("*", ["t"])
     assert await answer(category="Nothing") == ("*", [])
 

@@ -1,12 +1,17 @@
 """A small seeded stream of interactions: every kind, with duplicates, late events and records that cannot be used."""
 
 import random
+import secrets
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import orjson
 
-from streams.producer import OutgoingRecord
+from streams.producer import Acknowledgement, OutgoingRecord
+
+if TYPE_CHECKING:
+    from harness.cluster import Cluster
 
 USERS = 400
 ITEMS = 200
@@ -73,3 +78,21 @@ class Traffic:
         if luck < 0.03:
             return 30 * MINUTE_MS  # late
         return self._random.randrange(MINUTE_MS)
+
+
+async def publish_event(cluster: "Cluster", user: str, item: str, **fields: object) -> Acknowledgement:
+    """A view just now, unless `fields` say otherwise."""
+    return await cluster.publish_one(event_record(cluster.topics.interactions, user, item, **fields))
+
+
+def event_record(topic: str, user: str, item: str, **fields: object) -> OutgoingRecord:
+    """A view just now, unless `fields` say otherwise."""
+    event = {
+        "event_id": secrets.token_hex(8),
+        "event_type": "view",
+        "user_id": user,
+        "item_id": item,
+        "timestamp": time.time_ns() // 1_000_000,
+        **fields,
+    }
+    return OutgoingRecord(topic, user.encode(), orjson.dumps(event))
