@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from aiokafka.errors import ProducerFenced
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from agents.delivery.outgoing import Outgoing
 from agents.delivery.process_exit import EXIT_FENCED, die
 from agents.delivery.producer import PartitionProducer
-from agents.delivery.quarantine import CrashMarks
+from agents.delivery.quarantine import SMALL_BATCH_RECORDS, CrashMarks
 from agents.delivery.step import Step
 from agents.delivery.table import ChangelogTable
 from streams.record_batch import RecordBatch
@@ -43,7 +44,7 @@ class PartitionTask:
         self._working = asyncio.Lock()
         self._generation: int | None = None  # None: suspended
         self._position = 0
-        self._checked_first_batch = False
+        self._uncommitted = 0  # records folded since the last commit
         self._turn = asyncio.Lock()
         self._runner: asyncio.Task[None] | None = None
 
@@ -57,8 +58,8 @@ class PartitionTask:
     def start(self, turn: asyncio.Lock) -> None:
         """Begins to work from the restored table.
 
-        `turn` is shared by all tasks of the process and held during the first batch: a record that ends the process
-        then leaves the mark of its own batch only, and no other partition is blamed for it.
+        `turn` is shared by all tasks of the process and held while a suspicious record is folded by itself: if that
+        ends the process, no record of another partition is blamed for it.
         """
         self._turn = turn
         self._position = self.table.next_offset
@@ -75,6 +76,7 @@ class PartitionTask:
         async with self._working:
             try:
                 await self._commit(force=True)
+                await self._commit_marks(self.marks.release())
             except Exception as error:  # noqa: BLE001  anything at all: see process_exit
                 self._die(error)
 
@@ -129,18 +131,22 @@ class PartitionTask:
                 "were folded"
             )
         records = [record for record in batch.records if record.offset >= self._position]
-        if not self._checked_first_batch and records:
-            async with self._turn:
-                await self._work_first(records, batch.next_offset)
-            self._checked_first_batch = True
-            return
-        self._fold(records, batch.next_offset)
+        if records:
+            if opened := self.marks.open():
+                await self._commit_marks(opened)
+                self._log_suspicion(records[0].offset)
+            await self._fold_carefully(records) if self.marks.crashes else self._fold(records)
+        self._position = max(self._position, batch.next_offset)
 
-    def _fold(self, records: Sequence[ConsumerRecord], next_offset: int) -> None:
+    def _fold(self, records: Sequence[ConsumerRecord]) -> None:
         fold = self.step.fold
         for record in records:
             fold(record)
-        self._position = max(self._position, next_offset)
+        self._folded(records)
+
+    def _folded(self, records: Sequence[ConsumerRecord]) -> None:
+        self._position = records[-1].offset + 1
+        self._uncommitted += len(records)
 
     async def _commit(self, *, force: bool) -> None:
         progressed = self._position != self.table.next_offset
@@ -151,39 +157,49 @@ class PartitionTask:
             return
         rows = self.table.outgoing(effects.changes, self._position)
         outgoing = [*effects.outgoing, *rows]
-        if progressed:  # a mark is of the next batch until that one is committed
-            outgoing += self.marks.clear()
+        folded, self._uncommitted = self._uncommitted, 0
+        outgoing += self.marks.survive(folded)
         await self.producer.commit(outgoing, self.source, self._position)
         self.table.next_offset = self._position
 
-    # -- the first batch after a restore, and quarantine -----------------------------------------------------------
+    async def _commit_marks(self, marks: Sequence[Outgoing]) -> None:
+        if marks:
+            await self.producer.commit(marks, None, 0)
 
-    async def _work_first(self, records: Sequence[ConsumerRecord], next_offset: int) -> None:
-        mark, offset = self.marks.mark, records[0].offset
-        suspicious = mark is not None and mark.offset == offset and (mark.single or mark.exhausted)
-        if suspicious:
-            logger.error("%s: the batch at offset %d ended workers before; folding it singly", self.source, offset)
-            for record in records:
-                await self._work_single(record)
-            self._position = max(self._position, next_offset)
-            return
-        await self.producer.commit(self.marks.begin(offset, single=False), None, 0)
-        self._fold(records, next_offset)
-        await self._commit(force=True)
+    # -- after a crash: see quarantine ------------------------------------------------------------------------------
 
-    async def _work_single(self, record: ConsumerRecord) -> None:
-        mark = self.marks.mark
-        if mark is not None and mark.single and mark.offset == record.offset and mark.exhausted:
-            self._quarantine(record, f"the process ended {mark.attempts} times while folding this record")
+    async def _fold_carefully(self, records: Sequence[ConsumerRecord]) -> None:
+        left = list(records)
+        while left:
+            if self.marks.folds_singly:
+                async with self._turn:
+                    await self._fold_singly(left.pop(0))
+                continue
+            self._fold(left[:SMALL_BATCH_RECORDS])
+            await self._commit(force=True)
+            del left[:SMALL_BATCH_RECORDS]
+
+    async def _fold_singly(self, record: ConsumerRecord) -> None:
+        if self.marks.condemns(record.offset):
+            self._quarantine(record, "the process ended every time while it folded this record")
         else:
-            await self.producer.commit(self.marks.begin(record.offset, single=True), None, 0)
+            await self._commit_marks(self.marks.begin(record.offset))
             try:
                 self.step.fold(record)
             except Exception as error:  # noqa: BLE001  the culprit is exactly what is looked for here
                 self.step.reset()
                 self._quarantine(record, f"{type(error).__name__}: {error}")
-        self._position = record.offset + 1
+        self._folded([record])
         await self._commit(force=True)
+
+    def _log_suspicion(self, offset: int) -> None:
+        if self.marks.crashes:
+            logger.warning(
+                "%s: %d owners ended soon after they began; folding carefully from offset %d on",
+                self.source,
+                self.marks.crashes,
+                offset,
+            )
 
     def _quarantine(self, record: ConsumerRecord, detail: str) -> None:
         logger.critical("%s: record %d becomes a dead letter fold_failed: %s", self.source, record.offset, detail)

@@ -1,10 +1,19 @@
 """Crash marks: one bad record must not kill worker after worker.
 
-Before an owner folds its first batch after a restore it writes, in a transaction of its own, a mark "about to fold
-the batch at this offset, attempt n". The mark is removed by the transaction that commits the batch. So a batch
-that kills the process, even by a segmentation fault or the kernel's out-of-memory killer, leaves a mark with a growing
-count. After `MAX_ATTEMPTS` the batch is folded record by record, each behind a mark of its own, and the culprit becomes
-a dead letter `fold_failed`. An innocent batch that was interrupted twice is only folded a little slower, once.
+An owner opens its partition's mark in a transaction of its own before it folds anything, and closes it with the
+transaction that commits its 1,000th record, or when it gives the partition away in good order. So a mark that is found
+open says that an owner ended, by whatever means, and roughly where. Each owner that finds it open is more careful:
+
+    crashes    how the next 1,000 records are folded
+    0          as always, in whole batches
+    1          in small batches, each committed by itself: the next crash says where the culprit is, within one of them
+    2 or more  the same, but the first small batch record by record; a record that raises becomes a dead letter
+               `fold_failed` at once, and one that ends the process (a segmentation fault, the kernel's out-of-memory
+               killer) when it was begun alone `MAX_ATTEMPTS` times
+
+So a record that raises ends three processes at most, one that kills five. The bound is for a step that commits with
+every batch; one that gathers may lag behind its folds, and then each two crashes bring it 1,000 records further.
+Innocent records that were interrupted are only folded a little slower for a while.
 """
 
 from dataclasses import dataclass, replace
@@ -14,54 +23,89 @@ import msgspec
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.table import ChangelogTable
 
+CLEARED_AFTER_RECORDS = 1_000
+SMALL_BATCH_RECORDS = 20
+SINGLE_FROM_CRASHES = 2
 MAX_ATTEMPTS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class CrashMark:
-    """`attempts` times a fold that starts at `offset` was begun and not committed; `single`: of that record alone."""
+    """`crashes` owners in a row ended while the mark was `is_open`; `attempts` times the record at offset `alone`
+    was begun by itself (-1: none was)."""
 
-    offset: int
-    attempts: int
-    single: bool = False
-
-    @property
-    def exhausted(self) -> bool:
-        """True when the fold at `offset` was begun often enough."""
-        return self.attempts >= MAX_ATTEMPTS
+    crashes: int = 0
+    is_open: bool = True
+    alone: int = -1
+    attempts: int = 0
 
 
 class CrashMarks:
-    """The mark of one input partition, kept in the compacted crash-mark topic under "topic:partition"."""
+    """The mark of one input partition, kept in the compacted crash-mark topic under "topic:partition".
+
+    Every method that returns records changes the mark at once; the caller commits them or ends the process.
+    """
 
     def __init__(self, topic: str, source_topic: str, partition: int) -> None:
         self.table = ChangelogTable(topic, partition)
         self._key = f"{source_topic}:{partition}".encode()
-        self._unsaved: CrashMark | None = None
+        self._is_ours = False
+        self._survived = 0  # records folded since the mark was opened
 
     @property
     def mark(self) -> CrashMark | None:
-        """The mark that was found at the restore or written since; None when the last batch was committed."""
-        if self._unsaved is not None:
-            return self._unsaved
+        """The mark that was found at the restore or written since; None when there is nothing to be careful about."""
         raw = self.table.rows.get(self._key)
         return None if raw is None else msgspec.json.decode(raw, type=CrashMark)
 
-    def begin(self, offset: int, *, single: bool) -> list[Outgoing]:
-        """The record that notes another attempt at `offset`; to be committed before the fold starts."""
-        known = self.mark
-        fresh = CrashMark(offset, 0, single)
-        base = known if known is not None and (known.offset, known.single) == (offset, single) else fresh
-        self._unsaved = replace(base, attempts=base.attempts + 1)
-        return [self._record(msgspec.json.encode(self._unsaved))]
+    @property
+    def crashes(self) -> int:
+        """How many crashes the owner has to reckon with; 0 when it may work as always."""
+        mark = self.mark
+        return 0 if mark is None else mark.crashes
 
-    def clear(self) -> list[Outgoing]:
-        """The record that forgets the mark, to be committed together with the batch; nothing when there is none."""
-        if self.mark is None:
+    @property
+    def folds_singly(self) -> bool:
+        """Whether the next record is to be folded by itself."""
+        return self.crashes >= SINGLE_FROM_CRASHES and self._survived < SMALL_BATCH_RECORDS
+
+    def open(self) -> list[Outgoing]:
+        """What has to be committed before anything is folded; nothing when this owner opened the mark before."""
+        if self._is_ours:
             return []
-        self._unsaved = None
-        self.table.rows.pop(self._key, None)
-        return [self._record(None)]
+        self._is_ours, self._survived = True, 0
+        found = self.mark
+        if found is None:
+            return self._save(CrashMark())
+        return self._save(replace(found, is_open=True, crashes=found.crashes + found.is_open))
 
-    def _record(self, value: bytes | None) -> Outgoing:
-        return Outgoing(self.table.topic, self.table.partition, self._key, value)
+    def begin(self, offset: int) -> list[Outgoing]:
+        """What has to be committed before the record at `offset` is folded by itself."""
+        mark = self.mark or CrashMark()
+        attempts = mark.attempts if mark.alone == offset else 0
+        return self._save(replace(mark, alone=offset, attempts=attempts + 1))
+
+    def condemns(self, offset: int) -> bool:
+        """Whether the record at `offset` was begun by itself often enough."""
+        mark = self.mark
+        return mark is not None and mark.alone == offset and mark.attempts >= MAX_ATTEMPTS
+
+    def survive(self, records: int) -> list[Outgoing]:
+        """What has to be committed together with `records` more folded records."""
+        self._survived += records
+        return self._save(None) if self._is_ours and self._survived >= CLEARED_AFTER_RECORDS else []
+
+    def release(self) -> list[Outgoing]:
+        """What has to be committed when the partition is given away in good order; what was suspected stays so."""
+        mark = self.mark
+        is_ours, self._is_ours = self._is_ours, False
+        if not is_ours or mark is None:
+            return []
+        return self._save(replace(mark, is_open=False) if mark.crashes else None)
+
+    def _save(self, mark: CrashMark | None) -> list[Outgoing]:
+        value = None if mark is None else msgspec.json.encode(mark)
+        if value is None and self._key not in self.table.rows:
+            return []
+        self.table.load(self._key, value)
+        return [Outgoing(self.table.topic, self.table.partition, self._key, value)]

@@ -1,56 +1,109 @@
+"""What the marks of ended owners make their heirs do."""
+
+import pytest
+
 from agents.delivery.outgoing import Outgoing
-from agents.delivery.quarantine import CrashMark, CrashMarks
+from agents.delivery.quarantine import CLEARED_AFTER_RECORDS, MAX_ATTEMPTS, SMALL_BATCH_RECORDS, CrashMark, CrashMarks
+
+KEY = b"input:2"
 
 
-def marks() -> CrashMarks:
-    return CrashMarks("marks", "input", 2)
+def marks(stored: bytes | None = None) -> CrashMarks:
+    made = CrashMarks("marks", "input", 2)
+    if stored is not None:
+        made.table.load(KEY, stored)
+    return made
 
 
-def apply(crash_marks: CrashMarks, records: list[Outgoing]) -> None:
-    for record in records:
-        assert (record.topic, record.partition) == ("marks", 2)
-        crash_marks.table.load(record.key or b"", record.value)
+def value_of(records: list[Outgoing]) -> bytes | None:
+    (record,) = records
+    assert (record.topic, record.partition, record.key) == ("marks", 2, KEY)
+    return record.value
 
 
-def reopened(stored: CrashMarks) -> CrashMarks:
-    fresh = marks()
-    fresh.table.rows.update(stored.table.rows)
-    return fresh
+def heir_of(owner: CrashMarks) -> CrashMarks:
+    heir = marks(owner.table.rows.get(KEY))
+    heir.open()
+    return heir
 
 
-def test_attempts_at_one_offset_add_up_over_restarts() -> None:
-    first = marks()
-    apply(first, first.begin(40, single=False))
-    second = reopened(first)
-    assert second.mark == CrashMark(40, 1)
-    apply(second, second.begin(40, single=False))
-    assert reopened(second).mark == CrashMark(40, 2)
-    assert CrashMark(40, 2).exhausted
-    assert not CrashMark(40, 1).exhausted
+def test_each_owner_that_ends_makes_the_next_one_more_careful() -> None:
+    owner = marks()
+    assert value_of(owner.open()) is not None
+    assert (owner.crashes, owner.folds_singly) == (0, False)
+    assert owner.open() == []
+    owner = heir_of(owner)
+    assert (owner.crashes, owner.folds_singly) == (1, False)
+    owner = heir_of(owner)
+    assert (owner.crashes, owner.folds_singly) == (2, True)
 
 
-def test_another_offset_or_a_single_attempt_starts_at_one() -> None:
-    crash_marks = marks()
-    crash_marks.begin(40, single=False)
-    crash_marks.begin(41, single=False)
-    assert crash_marks.mark == CrashMark(41, 1)
-    crash_marks.begin(41, single=True)
-    assert crash_marks.mark == CrashMark(41, 1, single=True)
+def test_only_the_first_small_batch_is_folded_singly() -> None:
+    owner = heir_of(heir_of(heir_of(marks())))
+    for _ in range(SMALL_BATCH_RECORDS):
+        assert owner.folds_singly
+        owner.survive(1)
+    assert not owner.folds_singly
+    assert owner.crashes == 2
 
 
-def test_a_committed_batch_forgets_the_mark_with_a_tombstone() -> None:
-    crash_marks = marks()
-    assert crash_marks.clear() == []
-    apply(crash_marks, crash_marks.begin(40, single=False))
-    cleared = crash_marks.clear()
-    assert [record.value for record in cleared] == [None]
-    assert crash_marks.mark is None
-    assert crash_marks.clear() == []
+def test_a_thousand_records_clear_the_mark_with_a_tombstone() -> None:
+    owner = heir_of(heir_of(marks()))
+    assert owner.survive(CLEARED_AFTER_RECORDS - 1) == []
+    assert value_of(owner.survive(1)) is None
+    assert owner.mark is None
+    assert owner.survive(1) == owner.release() == []
 
 
-def test_the_mark_of_another_partition_of_the_same_topic_partition_is_not_ours() -> None:
-    other = CrashMarks("marks", "other-input", 2)
+def test_a_partition_given_away_in_good_order_suspects_nobody() -> None:
+    owner = marks()
+    owner.open()
+    assert value_of(owner.release()) is None
+    assert heir_of(owner).crashes == 0
+
+
+def test_a_suspicion_survives_a_handover_and_does_not_grow_by_it() -> None:
+    owner = heir_of(heir_of(marks()))
+    assert owner.crashes == 1
+    assert value_of(owner.release()) is not None
+    assert heir_of(owner).crashes == 1
+
+
+def test_an_owner_that_goes_on_after_a_handover_opens_its_mark_again() -> None:
+    owner = marks()
+    owner.open()
+    owner.release()
+    assert value_of(owner.open()) is not None
+
+
+def test_a_record_is_condemned_when_it_was_begun_alone_often_enough() -> None:
+    owner = heir_of(marks())
+    for attempt in range(MAX_ATTEMPTS):
+        assert not owner.condemns(41), attempt
+        owner.begin(41)
+        owner = heir_of(owner)
+    assert owner.condemns(41)
+    assert not owner.condemns(42)
+
+
+def test_another_record_starts_at_one() -> None:
+    owner = marks()
+    owner.open()
+    for offset in (40, 41, 40):
+        owner.begin(offset)
+    assert owner.mark == CrashMark(alone=40, attempts=1)
+
+
+def test_the_mark_of_another_input_is_not_ours() -> None:
     ours = marks()
-    for record in other.begin(7, single=False):
-        ours.table.load(record.key or b"", record.value)
+    ours.table.load(b"other-input:2", b"{}")
     assert ours.mark is None
+
+
+@pytest.mark.parametrize("stored", [b'{"offset":40,"attempts":2,"single":true}', b'{"offset":40,"attempts":1}'])
+def test_a_mark_of_the_former_kind_says_that_an_owner_ended(stored: bytes) -> None:
+    owner = marks(stored)
+    owner.open()
+    assert owner.crashes == 1
+    owner.begin(40)
+    assert not owner.condemns(40)

@@ -72,8 +72,7 @@ def test_each_fault_alone_and_in_a_row(kind: str) -> None:
         Schedule(f"{kind} {seed}", Plan(faults=faults)).run()
 
 
-@pytest.mark.parametrize("poison", [POISON, KILLER])
-def test_a_record_that_ends_processes_becomes_one_dead_letter(poison: bytes) -> None:
-    for seed in range(8):
-        ends = Schedule(f"poison {seed}", Plan(poison=poison)).run().ends
-        assert 1 <= ends.total() <= 8  # two or three unmarked, then two of the batch, then two of the record alone
+@pytest.mark.parametrize(("poison", "most"), [(POISON, 3), (KILLER, 5)])
+def test_a_record_that_ends_processes_becomes_one_dead_letter_soon(poison: bytes, most: int) -> None:
+    counts = {Schedule(f"poison {seed}", Plan(poison=poison)).run().ends.total() for seed in range(40)}
+    assert max(counts) <= most, "see agents/delivery/quarantine.py"

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 
 from aiokafka.structs import TopicPartition
+from faust.types import TP
 
 from agents.delivery.ownership import Ownership
 from agents.delivery.partition_task import PartitionTask
@@ -151,10 +152,9 @@ class Member:
             raise
         except Exception as error:  # noqa: BLE001  as the table manager does
             self.process.end(error, 70)
-        committed = self._kafka.committed
-        positions = await self.process.call("group", lambda: {tp: committed.get(tp, 0) for tp in assigned})
-        for tp in sorted(assigned):
-            self._spawn(self._fetch(tp, positions[tp], generation))
+        owned, committed = self.ownership.positions(), self._kafka.committed
+        for tp in sorted(assigned):  # records may always come twice
+            self._spawn(self._fetch(tp, min(owned[TP(*tp)], committed.get(tp, 0)), generation))
 
     async def _fetch(self, tp: TopicPartition, position: int, generation: int) -> None:
         log, follows = self._kafka.logs[tp], position

@@ -64,6 +64,7 @@ class TalliedStep:
 
     def fold(self, record: ConsumerRecord) -> None:
         if record.value == POISON:
+            self._tally.add(*self._of_record(record))  # half a fold
             raise Poisoned
         if record.value == KILLER:
             current_process().end(MemoryError("killed by the kernel"), 137)

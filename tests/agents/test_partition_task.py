@@ -1,0 +1,183 @@
+"""One partition task over a producer that only remembers: what is committed together, and what ends."""
+
+import asyncio
+from collections.abc import Iterable
+from itertools import count
+
+import pytest
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from agents.delivery import partition_task
+from agents.delivery.outgoing import Outgoing
+from agents.delivery.partition_task import PartitionTask
+from agents.delivery.quarantine import CLEARED_AFTER_RECORDS, SMALL_BATCH_RECORDS, CrashMarks
+from agents.delivery.step import Effects
+from agents.delivery.table import ChangelogTable
+from streams.record_batch import RecordBatch
+
+SOURCE = TopicPartition("input", 0)
+BATCH = 50
+POISON = b"poison"
+TIMEOUT_S = 5
+
+
+class Commits:
+    """A producer; waits in `commit` while `may_commit` is not set."""
+
+    def __init__(self) -> None:
+        self.marks: list[bytes | None] = []
+        self.positions: list[int] = []
+        self.may_commit = asyncio.Event()
+        self.may_commit.set()
+        self.moved = asyncio.Event()
+
+    async def commit(self, outgoing: Iterable[Outgoing], source: TopicPartition | None, next_offset: int) -> None:
+        await self.may_commit.wait()
+        self.marks += [record.value for record in outgoing if record.topic == "marks"]
+        if source is not None:
+            self.positions.append(next_offset)
+        asyncio.get_running_loop().call_soon(self.moved.set)  # once the task knows too
+
+    async def close(self) -> None: ...
+
+
+class Counting:
+    """A step that counts; a poisonous record ends the process."""
+
+    def __init__(self) -> None:
+        self.folded = 0
+        self.rejected: list[int] = []
+
+    def fold(self, record: ConsumerRecord) -> None:
+        self.folded += 1
+        if record.value == POISON:
+            raise ZeroDivisionError
+
+    def reject(self, record: ConsumerRecord, detail: str) -> None:
+        self.rejected.append(record.offset)
+
+    def pending(self) -> bool:
+        return False
+
+    async def effects(self, next_offset: int, *, force: bool) -> Effects:
+        return Effects()
+
+    async def tick(self, next_offset: int) -> None: ...
+
+    def reset(self) -> None: ...
+
+
+class Owners:
+    """One owner of the partition after the other; each restores what the former one committed."""
+
+    def __init__(self) -> None:
+        self.commits, self.step = Commits(), Counting()
+        self.ended = 0
+        self._generations = count(1)
+        self._stored: dict[bytes, bytes] = {}
+        self.next_offset = 0
+        self.task: PartitionTask | None = None
+
+    async def new(self) -> PartitionTask:
+        marks = CrashMarks("marks", *SOURCE)
+        marks.table.rows = self._stored
+        table = ChangelogTable("rows", 0)
+        table.next_offset = self.next_offset
+        self.task = PartitionTask(SOURCE, self.commits, table, marks, self.step)  # type: ignore[arg-type]
+        self.task.start(asyncio.Lock())
+        self.generation = next(self._generations)
+        self.task.resume(self.generation)
+        return self.task
+
+    async def run(self, log: list[bytes]) -> None:
+        """Until the log is folded; an owner that ends has an heir."""
+        while self.next_offset < len(log):
+            task = await self.new()
+            feeding = asyncio.ensure_future(self._feed(task, log))
+            assert task._runner is not None
+            await asyncio.wait([feeding, task._runner], return_when=asyncio.FIRST_COMPLETED)
+            if task._runner.done():
+                self.ended += 1
+                feeding.cancel()
+            else:
+                await task.suspend()
+            await self.end()
+
+    async def _feed(self, task: PartitionTask, log: list[bytes]) -> None:
+        for start in range(task.position, len(log), BATCH):
+            await task.submit(self.batch(log, start))
+        while task.table.next_offset < len(log):
+            self.commits.moved.clear()
+            await self.commits.moved.wait()
+
+    def batch(self, log: list[bytes], start: int) -> RecordBatch:
+        records = [
+            ConsumerRecord(*SOURCE, offset, 0, 1, b"k", log[offset], None, 0, 0, ())
+            for offset in range(start, min(start + BATCH, len(log)))
+        ]
+        return RecordBatch(records, self.generation, start, start + len(records))
+
+    async def end(self) -> None:
+        assert self.task is not None
+        self.next_offset = self.task.table.next_offset
+        await self.task.close()
+
+
+@pytest.fixture
+async def owners(monkeypatch: pytest.MonkeyPatch) -> Owners:
+    monkeypatch.setattr(partition_task, "die", lambda what, error: print(what, error))  # and its runner is over
+    return Owners()
+
+
+async def test_a_thousand_records_are_marked_once_and_then_cleared(owners: Owners) -> None:
+    await owners.run([b"x"] * (CLEARED_AFTER_RECORDS + 3 * BATCH))
+    opened, cleared = owners.commits.marks
+    assert opened is not None
+    assert cleared is None
+    assert owners.ended == 0
+
+
+async def test_whoever_leaves_in_good_order_leaves_no_mark(owners: Owners) -> None:
+    await owners.run([b"x"] * BATCH)
+    assert owners.commits.marks[-1] is None
+
+
+@pytest.mark.parametrize("poisonous", [0, 1, BATCH, 6 * BATCH - 1, CLEARED_AFTER_RECORDS + 7 * BATCH + 3])
+async def test_a_record_that_raises_ends_three_owners_at_most_wherever_it_is(owners: Owners, poisonous: int) -> None:
+    log = [b"x"] * (poisonous + 200)
+    log[poisonous] = POISON
+    await asyncio.wait_for(owners.run(log), TIMEOUT_S)
+    assert owners.step.rejected == [poisonous]
+    assert owners.ended <= 3
+    assert owners.next_offset == len(log)
+
+
+async def test_after_a_crash_every_small_batch_is_committed_by_itself(owners: Owners) -> None:
+    log = [b"x"] * BATCH
+    await owners.new()
+    await owners.task.submit(owners.batch(log, 0))  # type: ignore[union-attr]
+    owners.commits.may_commit.clear()
+    await owners.end()  # it opened its mark and ended
+
+    owners.commits.may_commit.set()
+    owners.task.marks.table.load(b"input:0", b'{"crashes":0,"is_open":true}')  # type: ignore[union-attr]
+    await owners.run(log)
+    assert owners.commits.positions == [SMALL_BATCH_RECORDS, 2 * SMALL_BATCH_RECORDS, BATCH]
+
+
+async def test_whoever_waits_to_hand_over_a_batch_goes_on_when_the_task_is_closed(owners: Owners) -> None:
+    log = [b"x"] * (3 * BATCH)
+    task = await owners.new()
+    owners.commits.may_commit.clear()  # the first batch is worked on, the second one queued, the third one waits
+
+    async def submit_all() -> None:
+        for start in range(0, len(log), BATCH):
+            await task.submit(owners.batch(log, start))
+
+    submitting = asyncio.ensure_future(submit_all())
+    for _ in range(10):  # turns of the loop: no server is waited for
+        await asyncio.sleep(0)
+    assert task._inbox.full()
+    assert not submitting.done()
+    await task.close()
+    await asyncio.wait_for(submitting, TIMEOUT_S)
