@@ -18,7 +18,8 @@ from pathlib import Path
 from kafka.admin import KafkaAdminClient
 from measured import Speed, measure_stock, measure_worker
 
-from offline.datasets.movielens_100k import DatasetError, MovieLens100K
+from offline.datasets.dataset import DatasetError
+from offline.datasets.movielens_100k import MovieLens100K
 from offline.traffic import DatasetTraffic
 from ops.local_stack.stack import LocalStack
 from ops.settings_sources import load_settings

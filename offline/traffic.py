@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec import structs
 
-from offline.datasets.movielens_100k import MovieLens100K
+from offline.datasets.dataset import Dataset
 from offline.datasets.rows import EventRow, ItemRow, ProfileRow, encode
 from offline.simulator.world import World
 from streams.producer import OutgoingRecord
@@ -45,7 +45,7 @@ class DatasetTraffic:
     they are due from `now_ms` on at that even pace, not when they happened.
     """
 
-    dataset: MovieLens100K
+    dataset: Dataset
     topics: Topics
     now_ms: int
     first: int | None = None

@@ -5,27 +5,22 @@ u.genre and u.user (`|`: age, gender, occupation, zip). The data may not be redi
 """
 
 import datetime
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
+from offline.datasets.dataset import DatasetError
+from offline.datasets.movielens_titles import readable_title, year_of
 from offline.datasets.rows import EventRow, ItemRow, ProfileRow
 
 NAME: Final = "ml-100k"
 _FILES: Final = ("u.data", "u.item", "u.genre", "u.user")
 _ENCODING: Final = "latin-1"
-_YEAR: Final = re.compile(r"\s*\((\d{4})\)\s*(\(V\))?\s*$")
-_ARTICLE: Final = re.compile(r"^(.*), (The|A|An|La|Le|Les|Il|Das|Der|Die|El)$")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _AGE_GROUPS: Final = ((18, "0-17"), (25, "18-24"), (35, "25-34"), (45, "35-44"), (55, "45-54"), (999, "55+"))
 
 Row = TypeVar("Row")
-
-
-class DatasetError(Exception):
-    """The data set is missing or not what it should be; the message says which file and line."""
 
 
 @dataclass(frozen=True)
@@ -85,26 +80,14 @@ def _event(line: int, fields: list[str]) -> EventRow:
 def _item(fields: list[str], genres: list[str]) -> ItemRow:
     item_id, raw_title, day = fields[0], fields[1], fields[2]
     flags = fields[len(fields) - len(genres) :]
-    year = _YEAR.search(raw_title)
     return ItemRow(
         item_id,
         title=readable_title(raw_title),
         genres=tuple(name for name, flag in zip(genres, flags, strict=True) if flag == "1" and name != "unknown"),
-        year=int(year.group(1)) if year else None,
+        year=year_of(raw_title),
         released_at=_iso_day(day) if day else None,
         item_type="movie",
     )
-
-
-def readable_title(raw: str) -> str:
-    """The title without its year, its article in front.
-
-    >>> readable_title("Usual Suspects, The (1995)")
-    'The Usual Suspects'
-    """
-    title = _YEAR.sub("", raw)
-    inverted = _ARTICLE.match(title)
-    return f"{inverted.group(2)} {inverted.group(1)}" if inverted else title
 
 
 def _iso_day(day: str) -> str:

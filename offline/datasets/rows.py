@@ -37,6 +37,7 @@ class ItemRow(msgspec.Struct, omit_defaults=True):
     maturity: str | None = None
     released_at: str | int | None = None
     item_type: str | None = None
+    description: str | None = None
 
 
 class ProfileRow(msgspec.Struct, omit_defaults=True):

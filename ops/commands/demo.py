@@ -45,7 +45,7 @@ def demo(
     """
     from redis.exceptions import RedisError
 
-    from offline.datasets.movielens_100k import DatasetError
+    from offline.datasets.dataset import DatasetError
     from ops.demo.interrupts import Interrupted
     from ops.demo.run import run_demo
     from ops.demo.traffic import traffic_from

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ops.dataset_name import DatasetName
 from ops.exit_codes import CommandFailed, ExitCode
 from ops.output import JsonOption, console, print_json
 
@@ -28,12 +29,6 @@ class Target(StrEnum):
     INTERACTIONS = "interactions"
     CATALOG = "catalog"
     PROFILES = "profiles"
-
-
-class DatasetName(StrEnum):
-    """What `--dataset` may name."""
-
-    MOVIELENS_100K = "ml-100k"
 
 
 class MissingInput(CommandFailed):
@@ -74,7 +69,7 @@ def publish(
     settings = load_settings()
     quiet_client()
     if dataset is not None:
-        published = _publish_dataset(settings, Path(source), pace, limit)
+        published = _publish_dataset(settings, dataset, Path(source), pace, limit)
     else:
         published = _publish_lines(settings, source, topic)
     summary = _summary(settings, published)
@@ -104,8 +99,11 @@ def _publish_lines(settings: Settings, source: str, target: Target) -> Published
         )
 
 
-def _publish_dataset(settings: Settings, place: Path, speed: float | None, limit: int | None) -> Published:
-    from offline.datasets.movielens_100k import DatasetError, MovieLens100K
+def _publish_dataset(
+    settings: Settings, name: DatasetName, place: Path, speed: float | None, limit: int | None
+) -> Published:
+    from offline.datasets.dataset import DatasetError
+    from offline.datasets.known import KNOWN
     from offline.traffic import DatasetTraffic
     from ops.publishing import publish_traffic
     from streams.producer import Producer
@@ -118,7 +116,7 @@ def _publish_dataset(settings: Settings, place: Path, speed: float | None, limit
             return await publish_traffic(producer, topics, traffic, speed, total)
 
     try:
-        traffic = DatasetTraffic(MovieLens100K.find(place), topics, time.time_ns() // 1_000_000, first=limit)
+        traffic = DatasetTraffic(KNOWN[name](place), topics, time.time_ns() // 1_000_000, first=limit)
         return asyncio.run(run(traffic, len(traffic.rows())))
     except DatasetError as problem:
         raise MissingInput(str(problem)) from problem

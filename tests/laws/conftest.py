@@ -6,7 +6,7 @@ import pytest
 from hypothesis import Phase, settings
 from law_logs import Log, as_logs, movielens
 
-from offline.datasets.movielens_100k import DatasetError
+from offline.datasets.dataset import DatasetError
 
 # For tests/mutants: that a law fails is all they ask for, not the smallest failure.
 settings.register_profile("no_shrinking", phases=[Phase.explicit, Phase.generate], database=None, derandomize=True)

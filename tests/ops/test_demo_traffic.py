@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from offline.datasets.movielens_100k import DatasetError
+from offline.datasets.dataset import DatasetError
 from ops.demo.traffic import EVENTS_PER_S, traffic_from
 from streams.topics import Topics
 

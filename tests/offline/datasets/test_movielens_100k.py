@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from offline.datasets.movielens_100k import DatasetError, MovieLens100K, readable_title
+from offline.datasets.dataset import DatasetError
+from offline.datasets.movielens_100k import MovieLens100K
+from offline.datasets.movielens_titles import readable_title
 from offline.datasets.rows import EventRow, ItemRow, ProfileRow, encode
 from streams.catalog import parse_catalog_item, parse_profile
 from streams.events import parse_interaction
