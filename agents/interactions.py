@@ -8,6 +8,7 @@ from agents.dead_letters import letter_of, letter_record
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.step import Effects
 from agents.erasures import Erasures
+from agents.idle_users import IdleUsers
 from agents.list_keeper import ListKeeper
 from streams.events import InvalidEvent, Reason, parse_interaction
 from tables.item_deltas import encode, route
@@ -41,6 +42,7 @@ class InteractionsStep:
         self._mine = erasures.of(partition)
         self._to_purge: list[str] = []  # users whose rows are forgotten, and Redis not yet
         self._forgotten = 0  # position in user.erasure before which rows are forgotten
+        self._idle = IdleUsers()
 
     def fold(self, record: ConsumerRecord) -> None:
         """Folds one interaction; one that cannot be used becomes a dead letter with its reason."""
@@ -74,7 +76,10 @@ class InteractionsStep:
     # -- erasure --------------------------------------------------------------------------------------------------
 
     def pending(self) -> bool:
-        """Whether somebody is to be forgotten."""
+        """Whether rows are to be dropped."""
+        return self._erasures_wait() or bool(self._idle.ready)
+
+    def _erasures_wait(self) -> bool:
         return self._mine.next_position > self.plane.erasures_applied
 
     def _forget(self) -> None:
@@ -95,9 +100,10 @@ class InteractionsStep:
 
     async def effects(self, next_offset: int, *, force: bool) -> Effects:
         """Lists of the touched users to Redis, then their rows, the deltas and the dead letters."""
-        if self.pending():
+        if self._erasures_wait():
             self._forget()
             await self._purge()
+        self._idle.purge(self.plane)
         changes = self.plane.changes()
         touched, self._touched = self._touched, set()
         await self.lists.refresh(self.plane, touched, next_offset)
@@ -114,11 +120,13 @@ class InteractionsStep:
         ]
 
     async def tick(self, next_offset: int) -> None:
-        """Keeps the lists of quiet users right."""
+        """Keeps the lists of quiet users right, and looks for rows that are not needed any more."""
         await self.lists.sweep(self.plane, next_offset)
+        await self._idle.look(self.plane, self.lists.forget_idle)
 
     def reset(self) -> None:
         """Rebuilds the plane from the table's rows."""
         self.plane = self._new_plane()
         self._forgotten = 0
         self._to_purge = []
+        self._idle = IdleUsers()

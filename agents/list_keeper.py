@@ -11,9 +11,10 @@ partition held none of them.
 
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 DAY_MS = 86_400_000
 NO_MARKER = -1
+
+Users = TypeVar("Users", bound=Collection[str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,13 @@ class ListKeeper:
 
     async def forget(self, users: Collection[str]) -> bool:
         """Removes everything that Redis holds of `users`; False while Redis is away, and then it is to be repeated."""
+        return await self._forget(users, self._writer.remove_users)
+
+    async def forget_idle(self, last_offsets: Mapping[str, int]) -> bool:
+        """The same for users by the last offset of their rows, unless a later one made a list meanwhile."""
+        return await self._forget(last_offsets, self._writer.remove_users_up_to)
+
+    async def _forget(self, users: Users, remove: Callable[[Users], Awaitable[int]]) -> bool:
         self._unknown = deque(user_id for user_id in self._unknown if user_id not in users)
         for user_id in users:
             self._owed.pop(user_id, None)
@@ -117,7 +127,7 @@ class ListKeeper:
         if self._now_ms() < self._retry_at_ms:
             return False
         try:
-            await self._writer.remove_users(users)
+            await remove(users)
         except RedisUnavailable as error:
             self._pause(error)
             return False
@@ -215,7 +225,7 @@ class ListKeeper:
                 values.append(of_user)
         try:
             await self._writer.write_together(values, self._list_ttl_s)
-            await self._writer.remove_users(gone)
+            await self._writer.remove_users_up_to(dict.fromkeys(gone, next_offset - 1))
         except RedisUnavailable as error:
             self._pause(error)
             return

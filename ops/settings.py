@@ -85,7 +85,10 @@ class Settings(BaseSettings):
         300, ge=0, le=_DAY_S, description="How far behind its partition's watermark an event still counts in windows."
     )
     retention_days: int = Field(
-        90, ge=1, le=3650, description="Events this far behind their partition's watermark become dead letters."
+        90,
+        ge=1,
+        le=3650,
+        description="Events this far behind their partition's watermark become dead letters; idle users are purged.",
     )
     item_model_interval_s: float = Field(
         2.0, ge=0.1, le=60.0, description="How often the item plane publishes what changed."

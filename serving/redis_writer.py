@@ -30,6 +30,11 @@ if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 return 1
 """
+REMOVE_UP_TO = """
+local head = redis.pcall('GETRANGE', KEYS[1], 6, 13) -- the offset, see serving/list_format.py
+if type(head) == 'string' and #head == 8 and struct.unpack('>i8', head) > tonumber(ARGV[1]) then return 0 end
+return redis.call('UNLINK', unpack(KEYS))
+"""
 #: (key, value) pairs that are written together.
 Group = Sequence[tuple[str, bytes]]
 CHUNK_LISTS = 100  # 1.5 MB at 15 KB a list: one larger write costs more per list, smaller ones more round trips
@@ -168,6 +173,17 @@ class ListWriter:
         with passing_failures():
             for user_id in users:
                 removed += await self._redis.unlink(*self.keys.of_user(user_id))
+        return removed
+
+    async def remove_users_up_to(self, last_offsets: Mapping[str, int]) -> int:
+        """The same for users by the last offset that is known of them: whoever has a list of a later one is left alone.
+        A process that slept since it decided may then not take away what another one wrote.
+        """
+        removed = 0
+        with passing_failures():
+            for user_id, offset in last_offsets.items():
+                keys = self.keys.of_user(user_id)
+                removed += await self._redis.eval(REMOVE_UP_TO, len(keys), *keys, b"%d" % offset)
         return removed
 
     async def write_plain(self, key: str, value: bytes, ttl_s: int) -> None:

@@ -1,5 +1,5 @@
 """The row of one input partition (key b"p"): how far its event time has come, and how many events were behind it
-or belonged to users who were erased.
+or belonged to users whose rows are gone.
 
     watermark = highest min(event time, append time) - allowed lateness
 
@@ -11,13 +11,14 @@ import msgspec
 
 from tables.row_codec import RowCodec
 
-PARTITION_ROW_VERSION = 1
+PARTITION_ROW_VERSION = 2
 
 
 class PartitionRow(msgspec.Struct, array_like=True, gc=False):
     """`last_offset` is the last offset that was counted here; `highest_ms` is 0 before the first event. `erased` counts
     events of erased users, folded before they were forgotten or never; `erasures_applied` is the position in the
-    partition of `user.erasure` before which every erasure was carried out."""
+    partition of `user.erasure` before which every erasure was carried out. `purged_folded` and `purged_duplicates` are
+    what the rows of purged users had counted, so that sums over all rows do not change with a purge (format 2)."""
 
     version: int = PARTITION_ROW_VERSION
     last_offset: int = -1
@@ -26,6 +27,8 @@ class PartitionRow(msgspec.Struct, array_like=True, gc=False):
     too_old: int = 0
     erased: int = 0
     erasures_applied: int = 0
+    purged_folded: int = 0
+    purged_duplicates: int = 0
 
     def watermark_ms(self, allowed_lateness_ms: int) -> int:
         """Events older than this are late; never negative."""

@@ -1,6 +1,6 @@
 """How a row becomes bytes: msgpack arrays whose first element is the row's format version.
 
-decode(old row)    -> read as is; fields added since take their defaults
+decode(old row)    -> a row of today: fields added since take their defaults
 decode(newer row)  -> RowVersionError, because guessing at a newer format would write damaged state
 """
 
@@ -49,4 +49,7 @@ class RowCodec(Generic[Row]):
             raise RowVersionError(f"{self._name}: not a versioned row")
         if not 1 <= value[1] <= self._current:
             raise RowVersionError(f"{self._name} has format version {value[1]}, this code knows 1..{self._current}")
-        return self._decoder.decode(value)
+        row = self._decoder.decode(value)
+        if value[1] != self._current:
+            msgspec.structs.force_setattr(row, "version", self._current)
+        return row

@@ -2,20 +2,21 @@
 
 The state is a function of the log alone: batching, crashes, redelivery and the size of the cache leave no trace in the
 rows.
+
+A user whose last event is behind the watermark by more than the retention is idle. Idle rows are as good as gone:
+nobody sees them, and an event of an idle user makes a new user. So it is a matter of storage alone when `purge` drops
+them: the rows of all others, the signals and the sums over the partition are the same, whenever it does, or never.
 """
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
-from enum import Enum
 from types import MappingProxyType
-
-import msgspec
 
 from streams.events import Interaction, InvalidEvent, Reason
 from streams.partitioning import partition_of
 from tables import partition_row, user_keys, user_row
-from tables.cleaning import CleaningLimits, HeldBack
+from tables.cleaning import HeldBack
 from tables.dedupe import hash_of
+from tables.fold import Fold, FoldKind, FoldLimits
 from tables.partition_row import PartitionRow
 from tables.signal import Signal
 from tables.user import Change, User
@@ -26,39 +27,6 @@ __all__ = ["Fold", "FoldKind", "FoldLimits", "HeldBack", "Signal", "User", "User
 
 _PARTITION_KEY = user_keys.PARTITION
 _NOBODY: Mapping[str, int] = MappingProxyType({})
-
-
-class FoldKind(Enum):
-    """What became of an event."""
-
-    FOLDED = "folded"
-    DUPLICATE = "duplicate"
-    REDELIVERED = "redelivered"
-    ERASED = "erased"
-
-
-class Fold(msgspec.Struct, frozen=True, gc=False):
-    """The outcome of one event; `signal` is set for folded events that the item plane counts, `held_back` for those
-    that the model must not learn from."""
-
-    kind: FoldKind
-    user_id: str
-    signal: Signal | None = None
-    held_back: HeldBack | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FoldLimits:
-    """Settings of the fold; the same for every worker of a model version, because they shape the rows.
-
-    `cached_users` only bounds memory and shapes nothing.
-    """
-
-    allowed_lateness_ms: int = 5 * 60_000
-    retention_ms: int = 90 * 86_400_000
-    history: int = 100
-    cached_users: int = 10_000
-    cleaning: CleaningLimits = field(default_factory=CleaningLimits)
 
 
 class UserPlane:
@@ -136,7 +104,12 @@ class UserPlane:
         if user is not None and offset <= user.row.last_offset:
             self._dirty[user_id] = None
             return Fold(FoldKind.REDELIVERED, user_id)
+        if user is None and offset <= self._row.last_offset:  # the row it was counted in may have been purged
+            return Fold(FoldKind.REDELIVERED, user_id)
         watermark_ms = self._admit(event, offset)
+        if user is not None and self._is_idle(user.row.last_event_ms):
+            self._purge(user)
+            user = None
         if user is None:
             user = self._add(user_id)
         self._dirty[user_id] = None
@@ -145,12 +118,37 @@ class UserPlane:
     def forget(self, user_id: str) -> None:
         """Drop every row of a user; what was folded of them counts as erased. A later event makes a new user."""
         user = self._find(user_id)
+        if user is not None:
+            self._row.erased += user.row.folded + user.row.duplicates
+            self._drop(user)
+
+    def idle_since(self, user_id: str) -> int | None:
+        """The last offset in the row of an idle user, None when there is no row or its user is not idle."""
+        user = self._users.get(user_id)
+        value = None if user else self._store.get(user_keys.user_key(user_id))
+        row = user.row if user else value and user_row.LAST_SEEN.decode(value)
+        return row.last_offset if row and self._is_idle(row.last_event_ms) else None
+
+    def purge(self, user_id: str) -> bool:
+        """Drop every row of an idle user; what they counted stays in the sums. False when there is nothing to drop."""
+        user = None if self.idle_since(user_id) is None else self._find(user_id)
         if user is None:
-            return
-        del self._users[user_id]
-        self._dirty.pop(user_id, None)
+            return False
+        self._purge(user)
+        return True
+
+    def _is_idle(self, last_event_ms: int) -> bool:
+        return last_event_ms < self.watermark_ms - self._limits.retention_ms
+
+    def _purge(self, user: User) -> None:
+        self._row.purged_folded += user.row.folded
+        self._row.purged_duplicates += user.row.duplicates
+        self._drop(user)
+
+    def _drop(self, user: User) -> None:
+        del self._users[user.user_id]
+        self._dirty.pop(user.user_id, None)
         self._count -= 1
-        self._row.erased += user.row.folded + user.row.duplicates
         self._row_changed = True
         self._write([(key, None) for key in user.row_keys()])
 
@@ -214,8 +212,9 @@ class UserPlane:
                 self._store[key] = value
 
     def view(self, user_id: str) -> User | None:
-        """The user, for reading; later folds change the same object."""
-        return self._find(user_id)
+        """The user, for reading, None when idle; later folds change the same object."""
+        user = self._find(user_id)
+        return None if user is None or self._is_idle(user.row.last_event_ms) else user
 
     def users(self) -> Iterator[str]:
         """All user ids of the partition at the time of the call, in no particular order."""
@@ -237,8 +236,8 @@ class UserPlane:
                 yield user_id, user_row.CODEC.decode(value)
 
     def totals(self) -> tuple[int, int]:
-        """(folded, duplicates) over all rows."""
-        folded = duplicates = 0
+        """(folded, duplicates) over all rows, those that were purged included."""
+        folded, duplicates = self._row.purged_folded, self._row.purged_duplicates
         for _, row in self.rows():
             folded += row.folded
             duplicates += row.duplicates

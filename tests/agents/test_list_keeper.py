@@ -63,7 +63,7 @@ class Writer:
             self.lists.update(group)
             self.writes += [key for key, _ in group]
 
-    async def remove_users(self, users: list[str]) -> None:
+    async def remove_users_up_to(self, users: dict[str, int]) -> None:
         self._answer()
         for user_id in users:
             self.lists.pop(user_id, None)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 MODEL = ("tests/laws/test_model.py",)
 FOLDS = ("tests/laws/test_folds.py",)
 BOUNDS = ("tests/laws/test_bounds.py",)
+PURGE = ("tests/laws/test_purge.py",)
 KEEPER = ("tests/agents/test_list_keeper.py",)
 SCRIPT = ("tests/serving/test_forward_only_model.py",)
 
@@ -200,6 +201,49 @@ BREAKAGES = [
         "if watermark_ms > self._row.watermark_ms:",
         "if watermark_ms != self._row.watermark_ms:",
         FOLDS,
+    ),
+    # -- purge ----------------------------------------------------------------------------------------------------
+    Breakage(
+        "whoever comes back finds the old row if it is still there",
+        PLANE,
+        "if user is not None and self._is_idle(user.row.last_event_ms):\n            self._purge",
+        "if False:\n            self._purge",
+        PURGE,
+    ),
+    Breakage(
+        "counts of purged users lost",
+        PLANE,
+        "self._row.purged_folded += user.row.folded\n",
+        "pass\n",
+        PURGE,
+    ),
+    Breakage(
+        "purged although not idle",
+        PLANE,
+        "user = None if self.idle_since(user_id) is None else self._find(user_id)",
+        "user = self._find(user_id)",
+        PURGE,
+    ),
+    Breakage(
+        "delivered again after a purge",
+        PLANE,
+        "if user is None and offset <= self._row.last_offset:",
+        "if False:",
+        PURGE,
+    ),
+    Breakage(
+        "purged users' keys left in Redis",
+        "agents/idle_users.py",
+        "if self._found and await remove_keys(self._found):",
+        "if self._found:",
+        ("tests/agents/test_idle_users.py",),
+    ),
+    Breakage(
+        "keys of somebody who came back taken away by a sleeper",
+        "serving/redis_writer.py",
+        "struct.unpack('>i8', head) > tonumber(ARGV[1])",
+        "false",
+        ("tests/serving/test_redis_writer.py",),
     ),
     # -- bounds ---------------------------------------------------------------------------------------------------
     Breakage("history bound off", "tables/history.py", "if len(entries) > self.limit:", "if False:", BOUNDS),

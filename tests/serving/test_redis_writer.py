@@ -145,6 +145,20 @@ async def test_a_marker_that_is_not_the_known_one_stays(writer: ListWriter) -> N
     assert await writer.written_position(3) == 41
 
 
+@pytest.mark.parametrize(("stored", "gone"), [(4, True), (5, True), (6, False), (None, True)])
+async def test_users_are_removed_unless_a_later_event_made_a_list(
+    writer: ListWriter, stored: int | None, gone: bool
+) -> None:
+    keys = writer.keys
+    if stored is not None:
+        await writer.write_lists([(keys.user_list("u"), value_at(stored, 1))], TTL_S)
+    for key in (keys.continue_watching("u"), keys.user_features("u")):
+        await writer.write_plain(key, b"x", TTL_S)
+    removed = await writer.remove_users_up_to({"u": 5, "nobody": 9})
+    assert removed == (2 + (stored is not None) if gone else 0)
+    assert (await writer.read(keys.user_features("u")) is None) is gone
+
+
 async def test_purge_takes_this_version_and_nothing_else(writer: ListWriter) -> None:
     other = Keys(writer.keys.namespace, "v10")
     await writer._redis.set(other.user_list("u"), b"x")

@@ -1,7 +1,7 @@
 """Logs for the laws of the tables, generated and real, and the ways to cut, repeat and interrupt their folding."""
 
 import random
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,14 +60,14 @@ def as_logs(events: Iterable[tuple[int, bytes, bytes]]) -> list[Log]:
 
 
 @st.composite
-def events(draw: st.DrawFn) -> list[tuple[int, bytes, bytes]]:
+def events(draw: st.DrawFn, gaps_ms: Sequence[int] = GAPS_MS) -> list[tuple[int, bytes, bytes]]:
     """Events of a few users: late, ahead, behind the retention, some damaged, some ids used twice."""
     seed = draw(st.integers(0, 2**32))
     count = draw(st.integers(1, 60))
     pick = random.Random(seed)
     append_ms, made = START_MS, []
     for number in range(count):
-        append_ms += pick.choice(GAPS_MS)
+        append_ms += pick.choice(gaps_ms)
         user = f"u{pick.randrange(6)}"
         event_id = number if pick.random() > 0.1 else pick.randrange(number + 1)
         fields = (
@@ -115,8 +115,16 @@ class Folded:
     watermark_ms: int = 0
 
 
-def fold(partition: int, batches: Iterable[Log], *, restarts: bool = False, limits: FoldLimits = LIMITS) -> Folded:
-    """Folds batches as the agent does, with a commit after each; `restarts`: with a new owner for every batch."""
+def fold(
+    partition: int,
+    batches: Iterable[Log],
+    *,
+    restarts: bool = False,
+    limits: FoldLimits = LIMITS,
+    purge: Callable[[UserPlane], object] = lambda _: None,
+) -> Folded:
+    """Folds batches as the agent does, with a commit after each; `restarts`: with a new owner for every batch; `purge`
+    is called between batches."""
     folded = Folded()
     store: dict[bytes, bytes] = {}
     step = _new_step(partition, store, limits)
@@ -126,6 +134,7 @@ def fold(partition: int, batches: Iterable[Log], *, restarts: bool = False, limi
             step = _new_step(partition, store, limits)
         for one in batch:
             step.fold(one)
+        purge(step.plane)
         effects = finish(step.effects(0, force=True))
         for key, row in effects.changes:
             folded.rows.pop(key, None) if row is None else folded.rows.__setitem__(key, row)

@@ -78,14 +78,21 @@ def _last(partition: int, at_s: float) -> Published:
 class Expected:
     """What must be committed in the end, whatever happened."""
 
-    rows: list[dict[bytes, bytes]] = field(default_factory=list)  # by input partition, tallies not included
+    rows: list[dict[bytes, bytes]] = field(default_factory=list)  # by input partition, `settled`, without tallies
     tallies: list[dict[bytes, tuple[int, int]]] = field(default_factory=list)
     letters: dict[Spot, Reason] = field(default_factory=dict)
     contents: dict[tuple[str, int], bytes] = field(default_factory=dict)  # (user, offset) -> content of a list
     offsets: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))  # user -> offsets of the row
+    last_event_ms: dict[tuple[str, int], int] = field(default_factory=dict)  # (user, offset) -> as the row has it
+    watermarks_ms: list[list[int]] = field(default_factory=list)  # by input partition: after each record
     item_rows: dict[bytes, bytes] = field(default_factory=dict)
     visits: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     horizon_hour: int = 0
+
+    def idle(self, user: str, offset: int, position: int) -> bool:
+        """Whether the user, last heard of at `offset`, is idle where everything before `position` is folded."""
+        watermark_ms = self.watermarks_ms[partition_of(user.encode(), PARTITIONS)][position - 1]
+        return self.last_event_ms[user, offset] < watermark_ms - LIMITS.retention_ms
 
 
 def undisturbed(logs: Iterable[list[ConsumerRecord]], quarantined: Collection[Spot] = ()) -> Expected:
@@ -98,23 +105,27 @@ def undisturbed(logs: Iterable[list[ConsumerRecord]], quarantined: Collection[Sp
         plane = UserPlane(partition, PARTITIONS, rows, LIMITS)
         tally: dict[bytes, tuple[int, int]] = {}
         signals = []
+        watermarks_ms: list[int] = []
+        expected.watermarks_ms.append(watermarks_ms)
         for record in log:
             spot = partition, record.offset
             if spot in quarantined:
                 expected.letters[spot] = Reason.FOLD_FAILED
+                watermarks_ms.append(plane.watermark_ms)
                 continue
             if record.value in (POISON, KILLER):
                 raise AssertionError(f"{spot} was never made a dead letter")
             count, offsets = tally.get(record.key, (0, 0))
             tally[record.key] = count + 1, offsets + record.offset
             signal = _fold(plane, record, spot, expected)
+            watermarks_ms.append(plane.watermark_ms)
             if signal is not None:
                 signals.append(signal)
         if signals:
             item_plane.apply(encode(route(signals, ITEM_PARTITIONS)[0], partition, plane.watermark_ms))
         expected.visits[b"%d" % partition] = len(signals), sum(signal.offset for signal in signals)
         plane.changes()
-        expected.rows.append(rows)
+        expected.rows.append(settled(partition, rows))
         expected.tallies.append(tally)
         expected.horizon_hour = max(expected.horizon_hour, horizon_hour(plane.watermark_ms))
     item_plane.changes()
@@ -133,7 +144,18 @@ def _fold(plane: UserPlane, record: ConsumerRecord, spot: Spot, expected: Expect
     assert user is not None
     expected.contents[fold.user_id, record.offset] = content_of(user)
     expected.offsets[fold.user_id].append(record.offset)
+    expected.last_event_ms[fold.user_id, record.offset] = user.row.last_event_ms
     return fold.signal
+
+
+def settled(partition: int, rows: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """The rows without those of idle users: when these are dropped is not a matter of the log."""
+    left = dict(rows)
+    plane = UserPlane(partition, PARTITIONS, left, LIMITS)
+    for user_id in list(plane.users()):
+        plane.purge(user_id)
+    plane.changes()
+    return left
 
 
 def horizon_hour(watermark_ms: int) -> int:

@@ -6,13 +6,14 @@ What is simplified: a failover breaks every connection, so a keeper's next reque
 reconnects unnoticed between the lists of a batch and its marker is not simulated.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 
 from serving.list_format import UnreadableList, read_prefix
+from serving.redis_writer import MOVE_MARKER, REMOVE_UP_TO
 from simulation.world import current_process
 
 OnList = Callable[[str, bytes], None]
@@ -41,7 +42,7 @@ class RedisServer:
         self.incarnation = 0
         self.scripts_known = False
         self.floor: dict[str, int] = {}  # key -> offset below which its list must not fall
-        self._journal: list[tuple[str, bytes]] = []
+        self._journal: list[tuple[str, bytes | None]] = []  # None: removed
         self._on_list = on_list
         self._on_marker = on_marker
 
@@ -69,10 +70,21 @@ class RedisServer:
         self._on_marker(key, int(after))
         return 1
 
+    def remove_up_to(self, keys: Sequence[str], offset: int) -> int:
+        """The script that removes a user's keys."""
+        stored = self.data.get(keys[0])
+        if stored is not None and read_prefix(stored).offset > offset:
+            return 0
+        removed = [key for key in keys if self.data.pop(key, None) is not None]
+        for key in removed:
+            self._journal.append((key, None))
+            self.floor.pop(key, None)  # what is not there cannot go back
+        return len(removed)
+
     def fall_back(self, writes: int) -> None:
         """A failover to a replica that has only the first `writes` of all writes; 0 is a wipe."""
         del self._journal[writes:]
-        self.data = dict(self._journal)
+        self.data = {key: value for key, value in dict(self._journal).items() if value is not None}
         self.floor.clear()
         self.scripts_known = False
         self.incarnation += 1
@@ -119,11 +131,15 @@ class RedisClient:
         found: bytes | None = await self._call(lambda: self._server.data.get(key))
         return found
 
-    async def eval(self, script: str, keys: int, key: str, known: bytes, after: bytes) -> int:
-        assert "SET" in script
-        assert keys == 1
-        moved: int = await self._call(lambda: self._server.move_marker(key, known, after))
-        return moved
+    async def eval(self, script: str, count: int, *keys_and_arguments: Any) -> int:
+        keys, arguments = keys_and_arguments[:count], keys_and_arguments[count:]
+        serve = {MOVE_MARKER: self._server.move_marker, REMOVE_UP_TO: self._remove_up_to}[script]
+        answer: int = await self._call(lambda: serve(*keys, *arguments))  # type: ignore[operator]
+        return answer
+
+    def _remove_up_to(self, *keys_and_offset: Any) -> int:
+        *keys, offset = keys_and_offset
+        return self._server.remove_up_to(keys, int(offset))
 
 
 class _Pipeline:
