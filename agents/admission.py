@@ -1,20 +1,15 @@
 """What must be true before a worker joins its version's group: the partitions match, and so does the fingerprint."""
 
-import asyncio
-import logging
-
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
-from aiokafka.structs import ConsumerRecord
+import time
 
 from agents.fingerprint import Fingerprint, of_worker
+from agents.registry import Change, change_registry, read_registry
 from agents.worker_config import WorkerConfig
-from streams.bulk_read import bulk_consumer, partitions_of, read_topics
+from serving.live_pointer import BUCKETS
+from serving.registry import FINGERPRINT, Registry, Switch, VersionRecord
+from streams.bulk_read import bulk_consumer, partitions_of
 
-logger = logging.getLogger(__name__)
-
-_ATTEMPTS = 6
-_BACKOFF_S = 0.1
+FIRST_WORKER = "first worker"
 
 
 class NotAdmitted(RuntimeError):
@@ -22,18 +17,25 @@ class NotAdmitted(RuntimeError):
 
 
 async def admit(config: WorkerConfig) -> None:
-    """Returns when this worker may join; the first worker of a version records its fingerprint.
+    """Returns when this worker may join; the first worker of a version records its fingerprint, and the first one of
+    the namespace that its version serves everybody.
 
     Raises:
-        NotAdmitted: the topics have other partition counts, or the version was started with other code or settings.
+        NotAdmitted: the topics have other partition counts, or the version was started with other code or settings,
+            or it was retired.
         streams.bulk_read.TopicMissing: the topics were not created.
     """
     await _check_partitions(config)
-    mine = of_worker(config)
-    differences = (await _recorded(config, mine)).differences(mine)
+    mine, version = of_worker(config), config.topics.version
+    registry = await read_registry(config.bootstrap, config.topics)
+    if version not in registry.fingerprints or registry.current is None:
+        registry = await change_registry(config.bootstrap, config.topics, lambda found: _claim(found, version, mine))
+    if registry.is_retired(version):
+        raise NotAdmitted(f"version {version} was retired; start this worker under a new FRESHET_MODEL_VERSION")
+    differences = Fingerprint.decode(registry.fingerprints[version]).differences(mine)
     if differences:
         raise NotAdmitted(
-            f"version {config.topics.version} was started with other code or settings: {'; '.join(differences)}. "
+            f"version {version} was started with other code or settings: {'; '.join(differences)}. "
             "Start this worker under a new FRESHET_MODEL_VERSION, let it catch up, and switch."
         )
 
@@ -50,52 +52,16 @@ async def _check_partitions(config: WorkerConfig) -> None:
                 )
 
 
-async def _recorded(config: WorkerConfig, mine: Fingerprint) -> Fingerprint:
-    for attempt in range(_ATTEMPTS):
-        recorded = await _read_or_claim(config, mine)
-        if recorded is not None:
-            return recorded
-        logger.info("another worker is recording the fingerprint of version %s", config.topics.version)
-        await asyncio.sleep(_BACKOFF_S * 2**attempt)
-    raise NotAdmitted(
-        f"the fingerprint of version {config.topics.version} could not be recorded in {_ATTEMPTS} attempts"
-    )
-
-
-async def _read_or_claim(config: WorkerConfig, mine: Fingerprint) -> Fingerprint | None:
-    """The version's fingerprint, recorded now as `mine` when there was none; None when another worker is at it.
-
-    The transactional id makes reading and recording one step: whoever starts later fences whoever only read so far.
-    """
-    producer = AIOKafkaProducer(
-        bootstrap_servers=config.bootstrap, transactional_id=f"{config.topics.consumer_group}.fingerprint"
-    )
-    await producer.start()
-    try:
-        recorded = await _read(config)
-        if recorded is None:
-            async with producer.transaction():
-                await producer.send_and_wait(config.topics.versions, mine.encode(), key=_key(config))
-            recorded = mine
-    except KafkaError as error:
-        # Fenced by a worker that started later. While the two race the broker also answers with other errors.
-        logger.info("recording the fingerprint was interrupted: %s", error)
-        return None
-    finally:
-        await producer.stop()
-    return recorded
-
-
-async def _read(config: WorkerConfig) -> Fingerprint | None:
-    found: list[bytes | None] = [None]
-
-    def apply(record: ConsumerRecord) -> None:
-        if record.key == _key(config):
-            found[0] = record.value
-
-    await read_topics(config.bootstrap, [config.topics.versions], apply)
-    return None if found[0] is None else Fingerprint.decode(found[0])
-
-
-def _key(config: WorkerConfig) -> bytes:
-    return f"fingerprint:{config.topics.version}".encode()
+def _claim(registry: Registry, version: str, mine: Fingerprint) -> list[Change]:
+    """What the first worker of a version records."""
+    if registry.is_retired(version):
+        return []
+    now_ms = time.time_ns() // 1_000_000
+    changes: list[Change] = []
+    if version not in registry.fingerprints:
+        changes.append((f"{FINGERPRINT}:{version}".encode(), mine.encode()))
+    if version not in registry.records:
+        changes.append(VersionRecord(now_ms, FIRST_WORKER).record(version))
+    if registry.current is None:
+        changes.append(Switch(1, "first", {version: BUCKETS}, FIRST_WORKER, now_ms).record())
+    return changes

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from aiokafka.structs import ConsumerRecord
 
-from agents.dead_letters import letter_of, letter_record
+from agents.dead_letters import DeadLetters, letter_of
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.step import Effects
 from agents.erasures import Erasures
@@ -25,7 +25,7 @@ class InteractionsStep:
         partition: int,
         partitions: int,
         deltas_topic: str,
-        dead_letters_topic: str,
+        dead_letters: DeadLetters,
         erasures: Erasures,
     ) -> None:
         self._new_plane = new_plane
@@ -34,7 +34,7 @@ class InteractionsStep:
         self._partition = partition
         self._partitions = partitions
         self._deltas_topic = deltas_topic
-        self._dead_letters_topic = dead_letters_topic
+        self._dead_letters = dead_letters
         self._signals: list[Signal] = []
         self._dead: list[Outgoing] = []
         self._touched: set[str] = set()
@@ -71,7 +71,7 @@ class InteractionsStep:
         letter = letter_of(record, reason, detail)
         if self._erasures.cover(record):
             letter = letter.blank()
-        self._dead.append(letter_record(letter, self._dead_letters_topic))
+        self._dead += self._dead_letters.records(letter)
 
     # -- erasure --------------------------------------------------------------------------------------------------
 

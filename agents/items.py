@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from aiokafka.structs import ConsumerRecord
 
-from agents.dead_letters import dead_letter
+from agents.dead_letters import DeadLetters, letter_of
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.step import Effects
 from streams.events import Reason
@@ -41,13 +41,13 @@ class ItemsStep:
         new_plane: Callable[[], ItemPlane],
         pacer: PublishPacer,
         now_s: Callable[[], float],
-        dead_letters_topic: str,
+        dead_letters: DeadLetters,
     ) -> None:
         self._new_plane = new_plane
         self.plane = new_plane()
         self._pacer = pacer
         self._now_s = now_s
-        self._dead_letters_topic = dead_letters_topic
+        self._dead_letters = dead_letters
         self._dead: list[Outgoing] = []
 
     def fold(self, record: ConsumerRecord) -> None:
@@ -56,7 +56,7 @@ class ItemsStep:
 
     def reject(self, record: ConsumerRecord, detail: str) -> None:
         """Notes a delta record that ends workers as a dead letter."""
-        self._dead.append(dead_letter(record, Reason.FOLD_FAILED, detail, self._dead_letters_topic))
+        self._dead += self._dead_letters.records(letter_of(record, Reason.FOLD_FAILED, detail))
 
     def pending(self) -> bool:
         """Never: everything follows from records."""

@@ -11,6 +11,7 @@ from aiokafka.structs import TopicPartition
 from agents.admission import admit
 from agents.app import build_app
 from agents.controls import Controls
+from agents.dead_letters import DeadLetters
 from agents.delivery.ownership import Ownership
 from agents.delivery.partition_task import PartitionTask
 from agents.delivery.process_exit import EXIT_UNEXPECTED
@@ -27,8 +28,10 @@ from agents.item_follower import ItemFollower
 from agents.items import ItemsStep, PublishPacer
 from agents.list_keeper import ListKeeper
 from agents.list_maker import ListMaker
+from agents.live_pointer import LivePointerKeeper
 from agents.profiles import Profiles
 from agents.shared_lists import SharedLists
+from agents.standing import Standing
 from agents.worker_config import WorkerConfig
 from serving.keys import Keys
 from serving.redis_writer import ListWriter
@@ -56,16 +59,19 @@ class Worker:
         self._keys = Keys(config.topics.namespace, config.topics.version)
         self._writer = ListWriter.connect(config.redis_url, self._keys)
         self._follower = ItemFollower(config.bootstrap, config.topics)
-        self._controls, self._erasures = Controls(config.topics.version), Erasures()
+        topics = config.topics
+        self._controls, self._erasures, self._standing = Controls(topics.version), Erasures(), Standing(topics.version)
         self._profiles = Profiles(config.partitions)
         self._orders = Follower(
             config.bootstrap,
             {
-                config.topics.controls: self._controls.apply,
-                config.topics.erasure: self._erasures.apply,
-                config.topics.profiles: self._profiles.apply,
+                topics.controls: self._controls.apply,
+                topics.erasure: self._erasures.apply,
+                topics.profiles: self._profiles.apply,
+                topics.versions: self._standing.apply,
             },
         )
+        self._dead_letters = DeadLetters(topics.dead_letters, topics.crash_marks, self._standing.answers_for)
         self._maker = ListMaker(
             self._follower, self._keys, config.topics.version, config.list_size, config.list_expires_s * SECOND_MS
         )
@@ -76,18 +82,19 @@ class Worker:
         self._app: faust.App = build_app(config, self.ownership, lambda: self._controls.paused)
 
     async def run(self, stop: asyncio.Event) -> int:
-        """Works until `stop` is set; returns the exit code."""
+        """Works until `stop` is set or the version is retired; returns the exit code."""
         await self._orders.start()  # before any restore: who is erased is never folded, nor listed against their word
         await self._follower.start()
         heartbeat = Heartbeat(self._writer, self._keys, self.ownership, self._counters)
-        helpers = [asyncio.create_task(self._shared.run(now_ms)), asyncio.create_task(heartbeat.run())]
+        pointer = LivePointerKeeper(self._writer, self._keys, lambda: self._standing.registry.current)
+        loops = (self._shared.run(now_ms), heartbeat.run(), pointer.run())
+        helpers = [asyncio.create_task(loop) for loop in loops]
         await self._app.start()
         logger.info("worker ready: group %s", self._config.topics.consumer_group)
-        stopped = asyncio.create_task(stop.wait())
-        crashed = asyncio.create_task(self._app._crashed.wait())
-        await asyncio.wait([stopped, crashed, *helpers], return_when=asyncio.FIRST_COMPLETED)
+        ends = [asyncio.create_task(end()) for end in (stop.wait, self._standing.retired.wait, self._app._crashed.wait)]
+        await asyncio.wait([*ends, *helpers], return_when=asyncio.FIRST_COMPLETED)
         failed = next((task for task in helpers if task.done()), None)
-        for task in (stopped, crashed, *helpers):
+        for task in (*ends, *helpers):
             task.cancel()
         await self._app.stop()
         await self._follower.stop()
@@ -95,7 +102,7 @@ class Worker:
         await self._writer.close()
         if failed is not None:
             logger.critical("a background task ended: %r", failed.exception())
-        return 0 if stop.is_set() else EXIT_UNEXPECTED
+        return 0 if stop.is_set() or self._standing.retired.is_set() else EXIT_UNEXPECTED
 
     # -- one partition --------------------------------------------------------------------------------------------
 
@@ -127,7 +134,7 @@ class Worker:
             partition,
             config.partitions,
             topics.deltas,
-            topics.dead_letters,
+            self._dead_letters,
             self._erasures,
         )
 
@@ -138,7 +145,7 @@ class Worker:
             lambda: ItemPlane(table.partition, table.rows, ItemLimits()),
             pacer,
             time.monotonic,
-            config.topics.dead_letters,
+            self._dead_letters,
         )
 
     def _owned_item_partitions(self) -> set[int]:

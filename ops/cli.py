@@ -18,13 +18,17 @@ from ops.commands import (
     lag,
     panels,
     partition,
+    promote,
     publish,
+    retire,
+    rollback,
     scale,
     schema,
     serve,
     servers,
     simulate,
     topics,
+    versions,
     worker,
 )
 from ops.exit_codes import CommandFailed, ExitCode
@@ -38,6 +42,7 @@ PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
     panels.RUN: (worker, serve),
     panels.LOOK: (config, lag, inspect, scale, bench),
     panels.REPAIR: (dlq, partition, erase),
+    panels.VERSIONS: (versions, promote, rollback, retire),
 }
 
 _HELP: Final = "\n\n".join(  # a paragraph each; line breaks inside one would be kept

@@ -137,6 +137,16 @@ class Topics:
         """The group whose committed offsets say how far this version has read."""
         return self._full(f"freshet.{self.version}")
 
+    def versioned(self) -> list[str]:
+        """The topics that belong to this version alone, in alphabetical order.
+
+        >>> Topics("demo", "v2").versioned()[0]
+        'demo.crash.marks.v2'
+        """
+        other = Topics(self.namespace, f"{self.version[:63]}-" if self.version[-1] != "-" else "x")
+        shared = {spec.name for spec in other.specs(1, 1)}
+        return sorted(spec.name for spec in self.specs(1, 1) if spec.name not in shared)
+
     def transactional_id(self, topic: str, partition: int) -> str:
         """Names the one producer that may write for this input partition; starting it fences the former owner.
 

@@ -1,7 +1,7 @@
-"""Creates the topics, says what differs when they exist, and removes a whole namespace (demos and tests only)."""
+"""Creates the topics, says what differs when they exist, and removes a version's or a namespace's."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -88,10 +88,28 @@ def delete_namespace(bootstrap: str, namespace: str, timeout_s: float = 30.0) ->
         names = _names_with(admin, prefix)
         if names:
             _delete_topics(admin, names, timeout_s)
-        groups = _delete_groups(admin, prefix, deadline)
+        groups = _delete_groups(admin, lambda group: group.startswith(prefix), deadline)
         while remaining := _names_with(admin, prefix):
             _wait(deadline, f"topics are still there: {', '.join(remaining)}")
     return RemovalReport(tuple(sorted(names)), tuple(sorted(groups)))
+
+
+def delete_version(bootstrap: str, topics: Topics, timeout_s: float = 60.0) -> RemovalReport:
+    """Removes the group and the topics that belong to one model version alone, and waits until they are gone.
+
+    The group goes first, and waits for its members: a worker must not lose topics while it works. May be repeated.
+    Raises `KafkaError`.
+    """
+    deadline = time.monotonic() + timeout_s
+    with _admin(bootstrap, timeout_s) as admin:
+        groups = _delete_groups(admin, lambda group: group == topics.consumer_group, deadline)
+        wanted = set(topics.versioned())
+        names = sorted(wanted & set(admin.list_topics()))
+        if names:
+            _delete_topics(admin, names, timeout_s)
+        while remaining := sorted(wanted & set(admin.list_topics())):
+            _wait(deadline, f"topics are still there: {', '.join(remaining)}")
+    return RemovalReport(tuple(names), tuple(sorted(groups)))
 
 
 @contextmanager
@@ -179,10 +197,10 @@ def _delete_topics(admin: KafkaAdminClient, names: list[str], timeout_s: float) 
             raise TopicsError(f"{topic['name']} was not removed: {topic['error_message'] or error.__name__}")
 
 
-def _delete_groups(admin: KafkaAdminClient, prefix: str, deadline: float) -> set[str]:
+def _delete_groups(admin: KafkaAdminClient, named: Callable[[str], bool], deadline: float) -> set[str]:
     """Deletes the groups, again and again while some still have members."""
     deleted: set[str] = set()
-    while groups := [group["group_id"] for group in admin.list_groups() if group["group_id"].startswith(prefix)]:
+    while groups := [group["group_id"] for group in admin.list_groups() if named(group["group_id"])]:
         results = admin.delete_groups(groups)
         deleted |= {group for group, result in results.items() if result == "OK"}
         stuck = [f"{group} ({result})" for group, result in results.items() if result not in ("OK", _NOT_FOUND)]

@@ -65,10 +65,11 @@ async def read_lag(bootstrap: str, redis_url: str, topics: Topics) -> Lag:
                 )
                 for number in sorted(ends)
             ]
-    return Lag(topics.consumer_group, partitions, _workers(redis_url, Keys(topics.namespace, topics.version)))
+    return Lag(topics.consumer_group, partitions, read_workers(redis_url, Keys(topics.namespace, topics.version)))
 
 
-def _workers(redis_url: str, keys: Keys) -> list[dict[str, Any]] | None:
+def read_workers(redis_url: str, keys: Keys) -> list[dict[str, Any]] | None:
+    """The signs of life of a version's workers; None while Redis does not answer."""
     try:
         with Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S) as redis:
             names = sorted(redis.scan_iter(match=f"{keys.prefix}worker:*", count=1000))

@@ -13,7 +13,7 @@ import msgspec
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.app import build_app
-from agents.dead_letters import dead_letter
+from agents.dead_letters import letter_of, letter_record
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.ownership import Ownership
 from agents.delivery.partition_task import PartitionTask
@@ -50,7 +50,7 @@ class CountingStep:
         count[1] += record.offset
 
     def reject(self, record: ConsumerRecord, detail: str) -> None:
-        self._dead.append(dead_letter(record, Reason.FOLD_FAILED, detail, self._dead_letters))
+        self._dead.append(letter_record(letter_of(record, Reason.FOLD_FAILED, detail), self._dead_letters))
 
     def pending(self) -> bool:
         return False

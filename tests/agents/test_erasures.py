@@ -8,6 +8,7 @@ import orjson
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.controls import Controls
+from agents.dead_letters import DeadLetters
 from agents.erasures import Erasures
 from agents.interactions import InteractionsStep
 from streams.controls import pause_key
@@ -56,7 +57,13 @@ class World:
         self.lists: Any = Lists()
         ends = self.erasures.of(0).ends
         self.step = InteractionsStep(
-            lambda: UserPlane(0, 1, self.rows, FoldLimits(), ends), self.lists, 0, 1, "deltas", "dlq", self.erasures
+            lambda: UserPlane(0, 1, self.rows, FoldLimits(), ends),
+            self.lists,
+            0,
+            1,
+            "deltas",
+            DeadLetters("dlq"),
+            self.erasures,
         )
 
     def effects(self, position: int = 100) -> Any:

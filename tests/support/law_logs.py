@@ -9,6 +9,7 @@ from typing import Any
 from aiokafka.structs import ConsumerRecord
 from hypothesis import strategies as st
 
+from agents.dead_letters import DeadLetters
 from agents.erasures import Erasures
 from agents.interactions import InteractionsStep
 from offline.datasets.movielens_100k import MovieLens100K
@@ -154,7 +155,7 @@ def _new_step(partition: int, store: dict[bytes, bytes], limits: FoldLimits) -> 
     def plane() -> UserPlane:
         return UserPlane(partition, PARTITIONS, store, limits)
 
-    return InteractionsStep(plane, NoLists(), partition, PARTITIONS, "deltas", "letters", Erasures())  # type: ignore[arg-type]
+    return InteractionsStep(plane, NoLists(), partition, PARTITIONS, "deltas", DeadLetters("letters"), Erasures())  # type: ignore[arg-type]
 
 
 def finish(coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
+from agents.dead_letters import DeadLetters
 from agents.delivery.ownership import Ownership
 from agents.delivery.partition_task import PartitionTask
 from agents.delivery.producer import PartitionProducer
@@ -106,7 +107,13 @@ class Member:
             return UserPlane(table.partition, PARTITIONS, table.rows, LIMITS, {})
 
         step = InteractionsStep(
-            new_plane, keeper, table.partition, ITEM_PARTITIONS, TOPICS.deltas, TOPICS.dead_letters, Erasures()
+            new_plane,
+            keeper,
+            table.partition,
+            ITEM_PARTITIONS,
+            TOPICS.deltas,
+            DeadLetters(TOPICS.dead_letters),
+            Erasures(),
         )
         return TalliedStep(step, table, tally_of_interaction)
 
@@ -115,7 +122,7 @@ class Member:
             return ItemPlane(table.partition, table.rows, ItemLimits())
 
         pacer = PublishPacer(PUBLISH_EVERY_S, 1_000_000)
-        step = ItemsStep(new_plane, pacer, lambda: self.process.world.now, TOPICS.dead_letters)
+        step = ItemsStep(new_plane, pacer, lambda: self.process.world.now, DeadLetters(TOPICS.dead_letters))
         return TalliedStep(step, table, tally_of_deltas)
 
     def _now_ms(self) -> int:

@@ -1,0 +1,31 @@
+"""What the registry says about this worker's version, followed from `freshet.versions`."""
+
+import asyncio
+
+from aiokafka.structs import ConsumerRecord
+
+from serving.registry import Registry
+
+
+class Standing:
+    """Made within the event loop. `retired` is set once somebody begins to remove the version."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = Registry()
+        self.retired = asyncio.Event()
+        self._version = version
+
+    def apply(self, record: ConsumerRecord) -> None:
+        """Takes one record of the topic."""
+        self.registry.apply(record.key, record.value)
+        if self.registry.is_retired(self._version):
+            self.retired.set()
+
+    @property
+    def serves(self) -> bool:
+        """Whether anybody is served by this version now."""
+        return self.registry.weight_of(self._version) > 0
+
+    def answers_for(self, append_ms: int) -> bool:
+        """Whether this version writes the dead letter of a record appended then; see `Registry.answers_for`."""
+        return self.registry.answers_for(self._version, append_ms)

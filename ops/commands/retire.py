@@ -1,0 +1,36 @@
+"""`freshet retire`: ends a version and frees what it holds."""
+
+from typing import Annotated
+
+import typer
+
+from ops.command_settings import command_settings
+from ops.output import JsonOption, console, print_json
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(retire)
+
+
+def retire(
+    version: Annotated[str, typer.Argument(help="The version to remove.")],
+    wait_s: Annotated[float, typer.Option("--wait-s", min=1, help="How long its workers may take to end.")] = 60.0,
+    json: JsonOption = False,
+) -> None:
+    """Remove a version that serves nobody: its workers end, its group, topics and Redis keys go, its name stays taken.
+
+    Refuses a live version. Afterwards no rollback leads to it. May be run again when it was interrupted.
+    """
+    from ops.operator.running import run
+    from ops.operator.switches import Switching
+
+    settings = command_settings()
+    switching = Switching(settings.kafka_bootstrap, settings.redis_url, settings.namespace)
+    removed, keys = run(switching.retire(version, wait_s))
+    console().print(
+        f"{version} is retired: {len(removed.topics)} topics, {len(removed.groups)} groups, {keys} keys removed",
+        markup=False,
+    )
+    if json:
+        print_json({"version": version, "topics": removed.topics, "groups": removed.groups, "keys": keys})

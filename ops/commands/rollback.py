@@ -1,0 +1,27 @@
+"""`freshet rollback`: gives everybody back to the version before."""
+
+import typer
+
+from ops.command_settings import command_settings
+from ops.output import JsonOption, console, print_json
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(rollback)
+
+
+def rollback(json: JsonOption = False) -> None:
+    """Let the version that served everybody before serve everybody again, at once and with fresh lists.
+
+    Its workers went on folding; `freshet versions` says how far they are and which version it is (`rollback_to`). Exit
+    code 1 when there is none.
+    """
+    from ops.operator.running import run
+    from ops.operator.switches import Switching
+
+    settings = command_settings()
+    switch = run(Switching(settings.kafka_bootstrap, settings.redis_url, settings.namespace).rollback())
+    console().print(f"switch {switch.sequence}: everybody is served by {switch.leader}", markup=False)
+    if json:
+        print_json({"switched": True, "sequence": switch.sequence, "weights": switch.weights})

@@ -1,0 +1,52 @@
+"""`freshet versions`: what versions there are, who is served by which, and how far they are."""
+
+from typing import Any
+
+import typer
+
+from ops.command_settings import command_settings
+from ops.output import JsonOption, console, print_json
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(versions)
+
+
+def versions(json: JsonOption = False) -> None:
+    """List all model versions: state, share of users, lag, figures, and the last switches.
+
+    candidate = reads the log and serves nobody; live = serves; previous = served and goes on folding, so that
+    `freshet rollback` is instant and fresh; retired = its topics, group and keys are gone. Lag counts records of
+    user.interactions that the version has not folded.
+    """
+    from ops.operator.running import run
+    from ops.operator.version_list import read_versions
+
+    settings = command_settings()
+    found = run(read_versions(settings.kafka_bootstrap, settings.redis_url, settings.namespace))
+    _print(found)
+    if json:
+        print_json(found)
+
+
+def _print(found: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    table = Table("Version", "State", "Users", "Lag", "Workers", "Since", "Figures")
+    for row in found["versions"]:
+        cells = (
+            row["version"],
+            row["state"],
+            f"{row['percent']} %" if row["percent"] else "",
+            "" if row["lag"] is None else str(row["lag"]),
+            "" if row["workers"] is None else str(row["workers"]),
+            row["created"] or "",
+            ", ".join(sorted(row["figures"])),
+        )
+        table.add_row(*cells)
+    console().print(table)
+    for switch in found["switches"][-5:]:
+        weights = ", ".join(f"{version} {weight} %" for version, weight in switch["weights"].items())
+        forced = ", forced" if switch["forced"] else ""
+        console().print(f"{switch['when']}  {switch['action']} to {weights}, by {switch['who']}{forced}", markup=False)

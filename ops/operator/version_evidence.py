@@ -1,0 +1,99 @@
+"""Collects what is known of a version now: how far it is, who works for it, how its lists differ from the live ones."""
+
+import asyncio
+import time
+
+from aiokafka.structs import ConsumerRecord
+from redis import Redis
+
+from agents.dead_letters import FAILED
+from offline.versions.gate import Behind, Evidence, GateLimits
+from offline.versions.list_diff import ListDiff, compare
+from ops.operator.lag import REDIS_TIMEOUT_S, read_workers
+from ops.operator.list_sample import sampled_users, stored_lists
+from ops.operator.oldest_waiting import oldest_waiting_ms
+from ops.progress import Progress
+from serving.keys import Keys
+from serving.registry import Registry
+from streams.bulk_read import read_topics
+from streams.topics import Topics
+
+SAMPLED_USERS = 500
+
+
+async def read_evidence(
+    bootstrap: str, redis_url: str, topics: Topics, registry: Registry, limits: GateLimits
+) -> Evidence:
+    """As of now, for the version of `topics`. Raises `TopicMissing`."""
+    keys = Keys(topics.namespace, topics.version)
+    quality = registry.figures.get(topics.version, {}).get("quality")
+    workers = await asyncio.to_thread(read_workers, redis_url, keys)
+    return Evidence(
+        version=topics.version,
+        workers=len(workers or ()),
+        behind=await read_behind(bootstrap, redis_url, topics, limits),
+        failed_folds=await _failed_folds(bootstrap, topics),
+        lists=await asyncio.to_thread(_list_diff, redis_url, topics, registry),
+        quality=quality,
+    )
+
+
+async def read_behind(bootstrap: str, redis_url: str, topics: Topics, limits: GateLimits) -> list[Behind]:
+    """What waits longest in each partition. A list counts as written when the partition's marker in Redis is past its
+    user's last event; without a marker, lists of users who have done nothing lately may be missing too."""
+    async with Progress(bootstrap, topics.consumer_group) as progress:
+        committed = {topic: await progress.committed(topic) for topic in (topics.interactions, topics.deltas)}
+    markers = await asyncio.to_thread(_markers, redis_url, topics, list(committed[topics.interactions]))
+    folded: dict[int, int | None] = {**committed[topics.interactions]}
+    learned: dict[int, int | None] = {**committed[topics.deltas]}
+    sources = (
+        ("folded", topics.interactions, folded, limits.behind_ms),
+        ("listed", topics.interactions, markers, limits.behind_ms),
+        ("learned from", topics.deltas, learned, limits.items_behind_ms),
+    )
+    behind = []
+    for what, topic, positions, limit_ms in sources:
+        ages = await oldest_waiting_ms(bootstrap, topic, positions, time.time_ns() // 1_000_000)
+        behind += [Behind(what, topic, partition, age_ms, limit_ms) for partition, age_ms in sorted(ages.items())]
+    return behind
+
+
+def _markers(redis_url: str, topics: Topics, partitions: list[int]) -> dict[int, int | None]:
+    keys = Keys(topics.namespace, topics.version)
+    with _redis(redis_url) as redis:
+        values = redis.mget([keys.written(partition) for partition in partitions])
+    return {
+        partition: None if value is None else int(value) for partition, value in zip(partitions, values, strict=True)
+    }
+
+
+async def _failed_folds(bootstrap: str, topics: Topics) -> int:
+    failed: set[bytes] = set()
+
+    def apply(record: ConsumerRecord) -> None:
+        if record.key.startswith(FAILED) and record.value is not None:
+            failed.add(record.key)
+
+    await read_topics(bootstrap, [topics.crash_marks], apply)
+    return len(failed)
+
+
+def _list_diff(redis_url: str, topics: Topics, registry: Registry) -> ListDiff | None:
+    """Against the version that serves most besides this one; None when nobody else serves."""
+    others = {name: weight for name, weight in _weights(registry).items() if name != topics.version and weight}
+    if not others:
+        return None
+    live = max(others, key=others.__getitem__)
+    keys, live_keys = Keys(topics.namespace, topics.version), Keys(topics.namespace, live)
+    with _redis(redis_url) as redis:
+        users = sampled_users(redis, live_keys, SAMPLED_USERS)
+        lists_a, lists_b = stored_lists(redis, live_keys, users), stored_lists(redis, keys, users)
+    return compare((live, topics.version), lists_a, lists_b, {})
+
+
+def _weights(registry: Registry) -> dict[str, int]:
+    return registry.current.weights if registry.current else {}
+
+
+def _redis(redis_url: str) -> "Redis":
+    return Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S)

@@ -1,0 +1,184 @@
+"""The truth about model versions: what `freshet.versions` says, folded record by record.
+
+    fingerprint:{version}     what the version's workers were started with; see agents.fingerprint
+    version:{version}         VersionRecord: since when there is a version of that name, and whether it was retired
+    switch:{sequence}         Switch: who serves whom from then on; one record a switch, never replaced
+    figures:{version}         JSON: what was measured about a candidate, see offline.versions.gate
+
+The fold has no clock and does no I/O. The live pointer in Redis (`serving.live_pointer`) is made from the last switch
+and can be made again at any time; its sequence number is the switch's.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Literal
+
+import msgspec
+
+from serving.live_pointer import BUCKETS, LivePointer
+
+FINGERPRINT = "fingerprint"
+_VERSION = "version"
+_SWITCH = "switch"
+_FIGURES = "figures"
+#: After a switch the former leader goes on answering for records appended within this time, so that none is left
+#: without an answer while workers learn of the switch. Dead letters are keyed by their source: two are one.
+OVERLAP_MS = 60_000
+
+
+class State(Enum):
+    """What a version is at the moment."""
+
+    CANDIDATE = "candidate"
+    LIVE = "live"
+    PREVIOUS = "previous"
+    RETIRED = "retired"
+
+
+class VersionRecord(msgspec.Struct, frozen=True):
+    """A version by name. Times in ms since the epoch. `retired_ms` is set by the start of its removal, `removed` at the
+    end of it; a name that was retired is not used again."""
+
+    created_ms: int
+    who: str
+    reads_from: str = "earliest"
+    retired_ms: int | None = None
+    removed: bool = False
+
+    def record(self, version: str) -> tuple[bytes, bytes]:
+        """Key and value."""
+        return f"{_VERSION}:{version}".encode(), msgspec.json.encode(self)
+
+
+class Switch(msgspec.Struct, frozen=True):
+    """Who serves whom: `weights` in percent by version, in bucket order, adding up to 100.
+
+    `figures` is what was known when it was decided; `forced` that it was done against a refusal.
+    """
+
+    sequence: int
+    action: Literal["first", "promote", "rollback"]
+    weights: dict[str, int]
+    who: str
+    when_ms: int
+    salt: str = ""
+    forced: bool = False
+    figures: dict[str, Any] = {}
+
+    def record(self) -> tuple[bytes, bytes]:
+        """Key and value."""
+        return f"{_SWITCH}:{self.sequence:012d}".encode(), msgspec.json.encode(self)
+
+    @property
+    def pointer(self) -> LivePointer:
+        """The value of the `live` key. Raises InvalidPointer unless the weights add up."""
+        return LivePointer(self.weights, self.sequence, self.salt)
+
+    @property
+    def leader(self) -> str:
+        """The version that serves most users; the first of equals."""
+        return max(self.weights, key=self.weights.__getitem__)
+
+    @property
+    def sole(self) -> str | None:
+        """The version that serves everybody, if there is one."""
+        return self.leader if self.weights[self.leader] == BUCKETS else None
+
+
+def figures_record(version: str, figures: dict[str, Any] | None) -> tuple[bytes, bytes | None]:
+    """Key and value of what was measured about a version; None forgets it."""
+    return f"{_FIGURES}:{version}".encode(), None if figures is None else msgspec.json.encode(figures)
+
+
+class Registry:
+    """All versions of a namespace. `apply` takes the records of the topic in their order, any number of times."""
+
+    def __init__(self) -> None:
+        self.fingerprints: dict[str, bytes] = {}
+        self.records: dict[str, VersionRecord] = {}
+        self.figures: dict[str, dict[str, Any]] = {}
+        self._switches: dict[int, Switch] = {}
+
+    def apply(self, key: bytes | None, value: bytes | None) -> None:
+        """Takes one record; keys of a later release are left alone. Raises msgspec.DecodeError on a damaged value."""
+        kind, _, name = (key or b"").decode(errors="replace").partition(":")
+        if kind == FINGERPRINT:
+            _put(self.fingerprints, name, value)
+        elif kind == _VERSION:
+            _put(self.records, name, None if value is None else msgspec.json.decode(value, type=VersionRecord))
+        elif kind == _FIGURES:
+            _put(self.figures, name, None if value is None else msgspec.json.decode(value, type=dict[str, Any]))
+        elif kind == _SWITCH and value is not None:
+            switch = msgspec.json.decode(value, type=Switch)
+            self._switches[switch.sequence] = switch
+
+    # -- versions -------------------------------------------------------------------------------------------------
+
+    @property
+    def versions(self) -> list[str]:
+        """Every version that was ever named, in alphabetical order."""
+        served = {version for switch in self._switches.values() for version in switch.weights}
+        return sorted(served | self.records.keys() | self.fingerprints.keys())
+
+    def is_retired(self, version: str) -> bool:
+        """Whether its removal was begun, or is done."""
+        record = self.records.get(version)
+        return record is not None and record.retired_ms is not None
+
+    def weight_of(self, version: str) -> int:
+        """The share of users, in percent, that a version serves now."""
+        return 0 if self.current is None else self.current.weights.get(version, 0)
+
+    def state_of(self, version: str) -> State:
+        """What a version is now; one that nobody has heard of is a candidate."""
+        if self.is_retired(version):
+            return State.RETIRED
+        if self.weight_of(version):
+            return State.LIVE
+        served = any(switch.weights.get(version) for switch in self._switches.values())
+        return State.PREVIOUS if served else State.CANDIDATE
+
+    # -- switches -------------------------------------------------------------------------------------------------
+
+    @property
+    def switches(self) -> list[Switch]:
+        """Every switch, oldest first."""
+        return [self._switches[sequence] for sequence in sorted(self._switches)]
+
+    @property
+    def current(self) -> Switch | None:
+        """The last switch; None before the first worker of the namespace."""
+        return self._switches[max(self._switches)] if self._switches else None
+
+    def rollback_target(self) -> str | None:
+        """The version that a rollback gives everything back to: the one that last served everybody before the
+        present candidate did; None when there is none that is not retired. A rollback is no way forward: what was
+        rolled back is not reached by another one."""
+        stack: list[str] = []
+        for switch in self.switches:
+            if switch.action == "rollback":
+                while stack and stack[-1] != switch.sole:
+                    stack.pop()
+            elif switch.sole is not None and (not stack or stack[-1] != switch.sole):
+                stack.append(switch.sole)
+        current = self.current.sole if self.current else None
+        return next((name for name in reversed(stack) if name != current and not self.is_retired(name)), None)
+
+    def answers_for(self, version: str, append_ms: int) -> bool:
+        """Whether a version writes what only one version may write (dead letters) about a record appended then."""
+        switches = self.switches
+        ends = [switch.when_ms + OVERLAP_MS for switch in switches[1:]]
+        for index, switch in enumerate(switches):
+            begun = not index or switch.when_ms <= append_ms
+            ended = index < len(ends) and ends[index] <= append_ms
+            if switch.leader == version and begun and not ended:
+                return True
+        return False
+
+
+def _put(table: dict[str, Any], name: str, value: Any) -> None:
+    if value is None:
+        table.pop(name, None)
+    else:
+        table[name] = value

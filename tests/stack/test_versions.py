@@ -1,0 +1,196 @@
+"""Two versions over one log: promote under reads, roll back, lose Redis, retire."""
+
+import asyncio
+import json
+import os
+import subprocess
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from harness.cluster import FRESHET, Cluster, Place
+from harness.polling import eventually
+from harness.processes import WorkerProcess
+from harness.traffic import USERS, catalogue
+
+from ops.local_stack.ports import free_port
+from ops.local_stack.stack import LocalStack
+from serving.live_pointer import LivePointer
+from streams.bulk_read import bulk_consumer
+
+pytestmark = pytest.mark.stack
+
+EVENTS = 1_500
+#: A database of Valkey that this test may empty.
+DATABASE = 10
+
+
+class Two:
+    """Version v1, which was first, and v2, which came later, with the endpoint before them."""
+
+    def __init__(self, place: Place, v1: Cluster, v2: Cluster, client: httpx.AsyncClient) -> None:
+        self.place, self.v1, self.v2, self.client = place, v1, v2, client
+        self.active: list[str] = []
+
+    def freshet(self, *arguments: str) -> tuple[int, dict[str, Any]]:
+        """A command's exit code and result."""
+        done = subprocess.run(
+            [str(FRESHET), *arguments, "--json"],
+            env={**os.environ, **self.place.environment("v1")},
+            cwd=self.place.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        lines = done.stdout.splitlines()
+        return done.returncode, json.loads(lines[-1]) if lines else {"said": done.stderr}
+
+    async def switch(self, *arguments: str) -> dict[str, Any]:
+        """A switch that is not refused."""
+        code, result = await asyncio.to_thread(self.freshet, *arguments)
+        assert code == 0, result
+        return result
+
+    async def promoted_as_soon_as_it_may_be(self, version: str, percent: int) -> None:
+        """Asks until nothing speaks against the version."""
+        while True:
+            code, result = await asyncio.to_thread(self.freshet, "promote", version, "--percent", str(percent))
+            if code == 0:
+                return
+            assert all(" old " in reason or " yet" in reason for reason in result["reasons"]), result
+
+    async def answer(self, user: str) -> dict[str, Any]:
+        response = await self.client.get("/api/v1/recommendations", params={"user_id": user})
+        assert response.status_code == 200, response.text
+        body: dict[str, Any] = response.json()
+        return body
+
+    async def served_by(self, versions: set[str]) -> None:
+        """Waits until the endpoint serves the active users from exactly these versions."""
+
+        async def are() -> bool:
+            return {(await self.answer(user))["model_version"] for user in self.active} == versions
+
+        await eventually(f"served by {versions}", are, timeout_s=10)
+
+    def pointer(self) -> LivePointer | None:
+        value = self.v1.redis.get(self.v1.keys.live)
+        return LivePointer.decode(value) if isinstance(value, bytes) else None
+
+
+@pytest.fixture
+async def two(stack: LocalStack, namespace: str, tmp_path: Path) -> AsyncIterator[Two]:
+    redis_url = f"{stack.redis_url.rpartition('/')[0]}/{DATABASE}"
+    place = Place(stack.bootstrap, redis_url, namespace, tmp_path)
+    port = free_port()
+    async with AsyncExitStack() as opened:
+        v1 = await opened.enter_async_context(Cluster(place, "v1"))
+        v2 = await opened.enter_async_context(Cluster(place, "v2"))
+        await v1.publish(catalogue(v1.topics.catalog))
+        await v1.publish_traffic(EVENTS)
+        v1.start_worker("a")
+        await v1.wait_until_caught_up()
+        environment = place.environment("v1") | {"FRESHET_ENDPOINT_PORT": str(port)}
+        v1.workers.add(WorkerProcess("endpoint", [str(FRESHET), "serve"], environment, tmp_path))
+        client = await opened.enter_async_context(httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}"))
+        made = Two(place, v1, v2, client)
+        await eventually("the endpoint is ready", lambda: is_ready(client))
+        made.active = sorted({key[1:].decode() for _, key in await v1.user_rows() if key[:1] == b"r"})
+        yield made
+        v1.redis.flushdb()
+
+
+async def is_ready(client: httpx.AsyncClient) -> bool:
+    try:
+        return (await client.get("/readyz")).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@asynccontextmanager
+async def steady_reads(two: Two) -> AsyncIterator[Counter[str]]:
+    """Reads without a pause while the body runs; every answer is checked and counted by version."""
+    seen: Counter[str] = Counter()
+
+    async def read() -> None:
+        while True:
+            for number in range(USERS):
+                body = await two.answer(f"u{number}")
+                version = body["model_version"]
+                if body["source"] == "personal":
+                    assert body["recommendation_id"].startswith(f"{version}."), body
+                seen[version] += 1
+
+    readers = [asyncio.create_task(read()) for _ in range(4)]
+    try:
+        yield seen
+    finally:
+        failed = [task for task in readers if task.done()]
+        for task in readers:
+            task.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+    for task in failed:
+        task.result()
+
+
+async def test_from_candidate_to_everybody_and_back(two: Two) -> None:
+    code, refused = two.freshet("promote", "v2")
+    assert (code, refused["reasons"]) == (1, ["there is no version v2: `freshet versions` lists them"])
+
+    worker = two.v2.start_worker("a")
+    await two.v2.wait_until_caught_up()
+    two.v1.redis.flushdb()  # lists were written while items were still being learned: now all are made anew
+    await eventually("both versions have lists", lambda: has_lists(two.active, two.v1, two.v2))
+    letters = len(await two.v1.dead_letters())
+    assert letters
+    before = {user: await two.answer(user) for user in two.active}
+    assert {body["model_version"] for body in before.values()} == {"v1"}
+
+    async with steady_reads(two) as seen:
+        await two.promoted_as_soon_as_it_may_be("v2", 5)
+        await two.switch("promote", "v2", "--percent", "25")
+        await two.served_by({"v1", "v2"})
+        await two.switch("promote", "v2")
+        await two.served_by({"v2"})
+        assert seen["v1"]
+        assert seen["v2"]
+        assert (await two.switch("rollback"))["weights"] == {"v1": 100}
+        await two.served_by({"v1"})
+    assert {user: await two.answer(user) for user in two.active} == before
+    assert len(await two.v1.dead_letters()) == letters  # the candidate's are not written twice
+
+    await two.switch("promote", "v2")
+    two.v1.redis.flushdb()  # everything, the pointer too
+    restored = await eventually("the pointer is back", lambda: asyncio.to_thread(two.pointer))
+    assert restored.weights == {"v2": 100}
+    await eventually("v1 has lists again", lambda: has_lists(two.active, two.v1))
+    await two.switch("rollback")
+
+    code, refused = two.freshet("retire", "v1")
+    assert code == 1
+    assert "v1 serves 100 % of the users" in refused["said"]
+    retired = await two.switch("retire", "v2")
+    assert retired["groups"] == [two.v2.topics.consumer_group]
+    assert worker.wait() == 0  # it ended by itself
+    async with bulk_consumer(two.place.bootstrap) as consumer:
+        assert not await consumer.topics() & set(two.v2.topics.versioned())
+    assert not list(two.v1.redis.scan_iter(match=f"{two.v2.keys.prefix}*"))
+    _, listed = two.freshet("versions")
+    assert {row["version"]: row["state"] for row in listed["versions"]} == {"v1": "live", "v2": "retired"}
+    assert [switch["action"] for switch in listed["switches"]] == [
+        "first",
+        *["promote"] * 3,
+        "rollback",
+        "promote",
+        "rollback",
+    ]
+    assert all(switch["who"] for switch in listed["switches"])
+
+
+async def has_lists(users: list[str], *versions: Cluster) -> bool:
+    return all(version.list_bytes(user) for version in versions for user in users)
