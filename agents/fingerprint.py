@@ -8,7 +8,7 @@ import hashlib
 import io
 import tokenize
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class Fingerprint:
     """Digests of the shaping source files by path, and the shaping settings by name."""
 
     files: dict[str, str]
-    settings: dict[str, int]
+    settings: dict[str, float]
 
     def differences(self, other: "Fingerprint") -> list[str]:
         """What differs, one line each; empty when the two are equal."""
@@ -56,6 +56,7 @@ def of_worker(config: WorkerConfig) -> Fingerprint:
         "allowed_lateness_s": config.allowed_lateness_s,
         "retention_days": config.retention_days,
         "list_size": config.list_size,
+        **{f"rerank_{name}": value for name, value in asdict(config.rerank).items()},
     }
     return Fingerprint(_digests(SHAPING_PACKAGES), settings)
 

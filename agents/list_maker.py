@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.item_follower import ItemFollower
-from ranking.pipeline import recommend
+from ranking.pipeline import DEFAULT_RULES, recommend
 from ranking.recommendations import Recommendations
+from ranking.rerank.settings import RerankSettings
 from serving.fragments import SCORE_STEPS, continue_fragment, fragments_of, item_head, reason_tail
 from serving.keys import Keys
 from serving.list_format import ListStamp
@@ -35,13 +36,22 @@ def zone_of(name: str) -> ZoneInfo | None:
 class ListMaker:
     """Turns users and shared recommendations into Redis values; caches the bytes that repeat."""
 
-    def __init__(self, follower: ItemFollower, keys: Keys, model_version: str, list_size: int, expires_ms: int) -> None:
+    def __init__(
+        self,
+        follower: ItemFollower,
+        keys: Keys,
+        model_version: str,
+        list_size: int,
+        expires_ms: int,
+        rerank: RerankSettings = DEFAULT_RULES,
+    ) -> None:
         self.model: ItemModel = follower.model
         self.expires_ms = expires_ms
         self.list_size = list_size
         self._follower = follower
         self._keys = keys
         self._model_version = model_version
+        self._rerank = rerank
         self._heads: dict[int, bytes] = {}
         self._tails: dict[tuple[str, str], bytes] = {}
         self._heads_version = follower.catalogue_version
@@ -53,7 +63,7 @@ class ListMaker:
     ) -> tuple[NDArray[np.int32], list[tuple[str, bytes]]]:
         """The item indices that the user's list shows, and (key, value) of everything derived from the user's row and
         profile, the list first."""
-        personal = recommend(user, profile, self.model, now_ms, self.list_size)
+        personal = recommend(user, profile, self.model, now_ms, self.list_size, self._rerank)
         stamp = self._stamp(personal.source, partition, now_ms)
         user_id, offset = user.user_id, user.row.last_offset
         return personal.item_index, [

@@ -73,7 +73,12 @@ class Worker:
         )
         self._dead_letters = DeadLetters(topics.dead_letters, topics.crash_marks, self._standing.answers_for)
         self._maker = ListMaker(
-            self._follower, self._keys, config.topics.version, config.list_size, config.list_expires_s * SECOND_MS
+            self._follower,
+            self._keys,
+            config.topics.version,
+            config.list_size,
+            config.list_expires_s * SECOND_MS,
+            config.rerank,
         )
         self.ownership = Ownership(config.bootstrap, config.topics.consumer_group, self._new_task)
         self._shared = SharedLists(

@@ -1,9 +1,10 @@
 """What a worker process is told: plain values, read from the environment elsewhere."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ranking.rerank.settings import RerankSettings
 from streams.topics import Topics
 
 
@@ -28,3 +29,4 @@ class WorkerConfig:
     data_dir: Path
     state_store: Literal["memory", "rocksdb"] = "memory"
     instance_id: str = ""
+    rerank: RerankSettings = field(default_factory=RerankSettings)

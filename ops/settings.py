@@ -81,6 +81,31 @@ class Settings(BaseSettings):
         le=90 * _DAY_S,
         description="A list older than this is rewritten, and labelled stale until it is.",
     )
+    rerank_mmr_lambda: float = Field(
+        0.7,
+        gt=0.0,
+        le=1.0,
+        description="Relevance against likeness in the first 20 items of a list; 1 = relevance only.",
+    )
+    rerank_min_genres: int = Field(3, ge=0, le=20, description="Different genres in the first 20 items of a list.")
+    rerank_category_max: int = Field(
+        0, ge=0, le=10, description="Most items of one category (first genre) in the first 10; 0 = any number."
+    )
+    rerank_genre_share_max: float = Field(
+        1.0, gt=0.0, le=1.0, description="Largest share of one category in the first 20 items; 1 = any share."
+    )
+    rerank_boost_7d: float = Field(
+        1.3, ge=1.0, le=10.0, description="Scores of items released within 7 days are multiplied by this."
+    )
+    rerank_boost_30d: float = Field(
+        1.1, ge=1.0, le=10.0, description="Scores of items released within 30 days are multiplied by this."
+    )
+    rerank_new_item_share: float = Field(
+        0.05, ge=0.0, le=0.5, description="Share of a list's slots for items released within 30 days."
+    )
+    rerank_explore_items: int = Field(
+        3, ge=0, le=10, description="How many of the slots 11-20 try something else; 0 = no exploration."
+    )
     allowed_lateness_s: int = Field(
         300, ge=0, le=_DAY_S, description="How far behind its partition's watermark an event still counts in windows."
     )

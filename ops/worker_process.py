@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+from dataclasses import fields
 
 import uvloop
 
@@ -11,6 +12,7 @@ from agents.worker import run_worker
 from agents.worker_config import WorkerConfig
 from ops.exit_codes import ExitCode
 from ops.settings import Settings
+from ranking.rerank.settings import RerankSettings
 from streams.bulk_read import TopicMissing
 from streams.topics import Topics
 
@@ -39,7 +41,13 @@ def worker_config(settings: Settings) -> WorkerConfig:
         data_dir=settings.state_dir / "worker",
         state_store=settings.state_store,
         instance_id=settings.worker_instance_id,
+        rerank=rerank_settings(settings),
     )
+
+
+def rerank_settings(settings: Settings) -> RerankSettings:
+    """The re-ranking rules of the settings."""
+    return RerankSettings(**{field.name: getattr(settings, f"rerank_{field.name}") for field in fields(RerankSettings)})
 
 
 def run(settings: Settings) -> int:

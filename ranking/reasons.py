@@ -13,13 +13,21 @@ from tables.type_codes import CODE_OF
 
 NEW_FOR_MS = 30 * DAY_MS
 _VERBS = {CODE_OF[EventType.LIKE]: "liked", CODE_OF[EventType.PURCHASE]: "bought"}
-_TEXTS: dict[ReasonCode, str] = {"trending": "Trending now", "popular": "Popular", "new": "New"}
+_TEXTS: dict[ReasonCode, str] = {
+    "trending": "Trending now",
+    "popular": "Popular",
+    "new": "New",
+    "explore": "Something different",
+}
 
 Reasons = tuple[list[ReasonCode], list[str], NDArray[np.int32]]
 
 
-def personal_reasons(ranked: Ranked, personal: Personal, taste: Taste, model: ItemModel, now_ms: int) -> Reasons:
-    """Codes, texts and source items: the recent item behind each score that is mostly personal, else a shared one."""
+def personal_reasons(
+    ranked: Ranked, tried: NDArray[np.bool_], personal: Personal, taste: Taste, model: ItemModel, now_ms: int
+) -> Reasons:
+    """Codes, texts and source items: the recent item behind each score that is mostly personal, else a shared one.
+    What is only `tried` (bool by item) is no favourite of anybody, and says so."""
     found = personal.strongest_recent(ranked.items)
     found[ranked.personal_share < 0.5] = -1
     because = [
@@ -27,6 +35,8 @@ def personal_reasons(ranked: Ranked, personal: Personal, taste: Taste, model: It
         for index, code in zip(taste.recent.tolist(), taste.codes, strict=True)
     ]
     shared = shared_codes(ranked.items, model, now_ms)
+    for place in np.flatnonzero(tried).tolist():
+        shared[place] = "new" if shared[place] == "new" else "explore"
     places = found.tolist()
     codes: list[ReasonCode] = [
         "because_you_watched" if place >= 0 else code for place, code in zip(places, shared, strict=True)

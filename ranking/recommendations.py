@@ -6,15 +6,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-ReasonCode = Literal["because_you_watched", "trending", "popular", "new", "similar"]
 Source = Literal["personal", "segment", "popular"]
+ReasonCode = Literal["because_you_watched", "trending", "popular", "new", "similar", "explore"]
 
 
 @dataclass(frozen=True, slots=True)
 class Recommendations:
     """Best first. `item_index` int32[], `score` float32[] in 0..1, not increasing; one `reason_code` and one `reason`
     text an item; `reason_item` int32[] is the item of the user's own history behind the reason, -1 = none.
-    `dropped` counts candidates by the rule that dropped them."""
+    `dropped` counts candidates by the rule that dropped them, `moved` items by the rule that moved them up."""
 
     item_index: NDArray[np.int32]
     score: NDArray[np.float32]
@@ -23,6 +23,7 @@ class Recommendations:
     reason_item: NDArray[np.int32]
     source: Source
     dropped: dict[str, int] = field(default_factory=dict)
+    moved: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.item_index)

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from streams.catalog import CatalogItem, maturity_age
 from tables.columns import grown
+from tables.genre_columns import GenreColumns
 
 ALWAYS_FROM_MS = -(2**62)
 ALWAYS_UNTIL_MS = 2**62
@@ -27,14 +28,16 @@ class ItemCatalog:
         self.genre_ids: dict[str, int] = {}
         self.genre_names: list[str] = []
         self._items_of_genre: list[set[int]] = []
+        self.genre_columns = GenreColumns()
         self.released_at_ms = np.zeros(0, np.int64)
         self.maturity_age = np.zeros(0, np.int16)
-        self._plain = np.zeros(0, np.bool_)  # listed without any bound
+        self._plain = np.zeros(0, np.bool_)  # listed without any bound of time
         self._listed = np.zeros(0, np.bool_)
         self._from_ms = np.zeros(0, np.int64)
         self._until_ms = np.zeros(0, np.int64)
-        self._regional = np.zeros(0, np.bool_)
+        self._bounded = np.zeros(0, np.bool_)  # to regions or languages
         self._regions: dict[int, frozenset[str]] = {}
+        self._languages: dict[int, frozenset[str]] = {}
 
     def add(self, item_id: str) -> None:
         """Give the next index to an item that only its events have named so far."""
@@ -54,6 +57,7 @@ class ItemCatalog:
         self.genres[index] = tuple(self._genre(name) for name in item.genres)
         for genre in self.genres[index]:
             self._items_of_genre[genre].add(index)
+        self.genre_columns.put(index, self.genres[index])
         self.maturity_age[index] = maturity_age(item.maturity)
         if item.released_at_ms is not None:
             self.released_at_ms[index] = item.released_at_ms
@@ -62,10 +66,11 @@ class ItemCatalog:
         if item.available_until_ms is not None:
             self._until_ms[index] = item.available_until_ms
         if item.regions:
-            self._regional[index] = True
             self._regions[index] = frozenset(item.regions)
-        bounded = item.available_from_ms is not None or item.available_until_ms is not None or bool(item.regions)
-        self._plain[index] = not bounded
+        if languages := _languages(item):
+            self._languages[index] = languages
+        self._bounded[index] = index in self._regions or index in self._languages
+        self._plain[index] = item.available_from_ms is None and item.available_until_ms is None
 
     def _genre(self, name: str) -> int:
         number = self.genre_ids.get(name)
@@ -89,15 +94,36 @@ class ItemCatalog:
         return [self.genre_names[number] for number in order if sizes[number]]
 
     def available(self, indices: Indices, now_ms: int, country: str | None = None) -> Mask:
-        """bool[indices]: listed, within its time of availability, and allowed in the country. Where the country is
-        not known, only what is allowed everywhere is available: showing less is safer than breaking a licence."""
+        """bool[indices]: offered at `now_ms` and allowed in the country."""
+        return self.offered(indices, now_ms) & self.allowed_in(indices, country)
+
+    def offered(self, indices: Indices, now_ms: int) -> Mask:
+        """bool[indices]: listed, and within its time of availability."""
         plain: Mask = self._plain[indices]
         if plain.all():
             return plain
-        allowed: Mask = self._listed[indices] & (self._from_ms[indices] <= now_ms) & (now_ms < self._until_ms[indices])
-        for place in np.flatnonzero(self._regional[indices] & allowed).tolist():
-            allowed[place] = country in self._regions[int(indices[place])]
-        return allowed
+        return self._listed[indices] & (self._from_ms[indices] <= now_ms) & (now_ms < self._until_ms[indices])
+
+    def allowed_in(self, indices: Indices, country: str | None) -> Mask:
+        """bool[indices]: allowed in the country. Where the country is not known, only what is allowed everywhere is:
+        showing less is safer than breaking a licence."""
+        return self._open_to(indices, self._regions, country)
+
+    def spoken(self, indices: Indices, language: str | None) -> Mask:
+        """bool[indices]: available in the language. Everything is to somebody whose language is not known."""
+        if language is None:
+            return np.ones(len(indices), np.bool_)
+        return self._open_to(indices, self._languages, _primary(language))
+
+    def _open_to(self, indices: Indices, bounds: dict[int, frozenset[str]], name: str | None) -> Mask:
+        """bool[indices]: not bounded, or `name` is within the bounds."""
+        mask = np.ones(len(indices), np.bool_)
+        if bounds:
+            bounded = self._bounded[indices]
+            for place in np.flatnonzero(bounded).tolist():
+                within = bounds.get(int(indices[place]))
+                mask[place] = within is None or name in within
+        return mask
 
     def _clear(self, index: int, *, listed: bool) -> None:
         self.released_at_ms[index] = ALWAYS_FROM_MS
@@ -105,15 +131,32 @@ class ItemCatalog:
         self._plain[index] = self._listed[index] = listed
         self._from_ms[index] = ALWAYS_FROM_MS
         self._until_ms[index] = ALWAYS_UNTIL_MS
-        self._regional[index] = False
+        self._bounded[index] = False
         self._regions.pop(index, None)
         for genre in self.genres[index]:
             self._items_of_genre[genre].discard(index)
+        self._languages.pop(index, None)
         self.genres[index] = ()
+        self.genre_columns.put(index, ())
 
     def _grow(self, capacity: int) -> None:
+        self.genre_columns.grow(capacity)
         self.released_at_ms = grown(self.released_at_ms, capacity)
         self.maturity_age = grown(self.maturity_age, capacity)
         self._plain, self._listed = grown(self._plain, capacity), grown(self._listed, capacity)
         self._from_ms, self._until_ms = grown(self._from_ms, capacity), grown(self._until_ms, capacity)
-        self._regional = grown(self._regional, capacity)
+        self._bounded = grown(self._bounded, capacity)
+
+
+def _languages(item: CatalogItem) -> frozenset[str]:
+    """The languages an item says it is available in; empty = all. Attributes are free-form: what is no list of texts
+    says nothing."""
+    named = item.attributes.get("languages")
+    return (
+        frozenset(_primary(name) for name in named if isinstance(name, str)) if isinstance(named, list) else frozenset()
+    )
+
+
+def _primary(language: str) -> str:
+    """`de` of `de`, `DE`, `de-AT` and `de_AT`: who follows one follows the others."""
+    return language.lower().replace("_", "-").partition("-")[0]

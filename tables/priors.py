@@ -18,9 +18,9 @@ Ints = NDArray[np.int32]
 class Priors:
     """Columns float32[items] in 0..1, 1 = the highest of all items: `popularity` all counted events, `trend_28d`
     events decayed over four weeks, `trend_24h` and `trend_7d` decayed within their window; `prior` = half popularity,
-    half 28-day trend. `trending_order` lists the items
-    with a 7-day trend, best first; `popular_order` all items by prior. Items without events have a prior
-    below 1e-6, the newest release the highest, so that a catalogue without events is listed newest first.
+    half 28-day trend. `trending_order` lists the items with a 7-day trend, best first; `popular_order` all items by
+    prior; `newest_order` all items by release, those without a date last. Items without events have a prior below
+    1e-6, the newest release the highest, so that a catalogue without events is listed newest first.
     """
 
     popularity: Floats
@@ -30,6 +30,7 @@ class Priors:
     prior: Floats
     popular_order: Ints
     trending_order: Ints
+    newest_order: Ints
 
     @classmethod
     def empty(cls, items: int) -> "Priors":
@@ -55,7 +56,7 @@ class Priors:
         prior[quiet] = np.linspace(_QUIET_PRIOR, 0, len(quiet), endpoint=False)
         trending = np.argsort(-week, kind="stable").astype(np.int32)[: np.count_nonzero(week)]
         popular = np.argsort(-prior[: len(released_at_ms)], kind="stable").astype(np.int32)
-        return cls(popularity, month, day, week, prior, popular, trending)
+        return cls(popularity, month, day, week, prior, popular, trending, newest_first.astype(np.int32))
 
     def padded(self, items: int) -> "Priors":
         """The same with room for `items` items; new items have no prior yet."""
@@ -67,6 +68,7 @@ class Priors:
             grown(self.prior, items),
             self.popular_order,
             self.trending_order,
+            self.newest_order,
         )
 
 

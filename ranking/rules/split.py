@@ -15,4 +15,9 @@ class Split(NamedTuple):
 
 def split(items: NDArray[np.int32], keep: NDArray[np.bool_]) -> Split:
     """Divide `items` by a mask of the same length."""
-    return Split(items[keep], items[~keep])
+    return keep_all(items) if keep.all() else Split(items[keep], items[~keep])
+
+
+def keep_all(items: NDArray[np.int32]) -> Split:
+    """Drop nothing."""
+    return Split(items, items[:0])

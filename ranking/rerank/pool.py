@@ -1,0 +1,67 @@
+"""What re-ranking chooses from, and the list as it takes shape."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tables.item_model import DAY_MS, ItemModel
+
+NEW_FOR_MS = 30 * DAY_MS
+
+Places = NDArray[np.intp]
+
+
+class Pool(NamedTuple):
+    """Items that may be listed, best first: `items` int32[pool]; the last `explorers` of them were not ranked. `age_ms`
+    int64[pool] is the time since their release, negative before it. A list shows `size` of the pool. `seed` decides
+    what chance would decide: the same seed gives the same list."""
+
+    items: NDArray[np.int32]
+    age_ms: NDArray[np.int64]
+    explorers: int
+    size: int
+    model: ItemModel
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        ranked: NDArray[np.int32],
+        explorers: NDArray[np.int32],
+        size: int,
+        model: ItemModel,
+        now_ms: int,
+        seed: int,
+    ) -> "Pool":
+        """A pool of ranked items, best first, and of others."""
+        items = np.concatenate([ranked, explorers])
+        return cls(items, now_ms - model.catalog.released_at_ms[items], len(explorers), size, model, seed)
+
+    @property
+    def ranked(self) -> int:
+        """How many were ranked."""
+        return len(self.items) - self.explorers
+
+    def new(self) -> NDArray[np.bool_]:
+        """bool[pool]: released within 30 days."""
+        return (self.age_ms >= 0) & (self.age_ms < NEW_FOR_MS)
+
+
+class Slate(NamedTuple):
+    """`order` intp[pool]: places in the pool in the order in which they are to be listed, a permutation of all of them.
+    `scores` float32[pool] by place, in 0..1, 0 for what was not ranked."""
+
+    order: Places
+    scores: NDArray[np.float32]
+
+    def ordered(self, order: Places) -> "Slate":
+        """The same scores in another order."""
+        return Slate(order, self.scores)
+
+    def with_moved(self, place: int, slot: int) -> "Slate":
+        """What stands at `place` moved up to `slot`; what was between moves down by one. Both count from 0."""
+        order = self.order
+        return self.ordered(
+            np.concatenate([order[:slot], order[place : place + 1], order[slot:place], order[place + 1 :]])
+        )

@@ -1,0 +1,47 @@
+"""Never list genres that the user does not want: those the profile says, and those the history says clearly.
+
+Clearly: of the last 100 items at least three more of the genre were refused (disliked, skipped, hidden) than liked. One
+skipped film is no verdict on its genre; what is published as `disliked_genres` of a user starts at one.
+"""
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranking.rules.split import Split, keep_all, split
+from ranking.rules.viewer import Viewer
+from tables.engagement import POSITIVE_CODES
+from tables.item_model import ItemModel
+from tables.user import User
+
+CLEAR_MARGIN = 3
+
+
+def disliked_genre(items: NDArray[np.int32], viewer: Viewer, model: ItemModel) -> Split:
+    """Drops items that have a disliked genre."""
+    genres = unwanted(viewer, model)
+    if not genres:
+        return keep_all(items)
+    columns = model.catalog.genre_columns
+    return split(items, ~columns.any_of(items, columns.word_of(genres)))
+
+
+def unwanted(viewer: Viewer, model: ItemModel) -> set[int]:
+    """Numbers of the genres that are not to be listed."""
+    ids = model.catalog.genre_ids
+    said = viewer.profile.disliked_genres if viewer.profile else ()
+    learned = _learned(viewer.user, model) if viewer.user else set()
+    return learned | {ids[genre] for genre in said if genre in ids}
+
+
+def _learned(user: User, model: ItemModel) -> set[int]:
+    history = user.history
+    if len(history) - history.liked < CLEAR_MARGIN:
+        return set()
+    margin: Counter[int] = Counter()
+    for item_id, (_, code) in history.entries.items():
+        index = model.index(item_id)
+        for genre in model.catalog.genres[index] if index >= 0 else ():
+            margin[genre] += -1 if code in POSITIVE_CODES else 1
+    return {genre for genre, count in margin.items() if count >= CLEAR_MARGIN}

@@ -1,0 +1,71 @@
+"""The genres of items as bits, so that sets of genres are compared by the word and not one by one."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tables.columns import grown
+
+NO_CATEGORY = -1
+_WORD = 64
+
+Indices = NDArray[np.integer]
+Words = NDArray[np.uint64]
+
+
+class GenreColumns:
+    """Columns by item index. `category` int32[capacity] is the item's first genre, NO_CATEGORY = none; `bits`
+    uint64[capacity, words] has a bit for each genre number, with as many words as there are genres to name."""
+
+    def __init__(self) -> None:
+        self.category = np.zeros(0, np.int32)
+        self.bits = np.zeros((0, 1), np.uint64)
+        self._scale = np.zeros(0, np.float32)  # 1 / sqrt(genres), 0 without any
+
+    def grow(self, capacity: int) -> None:
+        """Room for `capacity` items; new ones have no genre."""
+        self.category = grown(self.category, capacity, NO_CATEGORY)
+        self.bits = grown(self.bits, capacity)
+        self._scale = grown(self._scale, capacity)
+
+    def put(self, index: int, genres: tuple[int, ...]) -> None:
+        """Set the genres of an item, the first being its category."""
+        self.category[index] = genres[0] if genres else NO_CATEGORY
+        bits = self.word_of(genres)
+        if len(bits) > self.bits.shape[1]:
+            wider = np.zeros((len(self.bits), len(bits)), np.uint64)
+            wider[:, : self.bits.shape[1]] = self.bits
+            self.bits = wider
+        self.bits[index] = 0
+        self.bits[index, : len(bits)] = bits
+        self._scale[index] = len(set(genres)) ** -0.5 if genres else 0.0
+
+    def word_of(self, genres: Iterable[int]) -> Words:
+        """A set of genre numbers as bits, at least as wide as the columns."""
+        numbers = list(genres)
+        words = np.zeros(max(self.bits.shape[1], max(numbers, default=0) // _WORD + 1), np.uint64)
+        for number in numbers:
+            words[number // _WORD] |= np.uint64(1) << np.uint64(number % _WORD)
+        return words
+
+    def similarity(self, items: Indices) -> NDArray[np.float32]:
+        """float32[items, items] in 0..1: the cosine of two items' genres; 0 where one has none."""
+        bits, scale = self.bits[items], self._scale[items]
+        shared = np.bitwise_count(bits[:, 0, None] & bits[:, 0])
+        for word in range(1, bits.shape[1]):
+            shared += np.bitwise_count(bits[:, word, None] & bits[:, word])
+        similarity: NDArray[np.float32] = shared * scale
+        similarity *= scale[:, None]
+        return similarity
+
+    def any_of(self, items: Indices, genres: Words) -> NDArray[np.bool_]:
+        """bool[items]: has one of the genres in `genres` (of `word_of`)."""
+        shared = np.bitwise_or.reduce(self.bits[items] & genres[: self.bits.shape[1]], axis=1)
+        hits: NDArray[np.bool_] = shared != 0
+        return hits
+
+    def union(self, items: Indices) -> Words:
+        """The genres of all of `items` together."""
+        genres: Words = np.bitwise_or.reduce(self.bits[items], axis=0)
+        return genres
