@@ -14,7 +14,7 @@ from agents.controls import Controls
 from agents.dead_letters import DeadLetters
 from agents.delivery.ownership import Ownership
 from agents.delivery.partition_task import PartitionTask
-from agents.delivery.process_exit import EXIT_UNEXPECTED
+from agents.delivery.process_exit import EXIT_UNEXPECTED, end_within
 from agents.delivery.producer import PartitionProducer
 from agents.delivery.quarantine import CrashMarks
 from agents.delivery.step import Step
@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
 
 SECOND_MS = 1_000
 DAY_MS = 86_400_000
+#: A worker ends in less than a second; with brokers that do not answer it would try for ever.
+SHUTDOWN_GRACE_S = 15.0
 
 
 def now_ms() -> int:
@@ -164,12 +166,19 @@ class Worker:
 async def run_worker(config: WorkerConfig) -> int:
     """Runs one worker until SIGTERM or SIGINT; returns the process's exit code.
 
+    A worker that has not ended `SHUTDOWN_GRACE_S` after the signal is ended with `EXIT_UNEXPECTED`.
+
     Raises:
         agents.admission.NotAdmitted: this worker must not join its version.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        stop.set()
+        end_within(SHUTDOWN_GRACE_S, "shutdown")
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
     await admit(config)
     return await Worker(config).run(stop)

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import threading
 import traceback
 
 logger = logging.getLogger(__name__)
@@ -27,3 +28,15 @@ def die(what: str, error: BaseException, code: int = EXIT_UNEXPECTED) -> None:
         logging.shutdown()
     finally:  # a full disk is no place for last words and no reason to live on
         os._exit(code)
+
+
+def end_within(seconds: float, what: str) -> None:
+    """Ends the process with `EXIT_UNEXPECTED` unless it has ended by itself after `seconds`.
+
+    For an orderly end that needs servers which may be gone: their clients try to connect again for ever. A thread, so
+    that it works whatever the event loop is doing.
+    """
+    late = TimeoutError(f"not done after {seconds:g} s, and nothing uncommitted is acknowledged")
+    timer = threading.Timer(seconds, die, (what, late))
+    timer.daemon = True
+    timer.start()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.demo.errors import DemoError
+from ops.demo.guardian import Guardian
 
 MAX_RESTARTS = 5
 STOP_GRACE_S = 20.0
@@ -36,7 +37,8 @@ class Child:
 
 
 class Supervisor:
-    """Starts children in sessions of their own, so that Ctrl-C in a terminal reaches them only through `stop`.
+    """Starts children in sessions of their own, so that Ctrl-C in a terminal reaches them only through `stop`. Should
+    this process be killed, they are killed too.
 
     `notice` hears, in words, of every child that ended unasked.
     """
@@ -44,11 +46,14 @@ class Supervisor:
     def __init__(self, notice: Callable[[str], None]) -> None:
         self._notice = notice
         self._children: list[Child] = []
+        self._guardian: Guardian | None = None
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str], log_path: Path) -> Child:
         """Starts a child whose output goes to `log_path`. Raises `OSError` when the program cannot be started."""
+        self._guardian = self._guardian or Guardian()
         child = Child(name, command, environment, log_path, _spawn(command, environment, log_path))
         self._children.append(child)
+        self._guardian.guard(child.pid)
         return child
 
     @property
@@ -76,6 +81,7 @@ class Supervisor:
             child.restarts += 1
             former_pid = child.pid
             child.process = _spawn(child.command, child.environment, child.log_path)
+            self._hand_over(former_pid, child.pid)
             self._notice(f"{child.name} (pid {former_pid}) {_how(code)}; started again as pid {child.pid}")
 
     async def watch(self) -> None:
@@ -96,7 +102,17 @@ class Supervisor:
                 self._notice(f"{child.name} (pid {child.pid}) did not end within {STOP_GRACE_S:g} s and is killed")
             _kill_group(child.pid)
             child.process.wait()
+        if self._guardian is not None:
+            for child in self._children:
+                self._guardian.release(child.pid)
+            self._guardian.end()
+            self._guardian = None
         self._children.clear()
+
+    def _hand_over(self, former_pid: int, pid: int) -> None:
+        if self._guardian is not None:
+            self._guardian.release(former_pid)
+            self._guardian.guard(pid)
 
 
 def _spawn(command: Sequence[str], environment: Mapping[str, str], log_path: Path) -> subprocess.Popen[bytes]:

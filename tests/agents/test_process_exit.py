@@ -7,6 +7,7 @@ from pathlib import Path
 from agents.delivery.process_exit import EXIT_UNEXPECTED
 
 DIE = "from agents.delivery.process_exit import die; die('the fold', ValueError('unexpected'))"
+END_WITHIN = "from agents.delivery.process_exit import end_within; import time; "
 GO_ON = "; print('still here')"
 
 
@@ -23,3 +24,16 @@ def test_it_ends_with_its_code_though_the_disk_under_its_log_is_full() -> None:
         swallowed = f"try: {DIE}\nexcept Exception: pass\nimport os; os._exit(0)"
         code = subprocess.run([sys.executable, "-c", swallowed], stdout=full, stderr=full, check=False).returncode
     assert code == EXIT_UNEXPECTED
+
+
+def test_an_orderly_end_that_never_comes_is_bounded() -> None:
+    command = [sys.executable, "-c", END_WITHIN + "end_within(0.1, 'shutdown'); time.sleep(600)"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == EXIT_UNEXPECTED
+    assert "shutdown: not done after 0.1 s" in done.stderr
+
+
+def test_an_orderly_end_in_time_is_not_disturbed() -> None:
+    command = [sys.executable, "-c", END_WITHIN + "end_within(600, 'shutdown'); print('done')"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")

@@ -1,6 +1,7 @@
 """The demo's processes: started again when they end unasked, and all gone after `stop`."""
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +17,20 @@ from ops.demo.supervisor import MAX_RESTARTS, Child, Supervisor
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 PARENT = "import subprocess, sys, time; print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
+SUPERVISES = """
+import os, sys, time
+from pathlib import Path
+from ops.demo.supervisor import Supervisor
+supervisor = Supervisor(print)
+for number in range(2):
+    supervisor.start("child", [sys.executable, "-c", sys.argv[1]], dict(os.environ), Path(f"{number}.log"))
+first = supervisor._children[0]
+first.process.kill()
+first.process.wait()
+supervisor.check()
+print(*(child.pid for child in supervisor._children), flush=True)
+time.sleep(60)
+"""
 TIMEOUT_S = 30
 
 
@@ -89,6 +104,34 @@ def test_stop_ends_every_child_and_what_it_left_behind(tmp_path: Path) -> None:
 
     assert_gone(pid)
     assert_gone(grandchild_pid)
+
+
+def test_when_the_supervisor_is_killed_its_children_and_theirs_are_killed_too(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SUPERVISES, PARENT]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as supervising:
+        assert supervising.stdout is not None
+        notice, pids = supervising.stdout.readline(), supervising.stdout.readline().split()
+        assert "started again" in notice
+        grandchildren = [_last_number(tmp_path / f"{number}.log") for number in range(2)]
+        supervising.kill()
+        for pid in (*map(int, pids), *grandchildren):
+            assert_gone(pid)
+
+
+def _last_number(path: Path) -> int:
+    """The pid that the latest process printed to the log; there may be an older one above it."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not path.read_text().endswith("\n"):
+        assert time.monotonic() < deadline
+    return int(path.read_text().split()[-1])
+
+
+def test_nobody_is_left_after_stop(tmp_path: Path) -> None:
+    before = {process.pid for process in psutil.Process().children(recursive=True)}
+    supervisor = Supervisor(print)
+    start(supervisor, tmp_path, *SLEEP)
+    supervisor.stop()
+    assert {process.pid for process in psutil.Process().children(recursive=True)} == before
 
 
 def test_what_does_not_end_is_killed_and_said_so(
