@@ -38,7 +38,10 @@ MAX_ITEMS = 1000
 SHARED_PARTITION = 0
 SHARED_OFFSET = -1
 
-_PREFIX = struct.Struct(">BBIqqqHI")
+_FORMAT = bytes((MAGIC, FORMAT_VERSION))
+_PREFIX = struct.Struct(">2sIqqqHI")
+_FIELDS = struct.Struct(">2xIqqqHI")  # the same without what _FORMAT is compared with
+_SUM = struct.Struct(">I")
 PREFIX_BYTES = _PREFIX.size
 
 
@@ -128,7 +131,7 @@ def encode(
     count = len(fragments)
     if count > MAX_ITEMS:
         raise ValueError(f"{count} items are more than {MAX_ITEMS}")
-    prefix = _PREFIX.pack(MAGIC, FORMAT_VERSION, partition, offset, generated_at_ms, expires_at_ms, count, len(header))
+    prefix = _PREFIX.pack(_FORMAT, partition, offset, generated_at_ms, expires_at_ms, count, len(header))
     sums = _sums(count).pack(*accumulate(map(len, fragments)))
     return b"".join((prefix, header, sums, b",".join(fragments)))
 
@@ -137,11 +140,10 @@ def read_prefix(value: bytes) -> Prefix:
     """The fixed part. Raises UnreadableList when the value is too short or of another format version."""
     if len(value) < PREFIX_BYTES:
         raise UnreadableList(f"{len(value)} bytes are shorter than the fixed part")
-    fields = _PREFIX.unpack_from(value)
-    if fields[0] != MAGIC or fields[1] != FORMAT_VERSION:
-        raise UnreadableList(f"magic {fields[0]:#x} version {fields[1]} is not {MAGIC:#x} version {FORMAT_VERSION}")
-    prefix = Prefix._make(fields[2:])
-    if len(value) < PREFIX_BYTES + fields[7] + 4 * fields[6]:
+    if not value.startswith(_FORMAT):
+        raise UnreadableList(f"magic {value[0]:#x} version {value[1]} is not {MAGIC:#x} version {FORMAT_VERSION}")
+    prefix = Prefix._make(_FIELDS.unpack_from(value))
+    if len(value) < PREFIX_BYTES + prefix.header_bytes + 4 * prefix.items:
         raise UnreadableList("the value ends inside its header or its table")
     return prefix
 
@@ -157,18 +159,17 @@ def cut(value: bytes, prefix: Prefix, offset: int, limit: int) -> bytes:
     Offset ≥ 0, limit ≥ 0. Raises UnreadableList when the table points outside of the value.
     """
     count = prefix.items
-    last = min(offset + limit, count) - 1
+    last = (offset + limit if offset + limit < count else count) - 1
     if offset > last:
         return b""
     table = PREFIX_BYTES + prefix.header_bytes
     items = table + 4 * count
-    end = items + int.from_bytes(value[table + 4 * last : table + 4 * last + 4]) + last
+    end = items + _SUM.unpack_from(value, table + 4 * last)[0] + last
     if end > len(value):
         raise UnreadableList("the value ends inside its items")
     if offset == 0:
         return value[items:end]
-    before = table + 4 * offset - 4
-    return value[items + int.from_bytes(value[before : before + 4]) + offset : end]
+    return value[items + _SUM.unpack_from(value, table + 4 * offset - 4)[0] + offset : end]
 
 
 def cut_each(value: bytes, prefix: Prefix) -> list[bytes]:

@@ -18,6 +18,9 @@ import hiredis
 
 from serving.redis_errors import RedisUnavailable
 
+PIECE_BYTES = 8192  # hiredis moves everything behind a reply to the front of its buffer, each time
+KEPT_BUFFER_BYTES = 1 << 20  # above this much free space hiredis gives its buffer back, to ask for it again at once
+
 
 class RedisWire(asyncio.Protocol):
     """The life of one connection; never reused after it is lost. Only its own event loop may touch it."""
@@ -28,6 +31,7 @@ class RedisWire(asyncio.Protocol):
         self._waiters: deque[tuple[float, asyncio.Future[Any]]] = deque()
         self._frames: list[bytes] = []
         self._reader = hiredis.Reader()
+        self._reader.setmaxbuf(KEPT_BUFFER_BYTES)
         self._transport: asyncio.Transport | None = None
 
     @property
@@ -51,21 +55,25 @@ class RedisWire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hands every complete reply to the oldest waiter."""
-        reader, waiters = self._reader, self._waiters
-        reader.feed(data)
         try:
-            while (reply := reader.gets()) is not False:
-                future = waiters.popleft()[1]
-                if future.done():
-                    continue  # given up or cancelled; the slot kept the replies aligned
-                if isinstance(reply, hiredis.ReplyError):  # hiredis returns errors as values
-                    _fail(future, str(reply))
-                else:
-                    future.set_result(reply)
+            for start in range(0, len(data), PIECE_BYTES):
+                self._reader.feed(data, start, min(PIECE_BYTES, len(data) - start))
+                self._hand_out()
         except (hiredis.ProtocolError, IndexError):  # not RESP, or a reply that nobody asked for
             self.abort()
         if self._frames:
             self._flush()
+
+    def _hand_out(self) -> None:
+        gets, waiters = self._reader.gets, self._waiters
+        while (reply := gets()) is not False:
+            future = waiters.popleft()[1]
+            if future.done():
+                continue  # given up or cancelled; the slot kept the replies aligned
+            if isinstance(reply, hiredis.ReplyError):  # hiredis returns errors as values
+                _fail(future, str(reply))
+            else:
+                future.set_result(reply)
 
     def give_up_late(self, now_s: float, deadline_s: float) -> float:
         """Fails the waiters older than the deadline, keeping their slots; returns the age of the oldest, 0 if none."""

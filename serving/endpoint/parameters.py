@@ -80,12 +80,14 @@ class Parameters:
             raise Problem(414, f"the query is longer than {MAX_QUERY_BYTES} bytes")
         values: dict[str, Any] = {}
         if query:
+            by_name = self._by_name
             for pair in query.split(b"&"):
-                name, _, raw = pair.partition(b"=")
-                parameter = self._by_name.get(name) or self._find(name)
-                if parameter.name in values:
-                    raise bad_parameter(parameter.name, decode_text(parameter.name, raw), "one value", "is repeated")
-                values[parameter.name] = parameter.read(raw)
+                raw_name, _, raw = pair.partition(b"=")
+                parameter = by_name[raw_name] if raw_name in by_name else self._find(raw_name)
+                name = parameter.name
+                if name in values:
+                    raise bad_parameter(name, decode_text(name, raw), "one value", "is repeated")
+                values[name] = parameter.read(raw)
         for required in self._required:
             if required not in values:
                 raise bad_parameter(required, "", self._by_name[required.encode()].allowed, "is required")

@@ -51,7 +51,8 @@ class LiveVersions:
         self._link = link
         self._pointer = LivePointer({default_version: 100}, sequence=-1)
         self._versions: dict[str, Version] = {}
-        self._versions = self._versions_of(self._pointer)
+        self._everyones: Version | None = None
+        self._follow(self._pointer, self._versions_of(self._pointer))
         self._live_key = Keys(namespace, default_version).live.encode()
 
     @property
@@ -66,7 +67,7 @@ class LiveVersions:
 
     def of(self, user_id: str) -> Version:
         """The version that serves a user."""
-        return self._versions[self._pointer.version_of(user_id)]
+        return self._everyones or self._versions[self._pointer.version_of(user_id)]
 
     def first(self) -> Version:
         """The version that serves most: what answers without a user come from."""
@@ -93,7 +94,11 @@ class LiveVersions:
         versions = self._versions_of(pointer) if pointer else self._versions
         await asyncio.gather(*[self._refresh_blocked(version) for version in versions.values()])
         if pointer:  # only now: a version must not serve before it is known what it may not show
-            self._pointer, self._versions = pointer, versions
+            self._follow(pointer, versions)
+
+    def _follow(self, pointer: LivePointer, versions: dict[str, Version]) -> None:
+        self._pointer, self._versions = pointer, versions
+        self._everyones = next(iter(versions.values())) if len(versions) == 1 else None
 
     def _newer(self, value: bytes) -> LivePointer | None:
         try:
