@@ -127,7 +127,7 @@ class RedisLink:
         self._now_s = now_s
         # After a stall of our own loop the replies may already wait in the socket: read before judging.
         self._skipped_sweep = stalled
-        if self._wire is not None and not stalled:
+        if self._wire is not None and not stalled and not self._wire.lost.done():
             self._judge(self._wire, now_s)
         self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
 

@@ -40,7 +40,9 @@ class RedisWire(asyncio.Protocol):
         return len(self._waiters)
 
     def send(self, frame: bytes, now_s: float) -> asyncio.Future[Any]:
-        """Queues one command; the future gives its reply or raises RedisUnavailable."""
+        """Queues one command; the future gives its reply or raises RedisUnavailable. So does this once it is lost."""
+        if self._transport is None:  # nobody is left who would answer or give up
+            raise RedisUnavailable("the connection was lost")
         future: asyncio.Future[Any] = self._loop.create_future()
         if not self._frames and len(self._waiters) == 0:
             self._loop.call_soon(self._flush)
