@@ -6,13 +6,12 @@ are owed; after a wipe it is missing, and every active user's list is owed; whil
 because users stay owed until their list is written. A census over the rows, a bounded number a tick, finds the owed
 ones. Lists also become owed before they expire, when the catalogue changes an item that they show, and when their
 user's profile changes. A user with a profile has a list before the first event; it reflects the position at which the
-partition held none of them.
+partition held none of them. Users without an event for the active days are kept as long as they read.
 """
 
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
@@ -21,6 +20,8 @@ from numpy.typing import NDArray
 
 from agents.list_maker import ListMaker
 from agents.profiles import PartitionProfiles
+from agents.reader_watch import ReaderWatch
+from agents.sweep_pace import Census, Pace
 from serving.redis_errors import RedisUnavailable
 from serving.redis_writer import Group, ListWriter
 from tables.user_plane import User, UserPlane
@@ -34,26 +35,6 @@ NO_MARKER = -1
 Users = TypeVar("Users", bound=Collection[str])
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How a sweep spreads its work over ticks."""
-
-    lists_per_tick: int = 200
-    rows_per_tick: int = 2_000
-    renewals_per_tick: int = 20
-    marker_check_ms: int = 1_000
-    retry_ms: int = 500
-    renew_at: float = 0.8  # share of a list's life after which it is rewritten
-
-
-@dataclass(slots=True)
-class _Census:
-    """A walk over all rows; lists of rows whose last event is at `since` or later are owed."""
-
-    rows: Iterator[tuple[str, UserRow]]
-    since: int
-
-
 class ListKeeper:
     """Owned by one partition task, which calls it between batches only: never two calls at a time."""
 
@@ -63,6 +44,7 @@ class ListKeeper:
         maker: ListMaker,
         writer: ListWriter,
         profiles: PartitionProfiles,
+        readers: ReaderWatch,
         now_ms: Callable[[], int],
         active_days: int,
         list_ttl_s: int,
@@ -73,15 +55,17 @@ class ListKeeper:
         self._writer = writer
         self._profiles = profiles
         self._profiles_version = profiles.version
+        self._readers = readers
         self._now_ms = now_ms
         self._active_ms = active_days * DAY_MS
         self._list_ttl_s = list_ttl_s
         self._pace = pace or Pace()
         self._owed: dict[str, None] = {}  # insertion order: the longest waiting first
         self._unknown: deque[str] = deque()  # lists of a former owner: written, but who knows when
+        self._idle: deque[tuple[str, bool]] = deque()  # kept only if they read; then owed at once, or one day
         self._written_ms: OrderedDict[str, int] = OrderedDict()  # by time of the last write, oldest first
         self._shown: dict[str, NDArray[np.int32]] = {}  # item indices of the lists this process wrote
-        self._census: _Census | None = None
+        self._census: Census | None = None
         self._marker: int | None = None  # what Redis holds; None = not read yet, or in doubt
         self._checked_ms = 0
         self._retry_at_ms = 0
@@ -102,8 +86,12 @@ class ListKeeper:
             return
         if now_ms - self._checked_ms >= self._pace.marker_check_ms:
             await self._check_marker(plane, now_ms)
+            await self._welcome_readers(plane, now_ms)
+        if now_ms < self._retry_at_ms:
+            return
         self._walk(now_ms)
         self._owe_renewals(plane, now_ms)
+        await self._settle_idle(now_ms)
         self._owe_after_catalogue_change()
         self._owe_after_profile_change()
         if self._owed:
@@ -120,6 +108,7 @@ class ListKeeper:
 
     async def _forget(self, users: Users, remove: Callable[[Users], Awaitable[int]]) -> bool:
         self._unknown = deque(user_id for user_id in self._unknown if user_id not in users)
+        self._idle = deque(pair for pair in self._idle if pair[0] not in users)
         for user_id in users:
             self._owed.pop(user_id, None)
             self._written_ms.pop(user_id, None)
@@ -128,6 +117,7 @@ class ListKeeper:
             return False
         try:
             await remove(users)
+            await self._readers.forget(users)
         except RedisUnavailable as error:
             self._pause(error)
             return False
@@ -150,7 +140,7 @@ class ListKeeper:
             logger.info("partition %d: lists in Redis are written up to %s", self._partition, found)
             self._marker = marker
             unfinished = marker if self._census is None else self._census.since
-            self._census = _Census(self._everybody(plane), min(marker, unfinished))
+            self._census = Census(self._everybody(plane), min(marker, unfinished))
 
     def _everybody(self, plane: UserPlane) -> Iterator[tuple[str, UserRow]]:
         """All rows, then those who have a profile only, as users whose last sign of life is the profile."""
@@ -159,16 +149,29 @@ class ListKeeper:
             said_ms = 0 if user_id in plane else self._profiles.said_ms(user_id)
             yield user_id, UserRow(last_append_ms=said_ms)
 
+    async def _welcome_readers(self, plane: UserPlane, now_ms: int) -> None:
+        """Owes lists to those who read and are not kept, and forgets readers nobody knows."""
+        if now_ms < self._retry_at_ms:
+            return
+        try:
+            came = await self._readers.came(now_ms // 1000)
+            new = [user_id for user_id in came if user_id not in self._written_ms]
+            known = [user_id for user_id in new if user_id in plane or self._profiles.get(user_id) is not None]
+            self._owe(known)
+            await self._readers.forget(set(new).difference(known))
+        except RedisUnavailable as error:
+            self._pause(error)
+
     def _walk(self, now_ms: int) -> None:
         census = self._census
-        if census is None:
+        if census is None or self._idle:
             return
         count = 0
         for user_id, row in islice(census.rows, self._pace.rows_per_tick):
             count += 1
             if row.last_append_ms < now_ms - self._active_ms:
-                continue
-            if row.last_offset >= census.since:
+                self._idle.append((user_id, row.last_offset >= census.since))
+            elif row.last_offset >= census.since:
                 self._owe([user_id])
             elif user_id not in self._written_ms:
                 self._unknown.append(user_id)
@@ -187,7 +190,25 @@ class ListKeeper:
             if self._last_seen_ms(plane, user_id) >= now_ms - self._active_ms:
                 self._owe([user_id])
             else:
+                self._idle.append((user_id, True))
+
+    async def _settle_idle(self, now_ms: int) -> None:
+        asked = list(islice(self._idle, self._pace.rows_per_tick))
+        if not asked:
+            return
+        try:
+            reading = await self._readers.active([user_id for user_id, _ in asked], now_ms // 1000)
+        except RedisUnavailable as error:
+            self._pause(error)
+            return
+        for user_id, at_once in asked:
+            self._idle.popleft()
+            if user_id not in reading:
                 self._shown.pop(user_id, None)
+            elif at_once:
+                self._owe([user_id])
+            elif user_id not in self._written_ms:
+                self._unknown.append(user_id)
 
     def _owe_after_catalogue_change(self) -> None:
         since, self._catalogue_version = self._catalogue_version, self._maker.catalogue_version
@@ -244,7 +265,7 @@ class ListKeeper:
         Only a marker that still is what was read may be moved: moving one that is gone or older would hide that Redis
         was wiped or failed over since.
         """
-        if self._owed or self._census is not None or self._marker is None or next_offset == self._marker:
+        if self._owed or self._idle or self._census is not None or self._marker is None or next_offset == self._marker:
             return
         known = None if self._marker == NO_MARKER else self._marker
         try:

@@ -30,6 +30,7 @@ from agents.list_keeper import ListKeeper
 from agents.list_maker import ListMaker
 from agents.live_pointer import LivePointerKeeper
 from agents.profiles import Profiles
+from agents.reader_watch import ReaderWatch
 from agents.shared_lists import SharedLists
 from agents.standing import Standing
 from agents.worker_config import WorkerConfig
@@ -132,8 +133,9 @@ class Worker:
         )
         partition = table.partition
         profiles = self._profiles.of(partition)
+        readers = ReaderWatch(self._writer.reader_marks(partition), config.active_days)
         keeper = ListKeeper(
-            partition, self._maker, self._writer, profiles, now_ms, config.active_days, config.list_ttl_s
+            partition, self._maker, self._writer, profiles, readers, now_ms, config.active_days, config.list_ttl_s
         )
         return InteractionsStep(
             lambda: UserPlane(partition, config.partitions, table.rows, limits, self._erasures.of(partition).ends),

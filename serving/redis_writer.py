@@ -21,6 +21,7 @@ from redis.exceptions import NoScriptError
 
 from serving.keys import Keys
 from serving.live_pointer import LivePointer
+from serving.reader_marks import ReaderMarks
 from serving.redis_failures import passing_failures
 
 SCRIPT = files("serving").joinpath("forward_only.lua").read_text()
@@ -191,13 +192,9 @@ class ListWriter:
         with passing_failures():
             await self._redis.set(key, value, ex=ttl_s)
 
-    async def recent_readers(self, partition: int, since_s: int) -> list[str]:
-        """Users of a partition whose list was read since a time (s since the epoch); older entries are removed."""
-        key = self.keys.readers(partition)
-        with passing_failures():
-            await self._redis.zremrangebyscore(key, "-inf", f"({since_s}")
-            members: list[bytes] = await self._redis.zrange(key, 0, -1)  # type: ignore[assignment]  # bytes, undecoded
-            return [user_id.decode() for user_id in members]
+    def reader_marks(self, partition: int) -> ReaderMarks:
+        """Who of a partition's users has read lately, over the same connections."""
+        return ReaderMarks(self._redis, self.keys.readers(partition))
 
     async def switch_live(self, pointer: LivePointer) -> bool:
         """Makes endpoints follow the pointer; False when one with its sequence number or a later one is there."""

@@ -2,7 +2,6 @@
 
 A read only appends to a bounded queue. A task drains it every 100 ms into one Kafka batch per partition (2 µs a record,
 where a send per record costs 40). When Kafka is away the queue fills up, and records are dropped and counted.
-The same task notes who has read in Redis, so that the sweep keeps the lists of readers right.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import asyncio
 import logging
 import random
 import secrets
-import time
 from collections import deque
 from itertools import count
 from typing import Any, NamedTuple
@@ -20,12 +18,9 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from serving import resp
 from serving.endpoint.blocked import ids_in
 from serving.endpoint.config import EndpointConfig
-from serving.keys import HOMEPAGE, Keys
-from serving.redis_errors import RedisUnavailable
-from serving.redis_link import RedisLink
+from serving.keys import HOMEPAGE
 from streams.partitioning import partition_of
 from streams.topics import Topics
 from streams.user_records import record_key
@@ -36,8 +31,6 @@ MAX_QUEUED = 20_000
 DRAIN_S = 0.1
 SEND_TIMEOUT_S = 5.0
 RECONNECT_S = 2.0
-READER_AGAIN_S = 600  # a reader is noted once in this time; the sweep thinks in days
-MAX_READERS = 200_000
 
 
 class Shown(NamedTuple):
@@ -53,16 +46,13 @@ class Shown(NamedTuple):
 class Publisher:
     """Made within the event loop. `published` and `dropped` count records of both topics."""
 
-    def __init__(self, config: EndpointConfig, link: RedisLink) -> None:
+    def __init__(self, config: EndpointConfig) -> None:
         self.published = 0
         self.dropped = 0
         self._config = config
-        self._link = link
         self._topics = Topics(config.namespace, config.model_version)
-        self._keys = Keys(config.namespace, config.model_version)
         self._sample = config.publish_share
         self._queue: deque[Shown] = deque()
-        self._noted: dict[str, float] = {}
         process = secrets.token_hex(6)
         self._record_ids = (f"{process}.{number:x}" for number in count())
         self._task: asyncio.Task[None] | None = None
@@ -109,7 +99,6 @@ class Publisher:
             await asyncio.sleep(DRAIN_S)
             if self._queue:
                 shown, self._queue = self._queue, deque()
-                self._note_readers(shown)
                 async with asyncio.timeout(SEND_TIMEOUT_S):
                     await self._send(producer, self._topics.requests, [_request(s) for s in shown])
                     await self._send(producer, self._topics.served, [_served(s) for s in shown])
@@ -135,23 +124,6 @@ class Publisher:
             self.dropped += len(records)
             raise
         self.published += len(records)
-
-    def _note_readers(self, shown: deque[Shown]) -> None:
-        now_s = time.time()
-        members: dict[int, list[bytes]] = {}
-        for user_id in {s.parameters["user_id"] for s in shown if s.source == "personal"}:
-            if now_s - self._noted.get(user_id, 0.0) > READER_AGAIN_S:
-                key = user_id.encode()
-                members.setdefault(partition_of(key, self._config.partitions), []).append(key)
-                self._noted[user_id] = now_s
-        if len(self._noted) > MAX_READERS:
-            self._noted.clear()
-        try:
-            for partition, keys in members.items():
-                scored = [part for key in keys for part in (b"%d" % now_s, key)]
-                self._link.send(resp.command(b"ZADD", self._keys.readers(partition).encode(), *scored))
-        except RedisUnavailable:
-            self._noted.clear()  # noted again with the next read
 
 
 def _request(shown: Shown) -> tuple[str, bytes]:

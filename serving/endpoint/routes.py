@@ -66,8 +66,10 @@ def routes_of(services: Services) -> Routes:
     private = b"private, max-age=%d" % config.max_age_s
     public = private if config.tokens else b"public, max-age=%d" % config.max_age_s
     user, item = recommendations.USER_ID, similar.ITEM_ID
-    lists = recommendations.Recommendations(store, private, services.metrics.answers, services.publisher)
-    home = homepage.Homepage(store, private)
+    lists = recommendations.Recommendations(
+        store, private, services.metrics.answers, services.reads, services.publisher
+    )
+    home = homepage.Homepage(store, private, services.reads)
     near = similar.Similar(store, public)
     begun = continue_watching.ContinueWatching(store, private)
     missing = search.SearchNotOffered()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.guard.rate_limit import LOAD, RateLimit
@@ -11,6 +12,7 @@ from serving.endpoint.guard.tokens import Tokens
 from serving.endpoint.line_log import LineLog
 from serving.endpoint.metrics import Metrics
 from serving.endpoint.publisher import Publisher
+from serving.endpoint.read_notes import ReadNotes
 from serving.endpoint.store import Store
 from serving.keys import Keys
 from serving.redis_address import RedisAddress
@@ -30,13 +32,14 @@ class Services:
             deadline_s=config.redis_deadline_ms / 1000,
             on_connect=(LOAD,) if config.rate_per_minute else (),
         )
-        root = Keys(config.namespace, config.model_version).root
+        keys = Keys(config.namespace, config.model_version)
         self.store = Store(config, link)
+        self.reads = ReadNotes(link, keys, config.partitions)
         self.metrics = Metrics(config.metrics_dir)
         self.lines = LineLog()
         self.tokens = Tokens(config.tokens) if config.tokens else None
-        self.limit = RateLimit(link, root, config.rate_per_minute) if config.rate_per_minute else None
-        self.publisher = Publisher(config, link) if config.kafka_bootstrap else None
+        self.limit = RateLimit(link, keys.root, config.rate_per_minute) if config.rate_per_minute else None
+        self.publisher = Publisher(config) if config.kafka_bootstrap else None
         self._refresher: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -55,6 +58,7 @@ class Services:
         if self._refresher is not None:
             self._refresher.cancel()
             await asyncio.gather(self._refresher, return_exceptions=True)
+        await self.reads.write(int(time.time()))
         if self.publisher is not None:
             await self.publisher.close()
         self.count()
@@ -79,6 +83,7 @@ class Services:
         while True:
             await asyncio.sleep(self.config.refresh_ms / 1000)
             await self._refresh()
+            await self.reads.write(int(time.time()))
             self.count()
             self.metrics.save()
 

@@ -1,11 +1,15 @@
 """When lists are owed: after events, outages, wipes, takeovers, catalogue changes and before they expire."""
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agents.list_keeper import DAY_MS, ListKeeper, Pace
+from agents.list_keeper import DAY_MS, ListKeeper
 from agents.profiles import REMEMBERED_CHANGES, PartitionProfiles
+from agents.reader_watch import PAGE, ReaderWatch
+from agents.sweep_pace import Pace
 from serving.redis_errors import RedisUnavailable
 from streams.catalog import UserProfile
 from streams.events import EventType, Interaction
@@ -68,6 +72,11 @@ class Writer:
         for user_id in users:
             self.lists.pop(user_id, None)
 
+    async def remove_users(self, users: Collection[str]) -> None:
+        self._answer()
+        for user_id in users:
+            self.lists.pop(user_id, None)
+
     async def written_position(self, partition: int) -> int | None:
         self._answer()
         return self.position
@@ -80,11 +89,33 @@ class Writer:
         return True
 
 
+class Marks:
+    """Reads by user, as Redis would keep them."""
+
+    def __init__(self) -> None:
+        self.reads: dict[str, int] = {}
+
+    async def noted_since(self, since_s: int, limit: int) -> list[tuple[str, int]]:
+        found = sorted((second, user_id) for user_id, second in self.reads.items() if second >= since_s)
+        return [(user_id, second) for second, user_id in found[:limit]]
+
+    async def who_read(self, users: Sequence[str], since_s: int) -> set[str]:
+        assert len(users) <= 2, "more than a tick may look at"
+        return {user_id for user_id in users if self.reads.get(user_id, 0) >= since_s}
+
+    async def remove(self, users: Collection[str]) -> None:
+        for user_id in users:
+            self.reads.pop(user_id, None)
+
+    async def remove_before(self, second: int) -> None:
+        self.reads = {user_id: at_s for user_id, at_s in self.reads.items() if at_s >= second}
+
+
 class World:
     """One partition with `users` users, user N's only event at offset N."""
 
     def __init__(self, users: int, days_idle: int = 0) -> None:
-        self.clock, self.maker, self.writer = Clock(), Maker(), Writer()
+        self.clock, self.maker, self.writer, self.marks = Clock(), Maker(), Writer(), Marks()
         self.plane = UserPlane(0, 1, {}, FoldLimits())
         self.profiles = PartitionProfiles()
         self.next_offset = 0
@@ -101,7 +132,8 @@ class World:
 
     def new_owner(self) -> ListKeeper:
         pace = Pace(lists_per_tick=3, rows_per_tick=2, renewals_per_tick=1)
-        return ListKeeper(0, self.maker, self.writer, self.profiles, self.clock, 30, 7, pace)  # type: ignore[arg-type]
+        readers = ReaderWatch(self.marks, 30)
+        return ListKeeper(0, self.maker, self.writer, self.profiles, readers, self.clock, 30, 7, pace)  # type: ignore[arg-type]
 
     def says(self, user_id: str, country: str | None, at_ms: int = NOW_MS) -> None:
         value = None if country is None else b'{"user_id":"%s","country":"%s"}' % (user_id.encode(), country.encode())
@@ -164,6 +196,49 @@ async def test_users_idle_for_longer_than_the_active_days_get_no_list() -> None:
     world.event("u5")
     await world.sweep()
     assert set(world.writer.lists) == {"u5"}
+
+
+async def test_users_who_only_read_keep_their_lists() -> None:
+    world = World(users=5, days_idle=31)
+    world.marks.reads = {"u1": NOW_MS // 1000 - 29 * 86_400, "u2": NOW_MS // 1000 - 31 * 86_400}
+    await world.sweep()
+    assert set(world.writer.lists) == {"u1"}
+    for _ in range(3):
+        world.writer.writes.clear()
+        world.clock.ms += EXPIRES_MS
+        await world.sweep()
+        assert world.writer.writes == ["u1"]
+    world.clock.ms += 2 * DAY_MS  # the read is too long ago by now
+    world.writer.writes.clear()
+    await world.sweep()
+    assert world.writer.writes == []
+
+
+async def test_a_reader_who_comes_back_gets_a_list_again_and_strangers_leave_no_mark() -> None:
+    world = World(users=5, days_idle=31)
+    await world.sweep()
+    assert world.writer.lists == {}
+    world.marks.reads = dict.fromkeys(("u3", "nobody"), world.clock.ms // 1000)
+    await world.sweep(ticks=10)
+    assert set(world.writer.lists) == {"u3"}
+    assert set(world.marks.reads) == {"u3"}
+
+
+async def test_whoever_is_forgotten_leaves_no_mark() -> None:
+    world = World(users=2, days_idle=31)
+    world.marks.reads = {"u0": NOW_MS // 1000, "u1": NOW_MS // 1000}
+    await world.sweep()
+    assert await world.keeper.forget(["u0"])
+    assert (set(world.marks.reads), set(world.writer.lists)) == ({"u1"}, {"u1"})
+
+
+async def test_more_readers_in_a_second_than_a_page_hold_nobody_up() -> None:
+    marks, now_s = Marks(), NOW_MS // 1000
+    watch = ReaderWatch(marks, 30)
+    marks.reads = {f"u{n}": now_s for n in range(3 * PAGE)} | {"later": now_s + 1}
+    seen = [await watch.came(now_s + 1) for _ in range(3)]
+    assert [len(users) <= PAGE for users in seen] == [True] * 3
+    assert "later" in seen[-1]
 
 
 async def test_the_marker_does_not_move_before_the_census_is_complete() -> None:

@@ -11,6 +11,7 @@ from serving.endpoint.blocked import id_of
 from serving.endpoint.bodies import etag_of, now_ms, opening
 from serving.endpoint.messages import Request, Response, json_response
 from serving.endpoint.parameters import Parameters
+from serving.endpoint.read_notes import ReadNotes
 from serving.endpoint.reads.recommendations import COUNTRY, DEVICE_TYPE, LIMIT
 from serving.endpoint.store import Found, Store
 from serving.keys import GLOBAL_REGION, HOMEPAGE, WINDOWS
@@ -22,9 +23,10 @@ PARAMETERS = Parameters((LIMIT, COUNTRY, DEVICE_TYPE))
 class Homepage:
     """Reads the user's own rows in one round trip and joins them with the shared ones held in the process."""
 
-    def __init__(self, store: Store, cache_control: bytes) -> None:
+    def __init__(self, store: Store, cache_control: bytes, reads: ReadNotes) -> None:
         self._store = store
         self._cache_control = cache_control
+        self._reads = reads
 
     async def __call__(self, request: Request) -> Response:
         """Always 200. Rows that would be empty are left out; `limit` is per row."""
@@ -40,6 +42,7 @@ class Homepage:
             ("popular", "Popular", popular),
         ]
         main = own or popular
+        self._reads.add(user_id)
         body = b'%b,"sections":[%b]}' % (opening(main, user_id, at_ms := now_ms()), b",".join(_sections(rows, limit)))
         shown = b".".join(hexlify(found.value[2:22]) if found else b"" for _, _, found in rows)
         shape = b"%b.%d.%d" % (shown, limit, at_ms > main.prefix.expires_at_ms)

@@ -9,6 +9,7 @@ from serving.endpoint.bodies import etag_of, now_ms, opening, source_of
 from serving.endpoint.messages import Request, Response, json_response
 from serving.endpoint.parameters import Parameters, country, integer, one_of, text
 from serving.endpoint.publisher import Publisher, Shown
+from serving.endpoint.read_notes import ReadNotes
 from serving.endpoint.store import Store
 from serving.keys import CONTEXTS, HOMEPAGE
 from serving.list_format import MAX_ITEMS
@@ -26,10 +27,18 @@ PARAMETERS = Parameters(
 class Recommendations:
     """Answers with a cut of the list, as bytes."""
 
-    def __init__(self, store: Store, cache_control: bytes, answers: Counter[str], publisher: Publisher | None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        cache_control: bytes,
+        answers: Counter[str],
+        reads: ReadNotes,
+        publisher: Publisher | None,
+    ) -> None:
         self._store = store
         self._cache_control = cache_control
         self._answers = answers
+        self._reads = reads
         self._publisher = publisher
 
     async def __call__(self, request: Request) -> Response:
@@ -47,6 +56,7 @@ class Recommendations:
         head = opening(found, user_id, at_ms := now_ms())
         source = "personal" if own is not None else source_of(head)
         self._answers[source] += 1
+        self._reads.add(user_id)
         if self._publisher is not None:
             self._publisher.add(Shown(at_ms, given, source, head, items))
         body = b'%b,"recommendations":[%b]}' % (head, items)

@@ -20,15 +20,17 @@ from agents.delivery.table import ChangelogTable
 from agents.erasures import Erasures
 from agents.interactions import InteractionsStep
 from agents.items import ItemsStep, PublishPacer
-from agents.list_keeper import ListKeeper, Pace
+from agents.list_keeper import ListKeeper
 from agents.profiles import PartitionProfiles
+from agents.reader_watch import ReaderWatch
+from agents.sweep_pace import Pace
 from serving.keys import Keys
 from serving.redis_writer import ListWriter
 from simulation.group import Group
 from simulation.history import ITEM_PARTITIONS, LIMITS, PARTITIONS, START_MS
 from simulation.kafka import Kafka
 from simulation.redis import RedisClient, RedisServer
-from simulation.steps import RowLists, TalliedStep, tally_of_deltas, tally_of_interaction
+from simulation.steps import NobodyReads, RowLists, TalliedStep, tally_of_deltas, tally_of_interaction
 from simulation.world import Process
 from streams.record_batch import RecordBatch
 from streams.topics import Topics
@@ -97,6 +99,7 @@ class Member:
             RowLists(KEYS),  # type: ignore[arg-type]
             writer,
             PartitionProfiles(),
+            ReaderWatch(NobodyReads(), 3650),
             self._now_ms,
             3650,
             3600,

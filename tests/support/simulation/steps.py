@@ -1,6 +1,6 @@
 """The product's steps, each with a tally that has no guard of its own: what is folded twice is counted twice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 import numpy as np
@@ -120,6 +120,22 @@ class RowLists:
 
     def items_changed_since(self, catalogue_version: int) -> NDArray[np.int32] | None:
         raise AssertionError(f"the catalogue never changes, not even after {catalogue_version}")
+
+
+class NobodyReads:
+    """Marks of readers that there never are."""
+
+    async def noted_since(self, since_s: int, limit: int) -> list[tuple[str, int]]:
+        return []
+
+    async def who_read(self, users: Sequence[str], since_s: int) -> set[str]:
+        return set()
+
+    async def remove(self, users: Collection[str]) -> None:
+        pass
+
+    async def remove_before(self, second: int) -> None:
+        pass
 
 
 def content_of(user: User) -> bytes:

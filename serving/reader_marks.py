@@ -1,0 +1,44 @@
+"""Who of a partition's users has read lately, as the endpoint noted it: one sorted set, user id to second."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+
+from serving.redis_failures import passing_failures
+
+
+class ReaderMarks:
+    """The marks of one partition. Every method raises RedisUnavailable when Redis cannot serve in time."""
+
+    def __init__(self, redis: Redis, key: str) -> None:
+        self._redis = redis
+        self._key = key
+
+    async def noted_since(self, since_s: int, limit: int) -> list[tuple[str, int]]:
+        """At most `limit` users and the second (since the epoch) of their last read, earliest first."""
+        page: dict[str, Any] = {"byscore": True, "offset": 0, "num": limit, "withscores": True}
+        with passing_failures():
+            found: list[Any] = await self._redis.zrange(self._key, since_s, "+inf", **page)
+        return [(user_id.decode(), int(second)) for user_id, second in found]
+
+    async def who_read(self, users: Sequence[str], since_s: int) -> set[str]:
+        """Those of `users` who have read since."""
+        if not users:
+            return set()
+        with passing_failures():
+            seconds = await self._redis.zmscore(self._key, list(users))
+        return {user_id for user_id, second in zip(users, seconds, strict=True) if second and float(second) >= since_s}
+
+    async def remove(self, users: Collection[str]) -> None:
+        """Forgets that `users` have read."""
+        if users:
+            with passing_failures():
+                await self._redis.zrem(self._key, *users)
+
+    async def remove_before(self, second: int) -> None:
+        """Forgets every read before a second since the epoch."""
+        with passing_failures():
+            await self._redis.zremrangebyscore(self._key, "-inf", f"({second}")
