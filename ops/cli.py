@@ -14,6 +14,7 @@ from ops.commands import (
     demo,
     dlq,
     erase,
+    evaluate,
     inspect,
     lag,
     panels,
@@ -40,7 +41,7 @@ PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
     panels.SERVERS: (servers,),
     panels.LOG: (topics, publish, simulate, schema),
     panels.RUN: (worker, serve),
-    panels.LOOK: (config, lag, inspect, scale, bench),
+    panels.LOOK: (config, lag, inspect, scale, evaluate, bench),
     panels.REPAIR: (dlq, partition, erase),
     panels.VERSIONS: (versions, promote, rollback, retire),
 }

@@ -1,0 +1,1 @@
+"""What Freshet's lists are compared with, in the same process under the same protocol."""

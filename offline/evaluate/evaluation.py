@@ -1,0 +1,101 @@
+"""The whole of `freshet evaluate`: each model replays the log by itself, then the figures are put side by side."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from offline.evaluate.intervals import interval
+from offline.evaluate.log import EvaluationLog
+from offline.evaluate.models import DENSE, DENSE_ITEMS, FRESHET, MODELS, Circumstances
+from offline.evaluate.prequential import Judged, Window, prequential
+from offline.evaluate.report import differences, model_report
+from offline.evaluate.whole_list import ListScores, TimeSplit, whole_lists
+
+#: More users than this are sampled for whole lists.
+MOST_LISTS = 2000
+
+
+class Progress(Protocol):
+    """Shows how far a replay is: `with progress("popularity", 100_000) as advance: advance(1000)`."""
+
+    def __call__(self, what: str, total: int, /) -> AbstractContextManager[Callable[[int], None]]: ...
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came of it: by model what happened at every judged event, and to every whole list if these were asked for;
+    `skipped` says why a model is not there."""
+
+    log: EvaluationLog
+    window: Window
+    given: Circumstances
+    judged: dict[str, Judged]
+    lists: dict[str, ListScores]
+    skipped: dict[str, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        seed = self.given.seed
+        models = {name: model_report(judged, self.log.catalog, seed) for name, judged in self.judged.items()}
+        for name, scores in self.lists.items():
+            models[name]["whole_list"] = scores.report(seed)
+        report: dict[str, Any] = {
+            "events": len(self.log.events),
+            "evaluated": next((len(judged) for judged in self.judged.values()), 0),
+            "from_event": self.window.start,
+            "to_event": self.window.stop,
+            "every": self.window.every,
+            "users": self.log.users(),
+            "items": self.log.items(),
+            "repeats_left_out": self.log.repeats,
+            "production_lag_ms": self.given.lag_ms,
+            "seed": seed,
+            "models": models,
+            "skipped": self.skipped,
+        }
+        ours = self.judged.get(FRESHET)
+        if ours is not None:
+            others = {name: judged for name, judged in self.judged.items() if name != FRESHET}
+            report["freshet_minus"] = differences(ours, others, seed)
+            for name in self.lists.keys() & report["freshet_minus"].keys():
+                report["freshet_minus"][name]["whole_list_ndcg_at_10"] = self._list_difference(name)
+        return report
+
+    def _list_difference(self, name: str) -> dict[str, Any]:
+        gains = self.lists[FRESHET].ndcg - self.lists[name].ndcg
+        users = np.arange(len(gains), dtype=np.int32)
+        return {"mean": round(float(gains.mean()), 4), "ci95": interval(gains, users, self.given.seed)}
+
+
+def evaluate(
+    log: EvaluationLog,
+    window: Window,
+    names: Sequence[str],
+    given: Circumstances,
+    progress: Progress,
+    *,
+    with_whole_lists: bool,
+) -> Evaluation:
+    """Judges the models of these `names`, one after the other. Raises `NotAList`."""
+    skipped = _too_large(log.items(), names)
+    result = Evaluation(log, window, given, {}, {}, skipped)
+    split = TimeSplit.of(log.events, MOST_LISTS, given.seed) if with_whole_lists else None
+    for name in names:
+        if name in skipped:
+            continue
+        with progress(name, window.stop) as advance:
+            result.judged[name] = prequential(log.events, MODELS[name](given), window, advance)
+        if split is not None:
+            with progress(f"{name}, whole lists", len(split.train)) as advance:
+                result.lists[name] = whole_lists(split, MODELS[name](given), advance)
+    return result
+
+
+def _too_large(items: int, names: Sequence[str]) -> dict[str, str]:
+    if items <= DENSE_ITEMS:
+        return {}
+    reason = f"keeps a dense matrix of items: {items} items are more than {DENSE_ITEMS}"
+    return {name: reason for name in names if name in DENSE}

@@ -1,0 +1,43 @@
+"""What can be judged, by name."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from offline.evaluate.baselines.als import ImplicitAls
+from offline.evaluate.baselines.ease import Ease
+from offline.evaluate.baselines.item_knn import ItemKnn
+from offline.evaluate.baselines.popularity import Popularity, RecentPopularity
+from offline.evaluate.freshet import Freshet
+from offline.evaluate.recommender import Recommender
+from offline.production_path import ProductionPath
+from streams.catalog import CatalogItem
+
+FRESHET = "freshet"
+#: Item-kNN and EASE keep dense item-item matrices: 1.6 GB at this size.
+DENSE_ITEMS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What models are made for: the catalogue, the delay of our item model and the seed."""
+
+    catalog: Mapping[str, CatalogItem]
+    lag_ms: int = 0
+    seed: int = 1
+
+
+def _freshet(given: Circumstances) -> Recommender:
+    return Freshet(ProductionPath(lag_ms=given.lag_ms), given.catalog)
+
+
+MODELS: Mapping[str, Callable[[Circumstances], Recommender]] = {
+    FRESHET: _freshet,
+    "popularity": lambda _: Popularity(),
+    "recent_popularity": lambda _: RecentPopularity(),
+    "item_knn": lambda _: ItemKnn(),
+    "ease_nightly": lambda _: Ease(),
+    "ease_live_history": lambda _: Ease(live_history=True),
+    "als_nightly": lambda given: ImplicitAls(given.seed),
+    "als_live_history": lambda given: ImplicitAls(given.seed, live_history=True),
+}
+DENSE = frozenset({"item_knn", "ease_nightly", "ease_live_history"})

@@ -1,0 +1,153 @@
+"""Recommend, then learn: every list is judged by the event that came next, before anything knows of it.
+
+The target is ranked among all items seen so far in the log that the user has not met; an item never seen before is a
+miss. What was learned is the whole log up to the event, whether or not the events before it were judged.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offline.evaluate.recommender import Recommender
+from streams.events import Interaction
+
+#: How long the lists are that are asked for: a target beyond it is a miss for every metric.
+LIST_SIZE = 100
+#: How much of each list is kept, for diversity and coverage.
+KEPT = 20
+MISS = LIST_SIZE
+
+_Row = tuple[int, int, int, int, int, float]  # the first six columns of Judged
+
+
+class NotAList(Exception):
+    """A recommender gave an item twice, or one that is not in the log so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Events `start` to `stop` - 1 are judged, every `every`-th of them beginning with `phase`."""
+
+    start: int
+    stop: int
+    every: int = 1
+    phase: int = 0
+
+    def judges(self, number: int) -> bool:
+        """Whether the event with this number is judged."""
+        return self.start <= number < self.stop and (number - self.start) % self.every == self.phase
+
+
+@dataclass(slots=True)
+class Judged:
+    """One row a judged event, parallel: `event` is its number in the log, `user` a number of its user, `rank` the
+    place of the target from 0 (MISS = not listed), `history` how many items the user had met and `age` how many users
+    the target, `novelty` the mean of -log2(share of users who met the item) over the top 10 in bits. `lists` are item
+    numbers int32[n, 20], -1 where a list is shorter; `ids` their items. `seen_items` is how many there were at last,
+    `met_listed` how many items were taken off the lists because their user had met them (longer ago than the model
+    remembers)."""
+
+    event: NDArray[np.int32]
+    user: NDArray[np.int32]
+    rank: NDArray[np.int16]
+    history: NDArray[np.int32]
+    age: NDArray[np.int32]
+    novelty: NDArray[np.float32]
+    lists: NDArray[np.int32]
+    ids: list[str]
+    seen_items: int
+    met_listed: int
+
+    def __len__(self) -> int:
+        return len(self.rank)
+
+
+@dataclass(slots=True)
+class _Witness:
+    """What is known of the log so far without asking any model."""
+
+    met: dict[str, set[str]] = field(default_factory=dict)
+    users: dict[str, int] = field(default_factory=dict)  # user -> number
+    items: dict[str, int] = field(default_factory=dict)  # item -> number, in order of appearance
+    age: list[int] = field(default_factory=list)  # by item number: users who met it
+
+    def note(self, event: Interaction) -> None:
+        self.users.setdefault(event.user_id, len(self.users))
+        self.met.setdefault(event.user_id, set()).add(event.item_id)
+        number = self.items.setdefault(event.item_id, len(self.items))
+        if number == len(self.age):
+            self.age.append(0)
+        self.age[number] += 1
+
+    def unmet(self, listed: Sequence[str], user_id: str) -> list[str]:
+        """The list without what the user met. Raises `NotAList`."""
+        if len(set(listed)) != len(listed):
+            raise NotAList(f"the list of user {user_id} holds an item twice")
+        for item_id in listed:
+            if item_id not in self.items:
+                raise NotAList(f"item {item_id} in the list of user {user_id} is not in the log so far")
+        met = self.met.get(user_id, ())
+        return [item_id for item_id in listed if item_id not in met]
+
+
+def prequential(
+    events: Sequence[Interaction],
+    recommender: Recommender,
+    window: Window,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Judged:
+    """Replays `events` through `recommender` and judges those in `window`; `progress` hears how many are done.
+    Raises `NotAList`."""
+    witness = _Witness()
+    rows: list[_Row] = []
+    lists: list[list[int]] = []
+    met = 0
+    for number, event in enumerate(events[: window.stop]):
+        if window.judges(number):
+            given = recommender.recommend(event.user_id, event.timestamp_ms, LIST_SIZE)
+            listed = witness.unmet(given, event.user_id)
+            met += len(given) - len(listed)
+            rows.append(_row(number, event, listed, witness))
+            lists.append([witness.items[item_id] for item_id in listed[:KEPT]])
+        recommender.learn(event)
+        witness.note(event)
+        if number % 1000 == 0:
+            progress(number)
+    return _judged(rows, lists, witness, met)
+
+
+def _row(
+    number: int, event: Interaction, listed: list[str], witness: _Witness
+) -> tuple[int, int, int, int, int, float]:
+    target = witness.items.get(event.item_id, -1)
+    top = [witness.age[witness.items[item_id]] for item_id in listed[:10]]
+    novelty = float(np.mean(-np.log2(np.array(top) / len(witness.users)))) if top else 0.0
+    return (
+        number,
+        witness.users.get(event.user_id, len(witness.users)),
+        listed.index(event.item_id) if event.item_id in listed else MISS,
+        len(witness.met.get(event.user_id, ())),
+        witness.age[target] if target >= 0 else 0,
+        novelty,
+    )
+
+
+def _judged(rows: list[_Row], lists: list[list[int]], witness: _Witness, met: int) -> Judged:
+    kept = np.full((len(lists), KEPT), -1, np.int32)
+    for row, listed in enumerate(lists):
+        kept[row, : len(listed)] = listed
+    columns = np.array(rows, np.float64).reshape(-1, 6).T
+    return Judged(
+        event=columns[0].astype(np.int32),
+        user=columns[1].astype(np.int32),
+        rank=columns[2].astype(np.int16),
+        history=columns[3].astype(np.int32),
+        age=columns[4].astype(np.int32),
+        novelty=columns[5].astype(np.float32),
+        lists=kept,
+        ids=list(witness.items),
+        seen_items=len(witness.items),
+        met_listed=met,
+    )

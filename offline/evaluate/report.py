@@ -1,0 +1,73 @@
+"""What is said of a model that was judged event by event."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from offline.evaluate import metrics
+from offline.evaluate.intervals import interval
+from offline.evaluate.metrics import HISTORY_BUCKETS, NEW_ITEM_USERS
+from offline.evaluate.prequential import Judged
+from streams.catalog import CatalogItem
+
+_TOPS = (5, 10, 20)
+
+
+def model_report(judged: Judged, catalog: Mapping[str, CatalogItem], seed: int) -> dict[str, Any]:
+    """The figures of one model; `ci95` is of HR@10 and of NDCG@10."""
+    genres = metrics.genre_flags([catalog[item].genres if item in catalog else () for item in judged.ids])
+    hits, gains = metrics.hits(judged.rank, 10), metrics.gains(judged.rank, 10)
+    return {
+        **_at_all_tops(judged),
+        "mrr": metrics.mean(metrics.reciprocals(judged.rank)),
+        "ci95": {"hr_at_10": interval(hits, judged.user, seed), "ndcg_at_10": interval(gains, judged.user, seed)},
+        "by_history": {
+            name: _part(judged, (judged.history >= low) & (judged.history <= high))
+            for name, (low, high) in HISTORY_BUCKETS.items()
+        },
+        "new_items": _part(judged, judged.age < NEW_ITEM_USERS),
+        "coverage_at_10": metrics.coverage(judged.lists, judged.seen_items),
+        "genre_diversity_at_10": metrics.genre_diversity(judged.lists, genres),
+        "three_genres_in_20": metrics.share_with_genres(judged.lists, genres),
+        "met_items_per_list": round(judged.met_listed / max(len(judged), 1), 4),
+        "novelty_bits_at_10": metrics.mean(judged.novelty.astype(np.float64)),
+    }
+
+
+def differences(ours: Judged, others: Mapping[str, Judged], seed: int) -> dict[str, Any]:
+    """Ours minus each of the others, event by event, with the interval of the difference; and the ratio of NDCG."""
+    return {name: _difference(ours, theirs, seed) for name, theirs in others.items()}
+
+
+def _difference(ours: Judged, theirs: Judged, seed: int) -> dict[str, Any]:
+    hits = metrics.hits(ours.rank, 10) - metrics.hits(theirs.rank, 10)
+    gains = metrics.gains(ours.rank, 10), metrics.gains(theirs.rank, 10)
+    baseline = float(gains[1].mean()) if len(ours) else 0.0
+    return {
+        "hr_at_10": metrics.mean(hits),
+        "hr_at_10_ci95": interval(hits, ours.user, seed),
+        "ndcg_at_10": metrics.mean(gains[0] - gains[1]),
+        "ndcg_at_10_ci95": interval(gains[0] - gains[1], ours.user, seed),
+        "ndcg_ratio": round(float(gains[0].mean()) / baseline, 2) if baseline else None,
+    }
+
+
+def _at_all_tops(judged: Judged) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    for k in _TOPS:
+        hits = metrics.hits(judged.rank, k)
+        figures[f"hr_at_{k}"] = metrics.mean(hits)
+        figures[f"ndcg_at_{k}"] = metrics.mean(metrics.gains(judged.rank, k))
+        figures[f"precision_at_{k}"] = metrics.mean(hits / k)
+        figures[f"recall_at_{k}"] = metrics.mean(hits)
+    return figures
+
+
+def _part(judged: Judged, mask: Any) -> dict[str, Any]:
+    rank = judged.rank[mask]
+    return {
+        "evaluated": len(rank),
+        "hr_at_10": metrics.mean(metrics.hits(rank, 10)),
+        "ndcg_at_10": metrics.mean(metrics.gains(rank, 10)),
+    }

@@ -1,0 +1,98 @@
+"""The steps that the workers run, in one process without Kafka: fold, deltas, item planes, item model, list.
+
+For judging the model on a log: every state transition and the ranking are the production code itself. What a worker
+publishes on an interval is published here when a list is asked for, so that the lag is a number and not an accident.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import islice, takewhile
+
+from ranking.pipeline import recommend
+from ranking.recommendations import Recommendations
+from streams.catalog import CatalogItem
+from streams.events import Interaction
+from streams.partitioning import partition_of
+from tables.cleaning import CleaningLimits
+from tables.item_deltas import encode, route
+from tables.item_model import ItemModel
+from tables.item_plane import ItemLimits, ItemPlane
+from tables.signal import Signal
+from tables.user_plane import FoldLimits, User, UserPlane
+
+PARTITIONS = 4
+BATCH = 500
+PRIORS_EVERY_MS = 60_000
+NO_CLEANING = replace(CleaningLimits(), bot_events_per_minute=0, training_events_per_day=0)
+
+
+class ProductionPath:
+    """One version of the whole system over a log that is given in the order of its offsets.
+
+    `lag_ms` is how much later than its event the item model knows it, in event time; a user's own row knows at once.
+    The bot rule and the daily share are off unless `cleaning` says otherwise.
+    """
+
+    def __init__(self, lag_ms: int = 0, cleaning: CleaningLimits = NO_CLEANING) -> None:
+        self.model = ItemModel()
+        self._lag_ms = lag_ms
+        limits = FoldLimits(cleaning=cleaning, cached_users=1_000_000)
+        self._users = [UserPlane(number, PARTITIONS, {}, limits) for number in range(PARTITIONS)]
+        self._items = [ItemPlane(number, {}, ItemLimits()) for number in range(PARTITIONS)]
+        self._signals: deque[tuple[int, Signal]] = deque()  # with their event times, ms
+        self._unpublished = False
+        self._offset = 0
+        self._priors_at_ms = 0
+
+    def describe(self, items: Iterable[tuple[str, CatalogItem]]) -> None:
+        """Take over catalogue entries."""
+        for item_id, item in items:
+            self.model.apply_catalog(item_id, item)
+
+    def learn(self, event: Interaction) -> None:
+        """Fold one event; what it tells the items waits until a list is asked for."""
+        partition = partition_of(event.user_id.encode(), PARTITIONS)
+        fold = self._users[partition].fold(event, event.user_id.encode(), self._offset, event.timestamp_ms)
+        self._offset += 1
+        if fold.signal is not None:
+            self._signals.append((event.timestamp_ms, fold.signal))
+        if len(self._signals) > BATCH:
+            self._send(event.timestamp_ms)
+
+    def _send(self, now_ms: int) -> None:
+        """Fold what the items know at `now_ms`, in batches as workers do."""
+        while self._signals and self._signals[0][0] <= now_ms - self._lag_ms:
+            ready = takewhile(lambda pair: pair[0] <= now_ms - self._lag_ms, islice(self._signals, BATCH))
+            batch = [signal for _, signal in ready]
+            for _ in batch:
+                self._signals.popleft()
+            for target, entries in route(batch, PARTITIONS).items():
+                self._items[target].apply(encode(entries, 0, entries.watermark_ms))
+            self._unpublished = True
+
+    def user(self, user_id: str) -> User | None:
+        """The user's row as it is now."""
+        return self._users[partition_of(user_id.encode(), PARTITIONS)].view(user_id)
+
+    def recommend(self, user_id: str, now_ms: int, size: int) -> list[str]:
+        """The user's list at `now_ms`, best first."""
+        listed = self.list_for(user_id, now_ms, size)
+        return [self.model.ids[index] for index in listed.item_index.tolist()]
+
+    def list_for(self, user_id: str, now_ms: int, size: int) -> Recommendations:
+        """The user's list at `now_ms` with scores and reasons."""
+        self.publish(now_ms)
+        return recommend(self.user(user_id), None, self.model, now_ms, size)
+
+    def publish(self, now_ms: int) -> None:
+        """Bring the item model to what it would know at `now_ms`."""
+        self._send(now_ms)
+        if self._unpublished:
+            self._unpublished = False
+            for plane in self._items:
+                for key, value in plane.changes():
+                    self.model.apply(key, value)
+        if now_ms - self._priors_at_ms >= PRIORS_EVERY_MS:
+            self._priors_at_ms = now_ms
+            self.model.refresh_priors(now_ms)

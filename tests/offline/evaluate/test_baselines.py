@@ -1,0 +1,149 @@
+"""Each baseline says what its definition says, on logs small enough to work out."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from made_up_log import DAY_MS, START_MS, event, log
+
+from offline.evaluate.baselines.als import ImplicitAls
+from offline.evaluate.baselines.ease import LAMBDA, Ease
+from offline.evaluate.baselines.item_knn import ItemKnn
+from offline.evaluate.baselines.nightly import Nightly
+from offline.evaluate.baselines.popularity import Popularity, RecentPopularity
+from offline.evaluate.baselines.seen_log import SeenLog
+from offline.evaluate.models import MODELS, Circumstances
+from offline.evaluate.prequential import Window, prequential
+from offline.evaluate.recommender import Recommender
+from streams.events import Interaction
+
+NOW_MS = START_MS + DAY_MS - 1
+NEXT_DAY_MS = START_MS + DAY_MS
+#: u, v and w meet a, b and c; x, y and z meet d and e; two others meet nothing but c.
+TWO_TASTES = [
+    *(f"{user}{item}" for user in "uvw" for item in "abc"),
+    *(f"{user}{item}" for user in "xyz" for item in "de"),
+    *("1c", "2c"),
+]
+
+
+def taught(model: Recommender, events: list[Interaction]) -> Recommender:
+    for one in events:
+        model.learn(one)
+    return model
+
+
+def test_popularity_counts_users() -> None:
+    model = taught(Popularity(), log(["ua", "va", "vb", "wb", "wc", "xb"]))
+    assert model.recommend("nobody", NOW_MS, 2) == ["b", "a"]
+    assert model.recommend("v", NOW_MS, 9) == ["c"]
+
+
+def test_recent_popularity_forgets_after_a_week() -> None:
+    old = [event(user, "a") for user in "uvw"]
+    new = [event(user, "b", START_MS + DAY_MS) for user in "uv"]
+    model = taught(RecentPopularity(), old + new)
+    assert model.recommend("nobody", START_MS + 2 * DAY_MS, 2) == ["a", "b"]
+    assert model.recommend("nobody", START_MS + 7 * DAY_MS, 2) == ["b", "a"]
+    assert model.recommend("nobody", START_MS + 20 * DAY_MS, 2) == ["a", "b"]  # nothing recent: as ever
+
+
+def test_item_knn_is_the_cosine_of_shared_users() -> None:
+    model = taught(ItemKnn(), log(["ua", "ub", "va", "vb", "wa", "wc", "xd", "yd", "zd", "tb"]))
+    # b shares 2 of sqrt(3 * 3) with a, c shares 1 of sqrt(3 * 1): .67 against .58; d nothing
+    assert model.recommend("t2", NOW_MS, 1) in (["a"], ["b"], ["d"])
+    model.learn(event("t2", "a"))
+    assert model.recommend("t2", NOW_MS, 3) == ["b", "c", "d"]
+
+
+def test_ease_is_the_closed_form() -> None:
+    events = log(TWO_TASTES)
+    model = Ease()
+    taught(model, events)
+    model.refit()
+    met = np.zeros((8, 5))
+    for one in events:
+        met["uvwxyz12".index(one.user_id), "abcde".index(one.item_id)] = 1
+    inverse = np.linalg.inv(met.T @ met + LAMBDA * np.eye(5))
+    weights = inverse / -np.diag(inverse)
+    np.fill_diagonal(weights, 0)
+    assert np.allclose(model._weights, weights, atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [Ease, lambda: ImplicitAls(1)])
+def test_people_of_one_taste_are_given_what_goes_with_it(make: Callable[[], Nightly]) -> None:
+    rng = np.random.default_rng(3)
+    events = [
+        event(f"{taste}{number}", f"{taste}-{item}")
+        for number in range(60)
+        for taste in ("left", "right")
+        for item in rng.permutation(100)[:20]
+    ]
+    model = make()
+    taught(model, events)
+    model.refit()
+    for user in ("left7", "right7"):
+        best = model.recommend(user, NOW_MS, 5)
+        assert {item.partition("-")[0] for item in best} == {user[:-1]}
+
+
+@pytest.mark.parametrize("make", [Ease, lambda **options: ImplicitAls(1, **options)])
+def test_a_night_passes_before_anything_is_known(make: Callable[..., Nightly]) -> None:
+    today, tomorrow = make(), make(live_history=True)
+    for model in (today, tomorrow):
+        taught(model, log(TWO_TASTES))
+        assert model.fits == 0
+        model.learn(event("t", "d", NEXT_DAY_MS))
+        assert model.recommend("nobody", NEXT_DAY_MS, 1)[0] in "abcd"
+        assert model.fits == 1
+        model.recommend("t", NEXT_DAY_MS + 1, 1)
+        assert model.fits == 1
+    # t came after the night: the nightly list is the popular one, live history knows about d
+    assert today.recommend("t", NEXT_DAY_MS + 1, 1) == ["c"]
+    assert tomorrow.recommend("t", NEXT_DAY_MS + 1, 1) == ["e"]
+
+
+def test_a_nightly_list_is_of_what_the_user_had_met_last_night() -> None:
+    model = Ease()
+    taught(model, [*log(TWO_TASTES), event("t", "a"), event("t", "d", NEXT_DAY_MS)])
+    assert set(model.recommend("t", NEXT_DAY_MS + 1, 2)) == {"b", "c"}
+    model.learn(event("nobody", "a", NEXT_DAY_MS + DAY_MS))
+    assert set(model.recommend("t", NEXT_DAY_MS + DAY_MS, 3)) == {"b", "c", "e"}
+    assert model.fits == 2
+
+
+def test_items_that_came_since_the_night_are_last() -> None:
+    model = Ease(live_history=True)
+    taught(model, [*log(TWO_TASTES), event("x", "n", NEXT_DAY_MS), event("y", "n", NEXT_DAY_MS)])
+    assert model.recommend("z", NEXT_DAY_MS + 1, 9)[-1] == "n"
+
+
+def test_a_question_on_a_day_without_events_refits_too() -> None:
+    model = Ease()
+    taught(model, log(TWO_TASTES))
+    model.recommend("u", NEXT_DAY_MS, 1)
+    assert model.fits == 1
+
+
+def test_more_items_than_there_was_room_for() -> None:
+    events = [event("u", f"i{number}", START_MS + number) for number in range(3000)]
+    for model in (Popularity(), RecentPopularity(), ItemKnn()):
+        taught(model, events)
+        assert model.recommend("u", NOW_MS, 10) == []
+        assert len(model.recommend("v", NOW_MS, 10)) == 10
+
+
+def test_best_unmet_of_few() -> None:
+    seen = SeenLog()
+    for one in log(["ua", "ub", "uc"]):
+        seen.add(one)
+    assert seen.best_unmet(np.array([1.0, 3.0, 2.0]), -1, 10) == ["b", "c", "a"]
+    assert seen.best_unmet(np.array([1.0, 3.0, 2.0]), seen.user("u"), 10) == []
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_gives_lists_of_the_log_so_far(name: str) -> None:
+    events = log([f"{user}{item}" for user in "uvwx" for item in "abcdef"] + ["ya", "yb"], step_ms=DAY_MS // 10)
+    judged = prequential(events, MODELS[name](Circumstances({})), Window(0, len(events)))
+    assert judged.met_listed == 0
+    assert judged.seen_items == 6

@@ -1,0 +1,81 @@
+"""`freshet evaluate` from the command line: files in, figures out, and what is wrong said with exit code 2."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ops.cli import build_app
+from ops.commands.evaluate import CannotEvaluate
+from ops.exit_codes import ExitCode
+
+COLUMNS = ["--columns", "user=u,item=i,time=t"]
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Path:
+    path = tmp_path / "events.csv"
+    lines = [f"{user},{item},{1_700_000_000 + 1000 * user + item}" for user in range(12) for item in range(6)]
+    path.write_text("\n".join(["u,i,t", *lines]))
+    return path
+
+
+def run(*arguments: object) -> tuple[int, str, BaseException | None]:
+    result = CliRunner().invoke(build_app(), ["evaluate", *map(str, arguments)])
+    return result.exit_code, result.output, result.exception
+
+
+def test_any_csv(events: Path, tmp_path: Path) -> None:
+    items = tmp_path / "items.csv"
+    items.write_text("id,name,kinds\n0,Zero,Drama\n1,One,War\n")
+    picture = tmp_path / "quality.svg"
+    code, output, _ = run(
+        "--events", events, *COLUMNS, "--items", items, "--columns", "item=id,title=name,genres=kinds",
+        "--from-fraction", "0.5", "--models", "freshet,popularity,item_knn", "--picture", picture, "--json",
+    )  # fmt: skip
+    assert code == ExitCode.OK
+    report = json.loads(output.splitlines()[-1])
+    assert (report["events"], report["evaluated"], report["from_event"]) == (72, 36, 36)
+    assert list(report["models"]) == ["freshet", "popularity", "item_knn"]
+    assert "HR@10" in output
+    assert picture.exists()
+
+
+def test_a_sample_and_a_lag(events: Path) -> None:
+    code, output, _ = run(
+        "--events", events, *COLUMNS, "--every", 4, "--models", "freshet", "--production-lag", 5000,
+        "--no-whole-lists", "--json",
+    )  # fmt: skip
+    assert code == ExitCode.OK
+    report = json.loads(output.splitlines()[-1])
+    assert report["evaluated"] == 4
+    assert (report["every"], report["production_lag_ms"]) == (4, 5000)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "name a data set"),
+        (["ml-100k", "--events", "EVENTS", *COLUMNS], "not both"),
+        (["--events", "EVENTS"], "--columns is needed once for every file: 1 times, not 0"),
+        (["--events", "EVENTS", "--columns", "user=u,item=i,time=x"], "has no column 'x'"),
+        (["--events", "EVENTS", *COLUMNS, "--models", "magic"], "no model magic"),
+        (["--events", "EVENTS", *COLUMNS, "--from-fraction", "1"], "must be below"),
+        (["--events", "EVENTS", *COLUMNS, "--models", "popularity", "--picture", "no/where.png"], "no/where.png"),
+        (["ml-1m", "--data", "nowhere"], "no MovieLens 1M"),
+    ],
+)
+def test_wrong_usage(events: Path, arguments: list[str], problem: str) -> None:
+    _, _, failure = run(*(str(events) if argument == "EVENTS" else argument for argument in arguments))
+    assert isinstance(failure, CannotEvaluate)
+    assert failure.code is ExitCode.USAGE
+    assert problem in str(failure)
+
+
+def test_a_bad_row_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("u,i,t\n1,a,1700000000\n1,b,later\n")
+    _, _, failure = run("--events", path, *COLUMNS)
+    assert isinstance(failure, CannotEvaluate)
+    assert "row 2: time 'later' is not a number of seconds" in str(failure)
