@@ -11,6 +11,7 @@ from granian.http import HTTP1Settings
 from granian.server import Server
 
 from ops.exit_codes import CommandFailed, ExitCode
+from ops.redis_check import refuse_cluster
 from ops.settings import Settings, variable
 from ops.settings_sources import load_settings
 from serving.endpoint.app import Endpoint
@@ -100,6 +101,7 @@ def _key(file: Path) -> str:
 
 def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then finishes the requests under way. A worker that dies is replaced."""
+    refuse_cluster(settings)
     endpoint_config(settings)  # a mistake ends the command here, not every worker
     if not is_secure(settings) and not _is_loopback(settings.endpoint_host):
         sys.stderr.write(f"freshet: anybody who reaches {settings.endpoint_host} may read every user's list\n")

@@ -57,9 +57,12 @@ class Settings(BaseSettings):
     )
     redis_url: Annotated[str, AfterValidator(_checked_redis_url)] = Field(
         "redis://127.0.0.1:26379/0",
-        description="Redis or Valkey that holds the lists; rediss:// for TLS. User and password are never shown.",
+        description="Redis or Valkey that holds the lists, no node of a cluster. rediss:// is TLS and checks the "
+        "certificate, with ?ssl_ca_certs=FILE by your own authority. User and password are never shown.",
         repr=False,
-        json_schema_extra={"allowed": "redis[s]://[user[:password]@]host[:port][/db]"},
+        json_schema_extra={
+            "allowed": "redis[s]://[user[:password]@]host[:port][/db][?ssl_ca_certs=F&ssl_certfile=F&ssl_keyfile=F]"
+        },
     )
     partitions: int = Field(
         4,

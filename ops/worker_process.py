@@ -11,6 +11,7 @@ from agents.admission import NotAdmitted
 from agents.worker import run_worker
 from agents.worker_config import WorkerConfig
 from ops.exit_codes import ExitCode
+from ops.redis_check import refuse_cluster
 from ops.settings import Settings
 from ranking.rerank.settings import RerankSettings
 from streams.bulk_read import TopicMissing
@@ -57,6 +58,7 @@ def run(settings: Settings) -> int:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Rows are millions of small objects without cycles: the default thresholds walk them over and over for nothing.
     gc.set_threshold(GC_ALLOCATIONS, 20, 100)
+    refuse_cluster(settings)
     config = worker_config(settings)
     config.data_dir.mkdir(parents=True, exist_ok=True)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

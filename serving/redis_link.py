@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import Any
 
 from serving import resp
 from serving.redis_address import RedisAddress
 from serving.redis_errors import RedisUnavailable
 from serving.redis_wire import RedisWire
+
+log = logging.getLogger(__name__)
 
 SWEEP_S = 0.005  # the deadline's resolution
 ABORT_S = 0.5  # a reply this late means that the connection is dead
@@ -34,6 +37,7 @@ class RedisLink:
     def __init__(self, address: RedisAddress, *, deadline_s: float = 0.025, on_connect: tuple[bytes, ...] = ()) -> None:
         self.trips = 0
         self.connects = 0
+        self.why_down = ""  # what the last attempt to connect met
         self._address = address
         self._deadline_s = deadline_s
         self._on_connect = on_connect
@@ -96,10 +100,13 @@ class RedisLink:
                 wire = await self._connect()
                 self.connects += 1
                 pause_s = RECONNECT_S[0]
-                self._wire, self._closed_circuit = wire, True
+                self._wire, self._closed_circuit, self.why_down = wire, True, ""
                 self._first_connect.set()
                 await wire.lost
-            except (OSError, TimeoutError, RedisUnavailable):
+            except (OSError, TimeoutError, RedisUnavailable) as error:
+                if str(error) != self.why_down:
+                    self.why_down = str(error)
+                    log.warning("cannot connect to Redis: %s", error or "no answer in time")
                 pause_s = min(pause_s * 2, RECONNECT_S[1])
             finally:
                 self._wire, self._closed_circuit = None, False

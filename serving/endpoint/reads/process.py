@@ -37,7 +37,7 @@ class Ready:
         """200 with the state, or a 503 problem with the same state."""
         link, versions = self._store.link, self._store.versions
         state: dict[str, Any] = {
-            "redis": "up" if link.is_up else "the circuit is open",
+            "redis": "up" if link.is_up else link.why_down or "the circuit is open",
             "redis_trips": link.trips,
             "redis_connects": link.connects,
             "fallback_lists": len(self._store.shared),

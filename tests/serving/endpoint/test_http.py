@@ -140,7 +140,8 @@ async def test_health_and_readiness(client: httpx.AsyncClient) -> None:
 async def test_not_ready_says_why(config: EndpointConfig) -> None:
     async with running(replace(config, redis_url="redis://127.0.0.1:1/0")) as client:
         answer = await client.get("/readyz")
-        assert (answer.status_code, answer.json()["redis"]) == (503, "the circuit is open")
+        assert answer.status_code == 503
+        assert "111" in answer.json()["redis"]  # connection refused
         assert (await client.get(LIST, params=USER)).json()["source"] == "popular"
 
 

@@ -1,0 +1,92 @@
+"""Redis behind TLS with users and passwords: writer and endpoint use the same address and trust nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import redis
+
+from serving.endpoint.config import EndpointConfig
+from serving.keys import Keys
+from serving.redis_errors import RedisUnavailable
+from serving.redis_writer import ListWriter
+
+from .endpoint.conftest import eventually, running
+from .endpoint.test_reads import LIST, put_popular, put_user
+from .tls_front import new_authority, tls_front
+
+KEYS = Keys("tls", "v1")
+PASSWORD = "p%40ss%2Fw%3Ard"  # p@ss/w:rd
+# What docs/serving.md tells operators to grant.
+ENDPOINT_RULES = "on >p@ss/w:rd resetkeys ~tls:* +ping +get +getrange +smembers +zadd +evalsha +script|load +select"
+
+
+@pytest.fixture
+def server(start_valkey: Callable[..., Any]) -> Any:
+    server = start_valkey()
+    client = redis.Redis.from_url(server.url)
+    client.execute_command("ACL", "SETUSER", "worker", "on", ">p@ss/w:rd", "~tls:*", "+@all", "-@dangerous")
+    client.execute_command("ACL", "SETUSER", "endpoint", *ENDPOINT_RULES.split())
+    client.execute_command("ACL", "SETUSER", "default", "off")
+    client.close()
+    return server
+
+
+def config(url: str, **more: Any) -> EndpointConfig:
+    return EndpointConfig(url, KEYS.namespace, redis_deadline_ms=2000, refresh_ms=20, **more)
+
+
+async def source(client: httpx.AsyncClient) -> str:
+    answer = await client.get(LIST, params={"user_id": "u"})
+    assert answer.status_code == 200
+    return str(answer.json()["source"])
+
+
+async def test_lists_go_in_and_out_over_tls_with_least_rights(server: Any, tmp_path: Path) -> None:
+    authority, context = new_authority(tmp_path)
+    async with tls_front(server.port, context) as port:
+        address = f"{PASSWORD}@127.0.0.1:{port}/0?ssl_ca_certs={authority}"
+        writer = ListWriter.connect(f"rediss://worker:{address}", KEYS)
+        await put_user(writer, "u", "mine")
+        await put_popular(writer, "popular")
+        await writer.change_blocked(block=["other"])
+        async with running(config(f"rediss://endpoint:{address}", rate_per_minute=1000)) as client:
+            assert await source(client) == "personal"
+            assert (await client.get("/readyz")).json()["redis"] == "up"
+
+            async def noted() -> bool:
+                return any([await writer.reader_marks(partition).who_read(["u"], 0) for partition in range(4)])
+
+            await eventually(noted)
+        await writer.close()
+
+
+@pytest.mark.parametrize(
+    ("user", "host", "trusts", "says"),
+    [
+        ("worker", "127.0.0.1", False, "certificate verify failed"),  # an authority nobody told us to trust
+        ("worker", "127.0.0.2", True, "certificate verify failed"),  # a certificate for somebody else
+        ("nobody", "127.0.0.1", True, "WRONGPASS"),
+    ],
+)
+async def test_nothing_is_said_to_a_stranger(
+    server: Any, tmp_path: Path, user: str, host: str, trusts: bool, says: str
+) -> None:
+    authority, context = new_authority(tmp_path / "server", host)
+    if not trusts:
+        authority, _ = new_authority(tmp_path / "other")
+    async with tls_front(server.port, context) as port:
+        url = f"rediss://{user}:{PASSWORD}@127.0.0.1:{port}/0?ssl_ca_certs={authority}"
+        writer = ListWriter.connect(url, KEYS)
+        with pytest.raises((RedisUnavailable, redis.AuthenticationError)):
+            await put_user(writer, "u", "mine")
+        await writer.close()
+        async with running(config(url)) as client:
+            assert await source(client) == "popular"
+            ready = await client.get("/readyz")
+            assert ready.status_code == 503
+            assert says in ready.json()["redis"]
