@@ -4,9 +4,10 @@ A partition owns a marker in Redis, the position before which every list is writ
 after a crash, a takeover or a failover to an older replica the marker is behind, and the lists of rows from there on
 are owed; after a wipe it is missing, and every active user's list is owed; while Redis is away nothing is lost,
 because users stay owed until their list is written. A census over the rows, a bounded number a tick, finds the owed
-ones. Lists also become owed before they expire, when the catalogue changes an item that they show, and when their
-user's profile changes. A user with a profile has a list before the first event; it reflects the position at which the
-partition held none of them. Users without an event for the active days are kept as long as they read.
+ones. Lists also become owed before they expire, when the catalogue changes an item that they show or may have more for
+a list that is short, and when their user's profile changes. A user with a profile has a list before the first event; it
+reflects the position at which the partition held none of them. Users without an event for the active days
+are kept as long as they read.
 """
 
 import logging
@@ -214,8 +215,12 @@ class ListKeeper:
         since, self._catalogue_version = self._catalogue_version, self._maker.catalogue_version
         if since == self._catalogue_version:
             return
-        changed = self._maker.items_changed_since(since)
-        self._owe(user for user, items in self._shown.items() if changed is None or np.isin(items, changed).any())
+        changed, size = self._maker.items_changed_since(since), self._maker.list_size
+        self._owe(
+            user
+            for user, items in self._shown.items()
+            if changed is None or len(items) < size or np.isin(items, changed).any()
+        )
 
     def _owe_after_profile_change(self) -> None:
         since, self._profiles_version = self._profiles_version, self._profiles.version

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from agents.list_maker import ListMaker
 from agents.places import PlaceLists
+from agents.withdrawn import Withdrawn
 from ranking.shared_lists import popular, similar
 from serving.keys import LIST_TTL_S, Keys
 from serving.redis_errors import RedisUnavailable
@@ -40,6 +41,7 @@ class SharedLists:
         self._owned = owned_item_partitions
         self._partitions = partitions
         self._places = PlaceLists(maker, writer, keys, partitions)
+        self._withdrawn = Withdrawn(maker.model, writer, keys, partitions)
         self._similar_cursor = 0
 
     async def run(self, now_ms: Callable[[], int]) -> None:
@@ -54,6 +56,7 @@ class SharedLists:
 
     async def _round(self, now_ms: int) -> None:
         owned = self._owned()
+        await self._withdrawn.write(owned, now_ms)
         if 0 in owned:
             await self._write_popular(now_ms)
         await self._places.write_next(owned, now_ms)

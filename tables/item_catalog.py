@@ -16,8 +16,12 @@ Mask = NDArray[np.bool_]
 
 
 class ItemCatalog:
-    """Titles, genres and availability. An item the catalogue never named is available everywhere under its id; one
-    that it withdrew is not recommendable.
+    """Titles, genres and availability. An item that the catalogue withdrew is not recommendable.
+
+    An item that only events have named is recommendable, under its id, as long as the catalogue has named no item at
+    all: where there is no catalogue, everything is for everybody. Where there is one, it decides. A withdrawal leaves
+    the compacted topic after a day, and a process that starts later must not bring the item back; nor may an item be
+    shown of which nobody said yet for which age and in which countries.
 
     `released_at_ms` int64[capacity] (ALWAYS_FROM_MS = unknown), `maturity_age` int16[capacity] in years.
     """
@@ -31,6 +35,8 @@ class ItemCatalog:
         self.genre_columns = GenreColumns()
         self.released_at_ms = np.zeros(0, np.int64)
         self.maturity_age = np.zeros(0, np.int16)
+        self._in_use = False  # the catalogue has named an item
+        self._named = np.zeros(0, np.bool_)
         self._plain = np.zeros(0, np.bool_)  # listed without any bound of time
         self._listed = np.zeros(0, np.bool_)
         self._from_ms = np.zeros(0, np.int64)
@@ -46,13 +52,18 @@ class ItemCatalog:
         self.genres.append(())
         if index == len(self._listed):
             self._grow(int(index * _GROW) + 64)
-        self._clear(index, listed=True)
+        self._clear(index, listed=not self._in_use)
 
     def put(self, index: int, item: CatalogItem | None) -> None:
         """Take over what the catalogue says about an item; None = withdrawn."""
+        self._named[index] = True
         self._clear(index, listed=item is not None)
         if item is None:
             return
+        if not self._in_use:
+            self._in_use = True
+            self._plain &= self._named
+            self._listed &= self._named
         self.titles[index] = item.title or item.item_id
         self.genres[index] = tuple(self._genre(name) for name in item.genres)
         for genre in self.genres[index]:
@@ -125,6 +136,15 @@ class ItemCatalog:
                 mask[place] = within is None or name in within
         return mask
 
+    def hidden(self, now_ms: int) -> Mask:
+        """bool[items]: available to nobody."""
+        items = slice(0, len(self.titles))
+        return ~self._listed[items] | (self._from_ms[items] > now_ms) | (now_ms >= self._until_ms[items])
+
+    def withdrawn(self, now_ms: int) -> Mask:
+        """bool[items]: hidden, and the catalogue said so itself."""
+        return self.hidden(now_ms) & self._named[: len(self.titles)]
+
     def _clear(self, index: int, *, listed: bool) -> None:
         self.released_at_ms[index] = ALWAYS_FROM_MS
         self.maturity_age[index] = 0
@@ -143,6 +163,7 @@ class ItemCatalog:
         self.genre_columns.grow(capacity)
         self.released_at_ms = grown(self.released_at_ms, capacity)
         self.maturity_age = grown(self.maturity_age, capacity)
+        self._named = grown(self._named, capacity)
         self._plain, self._listed = grown(self._plain, capacity), grown(self._listed, capacity)
         self._from_ms, self._until_ms = grown(self._from_ms, capacity), grown(self._until_ms, capacity)
         self._bounded = grown(self._bounded, capacity)

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from harness.cluster import Cluster
 from harness.polling import eventually
-from harness.traffic import event_record, publish_event
+from harness.traffic import catalogue, event_record, publish_event
 
 from streams.producer import OutgoingRecord
 from tables.regions import MIN_COUNTRY_EVENTS
@@ -67,6 +67,33 @@ async def test_events_of_a_country_show_in_every_list_of_the_country(
         return redis.zrevrange(keys.search_trending("NL", "24h"), 0, 0) == [b"canals"]
 
     await eventually("searches trend", searched)
+
+
+async def test_a_withdrawn_item_leaves_every_answer_and_comes_back(
+    reference: Cluster, endpoint: httpx.AsyncClient
+) -> None:
+    async def shown() -> list[str]:
+        answer = await endpoint.get("/api/v1/trending", params={"window": "7d", "limit": 5})
+        return [item["item_id"] for item in answer.json()["items"]]
+
+    first = (await eventually("trending items", shown))[0]
+    entry = next(record for record in catalogue(reference.topics.catalog) if record.key == first.encode())
+    await reference.publish_one(OutgoingRecord(entry.topic, entry.key, None))
+
+    async def blocked() -> bool:
+        return first.encode() in reference.redis.smembers(reference.keys.blocked)  # type: ignore[operator]
+
+    async def is_shown() -> bool:
+        return first in await shown()
+
+    async def is_gone() -> bool:
+        return not await is_shown()
+
+    await eventually("the item is blocked", blocked)
+    await eventually("it is shown no more", is_gone)
+    await reference.publish_one(entry)
+    await eventually("it is shown again", is_shown)
+    assert not await blocked()
 
 
 async def test_a_profile_makes_a_list_and_features_follow_every_event(

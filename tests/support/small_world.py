@@ -22,6 +22,7 @@ class SmallWorld:
         self.items = ItemPlane(0, {}, ItemLimits())
         self.model = ItemModel()
         self._offset = 0
+        self._named: set[str] = set()
         self._signals: list[Signal] = []
 
     def sends(self, user_id: str, items: Iterable[str], kind: EventType = EventType.VIEW, at_ms: int = NOW_MS) -> None:
@@ -39,9 +40,16 @@ class SmallWorld:
             self._signals.append(signal)
 
     def lists(self, *items: CatalogItem) -> None:
-        """Catalogue records arrive."""
+        """Catalogue records arrive; items that none is about are in the catalogue without any particulars."""
         for item in items:
             self.model.apply_catalog(item.item_id, item)
+            self._named.add(item.item_id)
+        self._list_the_others()
+
+    def _list_the_others(self) -> None:
+        for item_id in set(self.model.ids) - self._named if self._named else ():
+            self.model.apply_catalog(item_id, CatalogItem(item_id))
+            self._named.add(item_id)
 
     def publish(self, now_ms: int = NOW_MS) -> None:
         """Deltas travel, rows are published, priors are computed."""
@@ -50,6 +58,7 @@ class SmallWorld:
         self._signals.clear()
         for key, value in self.items.changes():
             self.model.apply(key, value)
+        self._list_the_others()
         self.model.refresh_priors(now_ms)
 
     def user(self, user_id: str) -> User:

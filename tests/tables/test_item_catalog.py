@@ -1,0 +1,65 @@
+"""What the catalogue says, and what is right of items that it does not name."""
+
+import numpy as np
+
+from streams.catalog import CatalogItem
+from tables.item_catalog import ItemCatalog
+
+NOW_MS = 1_700_000_000_000
+
+
+def catalog_of(items: int) -> ItemCatalog:
+    catalog = ItemCatalog()
+    for number in range(items):
+        catalog.add(f"i{number}")
+    return catalog
+
+
+def available(catalog: ItemCatalog) -> list[bool]:
+    items = np.arange(len(catalog.titles))
+    mask: list[bool] = catalog.available(items, NOW_MS).tolist()
+    assert (~catalog.hidden(NOW_MS)).tolist() == mask
+    return mask
+
+
+def test_without_a_catalogue_everything_is_available() -> None:
+    catalog = catalog_of(3)
+    assert available(catalog) == [True, True, True]
+    catalog.put(1, None)  # a removal alone makes no catalogue
+    assert available(catalog) == [True, False, True]
+
+
+def test_where_there_is_a_catalogue_an_item_it_does_not_name_is_not_available() -> None:
+    catalog = catalog_of(200)
+    catalog.put(1, CatalogItem("i1"))
+    assert np.flatnonzero(available(catalog)).tolist() == [1]
+    catalog.add("later")
+    assert np.flatnonzero(available(catalog)).tolist() == [1]
+    catalog.put(200, CatalogItem("later"))
+    assert np.flatnonzero(available(catalog)).tolist() == [1, 200]
+    assert not catalog.withdrawn(NOW_MS).any()  # nobody withdrew what was never named
+
+
+def test_withdrawn_is_what_the_catalogue_itself_took_back_or_dated() -> None:
+    catalog = catalog_of(6)
+    catalog.put(0, CatalogItem("i0"))
+    catalog.put(1, None)
+    catalog.put(2, CatalogItem("i2", available_until_ms=NOW_MS))
+    catalog.put(3, CatalogItem("i3", available_from_ms=NOW_MS + 1))
+    catalog.put(4, CatalogItem("i4", available_from_ms=NOW_MS, available_until_ms=NOW_MS + 1))
+    assert catalog.withdrawn(NOW_MS).tolist() == [False, True, True, True, False, False]
+    assert catalog.hidden(NOW_MS).tolist() == [False, True, True, True, False, True]
+    catalog.put(1, CatalogItem("i1"))
+    assert not catalog.withdrawn(NOW_MS)[1]
+
+
+def test_genres_follow_the_last_entry_of_an_item() -> None:
+    catalog = catalog_of(3)
+    catalog.put(0, CatalogItem("i0", genres=("Drama", "War")))
+    catalog.put(1, CatalogItem("i1", genres=("War",)))
+    assert catalog.largest_genres(5) == ["War", "Drama"]
+    assert catalog.of_genre("War", 3).tolist() == [True, True, False]
+    catalog.put(0, CatalogItem("i0", genres=("Comedy",)))
+    catalog.put(1, None)
+    assert catalog.of_genre("War", 3).tolist() == [False, False, False]
+    assert catalog.largest_genres(5) == ["Comedy"]
