@@ -11,7 +11,8 @@ from agents.erasures import Erasures
 from agents.idle_users import IdleUsers
 from agents.list_keeper import ListKeeper
 from streams.events import InvalidEvent, Reason, parse_interaction
-from tables.item_deltas import encode, route
+from tables.item_deltas import encode, route, tell_time
+from tables.signal import HOUR_MS
 from tables.user_plane import FoldKind, Signal, UserPlane
 
 
@@ -36,6 +37,7 @@ class InteractionsStep:
         self._deltas_topic = deltas_topic
         self._dead_letters = dead_letters
         self._signals: list[Signal] = []
+        self._told_hour = self.plane.watermark_ms // HOUR_MS  # event time that every item partition knows of
         self._dead: list[Outgoing] = []
         self._touched: set[str] = set()
         self._erasures = erasures
@@ -113,10 +115,16 @@ class InteractionsStep:
 
     def _deltas(self) -> list[Outgoing]:
         signals, self._signals = self._signals, []
+        targets = route(signals, self._partitions)
+        # Full hours only: buckets have hours, and the highest one told does not depend on how the log was batched.
+        hour = self.plane.watermark_ms // HOUR_MS
+        if hour > self._told_hour:
+            self._told_hour = hour
+            tell_time(targets, self._partitions, hour * HOUR_MS)
         key = b"%d" % self._partition
         return [
             Outgoing(self._deltas_topic, target, key, encode(entries, self._partition, entries.watermark_ms))
-            for target, entries in route(signals, self._partitions).items()
+            for target, entries in targets.items()
         ]
 
     async def tick(self, next_offset: int) -> None:
@@ -127,6 +135,7 @@ class InteractionsStep:
     def reset(self) -> None:
         """Rebuilds the plane from the table's rows."""
         self.plane = self._new_plane()
+        self._told_hour = self.plane.watermark_ms // HOUR_MS
         self._forgotten = 0
         self._to_purge = []
         self._idle = IdleUsers()

@@ -18,7 +18,7 @@ from tables.delta_entries import LATE, LEARNS, Entries
 from tables.row_codec import RowCodec
 from tables.signal import Signal
 
-__all__ = ["Deltas", "Entries", "decode", "encode", "item_partition", "route"]
+__all__ = ["Deltas", "Entries", "decode", "encode", "item_partition", "route", "tell_time"]
 
 DELTA_VERSION = 1
 _REMEMBERED_OWNERS = 500_000
@@ -45,8 +45,8 @@ _CODEC = RowCodec(_Record, current=DELTA_VERSION)
 
 class Deltas(msgspec.Struct, frozen=True, gc=False):
     """A decoded record; see Entries for the columns. Numbers in `items`, `countries`, `context`, `group_items`,
-    `others`, `queries` and `query_countries` are places in `strings`; `watermark_ms` is the source partition's after
-    the batch.
+    `others`, `queries` and `query_countries` are places in `strings`; `watermark_ms` is the highest that a
+    signal brought, or the full hour that the source partition's passed since the record before.
     """
 
     source_partition: int
@@ -118,6 +118,14 @@ def route(signals: Sequence[Signal], partitions: int) -> dict[int, Entries]:
         for target, lags in lags_of.items():
             _entries(targets, target).add_pairs(signal, lags)
     return targets
+
+
+def tell_time(targets: dict[int, Entries], partitions: int, watermark_ms: int) -> None:
+    """Bring a watermark to every partition, by a tick to those without entries: buckets expire there too, although
+    nobody touches what they hold."""
+    for target in range(partitions):
+        entries = _entries(targets, target)
+        entries.watermark_ms = max(entries.watermark_ms, watermark_ms)
 
 
 def _entries(targets: dict[int, Entries], target: int) -> Entries:

@@ -3,6 +3,7 @@
 from law_logs import DAY_MS, HOUR_MS, PARTITIONS, START_MS, Folded, Log, as_logs, fold, item_integers
 
 from tables import item_rows, user_keys
+from tables.item_deltas import item_partition
 from tables.item_plane import ItemLimits, ItemPlane
 from tables.segmented_log import SEGMENT_ENTRIES
 from tables.user_plane import FoldLimits, User, UserPlane
@@ -12,6 +13,7 @@ MAX_HISTORY, MAX_WATCHING, MAX_IDS, KEPT_IDS = 100, 20, 10_000, 1_000
 SHARDS, SHARD_NEIGHBOURS = 8, 40
 USER = next(user for user in (f"u{n}" for n in range(9)) if as_logs([(0, user.encode(), b"")])[0])
 RETENTION_DAYS = 90
+LATENESS_MS = 300_000
 
 
 def event(number: int, at_ms: int, item: str, kind: str = "view") -> tuple[int, bytes, bytes]:
@@ -96,6 +98,25 @@ def test_real_users_stay_within_every_bound(real_logs: list[Log]) -> None:
             assert user is not None
             assert len(user.history) <= MAX_HISTORY
             assert user.row.folded == len(user.dedupe.known)
+
+
+def test_buckets_are_gone_too_where_nothing_is_counted_any_more() -> None:
+    quiet = next(item for item in (f"i{n}" for n in range(99)) if item_partition(item, PARTITIONS) == 1)
+    busy = next(item for item in (f"i{n}" for n in range(99)) if item_partition(item, PARTITIONS) == 2)
+    log = as_logs([event(0, START_MS, quiet), event(1, START_MS + 9 * DAY_MS, busy, "impression")])[0]
+    for batches in ([log], [[one] for one in log]):
+        told = fold(0, batches).deltas
+        for target in range(PARTITIONS):  # a partition that owns neither item as well: it may have others
+            rows = item_integers(target, told[target])
+            assert not [key for key in rows if key[:1] == item_rows.BUCKET]
+            watermark_ms = item_rows.PLANE_CODEC.decode(rows[item_rows.PLANE]).watermark_ms
+            assert watermark_ms == (START_MS + 9 * DAY_MS - LATENESS_MS) // HOUR_MS * HOUR_MS
+
+
+def test_time_is_told_once_an_hour_only() -> None:
+    minutes = [event(number, START_MS + number * 60_000, f"i{number}", "impression") for number in range(600)]
+    told = fold(0, [[one] for one in as_logs(minutes)[0]], restarts=True).deltas
+    assert {len(values) for values in told.values()} == {11}  # the hour it starts in, and ten more
 
 
 def test_buckets_are_gone_when_their_time_has_passed() -> None:

@@ -74,5 +74,6 @@ def test_each_fault_alone_and_in_a_row(kind: str) -> None:
 
 @pytest.mark.parametrize(("poison", "most"), [(POISON, 3), (KILLER, 5)])
 def test_a_record_that_ends_processes_becomes_one_dead_letter_soon(poison: bytes, most: int) -> None:
-    counts = {Schedule(f"poison {seed}", Plan(poison=poison)).run().ends.total() for seed in range(40)}
-    assert max(counts) <= most, "see agents/delivery/quarantine.py"
+    ended = [Schedule(f"poison {seed}", Plan(poison=poison)).run().ends for seed in range(40)]
+    counts = {ends["Poisoned"] + ends["MemoryError"] for ends in ended}  # and not those whom a takeover fenced
+    assert 1 < max(counts) <= most, "see agents/delivery/quarantine.py"
