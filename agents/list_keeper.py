@@ -6,8 +6,8 @@ are owed; after a wipe it is missing, and every active user's list is owed; whil
 because users stay owed until their list is written. A census over the rows, a bounded number a tick, finds the owed
 ones. Lists also become owed before they expire, when the catalogue changes an item that they show or may have more for
 a list that is short, and when their user's profile changes. A user with a profile has a list before the first event; it
-reflects the position at which the partition held none of them. Users without an event for the active days
-are kept as long as they read.
+reflects the position at which the partition held none of them. Users without an event for the active days are kept as
+long as they read.
 """
 
 import logging
@@ -143,12 +143,12 @@ class ListKeeper:
             unfinished = marker if self._census is None else self._census.since
             self._census = Census(self._everybody(plane), min(marker, unfinished))
 
-    def _everybody(self, plane: UserPlane) -> Iterator[tuple[str, UserRow]]:
+    def _everybody(self, plane: UserPlane) -> Iterator[tuple[str, UserRow | None]]:
         """All rows, then those who have a profile only, as users whose last sign of life is the profile."""
         yield from plane.rows()
         for user_id in self._profiles.users():
-            said_ms = 0 if user_id in plane else self._profiles.said_ms(user_id)
-            yield user_id, UserRow(last_append_ms=said_ms)
+            said_ms = self._profiles.said_ms(user_id)
+            yield user_id, None if user_id in plane else UserRow(last_append_ms=said_ms)
 
     async def _welcome_readers(self, plane: UserPlane, now_ms: int) -> None:
         """Owes lists to those who read and are not kept, and forgets readers nobody knows."""
@@ -170,7 +170,9 @@ class ListKeeper:
         count = 0
         for user_id, row in islice(census.rows, self._pace.rows_per_tick):
             count += 1
-            if row.last_append_ms < now_ms - self._active_ms:
+            if row is None:
+                pass
+            elif row.last_append_ms < now_ms - self._active_ms:
                 self._idle.append((user_id, row.last_offset >= census.since))
             elif row.last_offset >= census.since:
                 self._owe([user_id])

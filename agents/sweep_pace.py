@@ -20,7 +20,8 @@ class Pace:
 
 @dataclass(slots=True)
 class Census:
-    """A walk over all rows; lists of rows whose last event is at `since` or later are owed."""
+    """A walk over all rows; lists of rows whose last event is at `since` or later are owed. None = a step that met
+    nobody new."""
 
-    rows: Iterator[tuple[str, UserRow]]
+    rows: Iterator[tuple[str, UserRow | None]]
     since: int

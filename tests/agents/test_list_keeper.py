@@ -326,6 +326,19 @@ async def test_a_wiped_redis_gets_the_lists_of_those_with_a_recent_profile_back_
     assert world.writer.lists == {"u0": b"0 from FR", "u5": b"0 from NL"}
 
 
+async def test_whoever_has_events_and_a_profile_is_met_once_by_the_census() -> None:
+    world = World(users=2)
+    world.says("u1", "NL", NOW_MS - 60 * DAY_MS)
+    world.keeper = world.new_owner()
+    await world.sweep()
+    assert world.writer.lists["u1"] == b"1 from NL"
+    world.writer.writes.clear()
+    world.maker.catalogue_version += 1
+    world.maker.changed = np.array([1], np.int32)
+    await world.sweep(ticks=5)
+    assert world.writer.writes == ["u1"]  # what its list shows is still known
+
+
 async def test_more_profile_changes_than_are_remembered_rewrite_every_list_shown() -> None:
     world = World(users=3)
     await world.sweep()
