@@ -11,12 +11,13 @@ from agents.item_follower import ItemFollower
 from ranking.pipeline import DEFAULT_RULES, recommend
 from ranking.recommendations import Recommendations
 from ranking.rerank.settings import RerankSettings
+from ranking.rows import after_last, page_of
 from serving.fragments import SCORE_STEPS, continue_fragment, fragments_of, item_head, reason_tail
-from serving.keys import Keys
+from serving.keys import POST_PLAY, Keys
 from serving.list_format import ListStamp
 from streams.catalog import UserProfile
 from tables.item_model import ItemModel
-from tables.user_features import features
+from tables.user_features import UserFeatures, features
 from tables.user_plane import User
 
 
@@ -66,15 +67,20 @@ class ListMaker:
         personal = recommend(user, profile, self.model, now_ms, self.list_size, self._rerank)
         stamp = self._stamp(personal.source, partition, now_ms)
         user_id, offset = user.user_id, user.row.last_offset
-        return personal.item_index, [
+        after = after_last(user, profile, self.model, now_ms)
+        facts = self._features(user, profile, now_ms)
+        page = msgspec.json.encode(page_of(user, profile, facts.genre_preferences, self.model))
+        continued, played = self._continue(user), self.fragments(after)
+        return np.concatenate([personal.item_index, after.item_index]), [
             (self._keys.user_list(user_id), stamp.personal(user_id, offset, self.fragments(personal))),
-            (self._keys.continue_watching(user_id), stamp.personal(user_id, offset, self._continue(user))),
-            (self._keys.user_features(user_id), stamp.plain(offset, self._features(user, profile, now_ms))),
+            (self._keys.continue_watching(user_id), stamp.personal(user_id, offset, continued, page=page)),
+            (self._keys.user_list(user_id, POST_PLAY), stamp.personal(user_id, offset, played, context=POST_PLAY)),
+            (self._keys.user_features(user_id), stamp.plain(offset, msgspec.json.encode(facts))),
         ]
 
-    def _features(self, user: User, profile: UserProfile | None, now_ms: int) -> bytes:
+    def _features(self, user: User, profile: UserProfile | None, now_ms: int) -> UserFeatures:
         zone = zone_of(profile.timezone) if profile is not None and profile.timezone else None
-        return msgspec.json.encode(features(user, profile, self.model, now_ms, zone))
+        return features(user, profile, self.model, now_ms, zone)
 
     def _continue(self, user: User) -> list[bytes]:
         return [

@@ -8,8 +8,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from agents.list_maker import ListMaker
-from ranking.shared_lists import popular_in, trending
-from serving.keys import GLOBAL_REGION, LIST_TTL_S, REGIONS, TRENDING_TTL_S, WINDOWS, Keys
+from ranking.shared_lists import new_releases, popular_in, popular_of_genre, trending
+from serving.keys import GENRE_ROW, GLOBAL_REGION, LIST_TTL_S, NEW_ROW, REGIONS, TRENDING_TTL_S, WINDOWS, Keys
 from serving.redis_writer import ListWriter
 from tables.item_deltas import item_partition
 from tables.regions import REGION_OF
@@ -74,6 +74,7 @@ class PlaceLists:
                 await self._write_searches(place.region, window, now_ms)
         if place.region != GLOBAL_REGION and place.region not in REGIONS:
             await self._write_popular(place.region, now_ms)
+        await self._write_row(place, now_ms)
 
     async def _write_trending(self, place: Place, window: str, now_ms: int) -> None:
         model, region = self._maker.model, None if place.region == GLOBAL_REGION else place.region
@@ -90,6 +91,20 @@ class PlaceLists:
         countries = model.countries_for(None if region == GLOBAL_REGION else region, now_ms)
         found = model.searches.trending(WINDOW_HOURS[window], now_ms, TRENDING_SIZE, countries)
         await self._writer.write_zset(self._keys.search_trending(region, window), dict(found), TRENDING_TTL_S)
+
+    async def _write_row(self, place: Place, now_ms: int) -> None:
+        """The homepage row of a place: what is popular in a genre, what is new in a country or everywhere."""
+        model = self._maker.model
+        if place.genre:
+            listed = popular_of_genre(model, place.genre, now_ms, TRENDING_SIZE)
+            key = self._keys.row(GENRE_ROW, place.genre)
+        elif place.region not in REGIONS:
+            country = None if place.region == GLOBAL_REGION else place.region
+            listed = new_releases(model, country, now_ms, TRENDING_SIZE)
+            key = self._keys.row(NEW_ROW, place.region)
+        else:
+            return
+        await self._writer.write_shared(key, self._maker.shared_value(listed, now_ms), LIST_TTL_S)
 
     async def _write_popular(self, country: str, now_ms: int) -> None:
         listed = popular_in(self._maker.model, country, now_ms, self._maker.list_size)

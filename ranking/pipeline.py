@@ -51,7 +51,9 @@ def recommend(
     pool = Pool.of(ranked.items, _unranked(tried, items, ranked, model), size, model, now_ms, seed)
     reranked = rerank(pool, ranked.scores, settings)
     listed = _listed(pool, ranked, reranked)
-    codes, texts, sources = personal_reasons(listed, reranked.places >= pool.ranked, personal, taste, model, now_ms)
+    codes, texts, sources = personal_reasons(
+        listed, reranked.places >= pool.ranked, personal, taste, model, now_ms, viewer.country
+    )
     return Recommendations(
         listed.items,
         listed.scores,

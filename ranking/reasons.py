@@ -1,4 +1,12 @@
-"""Why an item is on a list, for machines (code) and for people (text)."""
+"""Why an item is on a list, for machines (code) and for people (text). A reason is only given when it is true.
+
+because_you_watched   more than half of the score is personal, and the item it names contributed most of all recent ones
+new                   released within 7 days ("New this week") or 30
+trending              among the first 50 of the 24-hour trend of the place that the text names
+popular               among the first 100 or the first tenth of all items by popularity
+explore               nobody's favourite: the list tries it
+for_you               none of these: a bit of everything
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,49 +20,83 @@ from tables.item_model import DAY_MS, ItemModel
 from tables.type_codes import CODE_OF
 
 NEW_FOR_MS = 30 * DAY_MS
-_VERBS = {CODE_OF[EventType.LIKE]: "liked", CODE_OF[EventType.PURCHASE]: "bought"}
-_TEXTS: dict[ReasonCode, str] = {
-    "trending": "Trending now",
-    "popular": "Popular",
-    "new": "New",
-    "explore": "Something different",
+WEEK_MS = 7 * DAY_MS
+POPULAR_ITEMS = 100
+POPULAR_SHARE = 0.1
+PICKED = 0  # no event: chosen while onboarding
+
+_VERBS = {
+    PICKED: "picked",
+    CODE_OF[EventType.CLICK]: "opened",
+    CODE_OF[EventType.VIEW]: "viewed",
+    CODE_OF[EventType.LIKE]: "liked",
+    CODE_OF[EventType.RATING]: "rated",
+    CODE_OF[EventType.PURCHASE]: "bought",
+    CODE_OF[EventType.ADD_TO_LIST]: "saved",
 }
+_TEXTS: dict[ReasonCode, str] = {"popular": "Popular", "explore": "Something different", "for_you": "Picked for you"}
 
 Reasons = tuple[list[ReasonCode], list[str], NDArray[np.int32]]
 
 
+def because(code: int, title: str) -> str:
+    """What a reason says of an event of the user's own, by its type code.
+
+    >>> because(CODE_OF[EventType.LIKE], "Alien"), because(CODE_OF[EventType.PLAY], "Alien")
+    ('Because you liked Alien', 'Because you watched Alien')
+    """
+    return f"Because you {_VERBS.get(code, 'watched')} {title}"
+
+
 def personal_reasons(
-    ranked: Ranked, tried: NDArray[np.bool_], personal: Personal, taste: Taste, model: ItemModel, now_ms: int
+    ranked: Ranked,
+    tried: NDArray[np.bool_],
+    personal: Personal,
+    taste: Taste,
+    model: ItemModel,
+    now_ms: int,
+    country: str | None,
 ) -> Reasons:
     """Codes, texts and source items: the recent item behind each score that is mostly personal, else a shared one.
     What is only `tried` (bool by item) is no favourite of anybody, and says so."""
     found = personal.strongest_recent(ranked.items)
-    found[ranked.personal_share < 0.5] = -1
-    because = [
-        f"Because you {_VERBS.get(code, 'watched')} {model.title(index)}"
-        for index, code in zip(taste.recent.tolist(), taste.codes, strict=True)
-    ]
-    shared = shared_codes(ranked.items, model, now_ms)
-    for place in np.flatnonzero(tried).tolist():
-        shared[place] = "new" if shared[place] == "new" else "explore"
+    found[ranked.personal_share <= 0.5] = -1
+    codes, texts, _ = shared_reasons(ranked.items, model, now_ms, country)
+    for slot in np.flatnonzero(tried).tolist():
+        if codes[slot] != "new":
+            codes[slot], texts[slot] = "explore", _TEXTS["explore"]
+    recent = taste.recent.tolist()
+    cited = [because(code, model.title(index)) for index, code in zip(recent, taste.codes, strict=True)]
     places = found.tolist()
-    codes: list[ReasonCode] = [
-        "because_you_watched" if place >= 0 else code for place, code in zip(places, shared, strict=True)
-    ]
-    texts = [because[place] if place >= 0 else _TEXTS[code] for place, code in zip(places, shared, strict=True)]
-    recent = np.append(taste.recent, np.int32(-1))  # place -1 reads the last element
-    return codes, texts, recent[found]
+    for slot, place in enumerate(places):
+        if place >= 0:
+            codes[slot], texts[slot] = "because_you_watched", cited[place]
+    return codes, texts, np.append(taste.recent, np.int32(-1))[found]  # place -1 reads the last element
 
 
-def shared_reasons(items: NDArray[np.int32], model: ItemModel, now_ms: int) -> Reasons:
-    """Codes, texts and (no) source items for a list that is the same for everybody."""
-    codes = shared_codes(items, model, now_ms)
-    return codes, [_TEXTS[code] for code in codes], np.full(len(items), -1, np.int32)
+def shared_reasons(items: NDArray[np.int32], model: ItemModel, now_ms: int, country: str | None = None) -> Reasons:
+    """Codes, texts and (no) source items for what is said of an item to everybody in a country (None = anywhere)."""
+    age_ms = now_ms - model.catalog.released_at_ms[items]
+    place, trending = model.trending_now(country, now_ms)
+    popular = model.priors.prior[items] >= _popular_from(model)
+    codes: list[ReasonCode] = []
+    texts: list[str] = []
+    for item, age, is_popular in zip(items.tolist(), age_ms.tolist(), popular.tolist(), strict=True):
+        code: ReasonCode
+        if 0 <= age < NEW_FOR_MS:
+            code, text = "new", "New this week" if age < WEEK_MS else "New this month"
+        elif item in trending:
+            code, text = "trending", f"Trending in {place}" if place else "Trending now"
+        else:
+            code = "popular" if is_popular else "for_you"
+            text = _TEXTS[code]
+        codes.append(code)
+        texts.append(text)
+    return codes, texts, np.full(len(items), -1, np.int32)
 
 
-def shared_codes(items: NDArray[np.int32], model: ItemModel, now_ms: int) -> list[ReasonCode]:
-    """new = released within 30 days; trending = stronger in the last week than over all time; else popular."""
-    new = model.catalog.released_at_ms[items] > now_ms - NEW_FOR_MS
-    rising = model.priors.trend_7d[items] > model.priors.popularity[items]
-    names: tuple[ReasonCode, ...] = ("popular", "trending", "new", "new")
-    return [names[number] for number in (rising + 2 * new).tolist()]
+def _popular_from(model: ItemModel) -> float:
+    """The lowest prior that counts as popular."""
+    order = model.priors.popular_order
+    last = min(len(order), max(POPULAR_ITEMS, int(len(order) * POPULAR_SHARE))) - 1
+    return float(model.priors.prior[order[last]]) if last >= 0 else 0.0

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Source = Literal["personal", "segment", "popular"]
-ReasonCode = Literal["because_you_watched", "trending", "popular", "new", "similar", "explore"]
+ReasonCode = Literal["because_you_watched", "trending", "popular", "new", "similar", "explore", "for_you"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,12 @@ from numpy.typing import NDArray
 
 from ranking.reasons import shared_reasons
 from ranking.recommendations import ReasonCode, Recommendations
+from ranking.related import related
+from ranking.rerank.pool import NEW_FOR_MS
 from tables.item_model import ItemModel
 
 DEFAULT_SIZE = 100
+_TINY = 1e-30
 
 
 def popular(model: ItemModel, now_ms: int, size: int = DEFAULT_SIZE) -> Recommendations:
@@ -35,14 +38,42 @@ def trending(
     """What is used now in a country or region (None = everywhere), within the last `window_h` hours; of one genre
     when a category is given."""
     items, scores = model.trending(region, window_h, now_ms, size, category)
-    place = "Trending now" if region is None else f"Trending now in {region}"
-    return _labelled(items, scores, "trending", place)
+    place = model.trend_place(region, now_ms)
+    return _labelled(items, scores, "trending", f"Trending now in {place}" if place else "Trending now")
+
+
+def new_releases(model: ItemModel, country: str | None, now_ms: int, size: int = DEFAULT_SIZE) -> Recommendations:
+    """What was released within 30 days and may be seen in a country (None = where everything else may): the newer and
+    the more used, the earlier."""
+    newest = model.priors.newest_order
+    age_ms = now_ms - model.catalog.released_at_ms[newest]
+    items = newest[(age_ms >= 0) & (age_ms < NEW_FOR_MS)]
+    items = items[model.catalog.available(items, now_ms, country)]
+    freshness = 1.0 - (now_ms - model.catalog.released_at_ms[items]) / NEW_FOR_MS
+    scores = ((freshness + model.priors.trend_7d[items]) / 2).astype(np.float32)
+    best = np.argsort(-scores, kind="stable")[:size]
+    codes, texts, sources = shared_reasons(items[best], model, now_ms)
+    return Recommendations(items[best], scores[best], codes, texts, sources, "popular")
+
+
+def popular_of_genre(model: ItemModel, genre: str, now_ms: int, size: int = DEFAULT_SIZE) -> Recommendations:
+    """What most people use of one genre."""
+    order = model.priors.popular_order
+    order = order[model.catalog.of_genre(genre, len(model))[order]]
+    items = order[model.catalog.available(order, now_ms)][:size]
+    scores = model.priors.prior[items]
+    return _labelled(items, scores / max(float(scores.max(initial=0.0)), _TINY), "popular", f"Popular in {genre}")
 
 
 def similar(model: ItemModel, item: int, now_ms: int, size: int = DEFAULT_SIZE) -> Recommendations:
-    """What is used together with the item of index `item`."""
-    items, scores = model.similar(item, now_ms, size)
-    return _labelled(items, scores, "similar", f"Similar to {model.title(item)}")
+    """What goes with the item of index `item`: used together with it or, while little is known of that, like it."""
+    found = related(item, model)
+    items = found.best(2 * size)
+    items = items[model.catalog.available(items, now_ms)][:size]
+    scores = found.scores[items]
+    return _labelled(
+        items, scores / max(float(scores.max(initial=0.0)), _TINY), "similar", f"Similar to {model.title(item)}"
+    )
 
 
 def _labelled(items: NDArray[np.int32], scores: NDArray[np.float32], code: ReasonCode, text: str) -> Recommendations:

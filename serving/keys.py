@@ -3,6 +3,7 @@
     {namespace}:{version}:list:{u:USER}:{context}      list_format, one value a user and context
     {namespace}:{version}:popular:{context}            list_format, shared: what an unknown user gets
     {namespace}:{version}:popular:{context}:{segment}  list_format, shared: the same for one segment (a country)
+    {namespace}:{version}:row:{row}:{segment}          list_format, shared rows of homepages: new (country or *), genre
     {namespace}:{version}:similar:{i:ITEM}             list_format, shared: up to 100 neighbours of one item
     {namespace}:{version}:continue:{u:USER}            list_format, fragments of serving.fragments.continue_fragment
     {namespace}:{version}:trending:{region}:{window}   zset item_id -> score, the contract for other readers
@@ -31,6 +32,9 @@ from dataclasses import dataclass
 GLOBAL_REGION = "*"
 REGIONS = ("africa", "antarctica", "asia", "europe", "north-america", "oceania", "south-america")
 HOMEPAGE = "homepage"
+POST_PLAY = "post_play"
+NEW_ROW = "new"
+GENRE_ROW = "genre"
 CONTEXTS = ("homepage", "post_play", "search")
 WINDOWS = ("24h", "7d")
 TRENDING_TTL_S = 900
@@ -75,6 +79,10 @@ class Keys:
     def popular(self, context: str = HOMEPAGE, segment: str = "") -> str:
         """The shared list for unknown users, of everyone or of one segment (ISO country)."""
         return f"{self.prefix}popular:{context}" + (f":{segment}" if segment else "")
+
+    def row(self, row: str, segment: str) -> str:
+        """A shared row of homepages: "new" of a country ("*" = everywhere), "genre" of a genre."""
+        return f"{self.prefix}row:{row}:{segment}"
 
     def similar(self, item_id: str) -> str:
         """The neighbours of one item."""

@@ -85,18 +85,24 @@ class ListStamp:
         }
         object.__setattr__(self, "_common", orjson.dumps(common)[1:-1])
 
-    def recommendation_id(self, offset: int) -> str:
-        """Names one list of a user: version, what it reflects, when it was made. Unique together with the user id."""
-        return f"{self.model_version}.{self.partition}.{offset}.{self.generated_at_ms:x}"
+    def recommendation_id(self, offset: int, context: str = "") -> str:
+        """Names one list of a user: version, what it reflects, when it was made, and its context when that is not the
+        homepage. Unique together with the user id."""
+        name = f"{self.model_version}.{self.partition}.{offset}.{self.generated_at_ms:x}"
+        return f"{name}.{context}" if context else name
 
-    def personal(self, user_id: str, offset: int, fragments: Sequence[bytes]) -> bytes:
-        """The value of one user's list that reflects the log up to and including `offset`."""
-        header = b'{"user_id":%b,"recommendation_id":"%b",%b,"as_of":{"partition":%d,"offset":%d}}' % (
+    def personal(
+        self, user_id: str, offset: int, fragments: Sequence[bytes], *, context: str = "", page: bytes = b""
+    ) -> bytes:
+        """The value of one user's list that reflects the log up to and including `offset`. `page` is a JSON object for
+        the header, about the homepage the list is part of; only readers of whole pages look for it."""
+        header = b'{"user_id":%b,"recommendation_id":"%b",%b,"as_of":{"partition":%d,"offset":%d}%b}' % (
             orjson.dumps(user_id),
-            self.recommendation_id(offset).encode(),
+            self.recommendation_id(offset, context).encode(),
             self._common,
             self.partition,
             offset,
+            b',"page":%b' % page if page else b"",
         )
         return encode(self.partition, offset, self.generated_at_ms, self.expires_at_ms, header, fragments)
 

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from streams.catalog import CatalogItem, maturity_age
 from tables.columns import grown
+from tables.content_index import ContentIndex
 from tables.genre_columns import GenreColumns
 
 ALWAYS_FROM_MS = -(2**62)
@@ -33,6 +34,7 @@ class ItemCatalog:
         self.genre_names: list[str] = []
         self._items_of_genre: list[set[int]] = []
         self.genre_columns = GenreColumns()
+        self.content = ContentIndex()
         self.released_at_ms = np.zeros(0, np.int64)
         self.maturity_age = np.zeros(0, np.int16)
         self._in_use = False  # the catalogue has named an item
@@ -58,6 +60,7 @@ class ItemCatalog:
         """Take over what the catalogue says about an item; None = withdrawn."""
         self._named[index] = True
         self._clear(index, listed=item is not None)
+        self.content.put(index, item)
         if item is None:
             return
         if not self._in_use:

@@ -28,6 +28,8 @@ WEEK_WINDOW_H = 7 * 24
 WINDOW_HALF_LIFE_H = 12.0
 YOUNG_MS = 30 * DAY_MS
 YOUNG_BOOST = 1.5
+TRENDING_NOW_ITEMS = 50
+TRENDING_NOW_KEPT_MS = 60_000
 
 _GROW = 1.5
 _DAY_DECAY = 0.5 ** (np.arange(item_rows.KEPT_DAYS) / TREND_HALF_LIFE_DAYS)
@@ -58,6 +60,7 @@ class ItemModel:
         self.searches = SearchTrends()
         self.facts = ItemFacts()
         self.priors = Priors.empty(0)
+        self._trending_now: dict[str | None, tuple[int, str, frozenset[int]]] = {}
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -167,6 +170,23 @@ class ItemModel:
             sums *= self.catalog.of_genre(category, len(sums))
         return self._top(sums, now_ms, size, region if region in REGION_OF else None)
 
+    def trending_now(self, country: str | None, now_ms: int) -> tuple[str, frozenset[int]]:
+        """The first 50 items of the 24-hour trend that people of a country (None = not known) are shown, up to a minute
+        old, and whose trend it is: the country, its region, or "" = everywhere."""
+        known = self._trending_now.get(country)
+        if known is None or not 0 <= now_ms - known[0] < TRENDING_NOW_KEPT_MS:
+            items, _ = self.trending(country, DAY_WINDOW_H, now_ms, TRENDING_NOW_ITEMS)
+            known = self._trending_now[country] = (now_ms, self.trend_place(country, now_ms), frozenset(items.tolist()))
+        return known[1:]
+
+    def trend_place(self, region: str | None, now_ms: int) -> str:
+        """Whose trend a country or region (None = everywhere) is shown: "DE", "Europe", "" = everywhere."""
+        if region is None:
+            return ""
+        if region in REGION_OF and self.countries_for(region, now_ms) != frozenset({region}):
+            region = REGION_OF[region]
+        return region.replace("-", " ").title() if region in COUNTRIES_OF else region
+
     def countries(self, now_ms: int) -> list[str]:
         """Known countries with events in the last 7 days, sorted."""
         return [country for country in self._buckets.countries(now_ms // HOUR_MS, WEEK_WINDOW_H) if country]
@@ -197,13 +217,13 @@ class ItemModel:
         own = week / highest if highest > 0 else week
         return self._top(own + self.priors.prior, now_ms, size, country)
 
-    def similar(self, index: int, now_ms: int, size: int) -> tuple[Ints, Floats]:
-        """Up to `size` recommendable items that are used together with an item, as `trending` gives them."""
+    def used_together(self, index: int) -> NDArray[np.float32]:
+        """float32[items]: how much every item is used together with one item, for how often it is used; 0 = never."""
         filled = self.weights[index] > 0
-        neighbours = self.neighbours[index, filled]
-        scores = np.zeros(len(self.norm))
-        scores[neighbours] = self.weights[index, filled] * self.norm[neighbours]
-        return self._top(scores, now_ms, size)
+        others = self.neighbours[index, filled]
+        scores = np.zeros(len(self), np.float32)
+        scores[others] = self.weights[index, filled] * self.norm[others]
+        return scores
 
     def _top(
         self, scores: NDArray[np.float64], now_ms: int, size: int, country: str | None = None

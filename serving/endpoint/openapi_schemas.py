@@ -45,6 +45,16 @@ _LABELS: dict[str, Schema] = {
     },
 }
 
+ROWS = (
+    "top_picks",
+    "continue_watching",
+    "because_you_watched",
+    "trending",
+    "new_releases",
+    "popular_in_genre",
+    "popular",
+)
+
 SCHEMAS: dict[str, Schema] = {
     "Item": _ITEM,
     "BegunItem": _object(
@@ -58,7 +68,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Row": _object(
         {
-            "id": {"type": "string", "enum": ["continue_watching", "for_you", "trending", "popular"]},
+            "id": {"type": "string", "enum": list(ROWS)},
             "title": _TEXT,
             "items": {
                 "type": "array",

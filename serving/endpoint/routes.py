@@ -70,7 +70,7 @@ def routes_of(services: Services) -> Routes:
         store, private, services.metrics.answers, services.reads, services.publisher
     )
     home = homepage.Homepage(store, private, services.reads)
-    near = similar.Similar(store, public)
+    near = similar.Similar(store, public, private)
     begun = continue_watching.ContinueWatching(store, private)
     missing = search.SearchNotOffered()
     bare = Parameters()

@@ -151,6 +151,15 @@ class Store:
                     return place, Found(*held, version)
         return region, None
 
+    async def row(self, row: str, *segments: str) -> Found | None:
+        """A shared row of homepages, of the first of the segments that has one; empty names are passed over."""
+        for version in (first := self.versions.first(), *self.versions.others(first)):
+            for segment in filter(None, segments):
+                held = await self.shared.get(version.keys.row(row, segment).encode())
+                if held is not None:
+                    return Found(*held, version)
+        return None
+
 
 def empty_popular(version: Version) -> Found:
     """The last resort of a process that has never seen a popular list."""

@@ -83,6 +83,20 @@ async def test_a_turn_writes_every_country_region_and_genre(world: SmallWorld) -
     assert KEYS.popular(segment="europe") not in writer.lists
 
 
+async def test_a_turn_writes_the_rows_of_homepages(world: SmallWorld) -> None:
+    world.lists(CatalogItem("dutch", genres=("Drama",), released_at_ms=NOW_MS, regions=("NL",)))
+    world.publish()
+    writer = Writer()
+    places = places_of(world, writer)
+    for _ in range(ROUNDS_A_TURN):
+        await places.write_next(set(range(PARTITIONS)), NOW_MS)
+    assert writer.items(KEYS.row("new", "NL")) == ["dutch"]
+    assert writer.items(KEYS.row("new", "DE")) == writer.items(KEYS.row("new", "*")) == []
+    assert writer.items(KEYS.row("genre", "War")) == ["german"]
+    trend = decode(writer.lists[KEYS.trending_list("DE", "24h")])
+    assert trend["recommendations"][0]["reason"] == "Trending now in Europe"
+
+
 async def test_one_worker_writes_a_place_however_partitions_are_shared(world: SmallWorld) -> None:
     writer = Writer()
     workers = [(places_of(world, writer), owned) for owned in ({0, 3}, {1}, {2})]
@@ -90,10 +104,10 @@ async def test_one_worker_writes_a_place_however_partitions_are_shared(world: Sm
     for _ in range(2 * turn):
         for places, owned in workers:
             await places.write_next(owned, NOW_MS)
-    everywhere = [key for key in writer.times if ":*:" in key and key.count(":") == 4]
+    everywhere = [key for key in writer.times if (":*:" in key and key.count(":") == 4) or key.endswith(":*")]
     assert {writer.times.pop(key) for key in everywhere} == {2 * turn}
     assert set(writer.times.values()) == {2}
-    assert len(writer.times) == (3 * 7 + 2 * 6 + 2 * 2)  # countries, regions, genres
+    assert len(writer.times) == (3 * 8 + 2 * 6 + 2 * 3)  # countries, regions, genres
 
 
 async def test_a_round_writes_a_share_of_the_places_only(world: SmallWorld) -> None:
@@ -103,6 +117,10 @@ async def test_a_round_writes_a_share_of_the_places_only(world: SmallWorld) -> N
     places = places_of(world, writer)
     for round_number in range(1, 4):
         await places.write_next(set(range(PARTITIONS)), NOW_MS)
-        others = [key for key in writer.lists if "popular" not in key and ":*:24h" not in key and ":*:7d" not in key]
+        others = [
+            key
+            for key in writer.lists
+            if "popular" not in key and "row" not in key and ":*:24h" not in key and ":*:7d" not in key
+        ]
         genres = [key for key in writer.lists if ":*:24h:" in key]
         assert len(others) / 2 + len(genres) == 3 * round_number  # 3 countries, 2 regions, 62 genres in 30 rounds

@@ -71,7 +71,7 @@ def test_the_first_item_of_the_model_gets_its_true_reason(world: SmallWorld) -> 
     assert world.model.ids[0] == "a"
     world.sends("me", ["u1", "u2", "u3", "u4", "u5", "u6", "b"])
     listed = listed_for(world, "me")
-    assert listed.reason[ids(world, listed).index("a")] == "Because you watched b"
+    assert listed.reason[ids(world, listed).index("a")] == "Because you viewed b"
 
 
 def test_what_was_forgotten_may_be_listed_again(world: SmallWorld) -> None:

@@ -116,9 +116,7 @@ def test_a_follower_knows_neighbours_counts_and_trend() -> None:
         model.apply(key, value)
     now_ms = START_HOUR * HOUR_MS
     model.refresh_priors(now_ms)
-    similar, scores = model.similar(model.index("a"), now_ms, 5)
-    assert [model.ids[index] for index in similar] == ["b"]
-    assert scores.tolist() == [1.0]
+    assert [model.ids[index] for index in model.used_together(model.index("a")).nonzero()[0]] == ["b"]
     trending, _ = model.trending("NL", 24, now_ms, 5)
     assert sorted(model.ids[index] for index in trending) == ["a", "b"]
     assert len(model.trending("BR", 24, now_ms, 5)[0]) == 0

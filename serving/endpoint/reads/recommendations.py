@@ -48,6 +48,8 @@ class Recommendations:
         offset, limit = given.get("offset", 0), given.get("limit", 20)
         store = self._store
         own = await store.user_cut(user_id, context, offset, limit)
+        if context != HOMEPAGE and (own is None or not own[0].prefix.items):
+            own = await store.user_cut(user_id, HOMEPAGE, offset, limit)
         if own is not None:
             found, items = own
         else:

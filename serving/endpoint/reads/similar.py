@@ -1,36 +1,74 @@
-"""GET /api/v1/items/{item_id}/similar: the neighbours of an item."""
+"""GET /api/v1/items/{item_id}/similar: what goes with an item, for everybody or in the order of one user."""
 
 from __future__ import annotations
 
+import asyncio
+import re
+
 import orjson
 
-from serving.endpoint.blocked import cut_without
+from serving.endpoint.blocked import cut_without, id_of
 from serving.endpoint.bodies import etag_of
 from serving.endpoint.messages import Request, Response, json_response
 from serving.endpoint.parameters import Parameters, text
 from serving.endpoint.reads.recommendations import LIMIT
-from serving.endpoint.store import Store
+from serving.endpoint.store import Found, Store
 from serving.keys import HOMEPAGE
+from serving.list_format import cut_each
 
 ITEM_ID = text("item_id", "The item whose neighbours are asked for.", required=True)
-PARAMETERS = Parameters((LIMIT,))
+FOR_USER = text("user_id", "Whose order the items are put in.")
+PARAMETERS = Parameters((LIMIT, FOR_USER))
+
+#: How much the first places of the two orders differ: a large number makes both count alike all the way down.
+FUSION = 20
+_SCORE = re.compile(rb'(?<=,"score":)[0-9.]+')  # quotes inside a title are escaped: no title holds this
 
 
 class Similar:
     """Answers with the ready neighbours; an item without any gets what is popular, labelled in `source`."""
 
-    def __init__(self, store: Store, cache_control: bytes) -> None:
+    def __init__(self, store: Store, cache_control: bytes, private: bytes) -> None:
         self._store = store
         self._cache_control = cache_control
+        self._private = private
 
     async def __call__(self, request: Request) -> Response:
-        """Always 200."""
-        item_id, limit = request.parameters["item_id"], request.parameters.get("limit", 20)
-        found, source = await self._store.similar(item_id), b"similar"
+        """Always 200. With a user, what is both near the item and on the user's list comes first."""
+        given, store = request.parameters, self._store
+        item_id, limit, user_id = given["item_id"], given.get("limit", 20), given.get("user_id")
+        if user_id is None:
+            found, own = await store.similar(item_id), None
+        else:
+            found, own = await asyncio.gather(store.similar(item_id), store.user_list(user_id, HOMEPAGE))
+        source = b"similar"
         if found is None:
-            found, source = await self._store.popular(self._store.versions.first(), HOMEPAGE, ""), b"popular"
+            found, source = await store.popular(store.versions.first(), HOMEPAGE, ""), b"popular"
         name = orjson.dumps(item_id)
-        items = cut_without(found.value, found.prefix, 0, limit, found.version.blocked | {name})
+        hidden = found.version.blocked | {name}
+        if own is None:
+            items = cut_without(found.value, found.prefix, 0, limit, hidden)
+        else:
+            items = b",".join(_in_order_of(own, found, hidden)[:limit])
         version = orjson.dumps(found.version.keys.version)
         body = b'{"item_id":%b,"similar_items":[%b],"source":"%b","model_version":%b}' % (name, items, source, version)
-        return json_response(body, self._cache_control, etag_of(found, b"%d" % limit))
+        shape = b"%d" % limit if own is None else b"%d.%b" % (limit, own.value[2:22].hex().encode())
+        return json_response(body, self._cache_control if user_id is None else self._private, etag_of(found, shape))
+
+
+def _in_order_of(own: Found, found: Found, hidden: frozenset[bytes]) -> list[bytes]:
+    """The neighbours by the sum of 1 / (20 + place) in both lists: what the user has met or may not see is on no list
+    of theirs and falls behind what is. Scores keep their places, so that they never rise."""
+    fragments = [item for item in cut_each(found.value, found.prefix) if id_of(item) not in hidden]
+    places = {id_of(item): place for place, item in enumerate(cut_each(own.value, own.prefix))}
+
+    def worth(numbered: tuple[int, bytes]) -> float:
+        place, item = numbered
+        wanted = places.get(id_of(item))
+        return 1 / (FUSION + place) + (0.0 if wanted is None else 1 / (FUSION + wanted))
+
+    ordered = sorted(enumerate(fragments), key=worth, reverse=True)
+    scores = [_SCORE.search(item) for item in fragments]
+    return [
+        _SCORE.sub(score[0], item, count=1) if score else item for (_, item), score in zip(ordered, scores, strict=True)
+    ]

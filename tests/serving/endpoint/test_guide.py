@@ -49,10 +49,10 @@ async def test_every_example_works(address: str) -> None:
     assert answers[-1] == "304"
     bodies = [json.loads(answer) for answer in answers[:-1]]
     assert [item["item_id"] for item in bodies[0]["recommendations"]] == ["i1", "i2"]
-    assert [row["id"] for row in bodies[1]["sections"]] == ["for_you", "popular"]
+    assert [row["id"] for row in bodies[1]["sections"]] == ["top_picks"]
     assert (bodies[3]["region"], [item["item_id"] for item in bodies[3]["items"]]) == ("*", ["t1"])
     assert bodies[5]["item_id"] == "show/12"
-    shown_answer, shown_problem = (json.loads(block) for block in blocks("json"))
+    shown_answer, *_, shown_problem = (json.loads(block) for block in blocks("json"))
     assert set(shown_answer) == set(bodies[0])
     assert shown_problem == bodies[6]
     (python,) = blocks("python")

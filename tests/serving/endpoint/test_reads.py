@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
 
 from serving.endpoint.config import EndpointConfig
-from serving.fragments import continue_fragment
+from serving.fragments import continue_fragment, item_fragment
 from serving.keys import Keys
 from serving.live_pointer import LivePointer
 from serving.redis_writer import ListWriter
@@ -133,29 +135,115 @@ async def test_blocked_items_disappear_and_the_next_ones_move_up(client: httpx.A
     assert await shown() == ["d", "e"]
 
 
-async def test_homepage_shows_no_item_twice(client: httpx.AsyncClient, writer: ListWriter) -> None:
-    begun = [continue_fragment("b", "B", 50, 10, NOW_MS)]
+def begun_by(user_id: str, *item_ids: str, **page: object) -> bytes:
+    entries = [continue_fragment(item_id, item_id.upper(), 50, 10, NOW_MS) for item_id in item_ids]
+    about = {"genre": "", "country": "", "shared": True, **page}
+    return stamp().personal(user_id, 7, entries, page=json.dumps(about).encode())
+
+
+async def put_rows(writer: ListWriter) -> None:
+    """Shared rows of everywhere, of Germany and of drama."""
+    keys = writer.keys
+    for key, items, reason in (
+        (keys.trending_list("*", "24h"), "ct", "Trending now"),
+        (keys.trending_list("DE", "24h"), "cd", "Trending now in DE"),
+        (keys.row("new", "*"), "dn", "New"),
+        (keys.row("genre", "Drama"), "gn", "Popular in Drama"),
+    ):
+        listed = [item_fragment(item, item, 0.5, reason, "code") for item in items]
+        await writer.write_shared(key, stamp("popular").shared(listed), TTL_S)
+    await put_popular(writer, "a", "d", "p")
+
+
+async def rows_of(client: httpx.AsyncClient, user_id: str, **params: str) -> dict[str, tuple[str, list[str]]]:
+    body = (await client.get(f"{LIST}/homepage/{user_id}", params=params)).json()
+    return {row["id"]: (row["title"], ids(row["items"])) for row in body["sections"]}
+
+
+async def test_a_homepage_has_all_rows_in_order_and_no_item_twice(
+    client: httpx.AsyncClient, writer: ListWriter
+) -> None:
+    await put_rows(writer)
     await put_user(writer, "u", "a", "b", "c")
-    await writer.write_lists([(writer.keys.continue_watching("u"), stamp().personal("u", 7, begun))], TTL_S)
-    await writer.write_shared(
-        writer.keys.trending_list("*", "24h"), stamp("popular").shared(fragments("c", "d")), TTL_S
+    after = [item_fragment(i, i, 0.5, "Because you liked Alien", "because_you_watched") for i in "aeb"]
+    await writer.write_lists(
+        [
+            (writer.keys.continue_watching("u"), begun_by("u", "b", genre="Drama", country="DE")),
+            (writer.keys.user_list("u", "post_play"), stamp().personal("u", 7, after, context="post_play")),
+        ],
+        TTL_S,
     )
-    await put_popular(writer, "a", "d", "e")
-    body = (await client.get(f"{LIST}/homepage/u")).json()
-    assert {row["id"]: ids(row["items"]) for row in body["sections"]} == {
-        "continue_watching": ["b"],
-        "for_you": ["a", "c"],
-        "trending": ["d"],
-        "popular": ["e"],
+    assert list((await rows_of(client, "u")).items()) == [
+        ("top_picks", ("Top picks", ["a", "b", "c"])),
+        ("because_you_watched", ("Because you liked Alien", ["e"])),
+        ("trending", ("Trending now in DE", ["d"])),
+        ("new_releases", ("New releases", ["n"])),
+        ("popular_in_genre", ("Popular in Drama", ["g"])),
+    ]
+
+
+async def test_without_a_country_or_genre_the_rows_are_those_of_everywhere(
+    client: httpx.AsyncClient, writer: ListWriter
+) -> None:
+    await put_rows(writer)
+    await put_user(writer, "u", "z")
+    await writer.write_lists([(writer.keys.continue_watching("u"), begun_by("u", "b"))], TTL_S)
+    assert await rows_of(client, "u") == {
+        "top_picks": ("Top picks", ["z"]),
+        "continue_watching": ("Continue watching", ["b"]),
+        "trending": ("Trending now", ["c", "t"]),
+        "new_releases": ("New releases", ["d", "n"]),
+        "popular": ("Popular", ["a", "p"]),
     }
-    assert (body["user_id"], body["source"]) == ("u", "personal")
+    assert (await rows_of(client, "u", country="DE"))["trending"] == ("Trending now in DE", ["c", "d"])
 
 
-async def test_homepage_of_an_unknown_user_is_popular(client: httpx.AsyncClient, writer: ListWriter) -> None:
+async def test_who_restricts_what_they_see_gets_no_row_that_was_made_for_everybody(
+    client: httpx.AsyncClient, writer: ListWriter
+) -> None:
+    await put_rows(writer)
+    for user_id, values in (("kid", [begun_by("kid", shared=False)]), ("not known to be free", [])):
+        await put_user(writer, user_id, "z")
+        await writer.write_lists([(writer.keys.continue_watching(user_id), value) for value in values], TTL_S)
+        assert set(await rows_of(client, user_id)) == {"top_picks"}
+
+
+async def test_a_trend_older_than_15_minutes_is_no_row(client: httpx.AsyncClient, writer: ListWriter) -> None:
+    keys = writer.keys
+    old, young = stamp("popular", age_s=901), stamp("popular", age_s=800)
+    await writer.write_shared(keys.trending_list("DE", "24h"), old.shared(fragments("d")), TTL_S)
+    await put_popular(writer, "p")
+    assert "trending" not in await rows_of(client, "new", country="DE")
+    await writer.write_shared(keys.trending_list("*", "24h"), young.shared(fragments("t")), TTL_S)
+    assert (await rows_of(client, "new", country="DE"))["trending"][1] == ["t"]
+
+
+async def test_homepage_of_an_unknown_user_is_what_everybody_gets(
+    client: httpx.AsyncClient, writer: ListWriter
+) -> None:
     await put_popular(writer, "a")
     body = (await client.get(f"{LIST}/homepage/new")).json()
     assert [row["id"] for row in body["sections"]] == ["popular"]
     assert body["source"] == "popular"
+
+
+async def test_a_context_without_a_list_of_its_own_gets_the_users_homepage_list(
+    client: httpx.AsyncClient, writer: ListWriter
+) -> None:
+    await put_user(writer, "u", "mine")
+    await put_popular(writer, "everybody's")
+
+    async def shown(context: str) -> list[str]:
+        answer = await client.get(LIST, params={"user_id": "u", "context": context})
+        return ids(answer.json()["recommendations"])
+
+    assert await shown("search") == await shown("post_play") == ["mine"]
+    empty = stamp().personal("u", 7, [], context="post_play")
+    await writer.write_lists([(writer.keys.user_list("u", "post_play"), empty)], TTL_S)
+    assert await shown("post_play") == ["mine"]
+    later = stamp().personal("u", 8, fragments("next"), context="post_play")
+    await writer.write_lists([(writer.keys.user_list("u", "post_play"), later)], TTL_S)
+    assert await shown("post_play") == ["next"]
 
 
 async def test_similar_items_then_popular_ones_but_never_the_item_itself(
@@ -167,6 +255,26 @@ async def test_similar_items_then_popular_ones_but_never_the_item_itself(
     assert (near["item_id"], ids(near["similar_items"]), near["source"]) == ("a/b", ["x"], "similar")
     far = (await client.get("/api/v1/items/lonely/similar")).json()
     assert (ids(far["similar_items"]), far["source"]) == (["p"], "popular")
+
+
+async def test_similar_items_in_the_order_of_a_user(client: httpx.AsyncClient, writer: ListWriter) -> None:
+    await writer.write_shared(writer.keys.similar("i"), stamp("popular").shared(fragments(*"abcdef")), TTL_S)
+    await put_user(writer, "u", "z", "e", "c", "i")
+
+    async def answer(**params: str) -> httpx.Response:
+        return await client.get("/api/v1/items/i/similar", params=params)
+
+    mine = await answer(user_id="u")
+    items = mine.json()["similar_items"]
+    assert ids(items) == ["c", "e", "a", "b", "d", "f"]
+    assert [item["score"] for item in items] == [1.0, 0.999, 0.998, 0.997, 0.996, 0.995]
+    assert [item["title"] for item in items][:2] == ["Title c", "Title e"]
+    assert ids((await answer(user_id="u", limit="3")).json()["similar_items"]) == ["c", "e", "a"]
+    assert mine.headers["cache-control"].startswith("private")
+    everybodys = await answer()
+    assert ids(everybodys.json()["similar_items"]) == [*"abcdef"]
+    assert everybodys.headers["etag"] != mine.headers["etag"]
+    assert ids((await answer(user_id="nobody")).json()["similar_items"]) == [*"abcdef"]
 
 
 async def test_trending_of_a_region_else_of_everywhere(client: httpx.AsyncClient, writer: ListWriter) -> None:

@@ -1,0 +1,50 @@
+"""What goes with an item: what is used together with it, and what is like it while too little is known of that.
+
+    score = k / (k + 5) * co-watch + 5 / (k + 5) * content        both relative to the best
+
+k is how many visits taught what the item goes with: an item nobody has met is described by its content alone, a
+well-known one by what people do.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tables.item_model import NORM_SHRINK, ItemModel
+
+CONTENT_STRENGTH = 5.0
+#: Content that weighs less than this changes no order worth its cost.
+NEGLIGIBLE = 0.05
+_TINY = 1e-30
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """`scores` float32[items of the model] in 0..1, 0 = not related; `together` bool[items]: used together with it."""
+
+    scores: NDArray[np.float32]
+    together: NDArray[np.bool_]
+
+    def best(self, size: int) -> NDArray[np.int32]:
+        """Up to `size` related items, best first."""
+        found = np.flatnonzero(self.scores)
+        if len(found) > size:
+            found = found[np.argpartition(self.scores[found], -size)[-size:]]
+        return found[np.argsort(-self.scores[found], kind="stable")].astype(np.int32)
+
+
+def related(index: int, model: ItemModel) -> Related:
+    """What goes with the item of index `index`."""
+    scores = model.used_together(index)
+    together = scores > 0
+    scores /= max(float(scores.max(initial=0.0)), _TINY)
+    visits = float(model.norm[index]) ** -2 - NORM_SHRINK
+    content_share = CONTENT_STRENGTH / (max(visits, 0.0) + CONTENT_STRENGTH)
+    if content_share >= NEGLIGIBLE:
+        catalog = model.catalog
+        likeness = catalog.content.likeness(index, len(model), catalog.genre_columns)
+        likeness *= 1 + np.float32(0.01) * model.priors.prior[: len(model)]  # of the equally like, the popular first
+        likeness *= np.float32(content_share / max(float(likeness.max(initial=0.0)), _TINY))
+        scores = scores * np.float32(1 - content_share) + likeness
+    return Related(scores, together)
