@@ -23,8 +23,8 @@ demo: .venv/.local ## Events in, lists out, live in the terminal: make demo [DAT
 test: .venv/.dev ## Run all tests, against a real Kafka and Valkey that they start: make test [ARGS="-k demo"]
 	@$(BIN)/pytest $(ARGS)
 
-mutants: .venv/.dev ## Break each mechanism of exact state on purpose: a test must notice [ARGS="part of a name"]
-	@$(BIN)/python tests/mutants/run.py $(ARGS)
+mutants: .venv/.dev ## Break each mechanism of exact state on purpose: a test must notice [ARGS="--core" or "part of a name"]
+	@$(BIN)/python tests/mutants/mutate.py $(ARGS)
 
 check: .venv/.dev ## Lint, formatting, types, import rules
 	$(BIN)/ruff check .

@@ -8,9 +8,15 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import Phase, settings
 
 from ops.local_stack.stack import LocalStack
 from streams.topics_admin import delete_namespace
+
+# For tests/mutants: that a law fails is all they ask for, not the smallest failure.
+settings.register_profile("no_shrinking", phases=[Phase.explicit, Phase.generate], database=None, derandomize=True)
+if os.environ.get("FRESHET_NO_SHRINKING"):
+    settings.load_profile("no_shrinking")
 
 
 def pytest_configure() -> None:

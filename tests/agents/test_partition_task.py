@@ -25,7 +25,7 @@ class Commits:
     """A producer; waits in `commit` while `may_commit` is not set."""
 
     def __init__(self) -> None:
-        self.marks: list[bytes | None] = []
+        self.marks: list[tuple[int, bytes | None]] = []  # with the position that is committed with it, 0 = none
         self.positions: list[int] = []
         self.may_commit = asyncio.Event()
         self.may_commit.set()
@@ -33,7 +33,7 @@ class Commits:
 
     async def commit(self, outgoing: Iterable[Outgoing], source: TopicPartition | None, next_offset: int) -> None:
         await self.may_commit.wait()
-        self.marks += [record.value for record in outgoing if record.topic == "marks"]
+        self.marks += [(next_offset, record.value) for record in outgoing if record.topic == "marks"]
         if source is not None:
             self.positions.append(next_offset)
         asyncio.get_running_loop().call_soon(self.moved.set)  # once the task knows too
@@ -132,14 +132,14 @@ async def owners(monkeypatch: pytest.MonkeyPatch) -> Owners:
 async def test_a_thousand_records_are_marked_once_and_then_cleared(owners: Owners) -> None:
     await owners.run([b"x"] * (CLEARED_AFTER_RECORDS + 3 * BATCH))
     opened, cleared = owners.commits.marks
-    assert opened is not None
-    assert cleared is None
+    assert opened[1] is not None
+    assert cleared == (CLEARED_AFTER_RECORDS, None)
     assert owners.ended == 0
 
 
 async def test_whoever_leaves_in_good_order_leaves_no_mark(owners: Owners) -> None:
     await owners.run([b"x"] * BATCH)
-    assert owners.commits.marks[-1] is None
+    assert owners.commits.marks[-1] == (0, None)
 
 
 @pytest.mark.parametrize("poisonous", [0, 1, BATCH, 6 * BATCH - 1, CLEARED_AFTER_RECORDS + 7 * BATCH + 3])

@@ -2,7 +2,8 @@
 
 from law_logs import DAY_MS, HOUR_MS, PARTITIONS, START_MS, Folded, Log, as_logs, fold, item_integers
 
-from tables import item_rows, user_keys
+from streams.events import parse_interaction
+from tables import item_rows, user_keys, user_row
 from tables.item_deltas import item_partition
 from tables.item_plane import ItemLimits, ItemPlane
 from tables.segmented_log import SEGMENT_ENTRIES
@@ -33,7 +34,8 @@ def folded(events: list[tuple[int, bytes, bytes]]) -> Folded:
 
 
 def check_bounds(rows: dict[bytes, bytes], user: User) -> None:
-    assert len(user.history) <= MAX_HISTORY
+    stored = user_row.CODEC.decode(rows[user_keys.user_key(USER)])
+    assert len(stored.history.items) == len(user.history) <= MAX_HISTORY
     assert len(user.watching) <= MAX_WATCHING
     assert len(user.dedupe.known) <= MAX_IDS
     for log in (user.dedupe.log, user.seen.log):
@@ -60,11 +62,16 @@ def test_ids_are_known_for_a_day_and_at_least_a_thousand_of_them() -> None:
 
 
 def test_an_item_is_seen_for_the_whole_retention_and_forgotten_some_time_after() -> None:
-    days = range(0, 200)
-    yearly = [event(day, START_MS + day * DAY_MS, f"i{day}") for day in days]
-    user = user_of(folded(yearly).rows)
-    within = {f"i{day}" for day in days if day >= days[-1] - RETENTION_DAYS + 1}
-    assert within <= set(user.seen.hours)
+    """Each item is met twice, six days apart: too soon for the second time to be logged."""
+    plane = UserPlane(0, PARTITIONS, {}, FoldLimits())
+    for day in range(3 * RETENTION_DAYS):
+        for nth, item in enumerate((day, day - 6)):
+            at_ms, key, value = event(2 * day + nth, START_MS + day * DAY_MS + nth, f"i{item}")
+            plane.fold(parse_interaction(value, at_ms), key, 2 * day + nth, at_ms)
+        user = plane.view(USER)
+        assert user is not None
+        within = {f"i{met}" for met in range(max(0, day - RETENTION_DAYS - 5), day + 1)}
+        assert within <= set(user.seen.hours), day
     assert "i0" not in user.seen
 
 

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from simulation.schedule import Plan, Schedule, with_kills
+from simulation.schedule import Plan, Schedule, with_kills, with_sleep
 from simulation.steps import KILLER, POISON
 
 RECORDS = 6
@@ -36,6 +36,13 @@ def test_a_kill_right_before_any_event_changes_nothing(shard: int) -> None:
     for event in range(1 + shard, events_of(plan), SHARDS):
         ends = Schedule("crash points", with_kills(plan, event)).run().ends
         assert set(ends) <= {"kill -9"}
+
+
+def test_a_worker_that_sleeps_from_any_event_on_until_it_has_an_heir_changes_nothing() -> None:
+    plan = Plan(records=RECORDS)
+    for event in range(1, events_of(plan), 4):
+        ends = Schedule("crash points", with_sleep(plan, event)).run().ends
+        assert set(ends) <= {"ProducerFenced"}
 
 
 def test_two_kills_in_close_succession_change_nothing() -> None:

@@ -26,7 +26,8 @@ START_MS = 1_750_000_000_000
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
-LIMITS = FoldLimits(cached_users=3)
+#: Every second user evicts the first one, changed or not.
+LIMITS = FoldLimits(cached_users=1)
 
 TYPES = (
     "view",

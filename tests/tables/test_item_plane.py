@@ -1,5 +1,6 @@
 """The item plane counts exactly, in any order of arrival, and its rows carry everything a follower needs."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from hypothesis import given, settings
@@ -7,7 +8,8 @@ from hypothesis import strategies as st
 
 from streams.events import EventType
 from tables import item_rows
-from tables.item_deltas import encode, route
+from tables.engagement import COUNTED_CODES
+from tables.item_deltas import decode, encode, route
 from tables.item_model import ItemModel
 from tables.item_plane import ItemLimits, ItemPlane
 from tables.signal import Signal
@@ -82,6 +84,24 @@ def test_integer_rows_depend_neither_on_arrival_order_nor_on_batching(values, ra
     shuffled = list(values)
     random.shuffle(shuffled)
     assert integer_rows(folded(values)) == integer_rows(folded(shuffled, publish_every))
+
+
+@settings(deadline=None, max_examples=50)
+@given(records())
+def test_buckets_hold_what_counting_by_hand_gives(values: list[bytes]) -> None:
+    deltas = [decode(value) for value in values]
+    horizon_ms = max((one.watermark_ms for one in deltas), default=0) - ItemLimits().bucket_retention_ms
+    counted: Counter[tuple[int, str, str]] = Counter()
+    for one in deltas:
+        for item, code, country, hour in zip(one.items, one.codes, one.countries, one.hours, strict=True):
+            if code in COUNTED_CODES and hour >= horizon_ms // HOUR_MS:
+                counted[hour, one.strings[item], one.strings[country]] += 1
+    stored: Counter[tuple[int, str, str]] = Counter()
+    for key, row in folded(values).items():
+        if key[:1] == item_rows.BUCKET:
+            for country, number in item_rows.BUCKET_CODEC.decode(row).countries.items():
+                stored[*item_rows.bucket_of(key), country] = number
+    assert stored == counted
 
 
 @settings(deadline=None, max_examples=50)

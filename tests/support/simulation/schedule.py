@@ -43,6 +43,7 @@ from streams.partitioning import partition_of
 TICK_S = 0.4
 LOAD_S = 1.2
 GIVE_UP_S = 60.0
+SLEEP_S = 2.6  # longer than a session, and than its heir needs
 RESTART_S = 0.3
 CLEARED_AFTER_RECORDS = 7
 SMALL_BATCH_RECORDS = 2
@@ -51,7 +52,7 @@ HARMLESS_ENDS = 3  # kills of the same batch that never make a dead letter of an
 
 @dataclass(frozen=True)
 class Plan:
-    """What happens to one schedule. Faults are (second, kind); `kill_at` numbers an event of the world."""
+    """What happens to one schedule. Faults are (second, kind); `kill_at` and `sleep_at` number events of the world."""
 
     records: int = 24
     workers: int = 2
@@ -59,6 +60,7 @@ class Plan:
     drop_share: float = 0.0
     faults: tuple[tuple[float, str], ...] = ()
     kill_at: tuple[int, ...] = ()
+    sleep_at: tuple[int, ...] = ()
 
 
 FAULTS = ("kill", "kill", "freeze", "freeze", "storm", "storm", "wipe", "failover", "redis away", "request fails")
@@ -122,6 +124,8 @@ class Schedule:
                 self.world.at(at_s, self._fault, kind)
             for number in self.plan.kill_at:
                 self.world.kill_at[number] = self._kill_any
+            for number in self.plan.sleep_at:
+                self.world.kill_at[number] = lambda: self._freeze_any(SLEEP_S)
             try:
                 settled = self.world.run(GIVE_UP_S, self._settled)
             finally:
@@ -189,15 +193,18 @@ class Schedule:
             process.kill()
             self.ends["kill -9"] += 1
 
+    def _freeze_any(self, seconds: float) -> None:
+        process = self._any_process()
+        if process is not None:
+            process.freeze()
+            self.world.after(seconds, process.thaw)
+
     def _fault(self, kind: str) -> None:
         draw = self.world.random
         if kind == "kill":
             self._kill_any()
         elif kind == "freeze":
-            process = self._any_process()
-            if process is not None:
-                process.freeze()
-                self.world.after(draw.choice((0.3, 1.8, 2.6)), process.thaw)
+            self._freeze_any(draw.choice((0.3, 1.8, SLEEP_S)))
         elif kind == "storm":
             self.group.rebalance()
             self.world.after(draw.uniform(0.0, 0.6), self.group.rebalance)
@@ -223,11 +230,12 @@ class Schedule:
 
     def _on_marker(self, key: str, position: int) -> None:
         partition = int(key.rsplit(":", 1)[1])
+        end = len(self.kafka.logs[INPUTS[partition]].entries)  # who woke up late may move it back behind a purge
         for user in USERS:
             if partition_of(user.encode(), PARTITIONS) != partition:
                 continue
             due = max((offset for offset in self.expected.offsets.get(user, ()) if offset < position), default=-1)
-            if due >= 0 and self.expected.idle(user, due, position):
+            if due >= 0 and self.expected.idle(user, due, end):
                 continue
             assert due <= self._listed(user), f"marker {position} of {partition}, but {user} has an older list"
 
@@ -320,3 +328,8 @@ def run_seed(seed: int) -> Outcome:
 def with_kills(plan: Plan, *events: int) -> Plan:
     """The plan with kill -9 right before events of the world."""
     return replace(plan, kill_at=events)
+
+
+def with_sleep(plan: Plan, *events: int) -> Plan:
+    """The plan with SIGSTOP right before events of the world, until others own what the sleeper owned."""
+    return replace(plan, sleep_at=events)

@@ -1,5 +1,8 @@
-"""Breaks the code on purpose, one mechanism at a time, in a copy of the tree: python tests/mutants/run.py [NAME PART]
+"""Breaks the code on purpose, one mechanism at a time, in a copy of the tree.
 
+    python tests/mutants/mutate.py [--core] [NAME PART]
+
+`--core` tries a dozen that are noticed fast, and takes it that the unbroken tests pass.
 Prints a line per breakage and at the end {"mutants": n, "killed": n, "survived": [...]}. Exit code 1 when one survives
 or when the tests fail without any breakage, 2 when a breakage does not fit the code any more.
 """
@@ -11,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -40,14 +44,20 @@ def copy_of_the_tree(target: Path) -> Path:
 
 def misfit(breakage: Breakage) -> str | None:
     """What is wrong when the code is not any more what the breakage replaces."""
-    count = (ROOT / breakage.file).read_text().count(breakage.old)
-    return None if count == 1 else f"{breakage.name}: {breakage.file} has {breakage.old!r} {count} times, not once"
+    text = (ROOT / breakage.file).read_text()
+    for old, _ in breakage.changes:
+        if (count := text.count(old)) != 1:
+            return f"{breakage.name}: {breakage.file} has {old!r} {count} times, not once"
+    return None
 
 
 def broken(tree: Path, breakage: Breakage) -> None:
     """Breaks the tree."""
     path = tree / breakage.file
-    path.write_text(path.read_text().replace(breakage.old, breakage.new))
+    text = path.read_text()
+    for old, new in breakage.changes:
+        text = text.replace(old, new)
+    path.write_text(text)
 
 
 def tests_pass(tree: Path, tests: tuple[str, ...]) -> bool:
@@ -82,17 +92,20 @@ def try_one(breakage: Breakage | None) -> tuple[bool, float]:
         return not tests_pass(tree, tests), time.monotonic() - begin
 
 
-def main(part: str) -> int:
-    """Tries the breakages whose name contains `part`."""
-    chosen = [breakage for breakage in BREAKAGES if part in breakage.name]
+def main(arguments: Sequence[str]) -> int:
+    """Tries the breakages whose name contains what the arguments say."""
+    core = "--core" in arguments
+    part = " ".join(argument for argument in arguments if argument != "--core")
+    chosen = [breakage for breakage in BREAKAGES if part in breakage.name and breakage.is_core >= core]
     misfits = [problem for problem in map(misfit, chosen) if problem]
     if misfits:
         print("\n".join(misfits))
         return 2
     survived = []
     with ThreadPoolExecutor(WORKERS) as pool:
-        unbroken, *tried = (pool.submit(try_one, breakage) for breakage in (None, *chosen))
-        if unbroken.result()[0]:
+        unbroken = None if core else pool.submit(try_one, None)
+        tried = [pool.submit(try_one, breakage) for breakage in chosen]
+        if unbroken is not None and unbroken.result()[0]:
             print("the tests fail without any breakage")
             pool.shutdown(cancel_futures=True)
             return 1
@@ -106,4 +119,4 @@ def main(part: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(" ".join(sys.argv[1:])))
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,74 @@
+"""What an owner makes of the group's offsets and its restored rows."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from aiokafka.structs import TopicPartition
+
+from agents.delivery import ownership
+from agents.delivery.ownership import Ownership, StateBehindOffsets
+from agents.delivery.quarantine import CrashMarks
+from agents.delivery.table import ChangelogTable
+
+SOURCE = TopicPartition("input", 0)
+
+
+class Task:
+    """A partition task that does nothing."""
+
+    def __init__(self, source: TopicPartition) -> None:
+        self.source, self.producer = source, self
+        self.table, self.marks = ChangelogTable("rows", 0), CrashMarks("marks", *source)
+        self.is_closed = False
+
+    async def fence(self) -> None: ...
+
+    def start(self, turn: asyncio.Lock) -> None: ...
+
+    def resume(self, generation: int) -> None: ...
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+class Group(Ownership):
+    """An ownership whose group committed `offset`."""
+
+    offset = 0
+
+    async def _committed(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, self.offset)
+
+
+@pytest.fixture
+def group() -> Group:
+    return Group("nowhere", "group", Task)  # type: ignore[arg-type]
+
+
+def restored_up_to(group: Group, next_offset: int, *, meanwhile: int | None = None) -> object:
+    """A restore during which a newer owner commits `meanwhile`."""
+
+    async def restore(_: str, tables: Sequence[ChangelogTable]) -> int:
+        tables[0].next_offset = next_offset
+        group.offset = meanwhile or group.offset
+        return 0
+
+    return restore
+
+
+async def test_rows_that_end_before_the_groups_offset_were_lost(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    group.offset = 9
+    monkeypatch.setattr(ownership, "restore", restored_up_to(group, 5))
+    with pytest.raises(StateBehindOffsets, match=r"committed offset 9.*what precedes 5"):
+        await group.take_over([SOURCE], 1)
+    assert group.tasks == {}
+
+
+async def test_what_a_newer_owner_commits_during_the_restore_is_no_loss(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group.offset = 5
+    monkeypatch.setattr(ownership, "restore", restored_up_to(group, 5, meanwhile=9))
+    await group.take_over([SOURCE], 1)
+    assert set(group.tasks) == {SOURCE}
