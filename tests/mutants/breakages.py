@@ -167,7 +167,11 @@ BREAKAGES = [
     Breakage("half a fold kept", TASK, "                self.step.reset()\n", "", POISONED),
     # -- lists ----------------------------------------------------------------------------------------------------
     Breakage(
-        "marker moved while lists are owed", KEEPER_FILE, "if self._owed or self._census is not None or", "if", MODEL
+        "marker moved while lists are owed",
+        KEEPER_FILE,
+        "if self._owed or self._idle or self._census is not None or",
+        "if",
+        MODEL,
     ),
     Breakage(
         "marker moved although it is another",
@@ -179,8 +183,8 @@ BREAKAGES = [
     Breakage(
         "lists older than the marker only",
         KEEPER_FILE,
-        "row.last_offset >= census.since",
-        "row.last_offset > census.since + 3",
+        "elif row.last_offset >= census.since:",
+        "elif row.last_offset > census.since + 3:",
         MODEL,
     ),
     Breakage(
