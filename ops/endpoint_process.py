@@ -18,8 +18,7 @@ from serving.endpoint.app import Endpoint
 from serving.endpoint.config import EndpointConfig, TokenConfig
 
 BACKLOG = 1024
-MAX_CONCURRENT = 2048  # requests per worker beyond which new connections wait in the backlog
-HEADER_READ_TIMEOUT_MS = 5_000  # a client that sends its headers more slowly is cut off
+HEADER_READ_TIMEOUT_MS = 5_000  # a client that sends its headers more slowly, or nothing at all, is cut off
 MAX_HEAD_BYTES = 32 * 1024  # address and headers together
 STOP_GRACE_S = 10
 RESPAWN_S = 0.5
@@ -118,7 +117,7 @@ def run(settings: Settings) -> None:
         http=HTTPModes.http1,
         websockets=False,
         backlog=BACKLOG,
-        backpressure=MAX_CONCURRENT,
+        backpressure=settings.endpoint_max_connections,  # held as long as the connection lasts
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_READ_TIMEOUT_MS, max_buffer_size=MAX_HEAD_BYTES),
         respawn_failed_workers=True,
         respawn_interval=RESPAWN_S,

@@ -143,6 +143,9 @@ class Settings(BaseSettings):
     )
     endpoint_port: int = Field(8080, ge=1, le=65_535, description="Port the endpoint listens on.")
     endpoint_workers: int = Field(1, ge=1, le=64, description="Endpoint processes that share the port.")
+    endpoint_max_connections: int = Field(
+        2048, ge=16, le=65536, description="Connections of one endpoint process; further ones wait to be accepted."
+    )
     endpoint_security: Literal["auto", "on", "off"] = Field(
         "auto",
         description="Tokens, rate limit, audit and security headers; auto = off on a loopback address, else on.",
