@@ -5,6 +5,7 @@ on an interval that stretches under load: as many changes as possible are coales
 The input offset is committed with the rows, so a crash between two commits only folds the same deltas again.
 """
 
+import math
 from collections.abc import Callable
 
 from aiokafka.structs import ConsumerRecord
@@ -17,20 +18,22 @@ from tables.item_plane import ItemPlane
 
 
 class PublishPacer:
-    """Decides when the next publication is due: after `interval_s`, later while the byte budget is overdrawn."""
+    """Decides when the next publication is due: after `interval_s()`, later while the byte budget is overdrawn."""
 
-    def __init__(self, interval_s: float, budget_bytes_per_s: int) -> None:
+    def __init__(self, interval_s: Callable[[], float], budget_bytes_per_s: int) -> None:
         self._interval_s = interval_s
         self._budget_bytes_per_s = budget_bytes_per_s
-        self._due_s = 0.0
+        self._published_s = -math.inf
+        self._size_bytes = 0
 
     def due(self, now_s: float) -> bool:
         """True when a publication may start now."""
-        return now_s >= self._due_s
+        pause_s = max(self._interval_s(), self._size_bytes / self._budget_bytes_per_s)
+        return now_s - self._published_s >= pause_s
 
     def published(self, now_s: float, size_bytes: int) -> None:
         """Notes a publication of `size_bytes`."""
-        self._due_s = now_s + max(self._interval_s, size_bytes / self._budget_bytes_per_s)
+        self._published_s, self._size_bytes = now_s, size_bytes
 
 
 class ItemsStep:

@@ -8,6 +8,9 @@ ones. Lists also become owed before they expire, when the catalogue changes an i
 a list that is short, and when their user's profile changes. A user with a profile has a list before the first event; it
 reflects the position at which the partition held none of them. Users without an event for the active days are kept as
 long as they read.
+
+A version that serves nobody writes no lists while it is far behind the head (`agents.catch_up`). Near it the marker,
+which did not move, says what is owed.
 """
 
 import logging
@@ -19,6 +22,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.catch_up import CatchUp
 from agents.list_maker import ListMaker
 from agents.profiles import PartitionProfiles
 from agents.reader_watch import ReaderWatch
@@ -50,6 +54,7 @@ class ListKeeper:
         active_days: int,
         list_ttl_s: int,
         pace: Pace | None = None,
+        catch_up: CatchUp | None = None,
     ) -> None:
         self._partition = partition
         self._maker = maker
@@ -61,6 +66,7 @@ class ListKeeper:
         self._active_ms = active_days * DAY_MS
         self._list_ttl_s = list_ttl_s
         self._pace = pace or Pace()
+        self._catch_up = catch_up or CatchUp(serves=lambda: True)
         self._owed: dict[str, None] = {}  # insertion order: the longest waiting first
         self._unknown: deque[str] = deque()  # lists of a former owner: written, but who knows when
         self._idle: deque[tuple[str, bool]] = deque()  # kept only if they read; then owed at once, or one day
@@ -74,7 +80,14 @@ class ListKeeper:
         self.lists_written = 0
 
     async def refresh(self, plane: UserPlane, users: Collection[str], next_offset: int) -> None:
-        """Rewrites the lists of `users` now; while Redis is away they are owed instead."""
+        """Rewrites the lists of `users` now; while Redis is away they are owed instead.
+
+        Far behind the head nothing is written, nor remembered: the marker says later what is owed.
+        """
+        self._catch_up.batch(plane, users, self._now_ms())
+        if self._catch_up.far:
+            self._skip()
+            return
         self._owe(users)
         if self._now_ms() >= self._retry_at_ms:
             await self._write(plane, list(users), next_offset)
@@ -83,7 +96,8 @@ class ListKeeper:
     async def sweep(self, plane: UserPlane, next_offset: int) -> None:
         """Does a bounded part of what time, Redis or the catalogue made necessary; called at least every tick."""
         now_ms = self._now_ms()
-        if now_ms < self._retry_at_ms:
+        self._catch_up.tick(now_ms)
+        if now_ms < self._retry_at_ms or self._catch_up.far:
             return
         if now_ms - self._checked_ms >= self._pace.marker_check_ms:
             await self._check_marker(plane, now_ms)
@@ -123,6 +137,12 @@ class ListKeeper:
             self._pause(error)
             return False
         return True
+
+    def _skip(self) -> None:
+        """Lists of folded events are not written: only a census from the marker on can tell which are owed."""
+        self._owed.clear()
+        self._census = None
+        self._forget_marker()
 
     # -- what is owed ---------------------------------------------------------------------------------------------
 

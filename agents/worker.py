@@ -10,6 +10,7 @@ from aiokafka.structs import TopicPartition
 
 from agents.admission import admit
 from agents.app import build_app
+from agents.catch_up import CatchUp
 from agents.controls import Controls
 from agents.dead_letters import DeadLetters
 from agents.delivery.ownership import Ownership
@@ -43,6 +44,8 @@ logger = logging.getLogger(__name__)
 
 SECOND_MS = 1_000
 DAY_MS = 86_400_000
+#: How often items publish while their version catches up; also what is learned again after a crash.
+CATCH_UP_INTERVAL_S = 20.0
 #: A worker ends in less than a second; with brokers that do not answer it would try for ever.
 SHUTDOWN_GRACE_S = 15.0
 
@@ -65,6 +68,7 @@ class Worker:
         topics = config.topics
         self._controls, self._erasures, self._standing = Controls(topics.version), Erasures(), Standing(topics.version)
         self._profiles = Profiles(config.partitions)
+        self._catch_ups: dict[int, CatchUp] = {}
         self._orders = Follower(
             config.bootstrap,
             {
@@ -135,7 +139,15 @@ class Worker:
         profiles = self._profiles.of(partition)
         readers = ReaderWatch(self._writer.reader_marks(partition), config.active_days)
         keeper = ListKeeper(
-            partition, self._maker, self._writer, profiles, readers, now_ms, config.active_days, config.list_ttl_s
+            partition,
+            self._maker,
+            self._writer,
+            profiles,
+            readers,
+            now_ms,
+            config.active_days,
+            config.list_ttl_s,
+            catch_up=self._catch_up_of(partition),
         )
         return InteractionsStep(
             lambda: UserPlane(partition, config.partitions, table.rows, limits, self._erasures.of(partition).ends),
@@ -149,13 +161,22 @@ class Worker:
 
     def _item_step(self, table: ChangelogTable) -> Step:
         config = self._config
-        pacer = PublishPacer(config.item_model_interval_s, config.item_model_budget_bytes_per_s)
+        pacer = PublishPacer(self._publish_interval_s, config.item_model_budget_bytes_per_s)
         return ItemsStep(
             lambda: ItemPlane(table.partition, table.rows, ItemLimits()),
             pacer,
             time.monotonic,
             self._dead_letters,
         )
+
+    def _catch_up_of(self, partition: int) -> CatchUp:
+        return self._catch_ups.setdefault(partition, CatchUp(lambda: self._standing.serves))
+
+    def _publish_interval_s(self) -> float:
+        """What items have learned is needed by lists: far behind the head there are none, and more is coalesced."""
+        owned = {tp.partition for tp in self.ownership.tasks if tp.topic == self._config.topics.interactions}
+        far = any(self._catch_ups[partition].far for partition in owned)
+        return CATCH_UP_INTERVAL_S if far else self._config.item_model_interval_s
 
     def _owned_item_partitions(self) -> set[int]:
         return {tp.partition for tp in self.ownership.tasks if tp.topic == self._config.topics.deltas}

@@ -21,6 +21,7 @@ from ops.commands import (
     partition,
     promote,
     publish,
+    replay,
     retire,
     rollback,
     scale,
@@ -43,7 +44,7 @@ PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
     panels.RUN: (worker, serve),
     panels.LOOK: (config, lag, inspect, scale, evaluate, bench),
     panels.REPAIR: (dlq, partition, erase),
-    panels.VERSIONS: (versions, promote, rollback, retire),
+    panels.VERSIONS: (replay, versions, promote, rollback, retire),
 }
 
 _HELP: Final = "\n\n".join(  # a paragraph each; line breaks inside one would be kept

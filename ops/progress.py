@@ -60,6 +60,12 @@ class Progress:
         found = await _retried(lambda: self._admin.list_consumer_group_offsets(self._group, partitions=partitions))
         return {tp.partition: max(found[tp].offset, 0) if tp in found else 0 for tp in partitions}
 
+    async def begun(self, topic: str) -> set[int]:
+        """Partitions of which the group has committed an offset. Raises `TopicMissing`."""
+        partitions = await self._partitions_of(topic)
+        found = await _retried(lambda: self._admin.list_consumer_group_offsets(self._group, partitions=partitions))
+        return {tp.partition for tp in partitions if tp in found and found[tp].offset >= 0}
+
     async def behind(self, topic: str) -> int:
         """Offsets between the committed position and the end of the log, transaction markers included: an upper
         bound of the records left. Raises `TopicMissing`.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from agents.catch_up import CatchUp
 from agents.list_keeper import DAY_MS, ListKeeper
 from agents.profiles import REMEMBERED_CHANGES, PartitionProfiles
 from agents.reader_watch import PAGE, ReaderWatch
@@ -131,10 +132,21 @@ class World:
         self.next_offset += 1
         return user_id
 
-    def new_owner(self) -> ListKeeper:
+    def new_owner(self, *, serves: bool = True) -> ListKeeper:
         pace = Pace(lists_per_tick=3, rows_per_tick=2, renewals_per_tick=1)
-        readers = ReaderWatch(self.marks, 30)
-        return ListKeeper(0, self.maker, self.writer, self.profiles, readers, self.clock, 30, 7, pace)  # type: ignore[arg-type]
+        readers, catch_up = ReaderWatch(self.marks, 30), CatchUp(lambda: serves)
+        return ListKeeper(
+            0,
+            self.maker,
+            self.writer,
+            self.profiles,
+            readers,
+            self.clock,
+            30,
+            7,
+            pace,
+            catch_up,  # type: ignore[arg-type]
+        )
 
     def says(self, user_id: str, country: str | None, at_ms: int = NOW_MS) -> None:
         value = None if country is None else b'{"user_id":"%s","country":"%s"}' % (user_id.encode(), country.encode())
@@ -348,3 +360,31 @@ async def test_more_profile_changes_than_are_remembered_rewrite_every_list_shown
     world.says("u2", "NL")
     await world.sweep(ticks=3)
     assert set(world.writer.writes) == {"u0", "u1", "u2"}
+
+
+@pytest.mark.parametrize("found", [None, 1])
+async def test_far_behind_the_head_a_candidate_writes_no_list_and_at_the_head_all_that_are_owed(
+    found: int | None,
+) -> None:
+    world = World(users=3)
+    world.writer.position = found
+    world.clock.ms += 10 * 60_000
+    world.keeper = world.new_owner(serves=False)
+    old = [world.event("u1"), world.event("u9")]
+    await world.keeper.refresh(world.plane, old, world.next_offset)
+    await world.sweep(ticks=10)
+    assert (world.writer.writes, world.writer.position) == ([], found)
+    young = world.event("u2", world.clock.ms)
+    await world.keeper.refresh(world.plane, [young], world.next_offset)
+    await world.sweep()
+    assert set(world.writer.lists) >= {"u1", "u2", "u9"}
+    assert world.writer.lists["u9"] == b"4"
+    assert world.writer.position == world.next_offset
+
+
+async def test_a_version_that_is_read_writes_every_list_however_late() -> None:
+    world = World(users=1)
+    await world.sweep()
+    world.clock.ms += 10 * 60_000
+    await world.keeper.refresh(world.plane, [world.event("u1")], world.next_offset)
+    assert world.writer.lists["u1"] == b"1"

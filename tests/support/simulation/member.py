@@ -124,7 +124,7 @@ class Member:
         def new_plane() -> ItemPlane:
             return ItemPlane(table.partition, table.rows, ItemLimits())
 
-        pacer = PublishPacer(PUBLISH_EVERY_S, 1_000_000)
+        pacer = PublishPacer(lambda: PUBLISH_EVERY_S, 1_000_000)
         step = ItemsStep(new_plane, pacer, lambda: self.process.world.now, DeadLetters(TOPICS.dead_letters))
         return TalliedStep(step, table, tally_of_deltas)
 

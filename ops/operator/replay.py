@@ -1,0 +1,88 @@
+"""Runs a replay: prepares the version, starts workers, tells how far they are, and goes on at the head."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from offline.replay.pace import Pace, Progress
+from ops.demo.processes import environment_of
+from ops.demo.supervisor import Supervisor
+from ops.operator.replay_start import prepare
+from ops.operator.replay_watch import ReplayWatch
+from ops.settings import Settings
+from streams.topics import Topics
+
+#: Larger than a worker's default: nobody waits for the lists of a version that serves nobody.
+BATCH_MAX_RECORDS = 5_000
+LOOK_S = 1.0
+#: Age of the oldest record that waits at which a replay is at the head, however fast the log grows.
+HEAD_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayPlan:
+    """What to read (`reads_from`: see `replay_start.parse_from`), into which version, with how many local workers."""
+
+    settings: Settings
+    version: str
+    reads_from: str
+    workers: int
+
+    @property
+    def topics(self) -> Topics:
+        """Names under the new version."""
+        return Topics(self.settings.namespace, self.version)
+
+    @property
+    def folder(self) -> Path:
+        """Where its workers log and keep state on this machine."""
+        return self.settings.state_dir / "replay" / self.version
+
+
+class Replay:
+    """One run. `tell` hears of the progress once a second, `arrived` once, at the head, of seconds since the start."""
+
+    def __init__(self, plan: ReplayPlan, tell: Callable[[Progress], None], arrived: Callable[[float], None]) -> None:
+        self._plan = plan
+        self._tell = tell
+        self._arrived = arrived
+
+    async def run(self, supervisor: Supervisor) -> None:
+        """Goes on until cancelled. Raises `CommandFailed`, `TopicMissing` and `KafkaError`."""
+        plan = self._plan
+        await prepare(plan.settings, plan.topics, plan.reads_from)
+        began_s = time.monotonic()
+        start_workers(supervisor, plan)
+        async with ReplayWatch(plan.settings.kafka_bootstrap, plan.topics) as watch:
+            pace, at_head = Pace(await watch.begin()), False
+            while True:
+                supervisor.check()
+                progress = pace.add(await watch.look(), time.time_ns() // 1_000_000)
+                self._tell(progress)
+                if not at_head and is_at_head(progress) and await watch.items_done():
+                    at_head = True
+                    self._arrived(time.monotonic() - began_s)
+                await asyncio.sleep(LOOK_S)
+
+
+def is_at_head(progress: Progress) -> bool:
+    """Whether nothing waits but what has just come."""
+    return progress.lag_ms <= HEAD_MS
+
+
+def start_workers(supervisor: Supervisor, plan: ReplayPlan) -> None:
+    """Ordinary workers under the new version; others may be started on other machines at any time."""
+    for number in range(1, plan.workers + 1):
+        own = plan.settings.model_copy(
+            update={
+                "model_version": plan.version,
+                "state_dir": plan.folder / f"worker-{number}",
+                "worker_instance_id": "",  # members of one group cannot share it
+                "batch_max_records": max(BATCH_MAX_RECORDS, plan.settings.batch_max_records),
+            }
+        )
+        command = [sys.executable, "-m", "ops.cli", "worker"]
+        supervisor.start(f"worker-{number}", command, environment_of(own), plan.folder / f"worker-{number}.log")

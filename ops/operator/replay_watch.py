@@ -1,0 +1,78 @@
+"""Looks at a replay while its workers read: how far, how fast, and the time of the log that it has reached."""
+
+import time
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from offline.replay.pace import Position
+from ops.progress import Progress
+from streams.bulk_read import POLL_MS
+from streams.topics import Topics
+
+
+class ReplayWatch:
+    """Use it as `async with ReplayWatch(bootstrap, topics) as watch`."""
+
+    def __init__(self, bootstrap: str, topics: Topics) -> None:
+        self._bootstrap = bootstrap
+        self._topics = topics
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._progress = await self._open.enter_async_context(Progress(self._bootstrap, self._topics.consumer_group))
+        self._reader = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=1,  # one batch of each partition is enough: only a time is wanted
+            fetch_max_wait_ms=POLL_MS,
+        )
+        await self._reader.start()
+        self._open.push_async_callback(self._reader.stop)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._open.aclose()
+
+    async def begin(self) -> int:
+        """The sum of the offsets at which the log begins."""
+        tps = [
+            TopicPartition(self._topics.interactions, n) for n in await self._progress.ends(self._topics.interactions)
+        ]
+        begins: dict[TopicPartition, int] = await self._reader.beginning_offsets(tps)
+        return sum(begins.values())
+
+    async def look(self) -> Position:
+        """Where the version is now."""
+        topic = self._topics.interactions
+        committed, ends = await self._progress.committed(topic), await self._progress.ends(topic)
+        behind = [TopicPartition(topic, number) for number, end in ends.items() if committed[number] < end]
+        times = await self._first_times(behind, committed)
+        watermark_ms = min(times, default=time.time_ns() // 1_000_000)
+        return Position(time.monotonic(), sum(committed.values()), sum(ends.values()), watermark_ms, bool(times))
+
+    async def items_done(self) -> bool:
+        """Whether everything that was folded is learned and published by the item plane."""
+        return await self._progress.caught_up([self._topics.deltas])
+
+    async def _first_times(self, behind: list[TopicPartition], committed: dict[int, int]) -> list[int]:
+        """Append times of the first record that waits in each partition; none where there are only markers."""
+        if not behind:
+            return []
+        self._reader.assign(behind)
+        for tp in behind:
+            self._reader.seek(tp, committed[tp.partition])
+        ends, times, left = await self._reader.end_offsets(behind), [], set(behind)
+        while left:
+            found = await self._reader.getmany(*left, timeout_ms=POLL_MS, max_records=len(left))
+            times += [records[0].timestamp for records in found.values()]
+            left -= found.keys()
+            left -= {tp for tp in left if await self._reader.position(tp) >= ends[tp]}
+        return times

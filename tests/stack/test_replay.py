@@ -1,0 +1,167 @@
+"""A replay that is killed half-way ends in the live version's rows, byte for byte; and one that begins later."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka.structs import TopicPartition
+from harness.cluster import FRESHET, Cluster, Place, assert_equal_state
+from harness.polling import eventually
+from harness.processes import WorkerProcess
+from harness.traffic import catalogue
+
+from ops.local_stack.stack import LocalStack
+from ops.operator.erase import erase
+from ops.operator.erase_check import check
+from ops.operator.pauses import set_pause
+from ops.progress import Progress
+from tables.user_keys import PARTITION
+
+pytestmark = pytest.mark.stack
+
+EVENTS = 8_000
+#: The first replay leaves this partition alone, so that it is killed half-way for certain.
+PAUSED = 2
+LATER_EVENTS = 500
+DATABASE = 11
+
+
+class Quick(Place):
+    """A live version that is caught up soon: its batches are a worker's, not those of a test of interruptions."""
+
+    def environment(self, version: str) -> dict[str, str]:
+        return super().environment(version) | {"FRESHET_BATCH_MAX_RECORDS": "500"}
+
+
+@pytest.fixture
+def place(stack: LocalStack, namespace: str, tmp_path: Path) -> Place:
+    return Quick(stack.bootstrap, f"{stack.redis_url.rpartition('/')[0]}/{DATABASE}", namespace, tmp_path)
+
+
+@pytest.fixture
+async def live(place: Place) -> AsyncIterator[Cluster]:
+    """Version v1 with two workers, caught up."""
+    async with Cluster(place, "v1") as made:
+        await made.publish(catalogue(made.topics.catalog))
+        await made.publish_traffic(EVENTS)
+        for name in ("a", "b"):
+            made.start_worker(name)
+        await made.wait_until_caught_up()
+        yield made
+        made.redis.flushdb()
+
+
+class Replays:
+    """Started `freshet replay` commands, ended after the test."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._open = AsyncExitStack()
+        self.started: list[WorkerProcess] = []
+
+    def start(self, version: str, *options: str) -> WorkerProcess:
+        command = [str(FRESHET), "replay", version, *options, "--json"]
+        name = f"replay-{len(self.started)}"
+        process = WorkerProcess(name, command, self._place.environment("v1"), self._place.folder)
+        self.started.append(process)
+        return process
+
+    def end(self) -> None:
+        for process in self.started:
+            process.ask_to_end()
+        for process in self.started:
+            process.wait()
+
+
+@pytest.fixture
+def replays(place: Place) -> Iterator[Replays]:
+    made = Replays(place)
+    yield made
+    made.end()
+
+
+def said(process: WorkerProcess, event: str) -> dict[str, Any] | None:
+    """The last line about the event."""
+    lines = [json.loads(line) for line in process.log_text.splitlines() if line.startswith("{")]
+    return next((line for line in reversed(lines) if line["event"] == event), None)
+
+
+async def caught_up(process: WorkerProcess) -> dict[str, Any]:
+    async def found() -> dict[str, Any] | None:
+        return said(process, "caught_up")
+
+    return await eventually("the replay is at the head", found, timeout_s=120)
+
+
+async def test_a_killed_replay_ends_in_the_rows_of_the_live_version(live: Cluster, replays: Replays) -> None:
+    async with Cluster(live.place, "v2") as candidate:
+        paused = TopicPartition(candidate.topics.interactions, PAUSED)
+        await set_pause(live.place.bootstrap, candidate.topics, paused, paused=True)
+        first = replays.start("v2", "--workers", "1")
+        await folded_some(candidate.progress, candidate.topics.interactions)
+        first.kill()  # its worker is killed with it
+        await set_pause(live.place.bootstrap, candidate.topics, paused, paused=False)
+        letters = len(await live.dead_letters())
+        second = replays.start("v2", "--workers", "2")
+        arrived = await caught_up(second)
+        assert arrived["behind"] == 0
+        assert arrived["folded"] == arrived["total"] == (await live.account()).published
+
+        await live.publish_traffic(LATER_EVENTS)  # and it follows
+        await assert_equal_state(candidate, live)
+        assert len(await live.dead_letters()) >= letters
+        users = [key[1:].decode() for _, key in await candidate.user_rows() if key[:1] == b"r"]
+        await eventually("every user has a list", lambda: all_listed(candidate, users))
+
+        assert await second.terminate() == 0
+        ended = said(second, "ended")
+        assert ended is not None
+        assert ended["version"] == "v2"
+        assert ended["behind"] == 0
+
+
+async def test_a_replay_from_a_time_begins_there(live: Cluster, replays: Replays) -> None:
+    before = (await live.account()).published
+    began_ms = time.time_ns() // 1_000_000
+    await asyncio.sleep(0.01)  # append times have ms
+    await live.publish_traffic(LATER_EVENTS)
+    await live.wait_until_caught_up()
+    replay = replays.start("v3", "--from", str(began_ms))
+    await caught_up(replay)
+    async with Cluster(live.place, "v3") as candidate:
+        account = await candidate.account()
+    assert account.published == before + LATER_EVENTS
+    assert 0 < account.folded + account.duplicates <= LATER_EVENTS
+    refused = replays.start("v3")
+    assert refused.wait() == 2
+    assert "was begun with --from" in refused.log_text
+
+
+async def test_an_erased_user_does_not_come_back_by_a_replay(live: Cluster, replays: Replays) -> None:
+    erased = await erase(live.place.bootstrap, live.place.redis_url, live.topics, "u3", wait_s=30)
+    assert not erased.left.total, erased
+    await caught_up(replays.start("v2"))
+    async with Cluster(live.place, "v2") as candidate:
+        of_users = {place: row for place, row in (await candidate.user_rows()).items() if place[1] != PARTITION}
+    assert of_users == {place: row for place, row in (await live.user_rows()).items() if place[1] != PARTITION}
+    assert not [key for _, key in of_users if b"u3" in (key[1:], key[5:])]
+    assert (await check(live.place.bootstrap, live.place.redis_url, live.topics, "u3")).total == 0
+
+
+async def folded_some(progress: Progress, topic: str) -> None:
+    """Waits until some of the log is folded; not all of it can be."""
+
+    async def some() -> bool:
+        return len(await progress.begun(topic)) >= 2
+
+    await eventually("the replay folds", some)
+    assert await progress.behind(topic) > 0
+
+
+async def all_listed(cluster: Cluster, users: list[str]) -> bool:
+    return all(cluster.list_bytes(user) for user in users)
