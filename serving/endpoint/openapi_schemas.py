@@ -84,6 +84,7 @@ SCHEMAS: dict[str, Schema] = {
             "similar_items": _array("Item"),
             "source": {"type": "string", "enum": ["similar", "popular"]},
             "model_version": _TEXT,
+            "variant": _TEXT,
         }
     ),
     "trending": _object(
@@ -95,9 +96,12 @@ SCHEMAS: dict[str, Schema] = {
             "updated_at": _TIME,
             "stale": _FLAG,
             "model_version": _TEXT,
+            "variant": _TEXT,
         }
     ),
-    "continue_watching": _object({"user_id": _TEXT, "items": _array("BegunItem")}),
+    "continue_watching": _object(
+        {"user_id": _TEXT, "model_version": _TEXT, "variant": _TEXT, "items": _array("BegunItem")}
+    ),
     "health": _object({"status": _TEXT}),
     "ready": _object({"status": _TEXT, "redis": _TEXT}),
     "openapi": {"type": "object"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Callable
 from typing import NamedTuple
 
 import orjson
@@ -85,22 +85,21 @@ class Store:
 
     async def user_list(self, user_id: str, context: str) -> Found | None:
         """The user's list from their version, else from another one; None when there is none or Redis is away."""
-        version = self.versions.of(user_id)
-        owner = b'{"user_id":%b,' % orjson.dumps(user_id)
         tail = b"%b}:%b" % (user_id.encode(), context.encode())
-        found = await self._read(version.list_head + tail, version, owner)
-        if found is None:
-            for other in self.versions.others(version):
-                found = await self._read(other.list_head + tail, other, owner)
-                if found is not None:
-                    break
-        return found
+        return await self._from_any(user_id, lambda version: version.list_head + tail)
 
-    def continue_list(self, user_id: str) -> Awaitable[Found | None]:
-        """What the user has begun, from their version."""
-        version = self.versions.of(user_id)
-        owner = b'{"user_id":%b,' % orjson.dumps(user_id)
-        return self._read(version.continue_head + user_id.encode() + b"}", version, owner)
+    async def continue_list(self, user_id: str) -> Found | None:
+        """What the user has begun, from their version, else from another one."""
+        tail = user_id.encode() + b"}"
+        return await self._from_any(user_id, lambda version: version.continue_head + tail)
+
+    async def _from_any(self, user_id: str, key_in: Callable[[Version], bytes]) -> Found | None:
+        first, owner = self.versions.of(user_id), b'{"user_id":%b,' % orjson.dumps(user_id)
+        for version in (first, *self.versions.others(first)):
+            found = await self._read(key_in(version), version, owner)
+            if found is not None:
+                return found
+        return None
 
     async def similar(self, item_id: str) -> Found | None:
         """The neighbours of an item, from the version that serves most, else from another one."""

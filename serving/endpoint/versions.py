@@ -29,6 +29,7 @@ class Version:
     list_head: bytes = field(init=False)
     continue_head: bytes = field(init=False)
     similar_head: bytes = field(init=False)
+    labels: bytes = field(init=False)
     tail_fresh: bytes = field(init=False)
     tail_stale: bytes = field(init=False)
 
@@ -39,6 +40,7 @@ class Version:
         self.continue_head = prefix + b"continue:{u:"
         self.similar_head = prefix + b"similar:{i:"
         variant = orjson.dumps(self.variant)
+        self.labels = b'"model_version":%b,"variant":%b' % (orjson.dumps(self.keys.version), variant)
         self.tail_fresh = b',"variant":%b,"stale":false' % variant
         self.tail_stale = b',"variant":%b,"stale":true' % variant
 

@@ -27,7 +27,8 @@ class ContinueWatching:
         found = await self._store.continue_list(user_id)
         name = orjson.dumps(user_id)
         if found is None:
-            return json_response(b'{"user_id":%b,"items":[]}' % name, self._cache_control)
+            labels = self._store.versions.of(user_id).labels
+            return json_response(b'{"user_id":%b,%b,"items":[]}' % (name, labels), self._cache_control)
         items = cut_without(found.value, found.prefix, 0, limit, found.version.blocked)
-        body = b'{"user_id":%b,"items":[%b]}' % (name, items)
+        body = b'{"user_id":%b,%b,"items":[%b]}' % (name, found.version.labels, items)
         return json_response(body, self._cache_control, etag_of(found, b"%d" % limit))

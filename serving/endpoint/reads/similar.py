@@ -50,8 +50,8 @@ class Similar:
             items = cut_without(found.value, found.prefix, 0, limit, hidden)
         else:
             items = b",".join(_in_order_of(own, found, hidden)[:limit])
-        version = orjson.dumps(found.version.keys.version)
-        body = b'{"item_id":%b,"similar_items":[%b],"source":"%b","model_version":%b}' % (name, items, source, version)
+        labels = found.version.labels
+        body = b'{"item_id":%b,"similar_items":[%b],"source":"%b",%b}' % (name, items, source, labels)
         shape = b"%d" % limit if own is None else b"%d.%b" % (limit, own.value[2:22].hex().encode())
         return json_response(body, self._cache_control if user_id is None else self._private, etag_of(found, shape))
 

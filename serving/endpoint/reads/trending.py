@@ -41,6 +41,7 @@ class Trending:
             "updated_at": rfc3339(found.prefix.generated_at_ms),
             "stale": now_ms() > found.prefix.expires_at_ms,
             "model_version": found.version.keys.version,
+            "variant": found.version.variant,
         }
         body = b'%b,"items":[%b]}' % (orjson.dumps(head)[:-1], items)
         return json_response(body, self._cache_control, etag_of(found, b"%d.%d" % (limit, bool(head["stale"]))))

@@ -301,7 +301,8 @@ async def test_continue_watching(client: httpx.AsyncClient, writer: ListWriter) 
     await writer.write_lists([(writer.keys.continue_watching("u"), stamp().personal("u", 7, begun))], TTL_S)
     body = (await client.get("/api/v1/users/u/continue-watching")).json()
     assert (body["user_id"], body["items"][0]["progress_pct"]) == ("u", 50.0)
-    assert (await client.get("/api/v1/users/new/continue-watching")).json() == {"user_id": "new", "items": []}
+    nothing = {"user_id": "new", "model_version": "v1", "variant": "v1", "items": []}
+    assert (await client.get("/api/v1/users/new/continue-watching")).json() == nothing
 
 
 async def test_the_live_pointer_moves_users_and_never_goes_back(client: httpx.AsyncClient, writer: ListWriter) -> None:

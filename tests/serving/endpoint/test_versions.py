@@ -1,0 +1,66 @@
+"""Rollouts as readers see them: nested shares, labels in every answer, and no gap where one version has no list."""
+
+from __future__ import annotations
+
+from serving.endpoint.config import EndpointConfig
+from serving.fragments import continue_fragment
+from serving.keys import Keys
+from serving.live_pointer import LivePointer
+from serving.redis_writer import ListWriter
+
+from .conftest import NOW_MS, TTL_S, fragments, running, stamp
+from .test_reads import LIST, ids, put_user
+
+USERS = [f"u{number}" for number in range(300)]
+
+
+async def test_a_growing_share_only_adds_users(writer: ListWriter, config: EndpointConfig) -> None:
+    for user_id in USERS:
+        for version in ("v1", "v2"):
+            await put_user(writer, user_id, version, version=version)
+    moved: list[set[str]] = []
+    for sequence, share in enumerate((5, 25, 100), start=1):
+        pointer = LivePointer({"v2": share, "v1": 100 - share}, sequence, "rollout", {"v2": "new", "v1": "old"})
+        await writer.switch_live(pointer)
+        async with running(config) as client:
+            answers = [(await client.get(LIST, params={"user_id": user_id})).json() for user_id in USERS]
+        for body in answers:
+            expected = "new" if body["model_version"] == "v2" else "old"
+            assert (body["variant"], ids(body["recommendations"])) == (expected, [body["model_version"]])
+        moved.append({body["user_id"] for body in answers if body["model_version"] == "v2"})
+    assert moved[0] < moved[1] < moved[2] == set(USERS)
+    assert 0 < len(moved[0]) < 0.12 * len(USERS)
+
+
+async def test_every_answer_names_version_and_variant(writer: ListWriter, config: EndpointConfig) -> None:
+    await writer.switch_live(LivePointer({"v2": 100}, 1, variants={"v2": "candidate"}))
+    paths = (
+        f"{LIST}?user_id=u",
+        f"{LIST}/homepage/u",
+        "/api/v1/items/a/similar",
+        "/api/v1/trending",
+        "/api/v1/users/u/continue-watching",
+    )
+    async with running(config) as client:
+        for path in paths:
+            body = (await client.get(path)).json()
+            assert (body["model_version"], body["variant"]) == ("v2", "candidate"), path
+
+
+async def test_what_is_missing_in_one_version_comes_from_the_other(writer: ListWriter, config: EndpointConfig) -> None:
+    await writer.switch_live(LivePointer({"v2": 100 - 1, "v1": 1}, 1, "s", {"v1": "old"}))
+    old = Keys(writer.keys.namespace, "v1")
+    begun = stamp().personal("u", 7, [continue_fragment("b", "B", 50, 10, NOW_MS)])
+    await writer.write_lists([(old.continue_watching("u"), begun)], TTL_S)
+    await writer.write_shared(old.similar("a"), stamp("popular").shared(fragments("near")), TTL_S)
+    await writer.write_shared(old.trending_list("*", "24h"), stamp("popular").shared(fragments("hot")), TTL_S)
+    await writer.write_shared(old.popular(), stamp("popular").shared(fragments("liked")), TTL_S)
+    async with running(config) as client:
+        for path, member, item_id in (
+            ("/api/v1/users/u/continue-watching", "items", "b"),
+            ("/api/v1/items/a/similar", "similar_items", "near"),
+            ("/api/v1/trending", "items", "hot"),
+            (f"{LIST}?user_id=u", "recommendations", "liked"),
+        ):
+            body = (await client.get(path)).json()
+            assert (ids(body[member]), body["model_version"], body["variant"]) == ([item_id], "v1", "old"), path
