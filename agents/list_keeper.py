@@ -15,7 +15,7 @@ which did not move, says what is owed.
 
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from itertools import islice
 from typing import TypeVar
 
@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 
 from agents.catch_up import CatchUp
 from agents.list_maker import ListMaker
+from agents.newcomers import everybody, without_events
 from agents.profiles import PartitionProfiles
 from agents.reader_watch import ReaderWatch
 from agents.sweep_pace import Census, Pace
 from serving.redis_errors import RedisUnavailable
 from serving.redis_writer import Group, ListWriter
-from tables.user_plane import User, UserPlane
-from tables.user_row import UserRow
+from tables.user_plane import UserPlane
 
 logger = logging.getLogger(__name__)
 
@@ -161,14 +161,7 @@ class ListKeeper:
             logger.info("partition %d: lists in Redis are written up to %s", self._partition, found)
             self._marker = marker
             unfinished = marker if self._census is None else self._census.since
-            self._census = Census(self._everybody(plane), min(marker, unfinished))
-
-    def _everybody(self, plane: UserPlane) -> Iterator[tuple[str, UserRow | None]]:
-        """All rows, then those who have a profile only, as users whose last sign of life is the profile."""
-        yield from plane.rows()
-        for user_id in self._profiles.users():
-            said_ms = self._profiles.said_ms(user_id)
-            yield user_id, None if user_id in plane else UserRow(last_append_ms=said_ms)
+            self._census = Census(everybody(plane, self._profiles), min(marker, unfinished))
 
     async def _welcome_readers(self, plane: UserPlane, now_ms: int) -> None:
         """Owes lists to those who read and are not kept, and forgets readers nobody knows."""
@@ -265,7 +258,7 @@ class ListKeeper:
             profile = self._profiles.get(user_id)
             user = plane.view(user_id)
             if user is None and profile is not None:
-                user = _without_events(user_id, next_offset)
+                user = without_events(user_id, next_offset)
             if user is None:
                 gone.append(user_id)
             else:
@@ -313,10 +306,3 @@ class ListKeeper:
         logger.warning("partition %d: %s; %d lists wait", self._partition, error, len(self._owed))
         self._retry_at_ms = self._now_ms() + self._pace.retry_ms
         self._forget_marker()  # what answers next may be an older replica
-
-
-def _without_events(user_id: str, next_offset: int) -> User:
-    """Somebody of whom nothing is folded before `next_offset`."""
-    user = User.new(user_id, history_limit=0)
-    user.row.last_offset = next_offset - 1
-    return user

@@ -38,16 +38,17 @@ class ItemFacts:
 
     def of(self, index: int) -> Facts:
         """The facts of one item. Raises RowVersionError when its viewers were written by newer code."""
-        row = self._counts.get(index, _NOTHING)
-        value = self._viewers.get(index)
-        viewers = 0 if value is None else UniqueViewers.from_row(unique_viewers.CODEC.decode(value)).count()
-        return Facts(
-            row.events,
-            row.watches,
-            viewers,
-            row.completion_sum / row.completions / 10 if row.completions else None,
-            row.rating_sum / row.ratings / 100 if row.ratings else None,
-        )
+        return facts_of(self._counts.get(index), self._viewers.get(index))
 
 
-_NOTHING = CountsRow()
+def facts_of(counts: CountsRow | None, viewers: bytes | None) -> Facts:
+    """The facts in an item's rows, the viewers' still encoded; None = no such row. Raises RowVersionError."""
+    row = counts or CountsRow()
+    people = 0 if viewers is None else UniqueViewers.from_row(unique_viewers.CODEC.decode(viewers)).count()
+    return Facts(
+        row.events,
+        row.watches,
+        people,
+        row.completion_sum / row.completions / 10 if row.completions else None,
+        row.rating_sum / row.ratings / 100 if row.ratings else None,
+    )

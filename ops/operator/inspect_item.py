@@ -1,6 +1,7 @@
 """Everything the system holds of one item: counts, hours, neighbours, its catalogue entry and similar list."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from streams.reasons import InvalidEvent
 from streams.topics import Topics
 from tables import item_rows
 from tables.item_deltas import item_partition
+from tables.item_facts import Facts, facts_of
 
 SHOWN_NEIGHBOURS = 20
 _HOUR_MS = 3_600_000
@@ -46,6 +48,7 @@ async def inspect_item(bootstrap: str, redis_url: str, topics: Topics, item_id: 
         "committed_offset": committed,
         "rows_contain_before": table.next_offset,
         "catalogue": entry,
+        "facts": asdict(_facts(table.rows, item_id)),
         "counts": _counts(table.rows, item_id),
         "hours": _hours(table.rows),
         "neighbours": _neighbours(table.rows),
@@ -55,7 +58,7 @@ async def inspect_item(bootstrap: str, redis_url: str, topics: Topics, item_id: 
 
 def _item_of(key: bytes) -> str | None:
     kind = key[:1]
-    if kind == item_rows.COUNTS:
+    if kind in (item_rows.COUNTS, item_rows.VIEWERS):
         return key[1:].decode()
     if kind == item_rows.BUCKET:
         return item_rows.bucket_of(key)[1]
@@ -78,6 +81,12 @@ async def _catalogue_entry(bootstrap: str, topics: Topics, item_id: str) -> dict
     except InvalidEvent as error:
         return f"unreadable: {error}"
     return None if item is None else msgspec.to_builtins(item)
+
+
+def _facts(rows: Mapping[bytes, bytes], item_id: str) -> Facts:
+    value = rows.get(item_rows.counts_key(item_id))
+    counts = None if value is None else item_rows.COUNTS_CODEC.decode(value)
+    return facts_of(counts, rows.get(item_rows.viewers_key(item_id)))
 
 
 def _counts(rows: Mapping[bytes, bytes], item_id: str) -> dict[str, Any] | None:

@@ -167,6 +167,9 @@ async def test_inspect_says_what_is_held_and_why(cluster: Cluster) -> None:
 
     item = await done(cluster, "inspect", "item", "i3")
     assert item["counts"]["events"] >= 1
+    assert item["facts"]["events"] == item["counts"]["events"]
+    assert 1 <= item["facts"]["viewers"] <= item["facts"]["events"]
+    assert 0.5 <= item["facts"]["average_rating"] <= 5
     assert item["catalogue"]["title"] == "Title 3"
     assert sum(sum(hour["events"].values()) for hour in item["hours"]) >= 1
 

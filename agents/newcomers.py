@@ -1,0 +1,23 @@
+"""Users who have a profile and no events yet: they have no row, and still a list."""
+
+from collections.abc import Iterator
+
+from agents.profiles import PartitionProfiles
+from tables.user_plane import User, UserPlane
+from tables.user_row import UserRow
+
+
+def everybody(plane: UserPlane, profiles: PartitionProfiles) -> Iterator[tuple[str, UserRow | None]]:
+    """All rows, then those who have a profile only, as users whose last sign of life is the profile; None for those
+    with a profile whose row came before."""
+    yield from plane.rows()
+    for user_id in profiles.users():
+        said_ms = profiles.said_ms(user_id)
+        yield user_id, None if user_id in plane else UserRow(last_append_ms=said_ms)
+
+
+def without_events(user_id: str, next_offset: int) -> User:
+    """Somebody of whom nothing is folded before `next_offset`."""
+    user = User.new(user_id, history_limit=0)
+    user.row.last_offset = next_offset - 1
+    return user
