@@ -230,12 +230,8 @@ class ListKeeper:
         since, self._catalogue_version = self._catalogue_version, self._maker.catalogue_version
         if since == self._catalogue_version:
             return
-        changed, size = self._maker.items_changed_since(since), self._maker.list_size
-        self._owe(
-            user
-            for user, items in self._shown.items()
-            if changed is None or len(items) < size or np.isin(items, changed).any()
-        )
+        changed = self._maker.items_changed_since(since)
+        self._owe(user for user, items in self._shown.items() if changed is None or np.isin(items, changed).any())
 
     def _owe_after_profile_change(self) -> None:
         since, self._profiles_version = self._profiles_version, self._profiles.version

@@ -20,6 +20,9 @@ from tables.item_model import ItemModel
 from tables.user_features import UserFeatures, features
 from tables.user_plane import User
 
+#: In the place of an item's index: room for more in a short list, which any change of the catalogue may fill.
+ROOM = -1
+
 
 @lru_cache(maxsize=1024)
 def zone_of(name: str) -> ZoneInfo | None:
@@ -62,8 +65,8 @@ class ListMaker:
     def user_values(
         self, user: User, profile: UserProfile | None, partition: int, now_ms: int
     ) -> tuple[NDArray[np.int32], list[tuple[str, bytes]]]:
-        """The item indices that the user's list shows, and (key, value) of everything derived from the user's row and
-        profile, the list first."""
+        """The item indices that the user's list shows, ROOM among them when it is short, and (key, value) of everything
+        derived from the user's row and profile, the list first."""
         personal = recommend(user, profile, self.model, now_ms, self.list_size, self._rerank)
         stamp = self._stamp(personal.source, partition, now_ms)
         user_id, offset = user.user_id, user.row.last_offset
@@ -71,7 +74,8 @@ class ListMaker:
         facts = self._features(user, profile, now_ms)
         page = msgspec.json.encode(page_of(user, profile, facts.genre_preferences, self.model))
         continued, played = self._continue(user), self.fragments(after)
-        return np.concatenate([personal.item_index, after.item_index]), [
+        room = [ROOM] if len(personal) < self.list_size else []
+        return np.concatenate([personal.item_index, after.item_index, np.array(room, np.int32)]), [
             (self._keys.user_list(user_id), stamp.personal(user_id, offset, self.fragments(personal))),
             (self._keys.continue_watching(user_id), stamp.personal(user_id, offset, continued, page=page)),
             (self._keys.user_list(user_id, POST_PLAY), stamp.personal(user_id, offset, played, context=POST_PLAY)),
@@ -134,9 +138,12 @@ class ListMaker:
         return self._follower.catalogue_version
 
     def items_changed_since(self, catalogue_version: int) -> NDArray[np.int32] | None:
-        """Indices of items whose catalogue entry changed after `catalogue_version`; None = too long ago to tell."""
+        """Indices of items whose catalogue entry changed after `catalogue_version`, and ROOM; None = too long ago to
+        tell."""
         changed = self._follower.changed_since(catalogue_version)
-        return None if changed is None else np.array([self.model.index(item_id) for item_id in changed], np.int32)
+        if changed is None:
+            return None
+        return np.array([ROOM, *(self.model.index(item_id) for item_id in changed)], np.int32)
 
     def _drop_stale_heads(self) -> None:
         if self._heads_version != self._follower.catalogue_version:

@@ -33,7 +33,6 @@ class Maker:
     """Lists of one item each: the number at the end of the user's name."""
 
     expires_ms = EXPIRES_MS
-    list_size = 1
 
     def __init__(self) -> None:
         self.catalogue_version = 0
@@ -293,16 +292,6 @@ async def test_a_catalogue_change_rewrites_the_lists_that_show_it(
     world.maker.changed = None if changed is None else np.array(changed, np.int32)
     await world.sweep(ticks=5)
     assert set(world.writer.writes) == rewritten
-
-
-async def test_a_catalogue_change_rewrites_lists_that_are_short() -> None:
-    world = World(users=2)
-    await world.sweep()
-    world.writer.writes.clear()
-    world.maker.list_size = 2
-    world.maker.catalogue_version += 1
-    await world.sweep(ticks=5)
-    assert set(world.writer.writes) == {"u0", "u1"}
 
 
 async def test_a_changed_profile_rewrites_its_users_list() -> None:

@@ -2,7 +2,9 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import orjson
+import pytest
 from small_world import NOW_MS, SmallWorld
 
 from agents.list_maker import ListMaker
@@ -18,12 +20,18 @@ PARTITION = 3
 
 
 def values_of(world: SmallWorld, user: User, profile: UserProfile | None = None) -> dict[str, bytes]:
-    follower = SimpleNamespace(model=world.model, catalogue_version=0)
-    maker = ListMaker(follower, KEYS, "v1", 10, 1_000)  # type: ignore[arg-type]
-    shown, values = maker.user_values(user, profile, PARTITION, NOW_MS)
+    shown, values = maker_of(world, 10).user_values(user, profile, PARTITION, NOW_MS)
     assert values[0][0] == KEYS.user_list(user.user_id)  # decides whether the others are written
-    assert len(decode(values[0][1])["recommendations"]) == len(shown)
+    listed = [item["item_id"] for item in decode(values[0][1])["recommendations"]]
+    assert {world.model.index(item_id) for item_id in listed} <= set(shown.tolist())
     return dict(values)
+
+
+def maker_of(world: SmallWorld, list_size: int) -> ListMaker:
+    follower = SimpleNamespace(
+        model=world.model, catalogue_version=2, changed_since=lambda since: ["b"] if since == 1 else None
+    )
+    return ListMaker(follower, KEYS, "v1", list_size, 1_000)  # type: ignore[arg-type]
 
 
 def world_of_genres() -> SmallWorld:
@@ -74,7 +82,20 @@ def test_every_value_of_a_refresh_reflects_the_same_offset() -> None:
     offset = world.user("u2").row.last_offset
     for key in (KEYS.user_list("u2"), KEYS.continue_watching("u2")):
         assert (read_prefix(values[key]).partition, read_prefix(values[key]).offset) == (PARTITION, offset)
-    assert set(values) == {KEYS.user_list("u2"), KEYS.continue_watching("u2"), KEYS.user_features("u2")}
+    assert KEYS.user_features("u2") in values
+
+
+@pytest.mark.parametrize(("list_size", "touched"), [(2, False), (3, True)])
+def test_a_catalogue_change_touches_a_list_that_is_short(list_size: int, touched: bool) -> None:
+    world = world_of_genres()
+    world.sends("someone", "bb")
+    maker = maker_of(world, list_size)
+    world.lists(CatalogItem("d", available_until_ms=NOW_MS))
+    shown, _ = maker.user_values(world.user("someone"), None, PARTITION, NOW_MS)  # a and c are left
+    changed = maker.items_changed_since(1)
+    assert changed is not None
+    assert bool(np.isin(shown, changed).any()) == touched
+    assert maker.items_changed_since(0) is None
 
 
 def test_a_profile_shapes_the_list_of_somebody_without_events() -> None:
