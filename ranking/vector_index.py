@@ -18,14 +18,14 @@ Found = tuple[NDArray[np.int32], NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class IndexSizes:
-    """From how many vectors on which kind serves; `freshet bench index` measures them.
+    """From how many vectors on which kind serves; figures in docs/decisions/0011-vector-index.md.
 
     Below `flat_from` a matrix product by numpy, below `lists_from` FAISS over all vectors, below `compressed_from`
     inverted lists, then lists of 8-bit vectors. `probes` and `compressed_probes` are the lists a search looks into.
     Raises `ValueError` when the sizes do not ascend.
     """
 
-    flat_from: int = 2_000
+    flat_from: int = 3_000
     lists_from: int = 100_000
     compressed_from: int = 1_000_000
     probes: int = 64

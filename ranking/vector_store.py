@@ -56,7 +56,9 @@ class VectorStore:
         if not len(rows):
             return
         self._row_count = max(self._row_count, int(rows.max()) + 1)
-        self._slot_of = _grown(self._slot_of, self._row_count, -1)
+        known = len(self._slot_of)
+        self._slot_of = _grown(self._slot_of, self._row_count)
+        self._slot_of[known:] = -1
         given = vectors.any(axis=1)
         if not given.all():
             for row in rows[~given & self.has(rows)].tolist():
@@ -67,8 +69,8 @@ class VectorStore:
 
     def _append(self, rows: NDArray[np.int32]) -> None:
         first, self._held = self._held, self._held + len(rows)
-        self._vectors = _grown(self._vectors, self._held, 0)
-        self._row_of = _grown(self._row_of, self._held, 0)
+        self._vectors = _grown(self._vectors, self._held)
+        self._row_of = _grown(self._row_of, self._held)
         self._row_of[first : self._held] = rows
         self._slot_of[rows] = np.arange(first, self._held, dtype=np.int32)
 
@@ -80,10 +82,10 @@ class VectorStore:
         self._held = last
 
 
-def _grown(array: NDArray[_Scalar], length: int, fill: int) -> NDArray[_Scalar]:
+def _grown(array: NDArray[_Scalar], length: int) -> NDArray[_Scalar]:
     """The array, or a copy with room for `length` and a quarter more: growing one by one stays linear."""
     if length <= len(array):
         return array
-    longer = np.full((length + length // 4, *array.shape[1:]), fill, array.dtype)
+    longer = np.zeros((length + length // 4, *array.shape[1:]), array.dtype)  # takes no memory before it is written
     longer[: len(array)] = array
     return longer

@@ -18,6 +18,7 @@ BENCHES: Final = {
     "endpoint": ("endpoint.py", "The endpoint beside a naive service, a static answer and Redis itself."),
     "endpoint-faults": ("endpoint_faults.py", "The endpoint while Redis, Kafka or a worker breaks, one row a fault."),
     "endpoint-soak": ("endpoint_soak.py", "A million checked answers while Redis stops again and again; memory."),
+    "index": ("index.py", "Nearest item vectors at 10K, 50K and 500K items, beside exact numpy."),
 }
 
 
