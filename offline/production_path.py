@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice, takewhile
 
-from ranking.pipeline import recommend
+from ranking.pipeline import DEFAULT_RULES, recommend
 from ranking.recommendations import Recommendations
+from ranking.rerank.settings import RerankSettings
 from streams.catalog import CatalogItem
 from streams.events import Interaction
 from streams.partitioning import partition_of
@@ -31,12 +32,15 @@ class ProductionPath:
     """One version of the whole system over a log that is given in the order of its offsets.
 
     `lag_ms` is how much later than its event the item model knows it, in event time; a user's own row knows at once.
-    The bot rule and the daily share are off unless `cleaning` says otherwise.
+    The bot rule and the daily share are off unless `cleaning` says otherwise; `rules` are those of re-ranking.
     """
 
-    def __init__(self, lag_ms: int = 0, cleaning: CleaningLimits = NO_CLEANING) -> None:
+    def __init__(
+        self, lag_ms: int = 0, cleaning: CleaningLimits = NO_CLEANING, rules: RerankSettings = DEFAULT_RULES
+    ) -> None:
         self.model = ItemModel()
         self._lag_ms = lag_ms
+        self._rules = rules
         limits = FoldLimits(cleaning=cleaning, cached_users=1_000_000)
         self._users = [UserPlane(number, PARTITIONS, {}, limits) for number in range(PARTITIONS)]
         self._items = [ItemPlane(number, {}, ItemLimits()) for number in range(PARTITIONS)]
@@ -83,7 +87,7 @@ class ProductionPath:
     def list_for(self, user_id: str, now_ms: int, size: int) -> Recommendations:
         """The user's list at `now_ms` with scores and reasons."""
         self.publish(now_ms)
-        return recommend(self.user(user_id), None, self.model, now_ms, size)
+        return recommend(self.user(user_id), None, self.model, now_ms, size, self._rules)
 
     def publish(self, now_ms: int) -> None:
         """Bring the item model to what it would know at `now_ms`."""

@@ -11,7 +11,7 @@ from offline.evaluate.intervals import interval
 from offline.evaluate.log import EvaluationLog
 from offline.evaluate.models import DENSE, DENSE_ITEMS, FRESHET, MODELS, Circumstances
 from offline.evaluate.prequential import Judged, Window, prequential
-from offline.evaluate.report import differences, model_report
+from offline.evaluate.report import difference, model_report
 from offline.evaluate.whole_list import ListScores, TimeSplit, whole_lists
 
 #: More users than this are sampled for whole lists.
@@ -58,8 +58,9 @@ class Evaluation:
         }
         ours = self.judged.get(FRESHET)
         if ours is not None:
-            others = {name: judged for name, judged in self.judged.items() if name != FRESHET}
-            report["freshet_minus"] = differences(ours, others, seed)
+            report["freshet_minus"] = {
+                name: difference(ours, judged, seed) for name, judged in self.judged.items() if name != FRESHET
+            }
             for name in self.lists.keys() & report["freshet_minus"].keys():
                 report["freshet_minus"][name]["whole_list_ndcg_at_10"] = self._list_difference(name)
         return report

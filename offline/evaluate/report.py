@@ -7,7 +7,7 @@ import numpy as np
 
 from offline.evaluate import metrics
 from offline.evaluate.intervals import interval
-from offline.evaluate.metrics import HISTORY_BUCKETS, NEW_ITEM_USERS
+from offline.evaluate.metrics import HISTORY_BUCKETS, NEW_ITEM_USERS, Floats
 from offline.evaluate.prequential import Judged
 from streams.catalog import CatalogItem
 
@@ -35,22 +35,26 @@ def model_report(judged: Judged, catalog: Mapping[str, CatalogItem], seed: int) 
     }
 
 
-def differences(ours: Judged, others: Mapping[str, Judged], seed: int) -> dict[str, Any]:
-    """Ours minus each of the others, event by event, with the interval of the difference; and the ratio of NDCG."""
-    return {name: _difference(ours, theirs, seed) for name, theirs in others.items()}
-
-
-def _difference(ours: Judged, theirs: Judged, seed: int) -> dict[str, Any]:
-    hits = metrics.hits(ours.rank, 10) - metrics.hits(theirs.rank, 10)
-    gains = metrics.gains(ours.rank, 10), metrics.gains(theirs.rank, 10)
-    baseline = float(gains[1].mean()) if len(ours) else 0.0
+def difference(ours: Judged, theirs: Judged, seed: int) -> dict[str, Any]:
+    """Ours minus theirs, event by event over those that both were judged at, with the interval of the difference; and
+    the ratios of both figures."""
+    _, own, other = np.intersect1d(ours.event, theirs.event, assume_unique=True, return_indices=True)
+    user = ours.user[own]
+    hits = metrics.hits(ours.rank[own], 10), metrics.hits(theirs.rank[other], 10)
+    gains = metrics.gains(ours.rank[own], 10), metrics.gains(theirs.rank[other], 10)
     return {
-        "hr_at_10": metrics.mean(hits),
-        "hr_at_10_ci95": interval(hits, ours.user, seed),
+        "hr_at_10": metrics.mean(hits[0] - hits[1]),
+        "hr_at_10_ci95": interval(hits[0] - hits[1], user, seed),
+        "hr_ratio": _ratio(hits),
         "ndcg_at_10": metrics.mean(gains[0] - gains[1]),
-        "ndcg_at_10_ci95": interval(gains[0] - gains[1], ours.user, seed),
-        "ndcg_ratio": round(float(gains[0].mean()) / baseline, 2) if baseline else None,
+        "ndcg_at_10_ci95": interval(gains[0] - gains[1], user, seed),
+        "ndcg_ratio": _ratio(gains),
     }
+
+
+def _ratio(values: tuple[Floats, Floats]) -> float | None:
+    own, other = float(values[0].sum()), float(values[1].sum())
+    return round(own / other, 3) if other else None
 
 
 def _at_all_tops(judged: Judged) -> dict[str, Any]:

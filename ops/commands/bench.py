@@ -14,6 +14,7 @@ from ops.exit_codes import CommandFailed, ExitCode
 #: Name on the command line to (file in bench/, what it measures). Every script takes --help and --json.
 BENCHES: Final = {
     "worker": ("worker.py", "One worker over MovieLens 100K, beside stock Faust (--data DIR)."),
+    "quality": ("quality.py", "How good lists are on real data, beside baselines (--data DIR, --only PART)."),
     "recovery": ("recovery.py", "Restore of tables, and failover after a kill."),
     "endpoint": ("endpoint.py", "The endpoint beside a naive service, a static answer and Redis itself."),
     "endpoint-faults": ("endpoint_faults.py", "The endpoint while Redis, Kafka or a worker breaks, one row a fault."),

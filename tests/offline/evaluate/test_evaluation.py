@@ -11,11 +11,13 @@ from offline.datasets.column_map import ColumnMap
 from offline.datasets.dataset import DatasetError
 from offline.datasets.own_files import OwnFiles, TableFile
 from offline.evaluate import evaluation, models
+from offline.evaluate.baselines.popularity import Popularity
 from offline.evaluate.evaluation import Evaluation, evaluate
 from offline.evaluate.log import EvaluationLog
 from offline.evaluate.models import Circumstances
 from offline.evaluate.picture import draw
-from offline.evaluate.prequential import Window
+from offline.evaluate.prequential import Window, prequential
+from offline.evaluate.report import difference
 from streams.catalog import CatalogItem
 
 EVENTS = log([f"{user}{item}" for user in "stuvwxyz" for item in "abcdefgh"], step_ms=DAY_MS // 10)
@@ -98,3 +100,11 @@ def test_first_interactions_only(tmp_path: Path) -> None:
 def test_what_the_log_would_refuse_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="event log:1: "):
         EvaluationLog.of(own(tmp_path, f"u,i,t\n{'u' * 2000},a,1700000010\n"))
+
+
+def test_a_difference_is_of_the_events_that_both_were_judged_at() -> None:
+    whole = evaluated(["popularity"], lists=False).judged["popularity"]
+    sample = prequential(EVENTS, Popularity(), Window(32, 64, every=4))
+    found = difference(whole, sample, seed=1)
+    assert (found["hr_at_10"], found["ndcg_at_10"], found["ndcg_ratio"]) == (0.0, 0.0, 1.0)
+    assert found["hr_at_10_ci95"] == (0.0, 0.0)

@@ -1,0 +1,251 @@
+"""How good lists are on real data, through the production path and beside baselines in the same run.
+
+    freshet bench quality [--data DIR] [--only PART]... [--every N] [--json]
+
+Parts: ml_100k, online_retail, ml_1m (recommend, then learn, over the last part of each log), cold_start (new users),
+new_items (items of which only the catalogue tells), rules_cost (re-ranking on and off). One core; nothing is written.
+Needs the data sets: exit code 2 without them. What each figure means is in docs/evaluation.md.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from offline.datasets.dataset import DatasetError
+from offline.datasets.known import KNOWN
+from offline.evaluate import cold_start, new_items
+from offline.evaluate.baselines.popularity import Popularity
+from offline.evaluate.evaluation import Evaluation, evaluate
+from offline.evaluate.freshet import Freshet
+from offline.evaluate.log import EvaluationLog
+from offline.evaluate.metrics import gains, hits, mean
+from offline.evaluate.models import FRESHET, MODELS, Circumstances
+from offline.evaluate.new_item_rankers import Chance, ContentCosine, FreshetOnNewItems
+from offline.evaluate.prequential import Judged, Window, prequential
+from offline.evaluate.report import difference, model_report
+from offline.production_path import ProductionPath
+from ops.publish_progress import progress_bar
+from ops.settings_sources import load_settings
+from ranking.rerank.settings import RerankSettings
+from tables.cleaning import CleaningLimits
+
+EXIT_USAGE = 2
+LIVE_LAG_MS = 3000  # publication interval, polls and following of item.model
+TUNED = "the settings of the baselines: on the first 80,000 events of ml-100k, by NDCG@10 of whole lists"
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The judged part of a log: events `start` to `stop` (fractions of the first `limit` events), every `every`-th of
+    them, and every `baseline_every`-th of those for the baselines in `baselines`."""
+
+    dataset: str
+    start: float
+    every: int
+    baseline_every: int
+    baselines: tuple[str, ...]
+    limit: int | None = None
+    whole_lists: bool = False
+
+    def window(self, events: int, every: int) -> Window:
+        """The same events for every model, as far as it is judged at them."""
+        return Window(int(events * self.start), events, every)
+
+
+BASELINES = tuple(name for name in MODELS if name != FRESHET)
+SLICES = {
+    "ml_100k": Slice("ml-100k", 0.8, 1, 1, BASELINES, whole_lists=True),
+    "online_retail": Slice("online-retail", 0.8, 5, 1, tuple(name for name in BASELINES if "als_live" not in name)),
+    "ml_1m": Slice("ml-1m", 0.5, 20, 1, BASELINES, limit=400_000),
+}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where the data is and how much is judged."""
+
+    place: Path
+    seed: int
+    every: int
+
+    @cache  # noqa: B019 - one Bench a process
+    def log(self, dataset: str, limit: int | None = None) -> EvaluationLog:
+        """A log, read once. Raises `DatasetError`."""
+        return EvaluationLog.of(KNOWN[dataset](self.place), limit)
+
+    def accuracy(self, part: Slice) -> dict[str, Any]:
+        """Recommend, then learn; ours, then the baselines."""
+        log = self.log(part.dataset, part.limit)
+        every = part.every * self.every
+        ours = self._evaluate(log, part.window(len(log.events), every), [FRESHET], part.whole_lists)
+        sample = part.window(len(log.events), every * part.baseline_every)
+        others = self._evaluate(log, sample, part.baselines, part.whole_lists)
+        figures = ours.as_dict()["models"][FRESHET]
+        return {
+            **figures,
+            "events": len(log.events),
+            "evaluated": len(ours.judged[FRESHET]),
+            "from_event": int(len(log.events) * part.start),
+            "every": every,
+            "baselines": others.as_dict()["models"],
+            "freshet_minus": {
+                name: difference(ours.judged[FRESHET], judged, self.seed) for name, judged in others.judged.items()
+            },
+        }
+
+    def _evaluate(self, log: EvaluationLog, window: Window, names: Sequence[str], with_whole_lists: bool) -> Evaluation:
+        def progress(what: str, total: int) -> Any:
+            return progress_bar(what, total, "events")
+
+        given = Circumstances(log.catalog, seed=self.seed)
+        return evaluate(log, window, names, given, progress, with_whole_lists=with_whole_lists)
+
+    def ml_100k(self) -> dict[str, Any]:
+        """All events of the last 20 %, whole lists; and with the rules against floods, and with the live delay."""
+        found = self.accuracy(SLICES["ml_100k"])
+        log = self.log("ml-100k")
+        for name, path in (
+            ("with_flood_rules", ProductionPath(cleaning=CleaningLimits())),
+            (f"with_lag_of_{LIVE_LAG_MS}_ms", ProductionPath(lag_ms=LIVE_LAG_MS)),
+        ):
+            found[name] = self._short(log, self._variant(log, path))
+        return found
+
+    def _variant(self, log: EvaluationLog, path: ProductionPath) -> Judged:
+        """A sample of the last 20 %."""
+        window = SLICES["ml_100k"].window(len(log.events), 4 * self.every)
+        with progress_bar("variant", len(log.events), "events") as advance:
+            return prequential(log.events, Freshet(path, log.catalog), window, advance)
+
+    def _short(self, log: EvaluationLog, judged: Judged) -> dict[str, Any]:
+        figures = model_report(judged, log.catalog, self.seed)
+        return {"evaluated": len(judged)} | {key: figures[key] for key in ("hr_at_10", "ndcg_at_10", "mrr", "ci95")}
+
+    def online_retail(self) -> dict[str, Any]:
+        """A sample of the last 20 %."""
+        return self.accuracy(SLICES["online_retail"])
+
+    def ml_1m(self) -> dict[str, Any]:
+        """A sample of events 200,000 to 400,000; a night is every 86,400 events, which have no times."""
+        return self.accuracy(SLICES["ml_1m"])
+
+    def cold_start(self) -> dict[str, Any]:
+        """Users who come in the last half of ml-100k and the last 30 % of online-retail."""
+        return {
+            "ml_100k": self._cold(self.log("ml-100k"), 0.5),
+            "online_retail": self._cold(self.log("online-retail"), 0.7),
+        }
+
+    def _cold(self, log: EvaluationLog, start: float) -> dict[str, Any]:
+        asked = cold_start.questions(log.events, int(len(log.events) * start))
+        path = cold_start.CitingFreshet(ProductionPath(), log.catalog)
+        ours = cold_start.answers(log.events, path, asked)
+        popular = cold_start.answers(log.events, Popularity(), asked)
+        citing = {str(known): round(path.citing[known] / path.lists[known], 4) for known in cold_start.KNOWN if known}
+        return {
+            "users_from": start,
+            "by_known_events": cold_start.report(asked, ours, popular, self.seed),
+            "lists_that_cite_the_user": citing,
+        }
+
+    def new_items(self) -> dict[str, Any]:
+        """P@10 among new items: known from the catalogue only, and after 20 users."""
+        log = self.log("ml-100k")
+        found: dict[str, Any] = {}
+        for known in (0, 20):
+            split = new_items.NewItemSplit.of(log.events, known, self.seed)
+            rankers = {
+                FRESHET: FreshetOnNewItems(log.catalog),
+                "content_cosine": ContentCosine(log.catalog),
+                "chance": Chance(self.seed),
+            }
+            judged = {name: new_items.judge(split, log.catalog, ranker, self.seed) for name, ranker in rankers.items()}
+            counts = {"users": len(split.wanted), "new_items": len(split.new)}
+            found[f"after_{known}_users"] = counts | judged
+        return found
+
+    def rules_cost(self) -> dict[str, Any]:
+        """Default re-ranking rules on and off, paired."""
+        log = self.log("ml-100k")
+        on = self._variant(log, ProductionPath())
+        off = self._variant(log, ProductionPath(rules=RerankSettings.off()))
+        change = difference(on, off, self.seed)
+        with_rules, without = (model_report(judged, log.catalog, self.seed) for judged in (on, off))
+        return {
+            "precision_at_10_on": round(mean(hits(on.rank, 10)) / 10, 5),
+            "precision_at_10_off": round(mean(hits(off.rank, 10)) / 10, 5),
+            "cost": round(1 - (change["hr_ratio"] or 0.0), 4),
+            "ndcg_cost": round(1 - gains(on.rank, 10).sum() / gains(off.rank, 10).sum(), 4),
+            "difference_of_hr_at_10_ci95": change["hr_at_10_ci95"],
+            "evaluated": len(on),
+            "three_genres_in_20": {"on": with_rules["three_genres_in_20"], "off": without["three_genres_in_20"]},
+            "genre_diversity_at_10": {
+                "on": with_rules["genre_diversity_at_10"],
+                "off": without["genre_diversity_at_10"],
+            },
+        }
+
+
+PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
+    "ml_100k": Bench.ml_100k,
+    "online_retail": Bench.online_retail,
+    "ml_1m": Bench.ml_1m,
+    "cold_start": Bench.cold_start,
+    "new_items": Bench.new_items,
+    "rules_cost": Bench.rules_cost,
+}
+
+
+def show(name: str, figures: dict[str, Any], took_s: float) -> None:
+    """What people read of a part."""
+    print(f"{name} ({took_s:.0f} s)")
+    if "baselines" in figures:
+        for model, row in {FRESHET: figures, **figures["baselines"]}.items():
+            listed = f", whole lists {row['whole_list']['ndcg_at_10']}" if "whole_list" in row else ""
+            print(f"  {model}: HR@10 {row['hr_at_10']} {row['ci95']['hr_at_10']}, NDCG@10 {row['ndcg_at_10']}{listed}")
+        nightly = figures["freshet_minus"]["ease_nightly"]
+        print(f"  {nightly['ndcg_ratio']} times the NDCG@10 of nightly EASE, {nightly['hr_ratio']} times its HR@10")
+        figures = {key: value for key, value in figures.items() if key.startswith("with_")}
+    for key, value in figures.items():
+        print(f"  {key}: {json.dumps(value)}")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder that holds the data sets (default: FRESHET_DATA_DIR)")
+    parser.add_argument("--only", action="append", choices=PARTS, help="only this part; may be repeated")
+    parser.add_argument("--every", type=int, default=1, help="judge only every so many-th of the events (default 1)")
+    parser.add_argument("--seed", type=int, default=1, help="of samples, intervals and models")
+    parser.add_argument("--json", action="store_true", help="print the object as the last line of standard output")
+    arguments = parser.parse_args()
+    place = arguments.data or load_settings().data_dir
+    if place is None:
+        print("no data: give --data DIR or set FRESHET_DATA_DIR", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
+    bench = Bench(place, arguments.seed, arguments.every)
+    result: dict[str, Any] = {}
+    with threadpool_limits(1):
+        for name in arguments.only or PARTS:
+            began_s = time.monotonic()
+            try:
+                result[name] = PARTS[name](bench)
+            except DatasetError as missing:
+                print(missing, file=sys.stderr)
+                sys.exit(EXIT_USAGE)
+            show(name, result[name], time.monotonic() - began_s)
+    print(f"tuned: {TUNED}")
+    if arguments.json:
+        print(json.dumps({**result, "tuned": TUNED, "seed": arguments.seed}))
+
+
+if __name__ == "__main__":
+    main()
