@@ -31,6 +31,7 @@ from ops.commands import (
     simulate,
     topics,
     versions,
+    why,
     worker,
 )
 from ops.exit_codes import CommandFailed, ExitCode
@@ -42,7 +43,7 @@ PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
     panels.SERVERS: (servers,),
     panels.LOG: (topics, publish, simulate, schema),
     panels.RUN: (worker, serve),
-    panels.LOOK: (config, lag, inspect, scale, evaluate, bench),
+    panels.LOOK: (config, lag, inspect, why, scale, evaluate, bench),
     panels.REPAIR: (dlq, partition, erase),
     panels.VERSIONS: (replay, versions, promote, rollback, retire),
 }
@@ -56,7 +57,7 @@ _HELP: Final = "\n\n".join(  # a paragraph each; line breaks inside one would be
         "the contract.",
         "[bold]You show lists?[/bold] The endpoint of [cyan]serve[/cyan] is read-only HTTP and JSON.",
         "[bold]You run it?[/bold] [cyan]config[/cyan] and [cyan]status[/cyan] say what is in force and what answers, "
-        "[cyan]lag[/cyan] and [cyan]inspect[/cyan] what goes on.",
+        "[cyan]lag[/cyan] and [cyan]inspect[/cyan] what goes on, [cyan]why[/cyan] what a list is made of.",
     )
 )
 _EPILOG: Final = (

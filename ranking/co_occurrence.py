@@ -38,6 +38,11 @@ class Personal:
         strongest[table[np.arange(len(items)), strongest] <= 0] = -1
         return strongest
 
+    def of_recent(self, item: int, recent: int) -> NDArray[np.float64]:
+        """float64[recent]: what each of the `recent` items contributes to one item's score, before its norm."""
+        hits = np.flatnonzero(self.neighbours == item)
+        return np.bincount(hits // NEIGHBOURS, self.parts[hits], recent).astype(np.float64, copy=False)
+
 
 def score(taste: Taste, model: ItemModel) -> Personal:
     """Scores of everything the recent items touch."""

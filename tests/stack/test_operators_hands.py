@@ -174,6 +174,20 @@ async def test_inspect_says_what_is_held_and_why(cluster: Cluster) -> None:
     assert sum(sum(hour["events"].values()) for hour in item["hours"]) >= 1
 
 
+@pytest.mark.usefixtures("worker")
+async def test_why_explains_a_list_from_the_topics_alone(cluster: Cluster) -> None:
+    (user,) = new_users(1)
+    await cluster.publish_one(view(cluster, user, "i3"))
+    await cluster.wait_until_caught_up()
+    listed = await done(cluster, "inspect", "user", user)
+    first = listed["list"]["items"][0]["item_id"]
+    found = await done(cluster, "why", user, first)
+    assert found["verdict"].startswith("on the list, slot ")
+    assert found["stored_slot"] == 1
+    met = await done(cluster, "why", user, "i3")
+    assert (met["verdict"], met["refusal"]["event_type"]) == ("dropped by seen", "view")
+
+
 async def test_a_paused_partition_stays_so_over_a_kill_and_goes_on_where_it_was(
     cluster: Cluster, worker: WorkerProcess
 ) -> None:
