@@ -8,6 +8,7 @@ from aiokafka.structs import ConsumerRecord
 
 from streams.dead_letters import original_time_ms
 from streams.erasure import ErasureMarker, parse_marker, users_named
+from streams.identities import PLAIN, Identities
 
 logger = logging.getLogger(__name__)
 
@@ -43,9 +44,10 @@ class PartitionErasures:
 
 
 class Erasures:
-    """All erasures of the namespace, by partition."""
+    """All erasures of the namespace, by partition. The topic names users as producers do; here they have stored ids."""
 
-    def __init__(self) -> None:
+    def __init__(self, identities: Identities = PLAIN) -> None:
+        self._identities = identities
         self._partitions: defaultdict[int, PartitionErasures] = defaultdict(PartitionErasures)
         self._asked_at_ms: dict[str, int] = {}
 
@@ -55,7 +57,7 @@ class Erasures:
 
     def apply(self, record: ConsumerRecord) -> None:
         """Takes one record of the topic. One that is unreadable is left to whoever wrote it, and said."""
-        user_id = record.key.decode(errors="replace") if record.key else ""
+        user_id = self._identities.of(record.key.decode(errors="replace") if record.key else "")
         try:
             marker = None if record.value is None else parse_marker(record.value)
         except ValueError as error:
@@ -75,7 +77,7 @@ class Erasures:
             return False
         sent_ms = original_time_ms(record.headers) or record.timestamp
         ends: Mapping[str, int] = self._partitions[record.partition].ends
-        for user_id in users_named(record.key, record.value):
+        for user_id in map(self._identities.of, users_named(record.key, record.value)):
             if record.offset < ends.get(user_id, 0) or sent_ms <= self._asked_at_ms.get(user_id, -1):
                 return True
         return False

@@ -26,7 +26,7 @@ class Fingerprint:
     """Digests of the shaping source files by path, and the shaping settings by name."""
 
     files: dict[str, str]
-    settings: dict[str, float]
+    settings: dict[str, float | str]
 
     def differences(self, other: "Fingerprint") -> list[str]:
         """What differs, one line each; empty when the two are equal."""
@@ -51,11 +51,12 @@ class Fingerprint:
 
 def of_worker(config: WorkerConfig) -> Fingerprint:
     """The fingerprint of this process."""
-    settings = {
+    settings: dict[str, float | str] = {
         "partitions": config.partitions,
         "allowed_lateness_s": config.allowed_lateness_s,
         "retention_days": config.retention_days,
         "list_size": config.list_size,
+        "user_id_key": config.identities.key_id or "none",
         **{f"rerank_{name}": value for name, value in asdict(config.rerank).items()},
     }
     return Fingerprint(_digests(SHAPING_PACKAGES), settings)

@@ -9,10 +9,12 @@ import logging
 from collections import defaultdict, deque
 from collections.abc import Iterator
 
+import orjson
 from aiokafka.structs import ConsumerRecord
 
 from streams.catalog import UserProfile, parse_profile
 from streams.events import InvalidEvent
+from streams.identities import PLAIN, Identities
 from streams.user_records import user_partition
 
 logger = logging.getLogger(__name__)
@@ -61,9 +63,11 @@ class PartitionProfiles:
 
 
 class Profiles:
-    """All profiles of the namespace, by partition of the user, whichever partition their producer chose."""
+    """All profiles of the namespace, by partition of the user, whichever partition their producer chose, and by the
+    user's stored id."""
 
-    def __init__(self, partitions: int) -> None:
+    def __init__(self, partitions: int, identities: Identities = PLAIN) -> None:
+        self._identities = identities
         self._number = partitions
         self._partitions: defaultdict[int, PartitionProfiles] = defaultdict(PartitionProfiles)
 
@@ -79,4 +83,7 @@ class Profiles:
             logger.warning("profile %s:%d:%d ignored: %s", record.topic, record.partition, record.offset, error)
             return
         user_id = record.key.decode()
-        self.of(user_partition(user_id, self._number)).put(user_id, record.value, max(0, record.timestamp))
+        stored_id, value = self._identities.of(user_id), record.value
+        if value is not None and stored_id != user_id:
+            value = orjson.dumps({**orjson.loads(value), "user_id": stored_id})
+        self.of(user_partition(user_id, self._number)).put(stored_id, value, max(0, record.timestamp))

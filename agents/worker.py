@@ -65,9 +65,10 @@ class Worker:
         self._keys = Keys(config.topics.namespace, config.topics.version)
         self._writer = ListWriter.connect(config.redis_url, self._keys)
         self._follower = ItemFollower(config.bootstrap, config.topics)
-        topics = config.topics
-        self._controls, self._erasures, self._standing = Controls(topics.version), Erasures(), Standing(topics.version)
-        self._profiles = Profiles(config.partitions)
+        topics, identities = config.topics, config.identities
+        self._controls, self._standing = Controls(topics.version), Standing(topics.version)
+        self._erasures = Erasures(identities)
+        self._profiles = Profiles(config.partitions, identities)
         self._catch_ups: dict[int, CatchUp] = {}
         self._orders = Follower(
             config.bootstrap,
@@ -150,7 +151,9 @@ class Worker:
             catch_up=self._catch_up_of(partition),
         )
         return InteractionsStep(
-            lambda: UserPlane(partition, config.partitions, table.rows, limits, self._erasures.of(partition).ends),
+            lambda: UserPlane(
+                partition, config.partitions, table.rows, limits, self._erasures.of(partition).ends, config.identities
+            ),
             keeper,
             partition,
             config.partitions,

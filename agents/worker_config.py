@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from ranking.rerank.settings import RerankSettings
+from streams.identities import PLAIN, Identities
 from streams.topics import Topics
 
 
@@ -27,6 +28,7 @@ class WorkerConfig:
     item_model_budget_bytes_per_s: int
     session_timeout_s: float
     data_dir: Path
+    identities: Identities = PLAIN
     state_store: Literal["memory", "rocksdb"] = "memory"
     instance_id: str = ""
     rerank: RerankSettings = field(default_factory=RerankSettings)

@@ -11,6 +11,7 @@ from granian.http import HTTP1Settings
 from granian.server import Server
 
 from ops.exit_codes import CommandFailed, ExitCode
+from ops.identities import identities_of
 from ops.redis_check import refuse_cluster
 from ops.settings import Settings, variable
 from ops.settings_sources import load_settings
@@ -52,6 +53,7 @@ def endpoint_config(settings: Settings) -> EndpointConfig:
         kafka_bootstrap=settings.kafka_bootstrap if settings.endpoint_publish_share else "",
         partitions=settings.partitions,
         publish_share=settings.endpoint_publish_share,
+        identities=identities_of(settings),
     )
 
 

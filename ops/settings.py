@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serving.redis_address import RedisAddress
@@ -118,6 +118,17 @@ class Settings(BaseSettings):
         le=3650,
         description="Events this far behind their partition's watermark become dead letters; idle users are purged.",
     )
+    user_id_secret: SecretStr | None = Field(
+        None,
+        min_length=32,
+        max_length=1024,
+        description="Hashes user ids in everything derived from events; the same for workers, endpoint and commands.",
+    )
+    user_id_secret_file: Path | None = Field(
+        None,
+        description="File that holds that secret, instead.",
+        json_schema_extra={"shown_default": "none", "allowed": "path of a file"},
+    )
     item_model_interval_s: float = Field(
         2.0, ge=0.1, le=60.0, description="How often the item plane publishes what changed."
     )
@@ -198,6 +209,8 @@ class Settings(BaseSettings):
     def _check_together(self) -> Self:
         _ordered(self, "list_expires_s", "list_ttl_s")
         _ordered(self, "active_days", "retention_days")
+        if self.user_id_secret is not None and self.user_id_secret_file is not None:
+            raise ValueError(f"set either {variable('user_id_secret')} or {variable('user_id_secret_file')}, not both")
         return self
 
 

@@ -21,7 +21,7 @@ what is allowed.
 
 _TAIL = """
 Together: `FRESHET_LIST_EXPIRES_S` must not be more than `FRESHET_LIST_TTL_S`, nor `FRESHET_ACTIVE_DAYS` more than
-`FRESHET_RETENTION_DAYS`.
+`FRESHET_RETENTION_DAYS`; of `FRESHET_USER_ID_SECRET` and `FRESHET_USER_ID_SECRET_FILE` only one is set.
 """
 
 

@@ -5,14 +5,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from dotenv import dotenv_values
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from ops.exit_codes import CommandFailed, ExitCode
 from ops.settings import PREFIX, Settings, variable
-from ops.settings_text import allowed, shown
+from ops.settings_text import MASK, allowed, shown
 
 Given = Mapping[str, tuple[str, str]]
 
@@ -95,6 +96,7 @@ def _problem(error: ErrorDetails, given: Given) -> str:
     field = str(error["loc"][0])
     name = variable(field)
     value, source = given.get(name, (str(error["input"]), "default"))
-    safe = shown(value)
+    secret = SecretStr in get_args(Settings.model_fields[field].annotation)
+    safe = MASK if secret else shown(value)
     problem = f"{name}={safe} (from {source}) is wrong; allowed: {allowed(Settings.model_fields[field])}"
     return f"{problem} ({reason})" if reason and safe == value else problem  # a reason may quote a secret

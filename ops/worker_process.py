@@ -11,6 +11,7 @@ from agents.admission import NotAdmitted
 from agents.worker import run_worker
 from agents.worker_config import WorkerConfig
 from ops.exit_codes import ExitCode
+from ops.identities import identities_of
 from ops.redis_check import refuse_cluster
 from ops.settings import Settings
 from ranking.rerank.settings import RerankSettings
@@ -40,6 +41,7 @@ def worker_config(settings: Settings) -> WorkerConfig:
         item_model_budget_bytes_per_s=settings.item_model_budget_bytes_per_s,
         session_timeout_s=settings.session_timeout_s,
         data_dir=settings.state_dir / "worker",
+        identities=identities_of(settings),
         state_store=settings.state_store,
         instance_id=settings.worker_instance_id,
         rerank=rerank_settings(settings),

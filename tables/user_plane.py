@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from types import MappingProxyType
 
 from streams.events import Interaction, InvalidEvent, Reason
+from streams.identities import PLAIN, Identities
 from streams.partitioning import partition_of
 from tables import partition_row, user_keys, user_row
 from tables.cleaning import HeldBack
@@ -33,7 +34,8 @@ class UserPlane:
     """The state of one input partition over a `store` of raw rows, which stays up to date with `changes`.
 
     `erased` maps users to offsets of this partition: their events before it are counted and never folded. It is read
-    at every event, so that it may grow meanwhile.
+    at every event, so that it may grow meanwhile. Users are known by their stored ids, which `identities` gives to
+    events at the door, behind the check of key and partition.
     """
 
     def __init__(
@@ -43,12 +45,14 @@ class UserPlane:
         store: MutableMapping[bytes, bytes],
         limits: FoldLimits,
         erased: Mapping[str, int] = _NOBODY,
+        identities: Identities = PLAIN,
     ) -> None:
         self._partition = partition
         self._partitions = partitions
         self._store = store
         self._limits = limits
         self._erased = erased
+        self._identities = identities
         self._users: dict[str, User] = {}  # in order of last use: the first is the next to leave
         self._dirty: dict[str, None] = {}
         self._pending: dict[bytes, bytes | None] = {}  # rows of users that left the cache before `changes`
@@ -90,9 +94,10 @@ class UserPlane:
 
     def fold(self, event: Interaction, key: bytes | None, offset: int, append_ms: int) -> Fold:
         """Fold one event. Raises InvalidEvent (wrong_partition, too_old) and then changes no user row."""
-        user_id = event.user_id
-        if key != user_id.encode():
+        if key != event.user_id.encode():
             raise InvalidEvent(Reason.WRONG_PARTITION, "the record key is not the user id")
+        event = self._identities.stored(event)
+        user_id = event.user_id
         user = self._find(user_id)
         if user is None and partition_of(key, self._partitions) != self._partition:
             raise InvalidEvent(Reason.WRONG_PARTITION, f"partition {self._partition} does not own this user")

@@ -35,18 +35,20 @@ def erase(
     compaction, a day at most. The interactions log keeps what was sent until its retention ends, unread. Counts and
     neighbours of items hold no user ids; the user's share in them decays. A user who comes back starts anew.
     """
+    from ops.identities import identities_of
     from ops.operator.erase import erase as forget
-    from ops.operator.erase_check import check
+    from ops.operator.erase_check import Names, check
     from ops.operator.running import run
     from streams.topics import Topics
 
     settings = command_settings()
-    topics = Topics(settings.namespace, settings.model_version)
+    topics, identities = Topics(settings.namespace, settings.model_version), identities_of(settings)
     if verify:
-        left = run(check(settings.kafka_bootstrap, settings.redis_url, topics, user_id))
+        names = Names.of(user_id, identities)
+        left = run(check(settings.kafka_bootstrap, settings.redis_url, topics, names))
         result = {"user_id": user_id, **left.as_dict()}
     else:
-        erased = run(forget(settings.kafka_bootstrap, settings.redis_url, topics, user_id, wait_s))
+        erased = run(forget(settings.kafka_bootstrap, settings.redis_url, topics, user_id, identities, wait_s))
         left, result = erased.left, erased.as_dict()
         console().print(f"events before offset {erased.end_offset} of partition {erased.partition} are erased")
         for version, answer in erased.versions.items():

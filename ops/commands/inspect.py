@@ -22,6 +22,7 @@ def user(user_id: Annotated[str, typer.Argument(help="The user's id.")], json: J
     The row contains every event before `rows_contain_before`; the list reflects the log up to `as_of`. A list whose
     as_of is behind the row's last_offset is about to be written again.
     """
+    from ops.identities import identities_of
     from ops.operator.inspect_user import inspect_user
     from ops.operator.running import run
     from streams.topics import Topics
@@ -29,7 +30,14 @@ def user(user_id: Annotated[str, typer.Argument(help="The user's id.")], json: J
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
     found = run(
-        inspect_user(settings.kafka_bootstrap, settings.redis_url, topics, user_id, settings.allowed_lateness_s * 1000)
+        inspect_user(
+            settings.kafka_bootstrap,
+            settings.redis_url,
+            topics,
+            user_id,
+            settings.allowed_lateness_s * 1000,
+            identities_of(settings),
+        )
     )
     _print(found, nested=("list", "continue_watching"))
     if found["list"] is not None:

@@ -24,6 +24,7 @@ from ops.demo.supervisor import Supervisor
 from ops.demo.traffic import DemoTraffic
 from ops.demo.view import View
 from ops.demo.workers import Workers
+from ops.identities import identities_of
 from streams.events import InvalidEvent, parse_interaction
 from streams.producer import Acknowledgement, OutgoingRecord, Producer
 
@@ -57,6 +58,7 @@ class LiveRun:
     ) -> None:
         settings = namespace.settings
         self._settings = settings
+        self._stored_id = identities_of(settings).of
         self._topics = namespace.topics
         self._traffic = traffic
         self._supervisor = supervisor
@@ -115,7 +117,7 @@ class LiveRun:
         except InvalidEvent:  # garbage on purpose: it will be a dead letter, and no list waits for it
             return
         self._spotlight.note(event)
-        self._probe.offer(event.user_id, acknowledgement.partition, acknowledgement.offset)
+        self._probe.offer(self._stored_id(event.user_id), acknowledgement.partition, acknowledgement.offset)
 
     # -- figures --------------------------------------------------------------------------------------------------
 

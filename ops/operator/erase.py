@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 from redis import Redis
 
-from ops.operator.erase_check import Leftovers, check, is_served_to, redis_keys
+from ops.operator.erase_check import Leftovers, Names, check, is_served_to, redis_keys
 from ops.operator.erasures import read_markers
 from ops.operator.finding import end_offset, find, partition_count, versions
 from ops.operator.letters import Kept, letter_of, names_user, rewrite, rewriter_of
@@ -23,6 +23,7 @@ from ops.operator.scale import read_scale
 from ops.operator.sole_producer import sole_producer
 from streams.bulk_read import POLL_MS, bulk_consumer
 from streams.erasure import ErasureMarker
+from streams.identities import Identities
 from streams.topics import Topics
 from streams.user_records import user_partition
 from tables import partition_row, user_keys
@@ -50,8 +51,11 @@ class Erased:
         }
 
 
-async def erase(bootstrap: str, redis_url: str, topics: Topics, user_id: str, wait_s: float) -> Erased:
+async def erase(
+    bootstrap: str, redis_url: str, topics: Topics, user_id: str, identities: Identities, wait_s: float
+) -> Erased:
     """Erases and checks. Workers get `wait_s` seconds to answer."""
+    names = Names.of(user_id, identities)
     async with bulk_consumer(bootstrap) as consumer:
         partition = user_partition(user_id, await partition_count(consumer, topics.interactions))
         known = await versions(consumer, Topics(topics.namespace, "x").user_changelog.removesuffix("x"))
@@ -62,9 +66,9 @@ async def erase(bootstrap: str, redis_url: str, topics: Topics, user_id: str, wa
         marker, position = await _mark(bootstrap, topics, producer, user_id, partition)
     answers = await _wait_for_workers(bootstrap, topics.namespace, known, ends, position, wait_s)
     async with sole_producer(bootstrap, rewriter_of(topics)) as producer:
-        await _remove_records(bootstrap, topics, producer, user_id)
-    _remove_keys(redis_url, topics.namespace, user_id)
-    return Erased(user_id, partition, marker.end_offset, answers, await check(bootstrap, redis_url, topics, user_id))
+        await _remove_records(bootstrap, topics, producer, names)
+    _remove_keys(redis_url, topics.namespace, names)
+    return Erased(user_id, partition, marker.end_offset, answers, await check(bootstrap, redis_url, topics, names))
 
 
 async def _mark(
@@ -146,10 +150,10 @@ def _applied(key: bytes, value: bytes | None) -> int:
 # -- records ----------------------------------------------------------------------------------------------------------
 
 
-async def _remove_records(bootstrap: str, topics: Topics, producer: AIOKafkaProducer, user_id: str) -> None:
-    letters = await find(bootstrap, topics.dead_letters, lambda record: names_user(letter_of(record), user_id))
+async def _remove_records(bootstrap: str, topics: Topics, producer: AIOKafkaProducer, names: Names) -> None:
+    letters = await find(bootstrap, topics.dead_letters, lambda record: names_user(letter_of(record), names.sent))
     served = [
-        (topic, await find(bootstrap, topic, lambda record: is_served_to(record, user_id)))
+        (topic, await find(bootstrap, topic, lambda record: is_served_to(record, names)))
         for topic in (topics.requests, topics.served, topics.predictions)
     ]
     if not letters.live and not any(found.live for _, found in served):
@@ -166,11 +170,11 @@ async def _remove_records(bootstrap: str, topics: Topics, producer: AIOKafkaProd
         )
 
 
-def _remove_keys(redis_url: str, namespace: str, user_id: str) -> None:
+def _remove_keys(redis_url: str, namespace: str, names: Names) -> None:
     """What workers did not: keys of versions without workers, and those of the endpoint."""
-    tagged, readers = redis_keys(redis_url, namespace, user_id)
+    tagged, readers = redis_keys(redis_url, namespace, names)
     with Redis.from_url(redis_url) as redis:
         for key in tagged:
             redis.unlink(key)
         for key in readers:
-            redis.zrem(key, user_id)
+            redis.zrem(key, *names.all)

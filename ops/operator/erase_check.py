@@ -13,10 +13,29 @@ from ops.operator.letters import letter_of, names_user
 from serving.keys import Keys
 from streams.bulk_read import bulk_consumer
 from streams.erasure import users_named
+from streams.identities import Identities
 from streams.topics import Topics
 from streams.user_records import user_of, user_partition
 
 _GLOB_SPECIAL = "\\*?[]"
+
+
+@dataclass(frozen=True)
+class Names:
+    """The ids of one user: `sent` is the producers', `all` adds the one that is stored."""
+
+    sent: str
+    all: frozenset[str]
+
+    @classmethod
+    def of(cls, user_id: str, identities: Identities) -> "Names":
+        """Both, though only one is stored: somebody may have turned hashing on or off since."""
+        return cls(user_id, frozenset({user_id, identities.of(user_id)}))
+
+    @property
+    def encoded(self) -> frozenset[bytes]:
+        """All, as bytes."""
+        return frozenset(name.encode() for name in self.all)
 
 
 @dataclass
@@ -42,49 +61,53 @@ class Leftovers:
         }
 
 
-async def check(bootstrap: str, redis_url: str, topics: Topics, user_id: str) -> Leftovers:
+async def check(bootstrap: str, redis_url: str, topics: Topics, names: Names) -> Leftovers:
     """Counts by place. The interactions log itself is not a place: it keeps what was sent until its retention ends."""
     left = Leftovers()
     async with bulk_consumer(bootstrap) as consumer:
-        partition = user_partition(user_id, await partition_count(consumer, topics.interactions))
+        partition = user_partition(names.sent, await partition_count(consumer, topics.interactions))
         known = await versions(consumer, Topics(topics.namespace, "x").user_changelog.removesuffix("x"))
 
-    async def look(topic: str, names: Callable[[ConsumerRecord], bool], where: int | None) -> None:
-        found = await find(bootstrap, topic, names, where)
+    async def look(topic: str, is_theirs: Callable[[ConsumerRecord], bool], where: int | None) -> None:
+        found = await find(bootstrap, topic, is_theirs, where)
         left.found[topic], left.superseded[topic] = len(found.live), found.superseded
 
     for version in known:
         await look(
-            Topics(topics.namespace, version).user_changelog, lambda record: _is_row(record.key, user_id), partition
+            Topics(topics.namespace, version).user_changelog, lambda record: _is_row(record.key, names), partition
         )
-    await look(topics.profiles, lambda record: record.key == user_id.encode(), None)
-    await look(topics.dead_letters, lambda record: names_user(letter_of(record), user_id), None)
+    await look(topics.profiles, lambda record: record.key == names.sent.encode(), None)
+    await look(topics.dead_letters, lambda record: names_user(letter_of(record), names.sent), None)
     for topic in (topics.requests, topics.served, topics.predictions):
-        await look(topic, lambda record: is_served_to(record, user_id), None)
-    left.found["redis"] = sum(map(len, redis_keys(redis_url, topics.namespace, user_id)))
+        await look(topic, lambda record: is_served_to(record, names), None)
+    left.found["redis"] = sum(map(len, redis_keys(redis_url, topics.namespace, names)))
     return left
 
 
-def _is_row(key: bytes, user_id: str) -> bool:
+def _is_row(key: bytes, names: Names) -> bool:
     """A kind byte and the user, or a kind byte, four bytes of a number and the user; see tables.user_keys."""
-    return key != POSITION_KEY and user_id.encode() in (key[1:], key[5:])
+    return key != POSITION_KEY and not names.encoded.isdisjoint((key[1:], key[5:]))
 
 
-def is_served_to(record: ConsumerRecord, user_id: str) -> bool:
+def is_served_to(record: ConsumerRecord, names: Names) -> bool:
     """Whether a record of a served topic is about a user, by its key or by the `user_id` in it."""
     of_key = user_of(record.key) if record.key else b""
-    return of_key == user_id.encode() or user_id in users_named(None, record.value)
+    return of_key in names.encoded or not names.all.isdisjoint(users_named(None, record.value))
 
 
-def redis_keys(redis_url: str, namespace: str, user_id: str) -> tuple[list[str], list[str]]:
+def redis_keys(redis_url: str, namespace: str, names: Names) -> tuple[list[str], list[str]]:
     """Keys of any version that carry the user's hash tag, and the sorted sets of readers that hold the user."""
     root = Keys(namespace).root
-    escaped = "".join(f"\\{char}" if char in _GLOB_SPECIAL else char for char in user_id)
+    patterns = [f"{root}*{{u:{_escaped(name)}}}*" for name in sorted(names.all)]
     with Redis.from_url(redis_url) as redis:
-        tagged = [key.decode() for key in redis.scan_iter(match=f"{root}*{{u:{escaped}}}*", count=1000)]
+        tagged = [key.decode() for pattern in patterns for key in redis.scan_iter(match=pattern, count=1000)]
         readers = [
             key.decode()
             for key in redis.scan_iter(match=f"{root}readers:*", count=1000)
-            if redis.zscore(key, user_id) is not None
+            if any(redis.zscore(key, name) is not None for name in names.all)
         ]
     return tagged, readers
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"\\{char}" if char in _GLOB_SPECIAL else char for char in name)

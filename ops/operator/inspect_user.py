@@ -13,6 +13,7 @@ from ops.operator.stored_lists import read_list
 from ops.progress import Progress
 from serving.keys import Keys
 from streams.bulk_read import bulk_consumer, read_to_end
+from streams.identities import Identities
 from streams.topics import Topics
 from streams.user_records import user_partition
 from tables import partition_row, user_keys
@@ -27,13 +28,14 @@ _HIDDEN = ("version", "history", "watching", "dedupe_segments", "seen_segments")
 
 
 async def inspect_user(
-    bootstrap: str, redis_url: str, topics: Topics, user_id: str, allowed_lateness_ms: int
+    bootstrap: str, redis_url: str, topics: Topics, user_id: str, allowed_lateness_ms: int, identities: Identities
 ) -> dict[str, Any]:
     """Plain JSON values. Raises `NotThere` when the version has no row, no list and no erasure of the user."""
+    stored_id = identities.of(user_id)
     async with bulk_consumer(bootstrap) as consumer:
         partition = user_partition(user_id, await partition_count(consumer, topics.interactions))
         table = ChangelogTable(topics.user_changelog, partition)
-        wanted = user_id.encode()
+        wanted = stored_id.encode()
 
         def apply(record: Any) -> None:
             if record.key in (POSITION_KEY, user_keys.PARTITION) or wanted in (record.key[1:], record.key[5:]):
@@ -43,13 +45,14 @@ async def inspect_user(
     async with Progress(bootstrap, topics.consumer_group) as progress:
         committed = (await progress.committed(topics.interactions))[partition]
     keys = Keys(topics.namespace, topics.version)
-    user = User.load(table.rows, user_id, HISTORY)
+    user = User.load(table.rows, stored_id, HISTORY)
     marker = (await read_markers(bootstrap, topics)).get(user_id)
-    shown = read_list(redis_url, keys.user_list(user_id))
+    shown = read_list(redis_url, keys.user_list(stored_id))
     if user is None and shown is None and marker is None:
         raise NotThere(f"version {topics.version} knows no user {user_id!r} (partition {partition})")
     return {
         "user_id": user_id,
+        "stored_id": stored_id,
         "version": topics.version,
         "partition": partition,
         "committed_offset": committed,
@@ -58,7 +61,7 @@ async def inspect_user(
         "erasure": None if marker is None else msgspec.to_builtins(marker),
         **(_decoded(user) if user else {"row": None}),
         "list": shown,
-        "continue_watching": read_list(redis_url, keys.continue_watching(user_id)),
+        "continue_watching": read_list(redis_url, keys.continue_watching(stored_id)),
     }
 
 

@@ -72,7 +72,7 @@ class Endpoint:
         except Problem as problem:
             response = problem.response()
         except Exception:
-            log.exception("an answer failed: %s", scope["path"])
+            log.exception("an answer failed: %s", route.operation if route is not None else "no route")
             response = Problem(500, "the answer failed; the log of the service says why").response()
         start, body = self._messages(response, headers, scope["method"])
         await send(start)
@@ -124,7 +124,8 @@ class Endpoint:
         services = self._services = Services(config, self._address)
         self._routes = routes_of(services)
         if services.tokens or services.limit or config.audit:
-            self._guard = Guard(services.tokens, services.limit, services.lines if config.audit else None)
+            audit = services.lines if config.audit else None
+            self._guard = Guard(services.tokens, services.limit, audit, config.identities)
         if config.access_log_share:
             self._access_log = SampledLog(services.lines, config.access_log_share)
         await services.start()

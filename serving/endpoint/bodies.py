@@ -14,6 +14,7 @@ from serving.list_format import PREFIX_BYTES
 
 _process = secrets.token_hex(4).encode()
 _serial = count()
+_AFTER_NAME = b',"recommendation_id":'
 
 
 def now_ms() -> int:
@@ -25,14 +26,22 @@ def opening(found: Found, user_id: str, at_ms: int) -> bytes:
     """`{…header…,"variant":…,"stale":…`, the list's own header, to which members are appended.
 
     A shared header has no user and no recommendation id; both are put in front, the id new for every answer so that a
-    later click can be tied to this one.
+    later click can be tied to this one. The user is named as the request did, which is not how the list is stored.
     """
     value, prefix, version = found
     head = value[PREFIX_BYTES : PREFIX_BYTES + prefix.header_bytes - 1]
-    if not value.startswith(b'{"user_id":', PREFIX_BYTES):
+    if value.startswith(b'{"user_id":', PREFIX_BYTES):
+        head = renamed(head, user_id)
+    else:
         name = orjson.dumps(user_id)
         head = b'{"user_id":%b,"recommendation_id":"%b",%b' % (name, new_recommendation_id(), head[1:])
     return head + (version.tail_stale if at_ms > prefix.expires_at_ms else version.tail_fresh)
+
+
+def renamed(head: bytes, user_id: str) -> bytes:
+    """The header of an answer or of somebody's list for another name of the user."""
+    # Quotes within a name are escaped, so the first match is the member.
+    return b'{"user_id":%b%b' % (orjson.dumps(user_id), head[head.index(_AFTER_NAME) :])
 
 
 def source_of(head: bytes) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from streams.identities import PLAIN, Identities
+
 
 @dataclass(frozen=True, slots=True)
 class TokenConfig:
@@ -32,6 +34,7 @@ class EndpointConfig:
 
     `tokens` None: anybody reads anything. `rate_per_minute` 0: no limit. `kafka_bootstrap` empty: nothing is published.
     Shares are from 0 to 1. `metrics_dir` is shared by all workers of one endpoint; None: one process only.
+    `identities` says under which ids the workers store users.
     """
 
     redis_url: str
@@ -49,3 +52,4 @@ class EndpointConfig:
     kafka_bootstrap: str = ""
     partitions: int = 4
     publish_share: float = 1.0
+    identities: Identities = PLAIN

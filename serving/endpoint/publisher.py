@@ -19,6 +19,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from serving.endpoint.blocked import ids_in
+from serving.endpoint.bodies import renamed
 from serving.endpoint.config import EndpointConfig
 from serving.keys import HOMEPAGE
 from streams.partitioning import partition_of
@@ -51,6 +52,7 @@ class Publisher:
         self.dropped = 0
         self._config = config
         self._topics = Topics(config.namespace, config.model_version)
+        self._stored_id = config.identities.of
         self._sample = config.publish_share
         self._queue: deque[Shown] = deque()
         process = secrets.token_hex(6)
@@ -100,8 +102,8 @@ class Publisher:
             if self._queue:
                 shown, self._queue = self._queue, deque()
                 async with asyncio.timeout(SEND_TIMEOUT_S):
-                    await self._send(producer, self._topics.requests, [_request(s) for s in shown])
-                    await self._send(producer, self._topics.served, [_served(s) for s in shown])
+                    await self._send(producer, self._topics.requests, [self._request(s) for s in shown])
+                    await self._send(producer, self._topics.served, [self._served(s) for s in shown])
 
     async def _send(self, producer: AIOKafkaProducer, topic: str, records: list[tuple[str, bytes]]) -> None:
         partitions = len(await producer.partitions_for(topic))
@@ -110,7 +112,7 @@ class Publisher:
         try:
             for user_id, value in records:
                 partition = partition_of(user_id.encode(), partitions)
-                key = record_key(user_id, next(self._record_ids))
+                key = record_key(self._stored_id(user_id), next(self._record_ids))
                 batch = batches.get(partition)
                 if batch is None or batch.append(key=key, value=value, timestamp=None) is None:
                     if batch is not None:  # full
@@ -125,20 +127,23 @@ class Publisher:
             raise
         self.published += len(records)
 
+    def _request(self, shown: Shown) -> tuple[str, bytes]:
+        """User and value, which knows the user by the stored id only."""
+        asked = shown.parameters
+        stored_id = self._stored_id(asked["user_id"])
+        return asked["user_id"], orjson.dumps({"timestamp": shown.at_ms, **asked, "user_id": stored_id})
 
-def _request(shown: Shown) -> tuple[str, bytes]:
-    """User and value."""
-    asked = shown.parameters
-    return asked["user_id"], orjson.dumps({"timestamp": shown.at_ms, **asked})
-
-
-def _served(shown: Shown) -> tuple[str, bytes]:
-    """User and value: the labels of the answer as they were sent, where the cut began, and the ids of the items."""
-    asked = shown.parameters
-    more = {
-        "timestamp": shown.at_ms,
-        "context": asked.get("context", HOMEPAGE),
-        "offset": asked.get("offset", 0),
-    }
-    value = b'%b,%b,"items":[%b]}' % (shown.head, orjson.dumps(more)[1:-1], b",".join(ids_in(shown.items)))
-    return asked["user_id"], value
+    def _served(self, shown: Shown) -> tuple[str, bytes]:
+        """The same of an answer: its labels as they were sent, where the cut began, and the ids of the items."""
+        asked = shown.parameters
+        more = {
+            "timestamp": shown.at_ms,
+            "context": asked.get("context", HOMEPAGE),
+            "offset": asked.get("offset", 0),
+        }
+        head = renamed(shown.head, self._stored_id(asked["user_id"]))
+        return asked["user_id"], b'%b,%b,"items":[%b]}' % (
+            head,
+            orjson.dumps(more)[1:-1],
+            b",".join(ids_in(shown.items)),
+        )

@@ -8,6 +8,7 @@ from serving import resp
 from serving.keys import Keys
 from serving.redis_errors import RedisUnavailable
 from serving.redis_link import RedisLink
+from streams.identities import PLAIN, Identities
 from streams.partitioning import partition_of
 
 AGAIN_S = 600  # a reader is noted once in this time; the workers think in days
@@ -19,10 +20,11 @@ CHUNK = 500  # marks in one command: Redis serves nobody else meanwhile
 class ReadNotes:
     """Remembers who was noted, so that most reads cost a look into a set."""
 
-    def __init__(self, link: RedisLink, keys: Keys, partitions: int) -> None:
+    def __init__(self, link: RedisLink, keys: Keys, partitions: int, identities: Identities = PLAIN) -> None:
         self._link = link
         self._keys = keys
         self._partitions = partitions
+        self._stored_id = identities.of
         self._known: set[str] = set()
         self._waiting: list[str] = []
         self._forget_at_s = 0
@@ -47,8 +49,8 @@ class ReadNotes:
     def _frames(self, users: list[str], now_s: int) -> list[bytes]:
         members: dict[int, list[bytes]] = {}
         for user_id in users:
-            member = user_id.encode()
-            members.setdefault(partition_of(member, self._partitions), []).append(member)
+            partition = partition_of(user_id.encode(), self._partitions)
+            members.setdefault(partition, []).append(self._stored_id(user_id).encode())
         second = b"%d" % now_s
         return [
             self._frame(partition, second, of_partition[start : start + CHUNK])

@@ -34,7 +34,7 @@ class Services:
         )
         keys = Keys(config.namespace, config.model_version)
         self.store = Store(config, link)
-        self.reads = ReadNotes(link, keys, config.partitions)
+        self.reads = ReadNotes(link, keys, config.partitions, config.identities)
         self.metrics = Metrics(config.metrics_dir)
         self.lines = LineLog()
         self.tokens = Tokens(config.tokens) if config.tokens else None

@@ -38,6 +38,7 @@ class Store:
         self.link = link
         self.versions = LiveVersions(config.namespace, config.model_version, link)
         self.shared = SharedLists(link)
+        self.stored_id = config.identities.of
         self.unavailable = 0
         self.unreadable = 0
         self._item_bytes = FIRST_ITEM_BYTES  # grows when the lists at hand turn out to need more
@@ -53,13 +54,13 @@ class Store:
         Asks for the start of the value only, as long as the cut should need: 20 of 100 items are 4 of 15 KB, which
         halves the cost of the read here and in Redis. When that does not do, the whole value is read.
         """
-        version = self.versions.of(user_id)
+        version, stored_id = self.versions.of(user_id), self.stored_id(user_id)
         expected = FIXED_BYTES + (offset + limit) * self._item_bytes
-        key = b"%b%b}:%b" % (version.list_head, user_id.encode(), context.encode())
+        key = b"%b%b}:%b" % (version.list_head, stored_id.encode(), context.encode())
         try:
             value = await self.link.send(resp.get_start(key, expected))
             prefix = read_prefix(value)
-            if value.startswith(b'{"user_id":%b,' % orjson.dumps(user_id), PREFIX_BYTES):
+            if value.startswith(b'{"user_id":%b,' % orjson.dumps(stored_id), PREFIX_BYTES):
                 items = cut_without(value, prefix, offset, limit, version.blocked)
                 return Found(value, prefix, version), items
         except RedisUnavailable:
@@ -85,16 +86,16 @@ class Store:
 
     async def user_list(self, user_id: str, context: str) -> Found | None:
         """The user's list from their version, else from another one; None when there is none or Redis is away."""
-        tail = b"%b}:%b" % (user_id.encode(), context.encode())
+        tail = b"%b}:%b" % (self.stored_id(user_id).encode(), context.encode())
         return await self._from_any(user_id, lambda version: version.list_head + tail)
 
     async def continue_list(self, user_id: str) -> Found | None:
         """What the user has begun, from their version, else from another one."""
-        tail = user_id.encode() + b"}"
+        tail = self.stored_id(user_id).encode() + b"}"
         return await self._from_any(user_id, lambda version: version.continue_head + tail)
 
     async def _from_any(self, user_id: str, key_in: Callable[[Version], bytes]) -> Found | None:
-        first, owner = self.versions.of(user_id), b'{"user_id":%b,' % orjson.dumps(user_id)
+        first, owner = self.versions.of(user_id), b'{"user_id":%b,' % orjson.dumps(self.stored_id(user_id))
         for version in (first, *self.versions.others(first)):
             found = await self._read(key_in(version), version, owner)
             if found is not None:

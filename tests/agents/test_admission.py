@@ -11,6 +11,7 @@ from agents.admission import NotAdmitted, admit
 from agents.fingerprint import Fingerprint, digest, of_worker
 from agents.worker_config import WorkerConfig
 from ops.local_stack.stack import LocalStack
+from streams.identities import Identities
 from streams.topics import Topics
 from streams.topics_admin import ensure_topics
 
@@ -52,6 +53,17 @@ def test_differences_name_the_file_and_the_setting() -> None:
 def test_the_fingerprint_covers_the_code_that_folds_and_ranks() -> None:
     files = of_worker(config_for("unused:1", "")).files
     assert {"tables/user_plane.py", "ranking/pipeline.py", "streams/events.py"} <= files.keys()
+
+
+def test_workers_with_other_secrets_differ_without_telling_them() -> None:
+    plain = config_for("unused:1", "")
+    one, two = (replace(plain, identities=Identities(bytes([number]) * 32)) for number in (65, 66))
+    for mine, theirs in ((plain, one), (one, plain), (one, two)):
+        (line,) = of_worker(mine).differences(of_worker(theirs))
+        assert line.startswith("user_id_key is ")
+        assert "AAAA" not in line
+        assert "BBBB" not in line
+    assert of_worker(one).differences(of_worker(one)) == []
 
 
 @pytest.mark.stack

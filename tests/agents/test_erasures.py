@@ -14,6 +14,7 @@ from agents.interactions import InteractionsStep
 from streams.controls import pause_key
 from streams.dead_letters import ORIGINAL_TIME_HEADER, DeadLetter
 from streams.erasure import ErasureMarker
+from streams.identities import Identities
 from streams.reasons import Reason
 from tables.user_plane import FoldLimits, UserPlane
 
@@ -193,3 +194,15 @@ def test_pauses_of_this_version_are_followed() -> None:
     assert controls.paused == {mine}
     controls.apply(record(pause_key("v1", mine), None, 2))
     assert controls.paused == frozenset()
+
+
+def test_with_a_secret_users_are_erased_by_stored_ids_and_asked_for_by_raw_ones() -> None:
+    hashed = Identities(b"0123456789abcdef0123456789abcdef")
+    erasures = Erasures(hashed)
+    erasures.apply(marker("u1", 5, 0))
+    assert erasures.of(0).ends == {hashed.of("u1"): 5}
+    assert erasures.of(0).since(0) == [hashed.of("u1")]
+    assert erasures.cover(record(b"u1", b"{", 4))
+    assert not erasures.cover(record(b"u2", b"{", 4))
+    erasures.apply(record(b"u1", None, 1))
+    assert not erasures.cover(record(b"u1", b"{", 4))

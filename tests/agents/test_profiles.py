@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from agents.profiles import REMEMBERED_CHANGES, Profiles
+from streams.identities import Identities
 from streams.user_records import user_partition
 
 PARTITIONS = 4
@@ -48,3 +49,16 @@ def test_changes_are_told_one_by_one_as_long_as_they_are_remembered() -> None:
     for _ in range(REMEMBERED_CHANGES):
         mine.put("u", None, 0)
     assert mine.changed_since(2) is None
+
+
+def test_with_a_secret_profiles_are_known_by_stored_ids_in_the_partition_of_the_raw_one() -> None:
+    hashed = Identities(b"0123456789abcdef0123456789abcdef")
+    profiles = Profiles(PARTITIONS, hashed)
+    profiles.apply(record("u1", b'{"user_id":"u1","country":"NL"}'))
+    mine = profiles.of(user_partition("u1", PARTITIONS))
+    found = mine.get(hashed.of("u1"))
+    assert found is not None
+    assert (found.user_id, found.country) == (hashed.of("u1"), "NL")
+    assert (mine.get("u1"), mine.changed_since(0)) == (None, [hashed.of("u1")])
+    profiles.apply(record("u1", None))
+    assert list(mine.users()) == []

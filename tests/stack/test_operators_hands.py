@@ -22,6 +22,7 @@ from ops.operator.inspect_user import inspect_user
 from ops.operator.letters import rewriter_of
 from ops.operator.redrive import _note_ends, _plan, publish
 from ops.operator.sole_producer import sole_producer
+from streams.identities import PLAIN
 from streams.producer import OutgoingRecord
 from streams.topics_admin import delete_namespace
 from streams.user_records import record_key, user_partition
@@ -104,7 +105,7 @@ def new_users(count: int) -> list[str]:
 
 async def history(cluster: Cluster, user: str) -> list[str]:
     """The user's items, oldest first."""
-    found = await inspect_user(cluster.place.bootstrap, cluster.place.redis_url, cluster.topics, user, 0)
+    found = await inspect_user(cluster.place.bootstrap, cluster.place.redis_url, cluster.topics, user, 0, PLAIN)
     return [entry["item_id"] for entry in reversed(found["history"])]
 
 
@@ -245,7 +246,7 @@ async def test_an_erased_user_is_gone_everywhere_and_for_every_version(cluster: 
         "requests": 1,
         "served": 1,
         "predictions": 1,
-        "redis": 2,
+        "redis": 3,
     }
 
     erased = await done(cluster, "erase", user)

@@ -11,12 +11,16 @@ from serving.endpoint.line_log import LineLog
 from serving.endpoint.messages import Request, Response
 from serving.endpoint.problems import Problem
 from serving.endpoint.routes import Route
+from streams.identities import Identities
 
 
 class Guard:
     """Token, then limit, then answer. Each part can be None."""
 
-    def __init__(self, tokens: Tokens | None, limit: RateLimit | None, audit: LineLog | None) -> None:
+    def __init__(
+        self, tokens: Tokens | None, limit: RateLimit | None, audit: LineLog | None, identities: Identities
+    ) -> None:
+        self._stored_id = identities.of
         self._tokens = tokens
         self._limit = limit
         self._audit = audit
@@ -33,7 +37,7 @@ class Guard:
                 response = await route.handler(request)
             else:
                 # Asked in the same turn as the read, so both leave in one write and the verdict costs no round trip.
-                question = self._limit.ask(reader.subject if reader else user_id or client)
+                question = self._limit.ask(self._stored_id(reader.subject if reader else user_id or client))
                 response = await route.handler(request)
                 await self._limit.check(question)
         except Problem as problem:
@@ -48,10 +52,10 @@ class Guard:
         line: dict[str, Any] = {
             "log": "audit",
             "time_ms": time.time_ns() // 1_000_000,
-            "reader": reader.subject if reader else None,
+            "reader": self._stored_id(reader.subject) if reader else None,
             "serves": reader.serves if reader else None,
             "client": client,
-            "user_id": user_id,
+            "user_id": user_id and self._stored_id(user_id),
             "route": route.operation,
             "status": status,
         }
