@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from aiokafka.errors import ProducerFenced
 from aiokafka.structs import ConsumerRecord, TopicPartition
@@ -58,8 +59,8 @@ class PartitionTask:
     def start(self, turn: asyncio.Lock) -> None:
         """Begins to work from the restored table.
 
-        `turn` is shared by all tasks of the process and held while a suspicious record is folded by itself: if that
-        ends the process, no record of another partition is blamed for it.
+        `turn` is the right to fold, shared by all tasks of the process. It is held while a suspicious record is folded
+        by itself and committed: no fold of another partition can end the process meanwhile and have it blamed.
         """
         self._turn = turn
         self._position = self.table.next_offset
@@ -135,20 +136,22 @@ class PartitionTask:
             if opened := self.marks.open():
                 await self._commit_marks(opened)
                 self._log_suspicion(records[0].offset)
-            await self._fold_carefully(records) if self.marks.crashes else self._fold(records)
-        self._position = max(self._position, batch.next_offset)
+            await self._fold_carefully(records) if self.marks.crashes else await self._fold(records)
+        if not records or self._position > records[-1].offset:  # else it was suspended half-way
+            self._position = max(self._position, batch.next_offset)
 
-    def _fold(self, records: Sequence[ConsumerRecord]) -> None:
+    async def _fold(self, records: Sequence[ConsumerRecord]) -> None:
         fold = self.step.fold
-        for record in records:
-            fold(record)
+        async with self._turn:
+            for record in records:
+                fold(record)
         self._folded(records)
 
     def _folded(self, records: Sequence[ConsumerRecord]) -> None:
         self._position = records[-1].offset + 1
         self._uncommitted += len(records)
 
-    async def _commit(self, *, force: bool) -> None:
+    async def _commit(self, *, force: bool, marks: Sequence[Outgoing] = ()) -> None:
         progressed = self._position != self.table.next_offset
         if not progressed and not self.step.pending():
             return
@@ -158,7 +161,7 @@ class PartitionTask:
         rows = self.table.outgoing(effects.changes, self._position)
         outgoing = [*effects.outgoing, *rows]
         folded, self._uncommitted = self._uncommitted, 0
-        outgoing += self.marks.survive(folded)
+        outgoing += [*self.marks.survive(folded), *marks]
         await self.producer.commit(outgoing, self.source, self._position)
         self.table.next_offset = self._position
 
@@ -170,27 +173,37 @@ class PartitionTask:
 
     async def _fold_carefully(self, records: Sequence[ConsumerRecord]) -> None:
         left = list(records)
-        while left:
-            if self.marks.folds_singly:
+        while left and self._generation is not None:  # what is left then is fetched again by whoever owns it
+            if alone := self.marks.left_to_fold_singly:
                 async with self._turn:
-                    await self._fold_singly(left.pop(0))
-                continue
-            self._fold(left[:SMALL_BATCH_RECORDS])
-            await self._commit(force=True)
-            del left[:SMALL_BATCH_RECORDS]
+                    await self._fold_singly(left[:alone])
+                del left[:alone]
+            else:
+                await self._fold(left[:SMALL_BATCH_RECORDS])
+                await self._commit(force=True)
+                del left[:SMALL_BATCH_RECORDS]
 
-    async def _fold_singly(self, record: ConsumerRecord) -> None:
-        if self.marks.condemns(record.offset):
-            self._quarantine(record, "the process ended every time while it folded this record")
-        else:
-            await self._commit_marks(self.marks.begin(record.offset))
-            try:
-                self.step.fold(record)
-            except Exception as error:  # noqa: BLE001  the culprit is exactly what is looked for here
-                self.step.reset()
-                self._quarantine(record, f"{type(error).__name__}: {error}")
-        self._folded([record])
-        await self._commit(force=True)
+    async def _fold_singly(self, records: Sequence[ConsumerRecord]) -> None:
+        condemned = self.marks.condemned
+        if records[0].offset != condemned:
+            await self._commit_marks(self.marks.begin(records[0].offset))
+        for record, follower in zip_longest(records, records[1:]):
+            if self._generation is None:
+                self.marks.spare()
+                return
+            if record.offset == condemned:
+                self._quarantine(record, "the process ended every time while it folded this record")
+            else:
+                self._fold_alone(record)
+            self._folded([record])
+            await self._commit(force=True, marks=[] if follower is None else self.marks.begin(follower.offset))
+
+    def _fold_alone(self, record: ConsumerRecord) -> None:
+        try:
+            self.step.fold(record)
+        except Exception as error:  # noqa: BLE001  the culprit is exactly what is looked for here
+            self.step.reset()
+            self._quarantine(record, f"{type(error).__name__}: {error}")
 
     def _log_suspicion(self, offset: int) -> None:
         if self.marks.crashes:

@@ -13,7 +13,8 @@ open says that an owner ended, by whatever means, and roughly where. Each owner 
 
 So a record that raises ends three processes at most, one that kills five. The bound is for a step that commits with
 every batch; one that gathers may lag behind its folds, and then each two crashes bring it 1,000 records further.
-Innocent records that were interrupted are only folded a little slower for a while.
+Innocent records that were interrupted are only folded a little slower for a while, and a rebalance waits for no more
+than one small batch.
 """
 
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from agents.delivery.outgoing import Outgoing
 from agents.delivery.table import ChangelogTable
 
 CLEARED_AFTER_RECORDS = 1_000
-SMALL_BATCH_RECORDS = 20
+SMALL_BATCH_RECORDS = 25
 SINGLE_FROM_CRASHES = 2
 MAX_ATTEMPTS = 2
 
@@ -65,9 +66,15 @@ class CrashMarks:
         return 0 if mark is None else mark.crashes
 
     @property
-    def folds_singly(self) -> bool:
-        """Whether the next record is to be folded by itself."""
-        return self.crashes >= SINGLE_FROM_CRASHES and self._survived < SMALL_BATCH_RECORDS
+    def left_to_fold_singly(self) -> int:
+        """How many of the next records are to be folded one by one; 0 or more."""
+        return max(0, SMALL_BATCH_RECORDS - self._survived) if self.crashes >= SINGLE_FROM_CRASHES else 0
+
+    @property
+    def condemned(self) -> int | None:
+        """Offset of the record that was begun by itself often enough, and never committed; None when there is none."""
+        mark = self.mark
+        return mark.alone if mark is not None and mark.attempts >= MAX_ATTEMPTS else None
 
     def open(self) -> list[Outgoing]:
         """What has to be committed before anything is folded; nothing when this owner opened the mark before."""
@@ -85,10 +92,11 @@ class CrashMarks:
         attempts = mark.attempts if mark.alone == offset else 0
         return self._save(replace(mark, alone=offset, attempts=attempts + 1))
 
-    def condemns(self, offset: int) -> bool:
-        """Whether the record at `offset` was begun by itself often enough."""
+    def spare(self) -> None:
+        """The record that was begun last is not folded after all; `release` says so to the next owner."""
         mark = self.mark
-        return mark is not None and mark.alone == offset and mark.attempts >= MAX_ATTEMPTS
+        if mark is not None and mark.attempts:
+            self._save(replace(mark, attempts=mark.attempts - 1))
 
     def survive(self, records: int) -> list[Outgoing]:
         """What has to be committed together with `records` more folded records."""

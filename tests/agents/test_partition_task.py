@@ -16,7 +16,7 @@ from agents.delivery.table import ChangelogTable
 from streams.record_batch import RecordBatch
 
 SOURCE = TopicPartition("input", 0)
-BATCH = 50
+BATCH = 50  # two small ones
 POISON = b"poison"
 TIMEOUT_S = 5
 
@@ -162,7 +162,7 @@ async def test_after_a_crash_every_small_batch_is_committed_by_itself(owners: Ow
     owners.commits.may_commit.set()
     owners.task.marks.table.load(b"input:0", b'{"crashes":0,"is_open":true}')  # type: ignore[union-attr]
     await owners.run(log)
-    assert owners.commits.positions == [SMALL_BATCH_RECORDS, 2 * SMALL_BATCH_RECORDS, BATCH]
+    assert owners.commits.positions == [SMALL_BATCH_RECORDS, BATCH]
 
 
 async def test_whoever_waits_to_hand_over_a_batch_goes_on_when_the_task_is_closed(owners: Owners) -> None:
@@ -181,3 +181,24 @@ async def test_whoever_waits_to_hand_over_a_batch_goes_on_when_the_task_is_close
     assert not submitting.done()
     await task.close()
     await asyncio.wait_for(submitting, TIMEOUT_S)
+
+
+async def test_a_handover_does_not_wait_for_more_than_a_small_batch_of_careful_work(owners: Owners) -> None:
+    log = [b"x"] * BATCH
+    task = await owners.new()
+    task.marks.table.load(b"input:0", b'{"crashes":0,"is_open":true}')
+    commit = owners.commits.commit
+
+    async def commit_and_suspend(outgoing: Iterable[Outgoing], source: TopicPartition | None, next_offset: int) -> None:
+        await commit(outgoing, source, next_offset)
+        if source is not None:
+            suspending.append(asyncio.ensure_future(task.suspend()))
+            await asyncio.sleep(0)
+
+    suspending: list[asyncio.Task[None]] = []
+    owners.commits.commit = commit_and_suspend  # type: ignore[method-assign]
+    await task.submit(owners.batch(log, 0))
+    await owners.commits.moved.wait()
+    await asyncio.wait_for(asyncio.gather(*suspending), TIMEOUT_S)
+    assert owners.commits.positions == [SMALL_BATCH_RECORDS]
+    assert task.position == SMALL_BATCH_RECORDS

@@ -30,20 +30,21 @@ def heir_of(owner: CrashMarks) -> CrashMarks:
 def test_each_owner_that_ends_makes_the_next_one_more_careful() -> None:
     owner = marks()
     assert value_of(owner.open()) is not None
-    assert (owner.crashes, owner.folds_singly) == (0, False)
+    assert (owner.crashes, owner.left_to_fold_singly) == (0, 0)
     assert owner.open() == []
     owner = heir_of(owner)
-    assert (owner.crashes, owner.folds_singly) == (1, False)
+    assert (owner.crashes, owner.left_to_fold_singly) == (1, 0)
     owner = heir_of(owner)
-    assert (owner.crashes, owner.folds_singly) == (2, True)
+    assert (owner.crashes, owner.left_to_fold_singly) == (2, SMALL_BATCH_RECORDS)
 
 
 def test_only_the_first_small_batch_is_folded_singly() -> None:
     owner = heir_of(heir_of(heir_of(marks())))
-    for _ in range(SMALL_BATCH_RECORDS):
-        assert owner.folds_singly
+    for number in range(SMALL_BATCH_RECORDS):
+        assert owner.left_to_fold_singly == SMALL_BATCH_RECORDS - number
         owner.survive(1)
-    assert not owner.folds_singly
+    owner.survive(1)
+    assert owner.left_to_fold_singly == 0
     assert owner.crashes == 2
 
 
@@ -79,11 +80,20 @@ def test_an_owner_that_goes_on_after_a_handover_opens_its_mark_again() -> None:
 def test_a_record_is_condemned_when_it_was_begun_alone_often_enough() -> None:
     owner = heir_of(marks())
     for attempt in range(MAX_ATTEMPTS):
-        assert not owner.condemns(41), attempt
+        assert owner.condemned is None, attempt
         owner.begin(41)
         owner = heir_of(owner)
-    assert owner.condemns(41)
-    assert not owner.condemns(42)
+    assert owner.condemned == 41
+
+
+def test_a_record_that_was_begun_and_not_folded_is_not_blamed() -> None:
+    owner = heir_of(heir_of(marks()))
+    owner.begin(41)
+    owner.spare()
+    owner.release()
+    owner = heir_of(owner)
+    owner.begin(41)
+    assert heir_of(owner).condemned is None
 
 
 def test_another_record_starts_at_one() -> None:
@@ -106,4 +116,4 @@ def test_a_mark_of_the_former_kind_says_that_an_owner_ended(stored: bytes) -> No
     owner.open()
     assert owner.crashes == 1
     owner.begin(40)
-    assert not owner.condemns(40)
+    assert owner.condemned is None

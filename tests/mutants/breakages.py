@@ -142,20 +142,18 @@ BREAKAGES = [
         is_core=True,
     ),
     # -- crash marks ----------------------------------------------------------------------------------------------
-    Breakage("mark not cleared", TASK, "        outgoing += self.marks.survive(folded)\n", "", TASKS, is_core=True),
+    Breakage("mark not cleared", TASK, "*self.marks.survive(folded), *marks", "*marks", TASKS, is_core=True),
     Breakage("mark left by whoever left in good order", TASK, "self.marks.release()", "[]", TASKS),
     Breakage("mark not written", TASK, "                await self._commit_marks(opened)\n", "", TASKS),
     Breakage("crashes not counted", MARKS, "found.crashes + found.is_open", "found.crashes", TASKS, is_core=True),
     Breakage(
         "small batches not committed by themselves",
         TASK,
-        "            await self._commit(force=True)\n            del left",
-        "            del left",
+        "                await self._commit(force=True)\n                del left",
+        "                del left",
         TASKS,
     ),
-    Breakage(
-        "nothing folded singly", MARKS, "return self.crashes >= SINGLE_FROM_CRASHES and", "return False and", TASKS
-    ),
+    Breakage("nothing folded singly", MARKS, "if self.crashes >= SINGLE_FROM_CRASHES else 0", "if False else 0", TASKS),
     Breakage("attempts not counted", MARKS, "attempts=attempts + 1", "attempts=1", POISONED),
     Breakage(
         "single records not in turn",
@@ -164,7 +162,13 @@ BREAKAGES = [
         "                if True:\n",
         MODEL,
     ),
-    Breakage("half a fold kept", TASK, "                self.step.reset()\n", "", POISONED),
+    Breakage(
+        "half a fold kept",
+        TASK,
+        "            self.step.reset()\n            self._quarantine",
+        "            self._quarantine",
+        POISONED,
+    ),
     # -- lists ----------------------------------------------------------------------------------------------------
     Breakage(
         "marker moved while lists are owed",
