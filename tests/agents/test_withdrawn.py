@@ -73,11 +73,11 @@ async def test_a_process_that_never_heard_of_the_withdrawal_leaves_it_blocked_an
     writer = Writer()
     writer.blocked = {"a", "gone"}
     later = SmallWorld()  # the removal of "a" was compacted away; its events are still in the model
-    later.sends("u", ["a"])
+    later.sends("u", ["a", "b"])
     later.publish()
     later.model.apply_catalog("c", CatalogItem("c"))
     await withdrawn_of(later, writer).write(ALL, NOW_MS)
-    assert writer.blocked == {"a", "gone"}
+    assert writer.blocked == {"a", "gone"}  # and not "b", which no list shows
     later.model.refresh_priors(NOW_MS)
     listed, _ = later.model.popular(NOW_MS, 10)
     assert [later.model.ids[index] for index in listed] == ["c"]

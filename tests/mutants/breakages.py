@@ -215,6 +215,13 @@ BREAKAGES = [
         SCRIPT,
     ),
     Breakage("forward-only compare off", "serving/forward_only.lua", "      return 0\n", "", SCRIPT),
+    Breakage(
+        "only the list of a group written",
+        "serving/forward_only.lua",
+        "ipairs(KEYS)",
+        "ipairs({KEYS[1]})",
+        ("tests/serving/test_redis_writer.py::test_a_group_is_written_as_a_whole_or_not_at_all",),
+    ),
     # -- folds ----------------------------------------------------------------------------------------------------
     Breakage("dedupe off", PLANE, "if id_hash in user.dedupe.known:", "if False:", FOLDS, is_core=True),
     Breakage("last offset not looked at", PLANE, "offset <= user.row.last_offset", "offset < 0", FOLDS, is_core=True),
@@ -335,4 +342,11 @@ BREAKAGES = [
     ),
     Breakage("shard bound off", "tables/cooccurrence.py", "SHARD_NEIGHBOURS = 40", "SHARD_NEIGHBOURS = 400", BOUNDS),
     Breakage("buckets never expire", "tables/buckets.py", "                self._expired.append(key)\n", "", BOUNDS),
+    Breakage(
+        "time not told to quiet item partitions",
+        STEP,
+        "        if hour > self._told_hour:\n",
+        "        if False:\n",
+        BOUNDS,
+    ),
 ]
