@@ -75,6 +75,9 @@ async def test_a_hung_redis_costs_one_deadline_and_comes_back(server: Any) -> No
             for path in (f"{LIST}/homepage/u1", "/api/v1/users/u1/continue-watching", "/api/v1/items/x/similar"):
                 assert (await client.get(path)).status_code == 200
             assert (await client.get("/readyz")).json()["redis"] == "the circuit is open"
+            page = (await client.get("/metrics")).text
+            assert "freshet_endpoint_redis_trips_total 1.0" in page
+            assert "freshet_endpoint_redis_unavailable_total 0.0" not in page
         finally:
             server.resume()
         await until_personal(client)

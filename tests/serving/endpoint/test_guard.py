@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import json
 import os
@@ -18,11 +19,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from serving.endpoint.app import Endpoint
 from serving.endpoint.config import EndpointConfig, TokenConfig
+from serving.endpoint.guard import tokens
+from serving.endpoint.guard.rate_limit import RateLimit
 from serving.endpoint.line_log import LineLog
+from serving.redis_errors import RedisUnavailable
 
 from .conftest import eventually, running
 from .test_reads import LIST
 
+KEYS_SERVED: dict[str, list[dict[str, Any]]] = {}  # by address, for tests that change them
 SECRET = "a secret of at least thirty-two characters"
 AS_U = {"user_id": "u"}
 
@@ -50,7 +55,8 @@ async def test_ones_own_list_needs_ones_own_token(secured: EndpointConfig) -> No
         for path in (f"{LIST}/homepage/u", "/api/v1/users/u/continue-watching", "/api/v1/trending"):
             assert (await client.get(path, headers=bearer(**OF_SHOP))).status_code == 200
         for path in (f"{LIST}?user_id=other", f"{LIST}/homepage/other", "/api/v1/users/other/continue-watching"):
-            assert (await client.get(path, headers=bearer(**OF_SHOP))).status_code == 403
+            for role in ({}, {"roles": ["reader"]}, {"scope": "freshet:read-anything"}, {"roles": "freshet:read-any"}):
+                assert (await client.get(path, headers=bearer(**OF_SHOP, **role))).status_code == 403
             for role in ({"roles": ["freshet:read-any"]}, {"scope": "x freshet:read-any"}):
                 assert (await client.get(path, headers=bearer(**OF_SHOP, **role))).status_code == 200
 
@@ -98,20 +104,22 @@ def issuer() -> Iterator[tuple[str, Any]]:
     """An issuer with one ES256 key: the address of its keys, and the private key."""
     private = ec.generate_private_key(ec.SECP256R1())
     key = {**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(private.public_key())), "kid": "k1", "alg": "ES256"}
-    keys = json.dumps({"keys": [key]}).encode()
+    served = [key]
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(keys)
+            self.wfile.write(json.dumps({"keys": served}).encode())
 
         def log_message(self, *_: Any) -> None:
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/keys", private
+    address = f"http://127.0.0.1:{server.server_port}/keys"
+    KEYS_SERVED[address] = served
+    yield address, private
     server.shutdown()
 
 
@@ -121,6 +129,36 @@ async def test_keys_of_an_issuer(config: EndpointConfig, issuer: tuple[str, Any]
         for key_id, status in (("k1", 200), ("k2", 401)):
             headers = bearer(private, "ES256", headers={"kid": key_id})
             assert (await client.get(LIST, params=AS_U, headers=headers)).status_code == status
+
+
+async def test_a_new_key_of_the_issuer_is_fetched_when_a_token_names_it(
+    config: EndpointConfig, issuer: tuple[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, private = issuer
+    monkeypatch.setattr(tokens, "JWKS_PAUSE_S", 0)
+    async with running(replace(config, tokens=TokenConfig(jwks_url=address))) as client:
+        KEYS_SERVED[address][0]["kid"] = "k2"
+
+        async def accepted() -> bool:
+            headers = bearer(private, "ES256", headers={"kid": "k2"})
+            return (await client.get(LIST, params=AS_U, headers=headers)).status_code == 200
+
+        await eventually(accepted)
+
+
+async def test_the_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "MAX_REMEMBERED", 3)
+    checker = tokens.Tokens(TokenConfig(secret=SECRET))
+    for number in range(10):
+        header = bearer(sub=f"u{number}")["authorization"].encode()
+        assert checker.reader(header).subject == f"u{number}"
+    assert len(checker._known) == 3
+
+
+async def test_a_limit_whose_redis_goes_away_meanwhile_lets_pass() -> None:
+    verdict: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    verdict.set_exception(RedisUnavailable("gone"))
+    await RateLimit.check(RateLimit.__new__(RateLimit), verdict)
 
 
 async def test_a_public_key_is_no_secret(config: EndpointConfig, issuer: tuple[str, Any]) -> None:
