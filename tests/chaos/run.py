@@ -33,7 +33,8 @@ FAULTS = (
     "cut_network",
     "slow_network",
     "fill_store",
-    "step_clocks",
+    "step_producer_clock",
+    "step_worker_clocks",
     "poison",
     "giants",
 )

@@ -9,7 +9,7 @@ POLL_S = 0.1
 T = TypeVar("T")
 
 
-async def eventually(what: str, condition: Callable[[], Awaitable[T]], timeout_s: float = 60.0) -> T:
+async def eventually(what: str, condition: Callable[[], Awaitable[T]], timeout_s: float = 120.0) -> T:
     """The first true answer of `condition`, asked again and again. Fails after `timeout_s` with what it waited for."""
     deadline = time.monotonic() + timeout_s
     while not (answer := await condition()):
