@@ -32,14 +32,16 @@ class Progress:
         self._partitions: dict[str, list[TopicPartition]] = {}
 
     async def __aenter__(self) -> Self:
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
-        await self._admin.start()
-        self._open.push_async_callback(self._admin.close)
-        self._reader: AIOKafkaConsumer = await self._open.enter_async_context(bulk_consumer(self._bootstrap))
-        # A read-committed consumer sees the end of the last finished transaction; this one sees the end of the log.
-        self._ends = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
-        await self._ends.start()
-        self._open.push_async_callback(self._ends.stop)
+        async with AsyncExitStack() as opening:  # what is open when a later connection fails is closed again
+            self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+            opening.push_async_callback(self._admin.close)
+            await self._admin.start()
+            self._reader: AIOKafkaConsumer = await opening.enter_async_context(bulk_consumer(self._bootstrap))
+            # A read-committed consumer sees the end of the last finished transaction; this one sees the log's end.
+            self._ends = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
+            opening.push_async_callback(self._ends.stop)
+            await self._ends.start()
+            self._open = opening.pop_all()
         return self
 
     async def __aexit__(

@@ -24,6 +24,7 @@ def why(
     Makes the list again from what the topics hold now, with the settings in force here: run it with those of the
     workers. `stored_slot` is where the item stands on the list in Redis, which may be older.
     """
+    from ops.identities import identities_of
     from ops.operator.running import run
     from ops.operator.why import explain
     from ops.worker_process import rerank_settings
@@ -41,6 +42,7 @@ def why(
             time.time_ns() // 1_000_000,
             settings.list_size,
             rerank_settings(settings),
+            identities_of(settings),
         )
     )
     _print(found)

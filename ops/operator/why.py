@@ -14,6 +14,7 @@ from ranking.why import why
 from serving.keys import Keys
 from streams.bulk_read import bulk_consumer, partitions_of, read_to_end
 from streams.catalog import UserProfile, parse_profile
+from streams.identities import Identities
 from streams.topics import Topics
 from streams.user_records import user_partition
 from tables import user_keys
@@ -32,6 +33,7 @@ async def explain(
     now_ms: int,
     size: int,
     settings: RerankSettings,
+    identities: Identities,
 ) -> dict[str, Any]:
     """What `ranking.why` says at `now_ms`, and where the item stands on the list in Redis. A user without events is
     explained as well: their list is everybody's. Raises `NotThere` when the version does not know the item."""
@@ -39,8 +41,9 @@ async def explain(
     item = model.index(item_id)
     if item < 0:
         raise NotThere(f"neither the catalogue nor version {topics.version} knows an item {item_id!r}")
-    user, profile = await _user(bootstrap, topics, user_id)
-    stored = read_list(redis_url, Keys(topics.namespace, topics.version).user_list(user_id))
+    stored_id = identities.of(user_id)
+    user, profile = await _user(bootstrap, topics, user_id, stored_id)
+    stored = read_list(redis_url, Keys(topics.namespace, topics.version).user_list(stored_id))
     shown = [entry["item_id"] for entry in stored["items"]] if stored else []
     return {
         "user_id": user_id,
@@ -60,8 +63,8 @@ async def _model(bootstrap: str, topics: Topics, now_ms: int) -> ItemModel:
     return follower.model
 
 
-async def _user(bootstrap: str, topics: Topics, user_id: str) -> tuple[User | None, UserProfile | None]:
-    wanted = user_id.encode()
+async def _user(bootstrap: str, topics: Topics, user_id: str, stored_id: str) -> tuple[User | None, UserProfile | None]:
+    sent, wanted = user_id.encode(), stored_id.encode()
     said: list[bytes | None] = [None]
     async with bulk_consumer(bootstrap) as consumer:
         partition = user_partition(user_id, await partition_count(consumer, topics.interactions))
@@ -72,11 +75,11 @@ async def _user(bootstrap: str, topics: Topics, user_id: str) -> tuple[User | No
                 table.load(record.key, record.value)
 
         def take(record: Any) -> None:
-            if record.key == wanted:
+            if record.key == sent:
                 said[0] = record.value
 
         await read_to_end(consumer, [TopicPartition(table.topic, partition)], apply)
         await read_to_end(consumer, await partitions_of(consumer, [topics.profiles]), take)
-    profile = None if said[0] is None else parse_profile(wanted, said[0])
-    user = User.load(table.rows, user_id, HISTORY) if user_keys.user_key(user_id) in table.rows else None
+    profile = None if said[0] is None else parse_profile(sent, said[0])
+    user = User.load(table.rows, stored_id, HISTORY) if user_keys.user_key(stored_id) in table.rows else None
     return user, profile

@@ -1,0 +1,54 @@
+"""Connections that ask about a group: whatever was opened before one failed is closed again."""
+
+import pytest
+
+from ops import progress
+from ops.progress import Progress
+
+
+class Connection:
+    """Stands in for a client; `fails` at its start."""
+
+    open = 0
+    fails = False
+
+    def __init__(self, **_: object) -> None: ...
+
+    async def start(self) -> None:
+        type(self).open += 1
+        if self.fails:
+            raise ConnectionError("nobody there")
+
+    async def stop(self) -> None:
+        type(self).open -= 1
+
+    close = stop
+
+
+class Admin(Connection): ...
+
+
+class Ends(Connection):
+    fails = True
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_nothing_stays_open_when_a_later_connection_fails(monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    class Reader:
+        async def __aenter__(self) -> "Reader":
+            return self
+
+        async def __aexit__(self, *_: object) -> None: ...
+
+    Admin.open = Ends.open = 0
+    monkeypatch.setattr(progress, "AIOKafkaAdminClient", Admin)
+    monkeypatch.setattr(progress, "AIOKafkaConsumer", Ends)
+    monkeypatch.setattr(progress, "bulk_consumer", lambda _: Reader())
+    monkeypatch.setattr(Ends, "fails", fails)
+    if fails:
+        with pytest.raises(ConnectionError):
+            await Progress("nowhere:1", "group").__aenter__()
+    else:
+        async with Progress("nowhere:1", "group"):
+            assert (Admin.open, Ends.open) == (1, 1)
+    assert (Admin.open, Ends.open) == (0, 0)
