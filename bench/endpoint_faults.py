@@ -150,7 +150,7 @@ async def run(stack: LocalStack, folder: Path, rate: float, seconds: float) -> l
         await asyncio.to_thread(server.wait_ready, PATH % 7)
         faults = Faults(stack, server, proxy, seconds)
         for name, fault in (
-            ("none (Kafka is gone in all rows)", lambda: asyncio.sleep(seconds)),
+            ("kafka gone (in every row)", lambda: asyncio.sleep(seconds)),
             ("redis SIGSTOP", faults.redis_paused),
             ("redis kill -9", faults.redis_killed),
             ("redis restart", faults.redis_restarted),
