@@ -8,9 +8,14 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import pytest
+
+from ops import endpoint_process
+from ops.settings import Settings
 
 from .conftest import REPOSITORY
 from .test_reads import LIST
@@ -24,6 +29,21 @@ def test_an_open_address_needs_tokens(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "FRESHET_ENDPOINT_JWT_KEY_FILE" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "loud"), [("0.0.0.0", True), ("shop.example", True), ("127.0.0.1", False), ("::1", False)]
+)
+def test_an_open_address_without_tokens_is_called_out(
+    host: str, loud: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(endpoint_process, "Server", lambda *_, **__: SimpleNamespace(serve=lambda: None))
+    monkeypatch.setenv("FRESHET_ENDPOINT_METRICS_DIR", str(tmp_path))
+    settings = Settings(
+        endpoint_host=host, endpoint_security="off", state_dir=tmp_path, redis_url="redis://127.0.0.1:1/0"
+    )
+    endpoint_process.run(settings)
+    assert (f"anybody who reaches {host}" in capsys.readouterr().err) == loud
 
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
