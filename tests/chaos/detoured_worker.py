@@ -1,8 +1,7 @@
-"""`freshet worker` whose connections go through proxies, whose RocksDB flushes often, and whose wall clock jumps when told
-to. Run as a process of its own.
+"""`freshet worker` whose connections go through proxies, whose RocksDB flushes often, and whose wall clock can jump.
 
-CHAOS_DETOURS maps server ports to proxy ports (JSON). A broker tells clients its own address, so the way to a proxy is
-taken where connections are made; everything else is the worker as shipped.
+Run as a process of its own. CHAOS_DETOURS maps server ports to proxy ports (JSON). A broker tells clients its own
+address, so the way to a proxy is taken where connections are made; everything else is the worker as shipped.
 """
 
 from stepped_clock import SteppedClock
