@@ -10,6 +10,7 @@ from agents.delivery.step import Effects
 from agents.erasures import Erasures
 from agents.idle_users import IdleUsers
 from agents.list_keeper import ListKeeper
+from agents.live_quality import LiveQuality
 from streams.events import InvalidEvent, Reason, parse_interaction
 from tables.item_deltas import encode, route, tell_time
 from tables.signal import HOUR_MS
@@ -17,7 +18,7 @@ from tables.user_plane import FoldKind, Signal, UserPlane
 
 
 class InteractionsStep:
-    """One partition of the user plane."""
+    """One partition of the user plane; without a `quality` its lists are not judged."""
 
     def __init__(
         self,
@@ -28,10 +29,12 @@ class InteractionsStep:
         deltas_topic: str,
         dead_letters: DeadLetters,
         erasures: Erasures,
+        quality: LiveQuality | None = None,
     ) -> None:
         self._new_plane = new_plane
         self.plane = new_plane()
         self.lists = lists
+        self.quality = quality
         self._partition = partition
         self._partitions = partitions
         self._deltas_topic = deltas_topic
@@ -55,6 +58,7 @@ class InteractionsStep:
             return
         try:
             event = parse_interaction(record.value, record.timestamp)
+            place = self.quality.place(event, record.offset, self.plane) if self.quality else None
             fold = self.plane.fold(event, record.key, record.offset, record.timestamp)
         except InvalidEvent as error:
             self._reject(record, error.reason, error.detail)
@@ -62,6 +66,8 @@ class InteractionsStep:
         if fold.kind is FoldKind.ERASED:
             return
         self._touched.add(fold.user_id)
+        if self.quality and place is not None and fold.kind is FoldKind.FOLDED:
+            self.quality.note(place)
         if fold.signal is not None:
             self._signals.append(fold.signal)
 

@@ -79,6 +79,10 @@ class ListKeeper:
         self._catalogue_version = maker.catalogue_version
         self.lists_written = 0
 
+    def shown(self, user_id: str) -> NDArray[np.int32] | None:
+        """Item indices of the list that the user has, best first; None when this process wrote none."""
+        return self._shown.get(user_id)
+
     async def refresh(self, plane: UserPlane, users: Collection[str], next_offset: int) -> None:
         """Rewrites the lists of `users` now; while Redis is away they are owed instead.
 

@@ -30,6 +30,7 @@ from agents.items import ItemsStep, PublishPacer
 from agents.list_keeper import ListKeeper
 from agents.list_maker import ListMaker
 from agents.live_pointer import LivePointerKeeper
+from agents.live_quality import LiveQuality
 from agents.profiles import Profiles
 from agents.reader_watch import ReaderWatch
 from agents.shared_lists import SharedLists
@@ -160,6 +161,7 @@ class Worker:
             topics.deltas,
             self._dead_letters,
             self._erasures,
+            LiveQuality(keeper.shown, self._follower.model),
         )
 
     def _item_step(self, table: ChangelogTable) -> Step:
@@ -185,8 +187,12 @@ class Worker:
         return {tp.partition for tp in self.ownership.tasks if tp.topic == self._config.topics.deltas}
 
     def _counters(self) -> dict[str, int]:
-        steps = [task.step for task in self.ownership.tasks.values()]
-        return {"lists_written": sum(step.lists.lists_written for step in steps if isinstance(step, InteractionsStep))}
+        steps = [task.step for task in self.ownership.tasks.values() if isinstance(task.step, InteractionsStep)]
+        return {
+            "lists_written": sum(step.lists.lists_written for step in steps),
+            "next_items_judged": sum(step.quality.judged for step in steps if step.quality),
+            "next_items_in_top_10": sum(step.quality.hits_at_10 for step in steps if step.quality),
+        }
 
 
 async def run_worker(config: WorkerConfig) -> int:

@@ -16,7 +16,8 @@ def lag(json: JsonOption = False) -> None:
 
     Committed is the offset before which everything is folded and durable; lag counts offsets from there to the end of
     the log, 0 when no record is left. `item.deltas` is what the user plane tells the item plane. Workers give a sign of
-    life in Redis every second. A lag that grows: see `freshet scale`.
+    life in Redis every second, and say in how many sampled events the item was among the first 10 of the list that the
+    user had. A lag that grows: see `freshet scale`.
     """
     from ops.operator.lag import read_lag
     from ops.operator.running import run
@@ -36,5 +37,10 @@ def lag(json: JsonOption = False) -> None:
         console().print("Redis does not answer: workers unknown", markup=False)
     else:
         console().print(f"{found.total} records wait; {len(found.workers)} workers alive", markup=False)
+        rate = found.hit_rate_at_10()
+        if rate is not None:
+            console().print(
+                f"live HR@10 {rate[0]:.3f}: {rate[1]} sampled events, by the list each user had", markup=False
+            )
     if json:
         print_json(found.as_dict())

@@ -14,6 +14,7 @@ from serving.keys import Keys
 from streams.topics import Topics
 
 REDIS_TIMEOUT_S = 2.0
+_JUDGED = ("next_items_judged", "next_items_in_top_10")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,18 @@ class Lag:
         """Over all partitions."""
         return sum(partition.lag for partition in self.partitions)
 
+    def hit_rate_at_10(self) -> tuple[float, int] | None:
+        """In how many sampled events of the workers that live the item was among the first 10 of its user's list, and
+        how many these are; None before the first one."""
+        counts = [[worker.get(name, 0) for worker in self.workers or ()] for name in _JUDGED]
+        judged, hits = map(sum, counts)
+        return (round(hits / judged, 4), judged) if judged else None
+
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return {**asdict(self), "total": self.total}
+        rate = self.hit_rate_at_10()
+        quality = {"hr_at_10": None, "judged": 0} if rate is None else {"hr_at_10": rate[0], "judged": rate[1]}
+        return {**asdict(self), "total": self.total, "live_quality": quality}
 
 
 async def read_lag(bootstrap: str, redis_url: str, topics: Topics) -> Lag:
