@@ -8,8 +8,9 @@ from tables.user_plane import UserPlane
 FAR_MS = 60_000
 #: Within this age the lists of active users are made. Far below FAR_MS, so that a version does not go to and fro.
 NEAR_MS = 5_000
-#: A log that ends has no young records: without a batch for this long its end is reached.
-QUIET_MS = 3_000
+#: A log that ends has no young records: after so many ticks (5 s) without a batch its end is reached. Ticks, not time:
+#: a process that is busy with its other partitions ticks rarely, and brings this one its batches rarely.
+QUIET_TICKS = 25
 
 
 def is_far(far: bool, lag_ms: int) -> bool:
@@ -26,8 +27,8 @@ class CatchUp:
 
     def __init__(self, serves: Callable[[], bool]) -> None:
         self._serves = serves
-        self._far = False
-        self._batch_at_ms = 0
+        self._far = True  # until a batch says how old the log is, or there is none
+        self._quiet_ticks = 0
 
     @property
     def far(self) -> bool:
@@ -40,9 +41,10 @@ class CatchUp:
         append_ms = max((row.last_append_ms for row in rows), default=None)
         if append_ms is not None:
             self._far = is_far(self._far, now_ms - append_ms)
-            self._batch_at_ms = now_ms
+        self._quiet_ticks = 0
 
-    def tick(self, now_ms: int) -> None:
+    def tick(self) -> None:
         """Time goes by, with or without a batch."""
-        if now_ms - self._batch_at_ms >= QUIET_MS:
+        self._quiet_ticks += 1
+        if self._quiet_ticks >= QUIET_TICKS:
             self._far = False

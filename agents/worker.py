@@ -91,7 +91,7 @@ class Worker:
         )
         self.ownership = Ownership(config.bootstrap, config.topics.consumer_group, self._new_task)
         self._shared = SharedLists(
-            self._maker, self._writer, self._keys, self._owned_item_partitions, config.partitions
+            self._maker, self._writer, self._keys, self._item_partitions_to_list, config.partitions
         )
         self._app: faust.App = build_app(config, self.ownership, lambda: self._controls.paused)
 
@@ -179,12 +179,20 @@ class Worker:
 
     def _publish_interval_s(self) -> float:
         """What items have learned is needed by lists: far behind the head there are none, and more is coalesced."""
-        owned = {tp.partition for tp in self.ownership.tasks if tp.topic == self._config.topics.interactions}
-        far = any(self._catch_ups[partition].far for partition in owned)
-        return CATCH_UP_INTERVAL_S if far else self._config.item_model_interval_s
+        return CATCH_UP_INTERVAL_S if self._far else self._config.item_model_interval_s
 
-    def _owned_item_partitions(self) -> set[int]:
-        return {tp.partition for tp in self.ownership.tasks if tp.topic == self._config.topics.deltas}
+    @property
+    def _far(self) -> bool:
+        owned = {tp.partition for tp in self.ownership.tasks if tp.topic == self._config.topics.interactions}
+        return any(self._catch_ups[partition].far for partition in owned)
+
+    def _item_partitions_to_list(self) -> set[int]:
+        """The owned ones, unless the lists that belong to nobody would be out of date at once."""
+        return (
+            set()
+            if self._far
+            else {tp.partition for tp in self.ownership.tasks if tp.topic == self._config.topics.deltas}
+        )
 
     def _counters(self) -> dict[str, int]:
         steps = [task.step for task in self.ownership.tasks.values() if isinstance(task.step, InteractionsStep)]

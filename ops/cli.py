@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from ops.commands import (
     bench,
+    compare,
     config,
     demo,
     dlq,
@@ -45,7 +46,7 @@ PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
     panels.RUN: (worker, serve),
     panels.LOOK: (config, lag, inspect, why, scale, evaluate, bench),
     panels.REPAIR: (dlq, partition, erase),
-    panels.VERSIONS: (replay, versions, promote, rollback, retire),
+    panels.VERSIONS: (replay, compare, versions, promote, rollback, retire),
 }
 
 _HELP: Final = "\n\n".join(  # a paragraph each; line breaks inside one would be kept

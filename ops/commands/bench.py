@@ -15,6 +15,7 @@ from ops.exit_codes import CommandFailed, ExitCode
 BENCHES: Final = {
     "worker": ("worker.py", "One worker over MovieLens 100K, beside stock Faust (--data DIR)."),
     "quality": ("quality.py", "How good lists are on real data, beside baselines (--data DIR, --only PART)."),
+    "replay": ("replay.py", "A replay beside the live path and stock Faust; MovieLens 1M as a whole (--data DIR)."),
     "recovery": ("recovery.py", "Restore of tables, and failover after a kill."),
     "endpoint": ("endpoint.py", "The endpoint beside a naive service, a static answer and Redis itself."),
     "endpoint-faults": ("endpoint_faults.py", "The endpoint while Redis, Kafka or a worker breaks, one row a fault."),

@@ -151,6 +151,14 @@ async def test_from_candidate_to_everybody_and_back(two: Two) -> None:
     before = {user: await two.answer(user) for user in two.active}
     assert {body["model_version"] for body in before.values()} == {"v1"}
 
+    report = two.place.folder / "report.html"
+    code, compared = two.freshet("compare", "v1", "v2", "--html", str(report))
+    assert code == 0, compared
+    assert compared["users"] == compared["compared"] == len(two.active)
+    assert compared["overlap"] > 0.5
+    assert compared["b"]["version"] == "v2"
+    assert "<svg" in report.read_text()
+
     async with steady_reads(two) as seen:
         await two.promoted_as_soon_as_it_may_be("v2", 5)
         await two.switch("promote", "v2", "--percent", "25")

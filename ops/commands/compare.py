@@ -1,0 +1,52 @@
+"""`freshet compare`: how the lists of two versions differ."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ops.command_settings import command_settings
+from ops.output import JsonOption, console, print_json
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(compare)
+
+
+def compare(
+    a: Annotated[str, typer.Argument(help="The version to compare with, usually the live one.")],
+    b: Annotated[str, typer.Argument(help="The version to judge.")],
+    users: Annotated[int, typer.Option(min=1, max=100_000, help="How many users of A to sample.")] = 1000,
+    html: Annotated[
+        Path | None, typer.Option(help="Where to write the report.", show_default="compare-A-B.html here")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare the stored lists of the same users under two versions, and write a report as one HTML file.
+
+    Overlap of the first ten items, rank-biased overlap of whole lists (Webber, Moffat and Zobel 2010, p = 0.9), users
+    without a list, lists that are not personal, coverage, genre mix, sizes, and the items that moved most. The sample
+    is the same every time.
+    """
+    import time
+
+    from offline.versions.report import html_report, summary_rows
+    from ops.operator.comparison import compare_versions
+    from ops.operator.running import run
+    from serving.fragments import rfc3339
+
+    settings = command_settings()
+    found = run(compare_versions(settings.kafka_bootstrap, settings.redis_url, settings.namespace, a, b, users))
+    report = html or Path(f"compare-{a}-{b}.html")
+    made_at = rfc3339(time.time_ns() // 1_000_000)
+    report.write_text(html_report(found.lists, found.figures, found.titles, made_at), encoding="utf-8")
+    from rich.table import Table
+
+    table = Table(f"{found.lists.compared} of {found.lists.users} users", a, b)
+    for row in summary_rows(found.lists):
+        table.add_row(*row)
+    console().print(table)
+    console().print(f"report: {report}", markup=False, soft_wrap=True)
+    if json:
+        print_json({**found.as_dict(), "report": str(report.absolute())})

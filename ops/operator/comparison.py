@@ -1,0 +1,85 @@
+"""Compares what two versions store for the same users."""
+
+import asyncio
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from aiokafka.structs import ConsumerRecord
+from redis import Redis
+
+from agents.registry import read_registry
+from offline.versions.list_diff import ListDiff, StoredList, compare
+from ops.operator.lag import REDIS_TIMEOUT_S
+from ops.operator.list_sample import sampled_users, stored_lists
+from ops.operator.running import NotThere
+from serving.keys import Keys
+from serving.registry import Registry
+from streams.bulk_read import read_topics
+from streams.catalog import parse_catalog_item
+from streams.events import InvalidEvent
+from streams.topics import Topics
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The lists' difference, what was measured about each version, and titles by item id."""
+
+    lists: ListDiff
+    figures: dict[str, dict[str, Any]]
+    titles: dict[str, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values, without the overlaps of single users."""
+        lists = asdict(self.lists)
+        del lists["overlaps"]
+        return {**lists, "figures": self.figures}
+
+
+async def compare_versions(bootstrap: str, redis_url: str, namespace: str, a: str, b: str, users: int) -> Comparison:
+    """Over `users` sampled users of `a`. Raises `NotThere` when a version or all lists of `a` are missing."""
+    registry = await read_registry(bootstrap, Topics(namespace))
+    for version in (a, b):
+        _check(registry, version)
+    genres, titles = await _catalogue(bootstrap, Topics(namespace))
+    of_a, of_b = await asyncio.to_thread(_read_lists, redis_url, namespace, (a, b), users)
+    if not of_a:
+        raise NotThere(f"no user has a list in {a}")
+    figures = {version: registry.figures[version] for version in (a, b) if version in registry.figures}
+    return Comparison(compare((a, b), of_a, of_b, genres), figures, titles)
+
+
+def _check(registry: Registry, version: str) -> None:
+    if version not in registry.versions:
+        raise NotThere(f"there is no version {version}: `freshet versions` lists them")
+    if registry.is_retired(version):
+        raise NotThere(f"{version} was retired: its lists are gone")
+
+
+def _read_lists(
+    redis_url: str, namespace: str, versions: tuple[str, str], users: int
+) -> tuple[dict[str, StoredList], dict[str, StoredList]]:
+    a, b = (Keys(namespace, version) for version in versions)
+    with Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S) as redis:
+        sample = sampled_users(redis, a, users)
+        return stored_lists(redis, a, sample), stored_lists(redis, b, sample)
+
+
+async def _catalogue(bootstrap: str, topics: Topics) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+    """Genres and titles by item id, of the items that can be read."""
+    genres: dict[str, tuple[str, ...]] = {}
+    titles: dict[str, str] = {}
+
+    def apply(record: ConsumerRecord) -> None:
+        item_id = record.key.decode(errors="replace")
+        try:
+            item = parse_catalog_item(record.key, record.value)
+        except InvalidEvent:
+            return  # said by the workers, who follow the catalogue
+        if item is None:
+            genres.pop(item_id, None)
+            titles.pop(item_id, None)
+        else:
+            genres[item_id], titles[item_id] = tuple(item.genres), item.title
+
+    await read_topics(bootstrap, [topics.catalog], apply)
+    return genres, titles
