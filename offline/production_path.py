@@ -84,10 +84,10 @@ class ProductionPath:
         listed = self.list_for(user_id, now_ms, size)
         return [self.model.ids[index] for index in listed.item_index.tolist()]
 
-    def list_for(self, user_id: str, now_ms: int, size: int) -> Recommendations:
-        """The user's list at `now_ms` with scores and reasons."""
+    def list_for(self, user_id: str, now_ms: int, size: int, rules: RerankSettings | None = None) -> Recommendations:
+        """The user's list at `now_ms` with scores and reasons; `rules` for this list only, when given."""
         self.publish(now_ms)
-        return recommend(self.user(user_id), None, self.model, now_ms, size, self._rules)
+        return recommend(self.user(user_id), None, self.model, now_ms, size, rules or self._rules)
 
     def publish(self, now_ms: int) -> None:
         """Bring the item model to what it would know at `now_ms`."""
