@@ -1,4 +1,4 @@
-"""The Faust application of one worker process: two agents over the batch transport and the delivery design."""
+"""The Faust application of one worker process: three agents over the batch transport and the delivery design."""
 
 from collections.abc import Callable, Set
 from typing import Any
@@ -53,6 +53,7 @@ def build_app(
     app.on_partitions_revoked.connect(on_revoked, weak=False)
     _add_agent(app, "interactions", config.topics.interactions, ownership)
     _add_agent(app, "items", config.topics.deltas, ownership)
+    _add_agent(app, "ranker", config.topics.ranker_examples, ownership)
     return app
 
 

@@ -8,10 +8,11 @@ from agents.dead_letters import DeadLetters, letter_of
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.step import Effects
 from agents.erasures import Erasures
+from agents.examples import Examples
 from agents.idle_users import IdleUsers
 from agents.list_keeper import ListKeeper
 from agents.live_quality import LiveQuality
-from streams.events import InvalidEvent, Reason, parse_interaction
+from streams.events import Interaction, InvalidEvent, Reason, parse_interaction
 from tables.item_deltas import encode, route, tell_time
 from tables.signal import HOUR_MS
 from tables.user_plane import FoldKind, Signal, UserPlane
@@ -30,7 +31,9 @@ class InteractionsStep:
         dead_letters: DeadLetters,
         erasures: Erasures,
         quality: LiveQuality | None = None,
+        examples: Examples | None = None,
     ) -> None:
+        self._examples = examples
         self._new_plane = new_plane
         self.plane = new_plane()
         self.lists = lists
@@ -42,6 +45,7 @@ class InteractionsStep:
         self._signals: list[Signal] = []
         self._told_hour = self.plane.watermark_ms // HOUR_MS  # event time that every item partition knows of
         self._dead: list[Outgoing] = []
+        self._taught: list[Outgoing] = []
         self._touched: set[str] = set()
         self._erasures = erasures
         self._mine = erasures.of(partition)
@@ -59,6 +63,7 @@ class InteractionsStep:
         try:
             event = parse_interaction(record.value, record.timestamp)
             place = self.quality.place(event, record.offset, self.plane) if self.quality else None
+            example = self._example(event, record.timestamp)
             fold = self.plane.fold(event, record.key, record.offset, record.timestamp)
         except InvalidEvent as error:
             self._reject(record, error.reason, error.detail)
@@ -68,8 +73,16 @@ class InteractionsStep:
         self._touched.add(fold.user_id)
         if self.quality and place is not None and fold.kind is FoldKind.FOLDED:
             self.quality.note(place)
+        if example is not None and fold.kind is FoldKind.FOLDED and fold.held_back is None:
+            self._taught.append(example)
         if fold.signal is not None:
             self._signals.append(fold.signal)
+
+    def _example(self, event: Interaction, now_ms: int) -> Outgoing | None:
+        if self._examples is None or not self._examples.wants(event):
+            return None
+        known = self.plane.known_as(event)
+        return self._examples.of(known, self.plane.view(known.user_id), now_ms)
 
     def reject(self, record: ConsumerRecord, detail: str) -> None:
         """Notes a record that ends workers as a dead letter."""
@@ -116,6 +129,8 @@ class InteractionsStep:
         touched, self._touched = self._touched, set()
         await self.lists.refresh(self.plane, touched, next_offset)
         outgoing, self._dead = self._dead, []
+        outgoing += self._taught
+        self._taught = []
         outgoing += self._deltas()
         return Effects(changes, outgoing)
 

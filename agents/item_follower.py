@@ -1,4 +1,4 @@
-"""Applies `catalog.items` and `item.model` to the shared item model of this process."""
+"""Applies `catalog.items`, `item.model` and `ranker.weights` to what all lists of this process are made from."""
 
 import logging
 from collections import deque
@@ -7,6 +7,9 @@ from aiokafka.structs import ConsumerRecord
 
 from agents.delivery.table import POSITION_KEY
 from agents.follower import Follower
+from agents.ranker import RANKER_KEY
+from ranking.learner import ranker_of
+from ranking.ranker import Ranker
 from streams.catalog import parse_catalog_item
 from streams.events import InvalidEvent
 from streams.topics import Topics
@@ -19,14 +22,20 @@ REMEMBERED_CHANGES = 10_000
 
 
 class ItemFollower:
-    """Owns the process's `ItemModel` and remembers which catalogue entries changed."""
+    """Owns the process's `ItemModel` and `Ranker`, and remembers which catalogue entries changed."""
 
     def __init__(self, bootstrap: str, topics: Topics) -> None:
         self.model = ItemModel()
+        self.ranker = Ranker.start()
         self.catalogue_version = 0
         self._changed: deque[str] = deque(maxlen=REMEMBERED_CHANGES)
         self._follower = Follower(
-            bootstrap, {topics.catalog: self._apply_catalogue, topics.item_model: self._apply_model}
+            bootstrap,
+            {
+                topics.catalog: self._apply_catalogue,
+                topics.item_model: self._apply_model,
+                topics.ranker_weights: self._apply_ranker,
+            },
         )
 
     async def start(self) -> None:
@@ -57,6 +66,10 @@ class ItemFollower:
         self.model.apply_catalog(item_id, item)
         self._changed.append(item_id)
         self.catalogue_version += 1
+
+    def _apply_ranker(self, record: ConsumerRecord) -> None:
+        if record.key == RANKER_KEY:
+            self.ranker = Ranker.start() if record.value is None else ranker_of(record.value)
 
     def _apply_model(self, record: ConsumerRecord) -> None:
         if record.key != POSITION_KEY:

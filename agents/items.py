@@ -13,6 +13,7 @@ from aiokafka.structs import ConsumerRecord
 from agents.dead_letters import DeadLetters, letter_of
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.step import Effects
+from agents.vector_fits import VectorFits
 from streams.events import Reason
 from tables.item_plane import ItemPlane
 
@@ -37,7 +38,7 @@ class PublishPacer:
 
 
 class ItemsStep:
-    """One partition of the item plane."""
+    """One partition of the item plane. `fits` are the vectors that one of the partitions publishes for all."""
 
     def __init__(
         self,
@@ -45,7 +46,9 @@ class ItemsStep:
         pacer: PublishPacer,
         now_s: Callable[[], float],
         dead_letters: DeadLetters,
+        fits: VectorFits | None,
     ) -> None:
+        self._fits = fits
         self._new_plane = new_plane
         self.plane = new_plane()
         self._pacer = pacer
@@ -62,8 +65,8 @@ class ItemsStep:
         self._dead += self._dead_letters.records(letter_of(record, Reason.FOLD_FAILED, detail))
 
     def pending(self) -> bool:
-        """Never: everything follows from records."""
-        return False
+        """Whether fitted vectors wait."""
+        return bool(self._fits)
 
     async def effects(self, next_offset: int, *, force: bool) -> Effects | None:
         """Changed rows, when a publication is due."""
@@ -71,6 +74,8 @@ class ItemsStep:
         if not force and not self._pacer.due(now_s):
             return None
         changes = self.plane.changes()
+        if self._fits:
+            changes += self._fits.take()
         self._pacer.published(now_s, sum(len(key) + len(value or b"") for key, value in changes))
         dead, self._dead = self._dead, []
         return Effects(changes, dead)

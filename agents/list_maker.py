@@ -67,7 +67,7 @@ class ListMaker:
     ) -> tuple[NDArray[np.int32], list[tuple[str, bytes]]]:
         """The item indices that the user's list shows, ROOM among them when it is short, and (key, value) of everything
         derived from the user's row and profile, the list first."""
-        personal = recommend(user, profile, self.model, now_ms, self.list_size, self._rerank)
+        personal = recommend(user, profile, self.model, self._follower.ranker, now_ms, self.list_size, self._rerank)
         stamp = self._stamp(personal.source, partition, now_ms)
         user_id, offset = user.user_id, user.row.last_offset
         after = after_last(user, profile, self.model, now_ms)
@@ -75,11 +75,13 @@ class ListMaker:
         page = msgspec.json.encode(page_of(user, profile, facts.genre_preferences, self.model))
         continued, played = self._continue(user), self.fragments(after)
         room = [ROOM] if len(personal) < self.list_size else []
+        embedding = [(self._keys.user_embedding(user_id), personal.user_vector.astype("<f4").tobytes())]
         return np.concatenate([personal.item_index, after.item_index, np.array(room, np.int32)]), [
             (self._keys.user_list(user_id), stamp.personal(user_id, offset, self.fragments(personal))),
             (self._keys.continue_watching(user_id), stamp.personal(user_id, offset, continued, page=page)),
             (self._keys.user_list(user_id, POST_PLAY), stamp.personal(user_id, offset, played, context=POST_PLAY)),
             (self._keys.user_features(user_id), stamp.plain(offset, msgspec.json.encode(facts))),
+            *(embedding if personal.user_vector.any() else ()),
         ]
 
     def _features(self, user: User, profile: UserProfile | None, now_ms: int) -> UserFeatures:

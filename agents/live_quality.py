@@ -33,8 +33,9 @@ class LiveQuality:
         """The place of the item in the user's list, to be asked before the event is folded; None = not judged."""
         if offset % SAMPLE_EVERY:
             return None
-        shown = self._shown(event.user_id)
-        return None if shown is None else place_of_next(event, plane.view(event.user_id), shown, self._model)
+        known = plane.known_as(event)
+        shown = self._shown(known.user_id)
+        return None if shown is None else place_of_next(known, plane.view(known.user_id), shown, self._model)
 
     def note(self, place: int) -> None:
         """Counts an event that was folded."""

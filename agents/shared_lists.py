@@ -48,6 +48,7 @@ class SharedLists:
         """Refreshes priors and writes what this worker owns, once a round, until cancelled."""
         while True:
             self._maker.model.refresh_priors(now_ms())
+            self._maker.model.refresh_vectors()
             try:
                 await self._round(now_ms())
             except RedisUnavailable as error:

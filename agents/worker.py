@@ -22,6 +22,7 @@ from agents.delivery.step import Step
 from agents.delivery.store import MemoryStores, RocksStores, Stores
 from agents.delivery.table import ChangelogTable
 from agents.erasures import Erasures
+from agents.examples import Examples
 from agents.follower import Follower
 from agents.heartbeat import Heartbeat
 from agents.interactions import InteractionsStep
@@ -32,9 +33,11 @@ from agents.list_maker import ListMaker
 from agents.live_pointer import LivePointerKeeper
 from agents.live_quality import LiveQuality
 from agents.profiles import Profiles
+from agents.ranker import RankerStep
 from agents.reader_watch import ReaderWatch
 from agents.shared_lists import SharedLists
 from agents.standing import Standing
+from agents.vector_fits import FITTING_PARTITION, VectorFits
 from agents.worker_config import WorkerConfig
 from serving.keys import Keys
 from serving.redis_writer import ListWriter
@@ -93,6 +96,7 @@ class Worker:
         self._shared = SharedLists(
             self._maker, self._writer, self._keys, self._item_partitions_to_list, config.partitions
         )
+        self._fits = VectorFits(self._follower.model, self._owned_item_partitions)
         self._app: faust.App = build_app(config, self.ownership, lambda: self._controls.paused)
 
     async def run(self, stop: asyncio.Event) -> int:
@@ -101,7 +105,7 @@ class Worker:
         await self._follower.start()
         heartbeat = Heartbeat(self._writer, self._keys, self.ownership, self._counters)
         pointer = LivePointerKeeper(self._writer, self._keys, lambda: self._standing.registry.current)
-        loops = (self._shared.run(now_ms), heartbeat.run(), pointer.run())
+        loops = (self._shared.run(now_ms), heartbeat.run(), pointer.run(), self._fits.run(now_ms, time.monotonic))
         helpers = [asyncio.create_task(loop) for loop in loops]
         await self._app.start()
         logger.info("worker ready: group %s", self._config.topics.consumer_group)
@@ -122,15 +126,17 @@ class Worker:
 
     def _new_task(self, source: TopicPartition) -> PartitionTask:
         config, topics = self._config, self._config.topics
-        is_user_plane = source.topic == topics.interactions
-        changelog = topics.user_changelog if is_user_plane else topics.item_model
+        new_step, changelog = {
+            topics.interactions: (self._user_step, topics.user_changelog),
+            topics.deltas: (self._item_step, topics.item_model),
+            topics.ranker_examples: (self._ranker_step, topics.ranker_weights),
+        }[source.topic]
         table = ChangelogTable(changelog, source.partition, self._stores)
         producer = PartitionProducer(
             config.bootstrap, topics.transactional_id(source.topic, source.partition), topics.consumer_group
         )
         marks = CrashMarks(topics.crash_marks, source.topic, source.partition)
-        step = self._user_step(table) if is_user_plane else self._item_step(table)
-        return PartitionTask(source, producer, table, marks, step)
+        return PartitionTask(source, producer, table, marks, new_step(table))
 
     def _user_step(self, table: ChangelogTable) -> Step:
         config, topics = self._config, self._config.topics
@@ -162,6 +168,7 @@ class Worker:
             self._dead_letters,
             self._erasures,
             LiveQuality(keeper.shown, self._follower.model),
+            Examples(self._follower, profiles, config.list_size, topics.ranker_examples),
         )
 
     def _item_step(self, table: ChangelogTable) -> Step:
@@ -172,7 +179,11 @@ class Worker:
             pacer,
             time.monotonic,
             self._dead_letters,
+            self._fits if table.partition == FITTING_PARTITION else None,
         )
+
+    def _ranker_step(self, table: ChangelogTable) -> Step:
+        return RankerStep(lambda: table.rows, self._dead_letters)
 
     def _catch_up_of(self, partition: int) -> CatchUp:
         return self._catch_ups.setdefault(partition, CatchUp(lambda: self._standing.serves))

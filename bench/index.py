@@ -25,7 +25,6 @@ import numpy as np
 import psutil
 from index_catalogue import item_vectors, user_vectors
 from numpy.typing import NDArray
-
 from ranking.vector_index import VECTOR_DIM, VectorIndex
 
 SIZES = (10_000, 50_000, 500_000)

@@ -9,22 +9,30 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice, takewhile
 
+from ranking.decision import Decision
+from ranking.examples import decode, example_of, is_sampled
+from ranking.examples import encode as encode_example
+from ranking.learner import Learner
 from ranking.pipeline import DEFAULT_RULES, recommend
 from ranking.recommendations import Recommendations
 from ranking.rerank.settings import RerankSettings
 from streams.catalog import CatalogItem
-from streams.events import Interaction
+from streams.events import Interaction, effective_type
 from streams.partitioning import partition_of
 from tables.cleaning import CleaningLimits
+from tables.engagement import CONSUMED, is_liked
 from tables.item_deltas import encode, route
 from tables.item_model import ItemModel
 from tables.item_plane import ItemLimits, ItemPlane
 from tables.signal import Signal
 from tables.user_plane import FoldLimits, User, UserPlane
+from tables.vector_fit import fitted_rows
 
 PARTITIONS = 4
+EXAMPLE_SIZE = 100
 BATCH = 500
 PRIORS_EVERY_MS = 60_000
+FIT_EVERY_MS = 7 * 86_400_000
 NO_CLEANING = replace(CleaningLimits(), bot_events_per_minute=0, training_events_per_day=0)
 
 
@@ -39,6 +47,9 @@ class ProductionPath:
         self, lag_ms: int = 0, cleaning: CleaningLimits = NO_CLEANING, rules: RerankSettings = DEFAULT_RULES
     ) -> None:
         self.model = ItemModel()
+        self._learner = Learner.start()
+        self.ranker = self._learner.published
+        self._fitted_at_ms = 0
         self._lag_ms = lag_ms
         self._rules = rules
         limits = FoldLimits(cleaning=cleaning, cached_users=1_000_000)
@@ -56,6 +67,8 @@ class ProductionPath:
 
     def learn(self, event: Interaction) -> None:
         """Fold one event; what it tells the items waits until a list is asked for."""
+        if is_sampled(event.event_id):
+            self._teach(event)
         partition = partition_of(event.user_id.encode(), PARTITIONS)
         fold = self._users[partition].fold(event, event.user_id.encode(), self._offset, event.timestamp_ms)
         self._offset += 1
@@ -63,6 +76,19 @@ class ProductionPath:
             self._signals.append((event.timestamp_ms, fold.signal))
         if len(self._signals) > BATCH:
             self._send(event.timestamp_ms)
+
+    def _teach(self, event: Interaction) -> None:
+        """What the ranker learns from an event, as the decision was before it."""
+        self.publish(event.timestamp_ms)
+        chosen = self.model.index(event.item_id)
+        kind = effective_type(event)
+        if chosen < 0 or kind not in CONSUMED:
+            return
+        now_ms = event.timestamp_ms
+        decision = Decision.of(self.user(event.user_id), None, self.model, self.ranker, now_ms, EXAMPLE_SIZE)
+        example = example_of(decision, chosen, liked=is_liked(event), event_id=event.event_id)
+        if example is not None and self._learner.learn(decode(encode_example(example))):
+            self.ranker = self._learner.published
 
     def _send(self, now_ms: int) -> None:
         """Fold what the items know at `now_ms`, in batches as workers do."""
@@ -87,7 +113,7 @@ class ProductionPath:
     def list_for(self, user_id: str, now_ms: int, size: int, rules: RerankSettings | None = None) -> Recommendations:
         """The user's list at `now_ms` with scores and reasons; `rules` for this list only, when given."""
         self.publish(now_ms)
-        return recommend(self.user(user_id), None, self.model, now_ms, size, rules or self._rules)
+        return recommend(self.user(user_id), None, self.model, self.ranker, now_ms, size, rules or self._rules)
 
     def publish(self, now_ms: int) -> None:
         """Bring the item model to what it would know at `now_ms`."""
@@ -100,3 +126,8 @@ class ProductionPath:
         if now_ms - self._priors_at_ms >= PRIORS_EVERY_MS:
             self._priors_at_ms = now_ms
             self.model.refresh_priors(now_ms)
+            if now_ms - self._fitted_at_ms >= FIT_EVERY_MS:
+                self._fitted_at_ms = now_ms
+                for key, value in fitted_rows(self.model, now_ms):
+                    self.model.apply(key, value)
+            self.model.refresh_vectors()

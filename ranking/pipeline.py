@@ -1,20 +1,16 @@
-"""How a list is made: candidates, drop, rank, re-rank, reasons. The whole of it on this screen."""
+"""How a list is made: decide on the candidates, rank, re-rank, give reasons. The whole of it on this screen."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking import co_occurrence, popular, trending
-from ranking.co_occurrence import Personal
+from ranking.decision import Decision
 from ranking.rank import Ranked, rank
+from ranking.ranker import Ranker
 from ranking.reasons import personal_reasons
 from ranking.recommendations import Recommendations
-from ranking.rerank import explorers
 from ranking.rerank.pool import Pool
 from ranking.rerank.rerank import Reranked, rerank
 from ranking.rerank.settings import RerankSettings
-from ranking.rules.hard import allowed
-from ranking.rules.viewer import Viewer
-from ranking.taste import Taste
 from streams.catalog import UserProfile
 from tables.item_model import ItemModel
 from tables.user import User
@@ -27,33 +23,27 @@ def recommend(
     user: User | None,
     profile: UserProfile | None,
     model: ItemModel,
+    ranker: Ranker,
     now_ms: int,
     size: int,
     settings: RerankSettings = DEFAULT_RULES,
 ) -> Recommendations:
     """Up to `size` items for one user at `now_ms`. A pure function of its arguments."""
-    taste = Taste.of(user, profile, model)
-    personal = co_occurrence.score(taste, model)
-    seed = explorers.seed_of(user)
-    tried = explorers.candidates(model, now_ms, seed)
-
-    shared = size + (len(user.seen) if user else 0)  # enough to fill the list though all that was met is dropped
-    items = _union(personal, trending.candidates(model, size), popular.candidates(model, shared), tried)
-
-    viewer = Viewer(user, profile, now_ms)
-    items, dropped = allowed(items, viewer, model)
-    if len(items) < size:  # the rules left too little: whatever there is
-        items, dropped = allowed(np.arange(len(model), dtype=np.int32), viewer, model)
-
+    decision = Decision.of(user, profile, model, ranker, now_ms, size)
     ranked = rank(
-        items, personal.scores[items], model.priors.prior[items], taste.strength, max(3 * size, SMALLEST_POOL)
+        decision.items,
+        decision.scores,
+        decision.personal,
+        model.priors.prior[decision.items],
+        decision.taste.strength,
+        max(3 * size, SMALLEST_POOL),
     )
-    pool = Pool.of(ranked.items, _unranked(tried, items, ranked, model), size, model, now_ms, seed)
+    pool = Pool.of(ranked.items, _unranked(decision, ranked, model), size, model, now_ms, decision.seed)
     reranked = rerank(pool, ranked.scores, settings)
     listed = _listed(pool, ranked, reranked)
-    codes, texts, sources = personal_reasons(
-        listed, reranked.places >= pool.ranked, personal, taste, model, now_ms, viewer.country
-    )
+    tried = reranked.places >= pool.ranked
+    together, taste, country = decision.evidence.together, decision.taste, decision.viewer.country
+    codes, texts, sources = personal_reasons(listed, tried, together, taste, model, now_ms, country)
     return Recommendations(
         listed.items,
         listed.scores,
@@ -61,8 +51,9 @@ def recommend(
         texts,
         sources,
         "personal" if listed.personal_share.any() else "popular",
-        {rule: len(items) for rule, items in dropped.items()},
+        {rule: len(items) for rule, items in decision.dropped.items()},
         reranked.moved(),
+        decision.evidence.vector,
     )
 
 
@@ -71,16 +62,9 @@ def _listed(pool: Pool, ranked: Ranked, reranked: Reranked) -> Ranked:
     return Ranked(pool.items[reranked.places], reranked.scores, share[reranked.places])
 
 
-def _unranked(tried: NDArray[np.int32], kept: NDArray[np.int32], ranked: Ranked, model: ItemModel) -> NDArray[np.int32]:
+def _unranked(decision: Decision, ranked: Ranked, model: ItemModel) -> NDArray[np.int32]:
     """Those to be tried that the rules allow and the pool does not hold."""
     open_to = np.zeros(len(model), np.bool_)
-    open_to[kept] = True
+    open_to[decision.items] = True
     open_to[ranked.items] = False
-    return tried[open_to[tried]]
-
-
-def _union(personal: Personal, *shared: NDArray[np.int32]) -> NDArray[np.int32]:
-    chosen = personal.scores > 0
-    for items in shared:
-        chosen[items] = True
-    return np.flatnonzero(chosen).astype(np.int32)
+    return decision.tried[open_to[decision.tried]]

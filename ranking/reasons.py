@@ -16,6 +16,7 @@ from ranking.rank import Ranked
 from ranking.recommendations import ReasonCode
 from ranking.taste import Taste
 from streams.events import EventType
+from tables.engagement import POSITIVE_CODES
 from tables.item_model import DAY_MS, ItemModel
 from tables.type_codes import CODE_OF
 
@@ -59,7 +60,7 @@ def personal_reasons(
 ) -> Reasons:
     """Codes, texts and source items: the recent item behind each score that is mostly personal, else a shared one.
     What is only `tried` (bool by item) is no favourite of anybody, and says so."""
-    found = personal.strongest_recent(ranked.items)
+    found = personal.strongest_recent(ranked.items, np.isin(taste.codes, list(POSITIVE_CODES)))
     found[ranked.personal_share <= 0.5] = -1
     codes, texts, _ = shared_reasons(ranked.items, model, now_ms, country)
     for slot in np.flatnonzero(tried).tolist():

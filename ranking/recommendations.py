@@ -14,7 +14,8 @@ ReasonCode = Literal["because_you_watched", "trending", "popular", "new", "simil
 class Recommendations:
     """Best first. `item_index` int32[], `score` float32[] in 0..1, not increasing; one `reason_code` and one `reason`
     text an item; `reason_item` int32[] is the item of the user's own history behind the reason, -1 = none.
-    `dropped` counts candidates by the rule that dropped them, `moved` items by the rule that moved them up."""
+    `dropped` counts candidates by the rule that dropped them, `moved` items by the rule that moved them up;
+    `user_vector` float32[128] is the user's own, all 0 = unknown, empty for a list that is nobody's."""
 
     item_index: NDArray[np.int32]
     score: NDArray[np.float32]
@@ -24,6 +25,7 @@ class Recommendations:
     source: Source
     dropped: dict[str, int] = field(default_factory=dict)
     moved: dict[str, int] = field(default_factory=dict)
+    user_vector: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def __len__(self) -> int:
         return len(self.item_index)

@@ -147,6 +147,11 @@ class Topics:
         shared = {spec.name for spec in other.specs(1, 1)}
         return sorted(spec.name for spec in self.specs(1, 1) if spec.name not in shared)
 
+    @property
+    def inputs(self) -> tuple[str, str, str]:
+        """What the workers' group consumes: each partition of each is one task."""
+        return self.interactions, self.deltas, self.ranker_examples
+
     def transactional_id(self, topic: str, partition: int) -> str:
         """Names the one producer that may write for this input partition; starting it fences the former owner.
 
@@ -183,9 +188,10 @@ class Topics:
             self.user_changelog: _COMPACTED,
             self.crash_marks: _COMPACTED,
         }
+        # One truth about versions and controls, and one learner that sees all examples.
+        single = (self.versions, self.controls, self.ranker_examples, self.ranker_weights)
         return [
-            TopicSpec(name, 1 if name in (self.versions, self.controls) else partitions, config | safety)
-            for name, config in settings.items()
+            TopicSpec(name, 1 if name in single else partitions, config | safety) for name, config in settings.items()
         ]
 
 

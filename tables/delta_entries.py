@@ -16,6 +16,7 @@ class Entries:
         "context_sizes",
         "countries",
         "flags",
+        "group_hours",
         "group_items",
         "group_offsets",
         "group_sizes",
@@ -51,6 +52,7 @@ class Entries:
         self.ratings: list[int] = []
         # One element a group: a visit of an item elsewhere, for the partition that owns the `others` before it.
         self.group_items: list[int] = []
+        self.group_hours: list[int] = []
         self.group_offsets: list[int] = []
         self.group_sizes = bytearray()
         self.others: list[int] = []  # all groups joined
@@ -92,6 +94,7 @@ class Entries:
         number = self.strings
         self.watermark_ms = max(self.watermark_ms, signal.watermark_ms)
         self.group_items.append(number[signal.item_id])
+        self.group_hours.append(signal.hour)
         self.group_offsets.append(signal.offset)
         self.group_sizes.append(len(lags))
         self.others += [number[signal.context[lag]] for lag in lags]

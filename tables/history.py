@@ -4,7 +4,7 @@ from itertools import islice, pairwise
 
 import msgspec
 
-from tables.engagement import POSITIVE_CODES
+from tables.engagement import CONSUMED_CODES, POSITIVE_CODES
 
 KNOWN = -1
 
@@ -80,10 +80,10 @@ class History:
         self.liked = sum(code in POSITIVE_CODES for _, code in self.entries.values())
 
     def context(self, newer: int, limit: int) -> list[str]:
-        """Up to `limit` positive items older than a visit that `visit` placed, newest first; `newer` is what `visit`
+        """Up to `limit` used items older than a visit that `visit` placed, newest first; `newer` is what `visit`
         returned."""
         older = islice(reversed(self.entries.items()), newer + 1, None)
-        return list(islice([item_id for item_id, (_, code) in older if code in POSITIVE_CODES], limit))
+        return list(islice([item_id for item_id, (_, code) in older if code in CONSUMED_CODES], limit))
 
     def to_row(self) -> HistoryRow:
         """The stored form."""

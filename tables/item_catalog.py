@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from streams.catalog import CatalogItem, maturity_age
 from tables.columns import grown
+from tables.content import tokens
 from tables.content_index import ContentIndex
 from tables.genre_columns import GenreColumns
 
@@ -24,12 +25,14 @@ class ItemCatalog:
     the compacted topic after a day, and a process that starts later must not bring the item back; nor may an item be
     shown of which nobody said yet for which age and in which countries.
 
-    `released_at_ms` int64[capacity] (ALWAYS_FROM_MS = unknown), `maturity_age` int16[capacity] in years.
+    `released_at_ms` int64[capacity] (ALWAYS_FROM_MS = unknown), `maturity_age` int16[capacity] in years, `language`
+    int16[capacity] by `language_ids` (-1 = unknown).
     """
 
     def __init__(self) -> None:
         self.titles: list[str] = []
         self.genres: list[tuple[int, ...]] = []
+        self.tokens: list[tuple[int, ...]] = []
         self.genre_ids: dict[str, int] = {}
         self.genre_names: list[str] = []
         self._items_of_genre: list[set[int]] = []
@@ -39,6 +42,8 @@ class ItemCatalog:
         self.maturity_age = np.zeros(0, np.int16)
         self._in_use = False  # the catalogue has named an item
         self._named = np.zeros(0, np.bool_)
+        self.language = np.zeros(0, np.int16)
+        self.language_ids: dict[str, int] = {}
         self._plain = np.zeros(0, np.bool_)  # listed without any bound of time
         self._listed = np.zeros(0, np.bool_)
         self._from_ms = np.zeros(0, np.int64)
@@ -52,6 +57,7 @@ class ItemCatalog:
         index = len(self.titles)
         self.titles.append(item_id)
         self.genres.append(())
+        self.tokens.append(())
         if index == len(self._listed):
             self._grow(int(index * _GROW) + 64)
         self._clear(index, listed=not self._in_use)
@@ -72,7 +78,10 @@ class ItemCatalog:
         for genre in self.genres[index]:
             self._items_of_genre[genre].add(index)
         self.genre_columns.put(index, self.genres[index])
+        self.tokens[index] = tokens(item)
         self.maturity_age[index] = maturity_age(item.maturity)
+        if item.language:
+            self.language[index] = self.language_ids.setdefault(item.language, len(self.language_ids))
         if item.released_at_ms is not None:
             self.released_at_ms[index] = item.released_at_ms
         if item.available_from_ms is not None:
@@ -151,6 +160,7 @@ class ItemCatalog:
     def _clear(self, index: int, *, listed: bool) -> None:
         self.released_at_ms[index] = ALWAYS_FROM_MS
         self.maturity_age[index] = 0
+        self.language[index] = -1
         self._plain[index] = self._listed[index] = listed
         self._from_ms[index] = ALWAYS_FROM_MS
         self._until_ms[index] = ALWAYS_UNTIL_MS
@@ -159,7 +169,7 @@ class ItemCatalog:
         for genre in self.genres[index]:
             self._items_of_genre[genre].discard(index)
         self._languages.pop(index, None)
-        self.genres[index] = ()
+        self.genres[index] = self.tokens[index] = ()
         self.genre_columns.put(index, ())
 
     def _grow(self, capacity: int) -> None:
@@ -167,6 +177,7 @@ class ItemCatalog:
         self.released_at_ms = grown(self.released_at_ms, capacity)
         self.maturity_age = grown(self.maturity_age, capacity)
         self._named = grown(self._named, capacity)
+        self.language = grown(self.language, capacity)
         self._plain, self._listed = grown(self._plain, capacity), grown(self._listed, capacity)
         self._from_ms, self._until_ms = grown(self._from_ms, capacity), grown(self._until_ms, capacity)
         self._bounded = grown(self._bounded, capacity)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from streams.partitioning import partition_of
 from tables.delta_entries import LATE, LEARNS, Entries
 from tables.row_codec import RowCodec
-from tables.signal import Signal
+from tables.signal import HOUR_MS, Signal
 
 __all__ = ["Deltas", "Entries", "decode", "encode", "item_partition", "route", "tell_time"]
 
-DELTA_VERSION = 1
+DELTA_VERSION = 2  # 2: the hours of groups
 _REMEMBERED_OWNERS = 500_000
 _MAX_U16 = 65_535
 
@@ -38,6 +38,7 @@ class _Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
     groups: tuple[bytes, list[int], bytes, bytes, bytes]
     people: tuple[bytes, bytes, bytes]
     searches: tuple[bytes, bytes, list[int]]
+    group_hours: list[int] = []
 
 
 _CODEC = RowCodec(_Record, current=DELTA_VERSION)
@@ -62,6 +63,7 @@ class Deltas(msgspec.Struct, frozen=True, gc=False):
     context_sizes: NDArray[np.uint8]
     context: NDArray[np.unsignedinteger]
     group_items: NDArray[np.unsignedinteger]
+    group_hours: list[int]
     group_offsets: list[int]
     group_sizes: NDArray[np.uint8]
     others: NDArray[np.unsignedinteger]
@@ -138,7 +140,7 @@ def _entries(targets: dict[int, Entries], target: int) -> Entries:
 def encode(entries: Entries, source_partition: int, watermark_ms: int) -> bytes:
     """One record of `item.deltas`. Empty entries make a tick, which only moves the watermark."""
     dtype = _dtype(len(entries.strings))
-    base_hour = min(entries.hours + entries.query_hours, default=0)
+    base_hour = min(entries.hours + entries.query_hours + entries.group_hours, default=0)
     base_offset = min(entries.offsets + entries.group_offsets, default=0)
 
     def packed(numbers: list[int]) -> bytes:
@@ -172,8 +174,11 @@ def encode(entries: Entries, source_partition: int, watermark_ms: int) -> bytes:
         [hour - base_hour for hour in entries.query_hours],
     )
     bases, strings = (base_hour, base_offset), list(entries.strings)
+    group_hours = [hour - base_hour for hour in entries.group_hours]
     return _CODEC.encode(
-        _Record(DELTA_VERSION, source_partition, watermark_ms, bases, strings, visits, groups, people, searches)
+        _Record(
+            DELTA_VERSION, source_partition, watermark_ms, bases, strings, visits, groups, people, searches, group_hours
+        )
     )
 
 
@@ -184,6 +189,8 @@ def decode(value: bytes) -> Deltas:
     base_hour, base_offset = record.bases
     items, codes, flags, countries, hours, offsets, context_sizes, context = record.visits
     group_items, group_offsets, group_sizes, others, lags = record.groups
+    # Version 1 did not say: its groups count as of the watermark.
+    group_hours = record.group_hours or [record.watermark_ms // HOUR_MS - base_hour] * len(group_offsets)
     viewers, completions, ratings = record.people
     queries, query_countries, query_hours = record.searches
     return Deltas(
@@ -200,6 +207,7 @@ def decode(value: bytes) -> Deltas:
         np.frombuffer(context_sizes, np.uint8),
         np.frombuffer(context, dtype),
         np.frombuffer(group_items, dtype),
+        [hour + base_hour for hour in group_hours],
         [offset + base_offset for offset in group_offsets],
         np.frombuffer(group_sizes, np.uint8),
         np.frombuffer(others, dtype),

@@ -11,14 +11,15 @@ from streams.catalog import CatalogItem
 from tables import item_rows
 from tables.bucket_columns import BucketColumns
 from tables.columns import grown
-from tables.cooccurrence import SHARD_NEIGHBOURS, SHARDS
+from tables.forward_decay import fading
 from tables.item_catalog import ItemCatalog
 from tables.item_facts import ItemFacts
+from tables.item_vectors import ItemVectors
+from tables.neighbour_columns import NeighbourColumns
 from tables.priors import Priors
 from tables.regions import COUNTRIES_OF, MIN_COUNTRY_EVENTS, REGION_OF
 from tables.search_trends import SearchTrends
 
-NEIGHBOURS = SHARDS * SHARD_NEIGHBOURS
 NORM_SHRINK = 5.0
 TREND_HALF_LIFE_DAYS = 14.0
 HOUR_MS = 3_600_000
@@ -42,16 +43,21 @@ class ItemModel:
     """Columns by item index 0..len-1 (an index never changes its item). Between two `refresh_priors` calls the priors
     stay as they were; neighbours and counts follow every record at once.
 
-    `neighbours` int32[capacity, 320] and `weights` float32[capacity, 320] hold co-occurrence (weight 0 = empty slot),
-    `norm` float32[capacity] = 1 / sqrt(visits + 5). `facts` are figures about items, `searches` what is searched for.
+    `neighbours` holds up to 320 items an item that are used together with it, `successors` up to 128 that are used
+    right afterwards. `visits` float64[capacity] are faded visits as of the last refresh, `norm` float32[capacity] =
+    1 / sqrt(visits + 5). `facts` are figures about items, `searches` what is searched for.
     """
 
     def __init__(self) -> None:
         self.ids: list[str] = []
         self.catalog = ItemCatalog()
         self._index: dict[str, int] = {}
-        self.neighbours = np.zeros((0, NEIGHBOURS), np.int32)
-        self.weights = np.zeros((0, NEIGHBOURS), np.float32)
+        self.neighbours = NeighbourColumns(item_rows.NEIGHBOUR_SHARDS, item_rows.SHARD_NEIGHBOURS)
+        self.successors = NeighbourColumns(item_rows.SUCCESSOR_SHARDS, item_rows.SHARD_SUCCESSORS)
+        self.vectors = ItemVectors()
+        self._visit_sums = np.zeros(0, np.float64)  # forward-decayed
+        self.visits = np.zeros(0, np.float64)
+        self._fading = 0.0  # turns forward-decayed sums into what they count as of the last refresh
         self.norm = np.zeros(0, np.float32)
         self.events = np.zeros(0, np.int64)
         self._day_sums = np.zeros(0, np.float64)  # days of an item decayed to its own newest day
@@ -77,9 +83,16 @@ class ItemModel:
         """Follow one record of `item.model`. Raises RowVersionError on a newer format."""
         kind = key[:1]
         if kind == item_rows.NEIGHBOURS:
-            self._apply_neighbours(key, value)
+            self.neighbours.put(key, value, self._add)
+        elif kind == item_rows.SUCCESSORS:
+            self.successors.put(key, value, self._add)
+        elif kind == item_rows.VISITS:
+            row = item_rows.VisitsRow() if value is None else item_rows.VISITS_CODEC.decode(value)
+            self._visit_sums[self._add(key[1:].decode())] = row.faded
         elif kind == item_rows.COUNTS:
             self._apply_counts(key, value)
+        elif kind == item_rows.VECTOR:
+            self.vectors.put(self._add(key[1:].decode()), value)
         elif kind == item_rows.BUCKET:
             hour, item_id = item_rows.bucket_of(key)
             self._buckets.put(hour, self._add(item_id), _countries(value))
@@ -104,41 +117,33 @@ class ItemModel:
         return index
 
     def _grow(self, capacity: int) -> None:
-        self.neighbours, self.weights = grown(self.neighbours, capacity), grown(self.weights, capacity)
+        self.neighbours.grow(capacity)
+        self.successors.grow(capacity)
+        self.vectors.grow(capacity)
+        self._visit_sums, self.visits = grown(self._visit_sums, capacity), grown(self.visits, capacity)
         self.norm = grown(self.norm, capacity, NORM_SHRINK**-0.5)
         self.events, self._day_sums = grown(self.events, capacity), grown(self._day_sums, capacity)
         self._newest_days = grown(self._newest_days, capacity)
         self.priors = self.priors.padded(capacity)
 
-    def _apply_neighbours(self, key: bytes, value: bytes | None) -> None:
-        shard, item_id = item_rows.neighbours_of(key)
-        index = self._add(item_id)
-        slots = slice(shard * SHARD_NEIGHBOURS, (shard + 1) * SHARD_NEIGHBOURS)
-        if value is None:
-            self.weights[index, slots] = 0
-            return
-        row = item_rows.NEIGHBOURS_CODEC.decode(value)
-        for neighbour in row.items:
-            if neighbour not in self._index:
-                self._add(neighbour)  # may grow the arrays: before writing to them
-        numbers = [self._index[neighbour] for neighbour in row.items]
-        self.weights[index, slots] = 0
-        filled = slice(slots.start, slots.start + len(numbers))
-        self.neighbours[index, filled] = numbers
-        self.weights[index, filled] = row.weights_array()
-
     def _apply_counts(self, key: bytes, value: bytes | None) -> None:
         index = self._add(key[1:].decode())
         row = item_rows.CountsRow() if value is None else item_rows.COUNTS_CODEC.decode(value)
         self.events[index] = row.events
-        self.norm[index] = (row.visits + NORM_SHRINK) ** -0.5
         self._day_sums[index] = _DAY_DECAY[: len(row.days)] @ row.days if row.days else 0.0
         self._newest_days[index] = row.newest_day
         self.facts.put_counts(index, row)
 
+    def refresh_vectors(self) -> None:
+        """Blend fitted vectors with what is known since; see ItemVectors."""
+        self.vectors.refresh(len(self), self.catalog, self.neighbours, self.visits)
+
     def refresh_priors(self, now_ms: int) -> None:
         """Compute what all lists share, as of `now_ms`: popularity, trends, their mix, and the orders by them."""
         capacity = len(self.norm)
+        self._fading = fading(now_ms)
+        self.visits = self._visit_sums * self._fading
+        self.norm = ((self.visits + NORM_SHRINK) ** -0.5).astype(np.float32)
         ages_days = np.maximum(0, now_ms // DAY_MS - self._newest_days)
         trend_28d = self._day_sums * 0.5 ** (ages_days / TREND_HALF_LIFE_DAYS)
         now_hour = now_ms // HOUR_MS
@@ -219,10 +224,10 @@ class ItemModel:
 
     def used_together(self, index: int) -> NDArray[np.float32]:
         """float32[items]: how much every item is used together with one item, for how often it is used; 0 = never."""
-        filled = self.weights[index] > 0
-        others = self.neighbours[index, filled]
+        weights, items = self.neighbours.weights[index], self.neighbours.items[index]
+        filled = weights > 0
         scores = np.zeros(len(self), np.float32)
-        scores[others] = self.weights[index, filled] * self.norm[others]
+        scores[items[filled]] = weights[filled] * self._fading * self.norm[items[filled]]
         return scores
 
     def _top(

@@ -2,7 +2,12 @@
 
 b"c" + item           counts                 b"t" + hour + item    events of an hour by country
 b"n" + shard + item   neighbours             b"q" + hour + query   searches of an hour by country
-b"u" + item           unique viewers         b"w"                  the plane's own row
+b"s" + shard + item   successors             b"u" + item           unique viewers
+b"v" + item           faded visits           b"e" + item           fitted vector, float16[128]
+b"w"                  the plane's own row
+
+Weights of neighbours and successors and faded visits are forward-decayed, see tables/forward_decay.py. Neighbours of
+format version 1 were not: they are read as if they had happened at the landmark, that is as faded.
 """
 
 import msgspec
@@ -15,12 +20,23 @@ from tables.row_codec import RowCodec
 COUNTS = b"c"
 BUCKET = b"t"
 NEIGHBOURS = b"n"
+SUCCESSORS = b"s"
+VISITS = b"v"
+VECTOR = b"e"
 VIEWERS = b"u"
 QUERY_BUCKET = b"q"
 PLANE = b"w"
 
+#: Rows of floats, which depend on the order of arrival within rounding; all others are the same in any order.
+FLOAT_KINDS = frozenset({NEIGHBOURS, SUCCESSORS, VISITS, VECTOR})
+
 ITEM_ROW_VERSION = 1
+NEIGHBOURS_ROW_VERSION = 2
 KEPT_DAYS = 35
+
+#: Co-occurrence: items used together, of which a shard lets its weakest go. Successors: items used right afterwards.
+NEIGHBOUR_SHARDS, SHARD_NEIGHBOURS = 8, 40
+SUCCESSOR_SHARDS, SHARD_SUCCESSORS = 4, 32
 
 
 class CountsRow(msgspec.Struct, array_like=True, gc=False):
@@ -54,7 +70,7 @@ class BucketRow(msgspec.Struct, array_like=True, gc=False):
 
 
 class NeighboursRow(msgspec.Struct, array_like=True, gc=False):
-    """One shard of an item's neighbours: ids, and weights as little-endian float32."""
+    """One shard of an item's neighbours or successors: ids, and weights as little-endian float32."""
 
     version: int
     items: list[str]
@@ -63,6 +79,13 @@ class NeighboursRow(msgspec.Struct, array_like=True, gc=False):
     def weights_array(self) -> NDArray[np.float32]:
         """The weights, float32[neighbours]."""
         return np.frombuffer(self.weights, "<f4")
+
+
+class VisitsRow(msgspec.Struct, array_like=True, gc=False):
+    """Visits of one item that taught neighbours, each with the weight of its hour."""
+
+    version: int = ITEM_ROW_VERSION
+    faded: float = 0.0
 
 
 class PlaneRow(msgspec.Struct, array_like=True, gc=False):
@@ -74,7 +97,8 @@ class PlaneRow(msgspec.Struct, array_like=True, gc=False):
 
 COUNTS_CODEC = RowCodec(CountsRow, current=ITEM_ROW_VERSION)
 BUCKET_CODEC = RowCodec(BucketRow, current=ITEM_ROW_VERSION)
-NEIGHBOURS_CODEC = RowCodec(NeighboursRow, current=ITEM_ROW_VERSION)
+NEIGHBOURS_CODEC = RowCodec(NeighboursRow, current=NEIGHBOURS_ROW_VERSION)
+VISITS_CODEC = RowCodec(VisitsRow, current=ITEM_ROW_VERSION)
 PLANE_CODEC = RowCodec(PlaneRow, current=ITEM_ROW_VERSION)
 
 
@@ -98,11 +122,21 @@ def bucket_of(key: bytes) -> tuple[int, str]:
     return int.from_bytes(key[1:5], "big"), key[5:].decode()
 
 
-def neighbours_key(shard: int, item_id: str) -> bytes:
-    """Key of one shard of an item's neighbours."""
-    return NEIGHBOURS + bytes([shard]) + item_id.encode()
+def visits_key(item_id: str) -> bytes:
+    """Key of an item's faded visits."""
+    return VISITS + item_id.encode()
+
+
+def vector_key(item_id: str) -> bytes:
+    """Key of an item's fitted vector."""
+    return VECTOR + item_id.encode()
+
+
+def neighbours_key(shard: int, item_id: str, kind: bytes = NEIGHBOURS) -> bytes:
+    """Key of one shard of an item's NEIGHBOURS or SUCCESSORS."""
+    return kind + bytes([shard]) + item_id.encode()
 
 
 def neighbours_of(key: bytes) -> tuple[int, str]:
-    """(shard, item id) of a neighbours key."""
+    """(shard, item id) of a neighbours or successors key."""
     return key[1], key[2:].decode()

@@ -7,11 +7,11 @@ NO_COMPLETION = -1
 
 
 class Signal(msgspec.Struct, frozen=True, gc=False):
-    """One positive or rating event about `item_id`, or one search (`item_id` "", `query` set).
+    """One positive, disliking or rating event about `item_id`, or one search (`item_id` "", `query` set).
 
     `learns` is true when the visit teaches which items go together: not a repetition of the user's newest item, not
     more than 7 days late. `hour` is the event's hour since the epoch, `late` the partition's verdict, `offset` the
-    source offset, `context` up to 30 items the user liked before it, newest first (empty unless it learns). `viewer`
+    source offset, `context` up to 30 items the user used before it, newest first (empty unless it learns). `viewer`
     is the user's 4-byte hash, `completion` tenths of a percent (NO_COMPLETION = not given), `rating` hundredths of a
     star (0 = none). `watermark_ms` is the source partition's before the event.
     """

@@ -92,6 +92,10 @@ class UserPlane:
         """Position in this partition's erasures before which all were carried out; see `note_erasures`."""
         return self._row.erasures_applied
 
+    def known_as(self, event: Interaction) -> Interaction:
+        """The event under the id by which the plane knows its user."""
+        return self._identities.stored(event)
+
     def fold(self, event: Interaction, key: bytes | None, offset: int, append_ms: int) -> Fold:
         """Fold one event. Raises InvalidEvent (wrong_partition, too_old) and then changes no user row."""
         if key != event.user_id.encode():

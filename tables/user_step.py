@@ -6,7 +6,7 @@ from streams.event_weights import is_finished_watch
 from streams.events import EventType, Interaction, effective_type
 from tables import activity, cleaning, session
 from tables.cleaning import CleaningLimits, HeldBack
-from tables.engagement import COUNTED, POSITIVE
+from tables.engagement import CONSUMED, COUNTED
 from tables.history import KNOWN
 from tables.search_query import normal_query
 from tables.signal import HOUR_MS, NO_COMPLETION, Signal
@@ -55,7 +55,7 @@ def _signal(
     user: User, event: Interaction, kind: EventType, newer: int, place: Place, share: CleaningLimits | None
 ) -> tuple[Signal | None, HeldBack | None]:
     """What a clean event tells; `share` limits live events to a day's share."""
-    learns = kind in POSITIVE and newer != KNOWN and place.watermark_ms - event.timestamp_ms <= LEARNS_WITHIN_MS
+    learns = kind in CONSUMED and newer != KNOWN and place.watermark_ms - event.timestamp_ms <= LEARNS_WITHIN_MS
     rated = event.event_type is EventType.RATING
     if not learns and not rated and kind not in COUNTED:
         return None, None

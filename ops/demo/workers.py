@@ -27,7 +27,8 @@ class Workers:
     def __init__(self, redis: Redis, keys: Keys, topics: Topics, partitions: int) -> None:
         self._redis = redis
         self._pattern = f"{keys.prefix}worker:*"
-        self._inputs = {f"{topic}:{n}" for topic in (topics.interactions, topics.deltas) for n in range(partitions)}
+        specs = (spec for spec in topics.specs(partitions, 1) if spec.name in topics.inputs)
+        self._inputs = {f"{spec.name}:{number}" for spec in specs for number in range(spec.partitions)}
         self._lists_written: dict[int, int] = {}
 
     @property

@@ -61,7 +61,7 @@ async def read_lag(bootstrap: str, redis_url: str, topics: Topics) -> Lag:
     paused = await read_pauses(bootstrap, topics)
     partitions = []
     async with Progress(bootstrap, topics.consumer_group) as progress:
-        for topic in (topics.interactions, topics.deltas):
+        for topic in topics.inputs:
             committed, ends = await progress.committed(topic), await progress.ends(topic)
             waiting = await progress.waiting(topic, committed, ends)
             partitions += [

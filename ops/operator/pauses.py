@@ -26,14 +26,10 @@ def parse_partition(text: str, topics: Topics) -> TopicPartition:
     TopicPartition(topic='demo.user.interactions', partition=3)
     """
     name, _, number = text.rpartition(":")
-    inputs = {
-        alias: topic
-        for topic in (topics.interactions, topics.deltas)
-        for alias in (topic, topic.removeprefix(f"{topics.namespace}."))
-    }
+    inputs = {alias: topic for topic in topics.inputs for alias in (topic, topic.removeprefix(f"{topics.namespace}."))}
     topic = inputs.get(name) if name else topics.interactions
     if topic is None or not number.isdecimal():
-        raise NoSuchPartition(f"{text!r} is none of: N, {topics.interactions}:N, {topics.deltas}:N")
+        raise NoSuchPartition(f"{text!r} is none of: N, {', '.join(f'{topic}:N' for topic in topics.inputs)}")
     return TopicPartition(topic, int(number))
 
 

@@ -22,7 +22,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Scale:
-    """`input_partitions` = of interactions and of deltas together: each is one task, and a worker without a task is a
+    """`input_partitions` = of interactions, deltas and examples together: each is one task, and a worker without a task is a
     spare. So that is the highest number of workers with work; `user_partitions` of them fold users."""
 
     group: str
@@ -40,8 +40,7 @@ class Scale:
 async def read_scale(bootstrap: str, topics: Topics) -> Scale:
     """As the broker sees the group now. Raises `TopicMissing`."""
     async with bulk_consumer(bootstrap) as consumer:
-        users = await partition_count(consumer, topics.interactions)
-        items = await partition_count(consumer, topics.deltas)
+        users, items, examples = [await partition_count(consumer, topic) for topic in topics.inputs]
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
@@ -49,7 +48,9 @@ async def read_scale(bootstrap: str, topics: Topics) -> Scale:
     finally:
         await admin.close()
     _, _, state, _, _, members, *_ = answers[0].groups[0]  # one group was asked for, one is described
-    return Scale(topics.consumer_group, state, [_member(*member) for member in members], users, users + items)
+    return Scale(
+        topics.consumer_group, state, [_member(*member) for member in members], users, users + items + examples
+    )
 
 
 def _member(member_id: str, _client: str, host: str, _metadata: bytes, assignment: bytes, *_: Any) -> Member:

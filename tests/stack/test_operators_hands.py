@@ -223,7 +223,7 @@ async def test_a_paused_partition_stays_so_over_a_kill_and_goes_on_where_it_was(
     await cluster.wait_until_caught_up()
     assert (await cluster.account()).unaccounted == 0
     scale = await done(cluster, "scale")
-    assert (scale["workers"], scale["useful_maximum"]) == (1, 2 * PARTITIONS)
+    assert (scale["workers"], scale["useful_maximum"]) == (1, 2 * PARTITIONS + 1)
 
 
 async def test_an_erased_user_is_gone_everywhere_and_for_every_version(cluster: Cluster, worker: WorkerProcess) -> None:

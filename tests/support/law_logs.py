@@ -181,7 +181,7 @@ def item_integers(
     if tick_ms is not None:
         plane.apply(encode(Entries(), 0, tick_ms))
     plane.changes()
-    return {key: row for key, row in store.items() if key[:1] != item_rows.NEIGHBOURS}
+    return {key: row for key, row in store.items() if key[:1] not in item_rows.FLOAT_KINDS}
 
 
 def lateness(folded: Folded) -> list[tuple[int, bool]]:

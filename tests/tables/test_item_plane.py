@@ -64,7 +64,7 @@ def visits_before(hour: int) -> st.SearchStrategy[Signal]:
 
 
 def integer_rows(store: dict[bytes, bytes]) -> dict[bytes, bytes]:
-    return {key: value for key, value in store.items() if key[:1] != item_rows.NEIGHBOURS}
+    return {key: value for key, value in store.items() if key[:1] not in item_rows.FLOAT_KINDS}
 
 
 def folded(values: Sequence[bytes], publish_every: int = 1) -> dict[bytes, bytes]:

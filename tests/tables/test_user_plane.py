@@ -109,16 +109,17 @@ def test_searches_and_impressions_stay_out_of_history() -> None:
     assert (len(user.history), len(user.seen), user.row.folded) == (0, 0, 2)
 
 
-def test_a_signal_carries_the_liked_context_newest_first() -> None:
+def test_a_signal_carries_what_was_used_before_newest_first_and_nothing_that_was_skipped() -> None:
     plane = new_plane()
     fold(plane, 1, item="a")
     fold(plane, 2, item="b", kind=EventType.DISLIKE)
-    fold(plane, 3, item="c")
-    signal = plane.fold(event(4, item="d", country="NL"), b"u1", 4, NOW_MS).signal
+    fold(plane, 3, item="s", kind=EventType.SKIP)
+    fold(plane, 4, item="c")
+    signal = plane.fold(event(5, item="d", country="NL"), b"u1", 5, NOW_MS).signal
     assert signal is not None
     assert signal.learns
     assert signal.country == "NL"
-    assert signal.context == ["c", "a"]
+    assert signal.context == ["c", "b", "a"]
 
 
 def test_repeating_the_newest_item_counts_but_teaches_nothing() -> None:

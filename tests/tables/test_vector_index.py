@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from ranking.vector_index import IndexSizes, Kind, VectorIndex
+from tables.vector_index import IndexSizes, Kind, VectorIndex
 
 FROM_ONE = {
     "matrix": IndexSizes(),

@@ -7,8 +7,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.inverted_lists import InvertedLists
-from ranking.vector_store import VectorStore
+from tables.inverted_lists import InvertedLists
+from tables.vector_store import VectorStore
 
 VECTOR_DIM: Final = 128
 

@@ -1,0 +1,92 @@
+"""What is decided about every candidate before the list is put in order: evidence, candidates, rules, features, scores.
+
+Lists are made from it, the ranker learns from it, and `freshet why` prints it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranking import features, popular, trending
+from ranking.candidates import Flags, Generator, Ints, gather
+from ranking.evidence import Evidence
+from ranking.ranker import Ranker, bucket_of
+from ranking.rerank import explorers
+from ranking.rules.hard import allowed
+from ranking.rules.viewer import Viewer
+from ranking.seen_index import seen_indices
+from ranking.situation import Situation
+from ranking.taste import Taste
+from streams.catalog import UserProfile
+from tables.item_model import ItemModel
+from tables.user import User
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`items` int32[candidates] ascending, with the `generators` that named each, their `matrix` of features, and what
+    the ranker makes of them: `scores` float64[candidates] in 0..1 and how `personal` those are. `dropped` are the items
+    that each rule dropped, `tried` int32[] those that may be explored, `seed` what decides where chance would."""
+
+    viewer: Viewer
+    taste: Taste
+    evidence: Evidence
+    items: Ints
+    generators: Flags
+    dropped: Mapping[str, Ints]
+    tried: Ints
+    seed: int
+    bucket: int
+    matrix: NDArray[np.float32]
+    scores: NDArray[np.float64]
+    personal: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls, user: User | None, profile: UserProfile | None, model: ItemModel, ranker: Ranker, now_ms: int, size: int
+    ) -> "Decision":
+        """The decision for one user at `now_ms`, with at least `size` candidates if the rules allow as many."""
+        taste = Taste.of(user, profile, model)
+        evidence = Evidence.of(taste, model)
+        seed = explorers.seed_of(user)
+        tried = explorers.candidates(model, now_ms, seed)
+        met = _met(user, model)
+        shared = {
+            Generator.TRENDING: trending.candidates(model, size),
+            # enough to fill the list though all that was met is dropped
+            Generator.POPULAR: popular.candidates(model, size + int(np.count_nonzero(met))),
+            Generator.EXPLORE: tried,
+        }
+        found, generators = gather(evidence, met, shared, model)
+        viewer = Viewer(user, profile, now_ms)
+        items, dropped = allowed(found, viewer, model)
+        if len(items) < size:  # the rules left too little: whatever there is
+            found, generators = np.arange(len(model), dtype=np.int32), np.zeros(len(model), np.uint8)
+            items, dropped = allowed(found, viewer, model)
+        situation = Situation.of(user, profile, taste, model, now_ms)
+        matrix = features.matrix(items, evidence, situation, model)
+        bucket = bucket_of(len(taste.recent))
+        kept = np.isin(found, items, assume_unique=True)
+        return cls(
+            viewer,
+            taste,
+            evidence,
+            items,
+            generators[kept],
+            dropped,
+            tried,
+            seed,
+            bucket,
+            matrix,
+            ranker.score(matrix, bucket),
+            ranker.personal_share(matrix, bucket),
+        )
+
+
+def _met(user: User | None, model: ItemModel) -> NDArray[np.bool_]:
+    met = np.zeros(len(model), np.bool_)
+    if user is not None:
+        met[seen_indices(user.seen, model)] = True
+    return met

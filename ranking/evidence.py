@@ -1,0 +1,27 @@
+"""What every generator says about every item, for one user: the raw material of candidates and features."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranking import co_occurrence, successors
+from ranking.co_occurrence import Personal
+from ranking.taste import Taste
+from ranking.user_vector import user_vector
+from tables.item_model import ItemModel
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """`together` the co-occurrence of recent items, `after` float64[items] what follows the newest, `vector`
+    float32[128] the user's own."""
+
+    together: Personal
+    after: NDArray[np.float64]
+    vector: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, taste: Taste, model: ItemModel) -> "Evidence":
+        """The evidence for a taste."""
+        return cls(co_occurrence.score(taste, model), successors.score(taste, model), user_vector(taste, model))

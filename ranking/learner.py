@@ -1,0 +1,173 @@
+"""How the ranker learns: one river LogisticRegression (AdaGrad) for each bucket and task, judged before it is believed.
+
+Every example is first scored with the published weights and with the ones being learned (prequential: predict, then
+learn). After a round of examples the learned weights replace the published ones only if they are finite and their log
+loss was not worse; else they are thrown away and learning goes on from the published ones.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from river import linear_model, optim
+
+from ranking import features, ranker
+from ranking.examples import Example
+from ranking.ranker import Ranker
+from tables.row_codec import RowCodec
+
+LEARNING_RATE = 0.1
+L2 = 1e-4
+ROUND = 200
+#: A round's log loss may be worse by chance; by so much it is not.
+WORSE_BY = 0.02
+RANKER_VERSION = 1
+
+Doubles = NDArray[np.float64]
+
+
+class RankerRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The accepted state: float64 little-endian `weights` and `squares` (AdaGrad's sums of squared gradients)
+    [buckets, tasks, features], `intercepts` [buckets, tasks]; `number` accepted and `rejected` rounds so far."""
+
+    version: int
+    features: list[str]
+    weights: bytes
+    intercepts: bytes
+    squares: bytes
+    number: int
+    rejected: int
+
+
+CODEC = RowCodec(RankerRow, current=RANKER_VERSION)
+
+
+@dataclass(slots=True)
+class _Round:
+    examples: int = 0
+    learned_loss: float = 0.0
+    published_loss: float = 0.0
+
+
+@dataclass(slots=True)
+class Learner:
+    """`published` is what workers rank with."""
+
+    published: Ranker
+    squares: Doubles
+    rejected: int = 0
+    _models: dict[tuple[int, int], linear_model.LogisticRegression] = field(default_factory=dict)
+    _round: _Round = field(default_factory=_Round)
+
+    @classmethod
+    def start(cls) -> "Learner":
+        """Before anything was learned."""
+        return cls(Ranker.start(), np.zeros((ranker.BUCKETS, len(ranker.TASKS), features.COUNT)))
+
+    @classmethod
+    def from_row(cls, value: bytes) -> "Learner":
+        """The learner that wrote a row, at its last accepted round."""
+        row = CODEC.decode(value)
+        shape = (ranker.BUCKETS, len(ranker.TASKS), features.COUNT)
+        return cls(ranker_of(value), np.frombuffer(row.squares, "<f8").reshape(shape).copy(), row.rejected)
+
+    def to_row(self) -> bytes:
+        """The accepted state."""
+        published = self.published
+        return CODEC.encode(
+            RankerRow(
+                RANKER_VERSION,
+                list(features.NAMES),
+                published.weights.astype("<f8").tobytes(),
+                published.intercepts.astype("<f8").tobytes(),
+                self.squares.astype("<f8").tobytes(),
+                published.number,
+                self.rejected,
+            )
+        )
+
+    def learn(self, example: Example) -> bool:
+        """Learn from one example; True when a round ended by it (accepted or rejected)."""
+        if example.bucket:  # the ranker of users without history is fixed
+            for task in range(len(ranker.TASKS)):
+                self._learn_task(example, task)
+        self._round.examples += 1
+        if self._round.examples < ROUND:
+            return False
+        self._judge()
+        return True
+
+    def _learn_task(self, example: Example, task: int) -> None:
+        positive = example.liked if ranker.TASKS[task] == "like" else True
+        model = self._model(example.bucket, task)
+        published = (
+            example.features @ self.published.weights[example.bucket, task]
+            + self.published.intercepts[example.bucket, task]
+        )
+        for place, row in enumerate(example.features.tolist()):
+            named = dict(zip(features.NAMES, row, strict=True))
+            label = positive and place == 0
+            self._round.learned_loss += log_loss(_probability(model, named), label)
+            self._round.published_loss += log_loss(1 / (1 + math.exp(-published[place])), label)
+            model.learn_one(named, label)
+
+    def _model(self, bucket: int, task: int) -> linear_model.LogisticRegression:
+        model = self._models.get((bucket, task))
+        if model is None:
+            model = linear_model.LogisticRegression(
+                optim.AdaGrad(LEARNING_RATE), l2=L2, intercept_init=float(self.published.intercepts[bucket, task])
+            )
+            weights, squares = self.published.weights[bucket, task], self.squares[bucket, task]
+            for name, weight, square in zip(features.NAMES, weights.tolist(), squares.tolist(), strict=True):
+                model._weights[name] = weight
+                model.optimizer.g2[name] = square
+            self._models[bucket, task] = model
+        return model
+
+    def _judge(self) -> None:
+        ended, self._round = self._round, _Round()
+        learned = self._learned()
+        finite = all(np.isfinite(array).all() for array in learned)
+        if finite and ended.learned_loss <= ended.published_loss * (1 + WORSE_BY):
+            weights, intercepts, self.squares = learned
+            self.published = Ranker(weights, intercepts, self.published.number + 1)
+        else:
+            self.rejected += 1
+            self._models.clear()
+
+    def _learned(self) -> tuple[Doubles, Doubles, Doubles]:
+        weights, intercepts = self.published.weights.copy(), self.published.intercepts.copy()
+        squares = self.squares.copy()
+        for place, model in self._models.items():
+            weights[place] = [model.weights[name] for name in features.NAMES]
+            intercepts[place] = model.intercept
+            squares[place] = [model.optimizer.g2[name] for name in features.NAMES]
+        return weights, intercepts, squares
+
+
+def ranker_of(value: bytes) -> Ranker:
+    """The ranker in a row of `ranker.weights`. Raises ValueError when it has other features than this code."""
+    row = CODEC.decode(value)
+    if row.features != list(features.NAMES):
+        raise ValueError(f"the ranker was learned with the features {', '.join(row.features)}")
+    tasks = (ranker.BUCKETS, len(ranker.TASKS))
+    return Ranker(
+        np.frombuffer(row.weights, "<f8").reshape(*tasks, features.COUNT),
+        np.frombuffer(row.intercepts, "<f8").reshape(tasks),
+        row.number,
+    )
+
+
+def log_loss(probability: float, label: bool) -> float:
+    """-ln of the probability given to what happened; at most 27.6, so that one surprise does not decide a round. NaN
+    stays NaN."""
+    if math.isnan(probability):
+        return probability
+    return -math.log(max(probability if label else 1 - probability, 1e-12))
+
+
+def _probability(model: linear_model.LogisticRegression, named: dict[str, float]) -> float:
+    logit = model.intercept + sum(model.weights.get(name, 0.0) * value for name, value in named.items())
+    return 1 / (1 + math.exp(-min(max(logit, -50.0), 50.0)))

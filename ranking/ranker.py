@@ -1,0 +1,67 @@
+"""The learned ranker as workers use it: logistic regressions by how much is known of the user, one for each task.
+
+    score = 0.7 * P(use) + 0.3 * P(like)          P(task) = sigmoid(w[bucket, task] . features + b[bucket, task])
+
+use = the item is used at all (click, view, purchase, rating), like = it is liked, bought or watched to its end.
+Users without history have a fixed ranker of popularity and trend: nothing personal is known that could be weighed.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranking import features
+
+TASKS = ("use", "like")
+TASK_WEIGHTS = np.array([0.7, 0.3])
+BUCKET_STARTS = (0, 1, 5, 20)
+BUCKETS = len(BUCKET_STARTS)
+
+#: Where learning starts, and what all weights are until the first examples arrive: neighbours first, then vectors.
+_START = {"together": 1.4, "after": 0.2, "vector": 0.8, "trend_28d": 0.3, "popularity": 0.05}
+_START_INTERCEPT = -2.5
+_NOBODY = {"trend_28d": 1.0, "popularity": 1.0}
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranker:
+    """`weights` float64[buckets, tasks, features] and `intercepts` float64[buckets, tasks]; `number` counts the updates
+    that led to it."""
+
+    weights: Doubles
+    intercepts: Doubles
+    number: int = 0
+
+    @classmethod
+    def start(cls) -> "Ranker":
+        """The ranker before anything was learned."""
+        weights = np.zeros((BUCKETS, len(TASKS), features.COUNT))
+        for name, weight in _START.items():
+            weights[1:, :, features.NAMES.index(name)] = weight
+        for name, weight in _NOBODY.items():
+            weights[0, :, features.NAMES.index(name)] = weight
+        return cls(weights, np.full((BUCKETS, len(TASKS)), _START_INTERCEPT))
+
+    def score(self, matrix: NDArray[np.float32], bucket: int) -> Doubles:
+        """float64[items] in 0..1 for the features of each item."""
+        logits = matrix @ self.weights[bucket].T + self.intercepts[bucket]
+        scores: Doubles = (1 / (1 + np.exp(-logits))) @ TASK_WEIGHTS
+        return scores
+
+    def personal_share(self, matrix: NDArray[np.float32], bucket: int) -> Doubles:
+        """float64[items] in 0..1: which part of what speaks for each item is about this user."""
+        parts = np.maximum(matrix * (TASK_WEIGHTS @ self.weights[bucket]), 0)
+        shares: Doubles = parts[:, features.PERSONAL].sum(axis=1) / np.maximum(parts.sum(axis=1), 1e-12)
+        return shares
+
+
+def bucket_of(used: int) -> int:
+    """The bucket of a user who used so many items lately.
+
+    >>> [bucket_of(used) for used in (0, 1, 4, 5, 19, 20, 100)]
+    [0, 1, 1, 2, 2, 3, 3]
+    """
+    return int(np.searchsorted(BUCKET_STARTS, used, side="right")) - 1
