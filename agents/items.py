@@ -46,7 +46,7 @@ class ItemsStep:
         pacer: PublishPacer,
         now_s: Callable[[], float],
         dead_letters: DeadLetters,
-        fits: VectorFits | None,
+        fits: VectorFits | None = None,
     ) -> None:
         self._fits = fits
         self._new_plane = new_plane

@@ -31,6 +31,7 @@ class Decision:
     that each rule dropped, `tried` int32[] those that may be explored, `seed` what decides where chance would."""
 
     viewer: Viewer
+    situation: Situation
     taste: Taste
     evidence: Evidence
     items: Ints
@@ -71,6 +72,7 @@ class Decision:
         kept = np.isin(found, items, assume_unique=True)
         return cls(
             viewer,
+            situation,
             taste,
             evidence,
             items,

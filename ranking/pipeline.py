@@ -30,15 +30,7 @@ def recommend(
 ) -> Recommendations:
     """Up to `size` items for one user at `now_ms`. A pure function of its arguments."""
     decision = Decision.of(user, profile, model, ranker, now_ms, size)
-    ranked = rank(
-        decision.items,
-        decision.scores,
-        decision.personal,
-        model.priors.prior[decision.items],
-        decision.taste.strength,
-        max(3 * size, SMALLEST_POOL),
-    )
-    pool = Pool.of(ranked.items, _unranked(decision, ranked, model), size, model, now_ms, decision.seed)
+    ranked, pool = pool_of(decision, model, now_ms, size)
     reranked = rerank(pool, ranked.scores, settings)
     listed = _listed(pool, ranked, reranked)
     tried = reranked.places >= pool.ranked
@@ -55,6 +47,19 @@ def recommend(
         reranked.moved(),
         decision.evidence.vector,
     )
+
+
+def pool_of(decision: Decision, model: ItemModel, now_ms: int, size: int) -> tuple[Ranked, Pool]:
+    """The best candidates, more than the list shows, and with those to be tried what re-ranking chooses from."""
+    ranked = rank(
+        decision.items,
+        decision.scores,
+        decision.personal,
+        model.priors.prior[decision.items],
+        decision.taste.strength,
+        max(3 * size, SMALLEST_POOL),
+    )
+    return ranked, Pool.of(ranked.items, _unranked(decision, ranked, model), size, model, now_ms, decision.seed)
 
 
 def _listed(pool: Pool, ranked: Ranked, reranked: Reranked) -> Ranked:

@@ -38,13 +38,18 @@ def rank(
     """The best `size` of `items`. Parallel to them: the ranker's `scores` on any scale >= 0, which part of each is
     `personal`, 0..1, and the `prior`; `strength` is n."""
     highest = scores.max(initial=0.0)
-    trust = strength * (1 + strength / TRUST_GROWS_WITH) if highest > 0 else 0.0
+    trust = trust_in(strength) if highest > 0 else 0.0
     own = scores * (trust / highest) if trust else np.zeros(len(items))
     mixed = (own + PRIOR_STRENGTH * prior) / (trust + PRIOR_STRENGTH)
     order = _best(mixed, size)
     chosen = mixed[order]
     share = personal[order] * own[order] / np.maximum(chosen * (trust + PRIOR_STRENGTH), _TINY)
     return Ranked(items[order], np.minimum(chosen, 1.0).astype(np.float32), share)
+
+
+def trust_in(strength: int) -> float:
+    """How much a history of so many liked items weighs against the prior's 5."""
+    return strength * (1 + strength / TRUST_GROWS_WITH)
 
 
 def _best(scores: NDArray[np.float64], size: int) -> NDArray[np.int64]:

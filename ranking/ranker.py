@@ -47,9 +47,14 @@ class Ranker:
 
     def score(self, matrix: NDArray[np.float32], bucket: int) -> Doubles:
         """float64[items] in 0..1 for the features of each item."""
-        logits = matrix @ self.weights[bucket].T + self.intercepts[bucket]
-        scores: Doubles = (1 / (1 + np.exp(-logits))) @ TASK_WEIGHTS
+        scores: Doubles = self.tasks(matrix, bucket) @ TASK_WEIGHTS
         return scores
+
+    def tasks(self, matrix: NDArray[np.float32], bucket: int) -> Doubles:
+        """float64[items, tasks]: the probability of each task."""
+        logits = matrix @ self.weights[bucket].T + self.intercepts[bucket]
+        probabilities: Doubles = 1 / (1 + np.exp(-logits))
+        return probabilities
 
     def personal_share(self, matrix: NDArray[np.float32], bucket: int) -> Doubles:
         """float64[items] in 0..1: which part of what speaks for each item is about this user."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tables.item_model import NORM_SHRINK, ItemModel
+from tables.item_model import ItemModel
 
 CONTENT_STRENGTH = 5.0
 #: Content that weighs less than this changes no order worth its cost.
@@ -39,8 +39,7 @@ def related(index: int, model: ItemModel) -> Related:
     scores = model.used_together(index)
     together = scores > 0
     scores /= max(float(scores.max(initial=0.0)), _TINY)
-    visits = float(model.norm[index]) ** -2 - NORM_SHRINK
-    content_share = CONTENT_STRENGTH / (max(visits, 0.0) + CONTENT_STRENGTH)
+    content_share = CONTENT_STRENGTH / (float(model.visits[index]) + CONTENT_STRENGTH)
     if content_share >= NEGLIGIBLE:
         catalog = model.catalog
         likeness = catalog.content.likeness(index, len(model), catalog.genre_columns)

@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking import co_occurrence, popular, trending
+from ranking import features
+from ranking.candidates import Generator
 from ranking.co_occurrence import Personal
-from ranking.pipeline import SMALLEST_POOL, recommend
-from ranking.rank import PRIOR_STRENGTH, Ranked, rank
-from ranking.rerank import explorers
+from ranking.decision import Decision
+from ranking.evidence import Evidence
+from ranking.pipeline import SMALLEST_POOL, pool_of, recommend
+from ranking.rank import PRIOR_STRENGTH, Ranked, rank, trust_in
+from ranking.ranker import TASK_WEIGHTS, TASKS, Ranker
 from ranking.rerank.pool import Pool
 from ranking.rerank.rerank import RULES as RERANK_RULES
 from ranking.rerank.rerank import Reranked, rerank
 from ranking.rerank.settings import RerankSettings
 from ranking.rules.hard import RULES as HARD_RULES
-from ranking.rules.hard import allowed
-from ranking.rules.viewer import Viewer
 from ranking.taste import Taste
 from streams.catalog import UserProfile
 from tables.item_model import ItemModel
@@ -36,6 +37,7 @@ def why(
     user: User | None,
     profile: UserProfile | None,
     model: ItemModel,
+    ranker: Ranker,
     now_ms: int,
     item: int,
     size: int,
@@ -43,31 +45,18 @@ def why(
 ) -> dict[str, Any]:
     """Plain JSON values about the item of index `item` and the list of `size` items at `now_ms`. Places and slots count
     from 1; None = not there."""
-    viewer = Viewer(user, profile, now_ms)
-    taste = Taste.of(user, profile, model)
-    personal = co_occurrence.score(taste, model)
-    tried = explorers.candidates(model, now_ms, explorers.seed_of(user))
-    met = len(user.seen) if user else 0
-    generators: dict[str, NDArray[np.integer]] = {
-        "together": np.flatnonzero(personal.scores > 0),
-        "trending": trending.candidates(model, size),
-        "popular": popular.candidates(model, size + met),
-        "explore": tried,
-    }
-    named = np.unique(np.concatenate([items.astype(np.int32) for items in generators.values()]))
-    kept, _ = allowed(named, viewer, model)
-    if len(kept) < size:
-        kept, _ = allowed(np.arange(len(model), dtype=np.int32), viewer, model)
-    dropped_by = [rule.__name__ for rule in HARD_RULES if len(rule(_alone(item), viewer, model).dropped)]
+    decision = Decision.of(user, profile, model, ranker, now_ms, size)
+    evidence, items = decision.evidence, decision.items
+    place = _place(items, item)
+    generators = Generator(int(decision.generators[place - 1])) if place else Generator(0)
+    dropped_by = [rule.__name__ for rule in HARD_RULES if len(rule(_alone(item), decision.viewer, model).dropped)]
 
-    scored = _rank(np.union1d(kept, _alone(item)), personal, taste, model, len(model))
+    scored, parts = _scored(decision, item, ranker, model)
     pool_size = max(3 * size, SMALLEST_POOL)
-    ranked = _rank(kept, personal, taste, model, pool_size)
-    unranked = tried[np.isin(tried, kept) & ~np.isin(tried, ranked.items)]
-    pool = Pool.of(ranked.items, unranked, size, model, now_ms, explorers.seed_of(user))
-    reranked = rerank(pool, ranked.scores, settings)
-    listed = recommend(user, profile, model, now_ms, size, settings)
+    listed = recommend(user, profile, model, ranker, now_ms, size, settings)
+    pool, reranked = _reranked(decision, model, now_ms, size, settings)
     slot = _place(listed.item_index, item)
+    named = bool(generators) or any(item in dropped for dropped in decision.dropped.values())
     return {
         "item_id": model.ids[item],
         "title": model.title(item),
@@ -75,20 +64,27 @@ def why(
         "reason_code": listed.reason_code[slot - 1] if slot else None,
         "reason": listed.reason[slot - 1] if slot else None,
         "generators": {
-            "together": {"score": float(personal.scores[item]), "named": item in generators["together"]},
-            "trending": {"score": float(model.priors.trend_7d[item]), "named": item in generators["trending"]},
-            "popular": {"score": float(model.priors.prior[item]), "named": item in generators["popular"]},
-            "explore": {"named": item in tried},
+            "together": {"score": float(evidence.together.scores[item]), "named": Generator.TOGETHER in generators},
+            "after": {"score": float(evidence.after[item]), "named": Generator.AFTER in generators},
+            "vector": {"score": _dot(evidence, item, model), "named": Generator.VECTOR in generators},
+            "trending": {"score": float(model.priors.trend_7d[item]), "named": Generator.TRENDING in generators},
+            "popular": {"score": float(model.priors.prior[item]), "named": Generator.POPULAR in generators},
+            "explore": {"named": item in decision.tried},
         },
-        "sources": _sources(item, personal, taste, model),
+        "sources": _sources(item, evidence.together, decision.taste, model),
         "dropped_by": dropped_by,
         "refusal": _refusal(user, model.ids[item]) if "seen" in dropped_by else None,
-        "rank": _scores(item, scored, personal, taste, model),
+        "rank": parts,
+        "ranker": {"bucket": decision.bucket, "number": ranker.number},
         "pool": pool_size,
         "moved": _moves(item, pool, reranked),
         "settings": asdict(settings),
-        "verdict": _verdict(slot, dropped_by, item in named, _place(scored.items, item), pool_size),
+        "verdict": _verdict(slot, dropped_by, named, _place(scored.items, item), pool_size),
     }
+
+
+def _dot(evidence: Evidence, item: int, model: ItemModel) -> float:
+    return float(model.vectors.vectors[item] @ evidence.vector)
 
 
 def _alone(item: int) -> NDArray[np.int32]:
@@ -98,10 +94,6 @@ def _alone(item: int) -> NDArray[np.int32]:
 def _place(items: NDArray[np.int32], item: int) -> int | None:
     found = np.flatnonzero(items == item)
     return int(found[0]) + 1 if len(found) else None
-
-
-def _rank(items: NDArray[np.int32], personal: Personal, taste: Taste, model: ItemModel, size: int) -> Ranked:
-    return rank(items, personal.scores[items], model.priors.prior[items], taste.strength, size)
 
 
 def _sources(item: int, personal: Personal, taste: Taste, model: ItemModel) -> list[dict[str, Any]]:
@@ -127,19 +119,37 @@ def _refusal(user: User | None, item_id: str) -> dict[str, Any] | None:
     return None if entry is None else {"event_type": _TYPE_OF[entry[1]], "timestamp_ms": entry[0]}
 
 
-def _scores(item: int, scored: Ranked, personal: Personal, taste: Taste, model: ItemModel) -> dict[str, Any]:
-    place = _place(scored.items, item)
+def _scored(decision: Decision, item: int, ranker: Ranker, model: ItemModel) -> tuple[Ranked, dict[str, Any]]:
+    """All candidates and the item, ranked, and what the item's score is made of."""
+    items = np.union1d(decision.items, _alone(item)).astype(np.int32)
+    matrix = features.matrix(items, decision.evidence, decision.situation, model)
+    scores, personal = ranker.score(matrix, decision.bucket), ranker.personal_share(matrix, decision.bucket)
+    prior, strength = model.priors.prior[items], decision.taste.strength
+    ranked = rank(items, scores, personal, prior, strength, len(items))
+    row, place = int(np.flatnonzero(items == item)[0]), _place(ranked.items, item)
     assert place is not None, "it was added to what is scored"
-    highest = float(personal.scores[scored.items].max(initial=0.0))
-    return {
-        "score": float(scored.scores[place - 1]),
-        "personal": float(personal.scores[item]) / highest if highest else 0.0,
-        "prior": float(model.priors.prior[item]),
-        "weights": {"personal": taste.strength if highest else 0, "prior": PRIOR_STRENGTH},
-        "personal_share": float(scored.personal_share[place - 1]),
+    weights = TASK_WEIGHTS @ ranker.weights[decision.bucket]
+    return ranked, {
+        "score": float(ranked.scores[place - 1]),
+        "learned": float(scores[row] / scores.max()) if scores.max() > 0 else 0.0,
+        "prior": float(prior[row]),
+        "weights": {"learned": trust_in(strength), "prior": PRIOR_STRENGTH},
+        "features": {name: float(value) for name, value in zip(features.NAMES, matrix[row], strict=True)},
+        "feature_weights": {name: float(weight) for name, weight in zip(features.NAMES, weights, strict=True)},
+        "tasks": {
+            task: float(value) for task, value in zip(TASKS, ranker.tasks(matrix[row], decision.bucket), strict=True)
+        },
+        "personal_share": float(ranked.personal_share[place - 1]),
         "place": place,
-        "of": len(scored.items),
+        "of": len(items),
     }
+
+
+def _reranked(
+    decision: Decision, model: ItemModel, now_ms: int, size: int, settings: RerankSettings
+) -> tuple[Pool, Reranked]:
+    ranked, pool = pool_of(decision, model, now_ms, size)
+    return pool, rerank(pool, ranked.scores, settings)
 
 
 def _moves(item: int, pool: Pool, reranked: Reranked) -> list[dict[str, Any]]:

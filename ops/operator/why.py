@@ -18,7 +18,6 @@ from streams.identities import Identities
 from streams.topics import Topics
 from streams.user_records import user_partition
 from tables import user_keys
-from tables.item_model import ItemModel
 from tables.user import User
 
 HISTORY = 100
@@ -37,7 +36,8 @@ async def explain(
 ) -> dict[str, Any]:
     """What `ranking.why` says at `now_ms`, and where the item stands on the list in Redis. A user without events is
     explained as well: their list is everybody's. Raises `NotThere` when the version does not know the item."""
-    model = await _model(bootstrap, topics, now_ms)
+    followed = await _followed(bootstrap, topics, now_ms)
+    model = followed.model
     item = model.index(item_id)
     if item < 0:
         raise NotThere(f"neither the catalogue nor version {topics.version} knows an item {item_id!r}")
@@ -51,16 +51,17 @@ async def explain(
         "rows_contain": None if user is None else user.row.last_offset,
         "stored_list": None if stored is None else {"as_of": stored["as_of"], "generated_at": stored["generated_at"]},
         "stored_slot": shown.index(item_id) + 1 if item_id in shown else None,
-        **why(user, profile, model, now_ms, item, size, settings),
+        **why(user, profile, model, followed.ranker, now_ms, item, size, settings),
     }
 
 
-async def _model(bootstrap: str, topics: Topics, now_ms: int) -> ItemModel:
+async def _followed(bootstrap: str, topics: Topics, now_ms: int) -> ItemFollower:
     follower = ItemFollower(bootstrap, topics)
     await follower.start()
     await follower.stop()
     follower.model.refresh_priors(now_ms)
-    return follower.model
+    follower.model.refresh_vectors()
+    return follower
 
 
 async def _user(bootstrap: str, topics: Topics, user_id: str, stored_id: str) -> tuple[User | None, UserProfile | None]:

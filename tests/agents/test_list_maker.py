@@ -8,6 +8,7 @@ import pytest
 from small_world import NOW_MS, SmallWorld
 
 from agents.list_maker import ListMaker
+from ranking.ranker import Ranker
 from serving.keys import Keys
 from serving.list_format import decode, read_prefix
 from streams.catalog import CatalogItem, UserProfile
@@ -29,7 +30,10 @@ def values_of(world: SmallWorld, user: User, profile: UserProfile | None = None)
 
 def maker_of(world: SmallWorld, list_size: int) -> ListMaker:
     follower = SimpleNamespace(
-        model=world.model, catalogue_version=2, changed_since=lambda since: ["b"] if since == 1 else None
+        model=world.model,
+        ranker=Ranker.start(),
+        catalogue_version=2,
+        changed_since=lambda since: ["b"] if since == 1 else None,
     )
     return ListMaker(follower, KEYS, "v1", list_size, 1_000)  # type: ignore[arg-type]
 

@@ -340,7 +340,7 @@ BREAKAGES = [
         "if False:",
         BOUNDS,
     ),
-    Breakage("shard bound off", "tables/cooccurrence.py", "SHARD_NEIGHBOURS = 40", "SHARD_NEIGHBOURS = 400", BOUNDS),
+    Breakage("shard bound off", "tables/neighbour_table.py", "fits = rank < self._slots", "fits = rank >= 0", BOUNDS),
     Breakage("buckets never expire", "tables/buckets.py", "                self._expired.append(key)\n", "", BOUNDS),
     Breakage(
         "time not told to quiet item partitions",

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from small_world import NOW_MS, SmallWorld
 
 from ranking.pipeline import recommend
+from ranking.ranker import Ranker
 from ranking.recommendations import Recommendations
 from streams.catalog import CatalogItem, UserProfile
 from streams.events import EventType
@@ -19,11 +20,11 @@ def ids(world: SmallWorld, listed: Recommendations) -> list[str]:
 
 
 def listed_for(world: SmallWorld, user_id: str, profile: UserProfile | None = None, size: int = 10) -> Recommendations:
-    return recommend(world.user(user_id), profile, world.model, NOW_MS, size)
+    return recommend(world.user(user_id), profile, world.model, Ranker.start(), NOW_MS, size)
 
 
 def test_an_unknown_user_gets_what_is_popular(world: SmallWorld) -> None:
-    listed = recommend(None, None, world.model, NOW_MS, 3)
+    listed = recommend(None, None, world.model, Ranker.start(), NOW_MS, 3)
     assert listed.source == "popular"
     assert len(listed) == 3
     assert set(listed.reason_code) <= {"popular", "trending"}
@@ -148,7 +149,7 @@ def test_children_see_only_what_is_for_children(world: SmallWorld) -> None:
 
 
 def test_items_picked_while_onboarding_make_a_first_list(world: SmallWorld) -> None:
-    listed = recommend(None, UserProfile("me", seed_items=("x",)), world.model, NOW_MS, 10)
+    listed = recommend(None, UserProfile("me", seed_items=("x",)), world.model, Ranker.start(), NOW_MS, 10)
     assert listed.source == "personal"
     assert listed.item_index[0] == world.model.index("y")
 
@@ -157,14 +158,14 @@ def test_a_catalogue_without_events_is_listed_newest_first() -> None:
     world = SmallWorld()
     world.lists(CatalogItem("old", released_at_ms=NOW_MS - 900 * DAY_MS), CatalogItem("new", released_at_ms=NOW_MS))
     world.publish()
-    listed = recommend(None, None, world.model, NOW_MS, 5)
+    listed = recommend(None, None, world.model, Ranker.start(), NOW_MS, 5)
     assert ids(world, listed) == ["new", "old"]
     assert listed.reason_code == ["new", "popular"]
 
 
 def test_an_empty_world_gives_an_empty_list() -> None:
     world = SmallWorld()
-    assert len(recommend(None, None, world.model, NOW_MS, 5)) == 0
+    assert len(recommend(None, None, world.model, Ranker.start(), NOW_MS, 5)) == 0
     world.sends("me", ["a"])
     assert len(listed_for(world, "me")) == 0
 

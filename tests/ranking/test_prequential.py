@@ -6,6 +6,7 @@ import pytest
 from small_world import SmallWorld
 
 from ranking.pipeline import recommend
+from ranking.ranker import Ranker
 from streams.events import EventType
 
 RATINGS = Path(__file__).parents[3] / "shared" / "data" / "ml-100k" / "u.data"
@@ -25,7 +26,7 @@ def test_personal_lists_beat_popularity_on_real_ratings() -> None:
             world.publish(at_ms)
         if number >= ASKED_FROM and number % ASKED_EVERY == 0:
             user = world.users.view(user_id)
-            listed = recommend(user, None, world.model, at_ms, TOP)
+            listed = recommend(user, None, world.model, Ranker.start(), at_ms, TOP)
             met = user.seen.hours if user is not None else {}
             unmet = (index for index in world.model.priors.popular_order.tolist() if world.model.ids[index] not in met)
             popular = [index for index, _ in zip(unmet, range(TOP), strict=False)]

@@ -9,7 +9,7 @@ ITEMS = np.array([10, 20], np.int32)
 
 
 def scores(strength: int, personal: list[float], prior: list[float]) -> dict[int, float]:
-    ranked = rank(ITEMS, np.array(personal), np.array(prior, np.float32), strength, 10)
+    ranked = rank(ITEMS, np.array(personal), np.ones(2), np.array(prior, np.float32), strength, 10)
     return dict(zip(ranked.items.tolist(), ranked.scores.tolist(), strict=True))
 
 
@@ -17,14 +17,20 @@ def test_a_new_user_gets_the_prior() -> None:
     assert scores(0, [3.0, 1.0], [0.25, 0.75]) == {20: 0.75, 10: 0.25}
 
 
-def test_five_liked_items_weigh_as_much_as_the_prior() -> None:
-    assert scores(5, [3.0, 0.0], [0.0, 1.0]) == {10: 0.5, 20: 0.5}
+def test_every_liked_item_moves_the_score_from_the_prior_to_the_taste() -> None:
+    taste = [scores(liked, [3.0, 0.0], [0.0, 1.0])[10] for liked in range(6)]
+    assert taste == pytest.approx([0.0, 1.2 / 6.2, 2.8 / 7.8, 4.8 / 9.8, 7.2 / 12.2, 10 / 15])
 
 
 def test_a_long_history_decides() -> None:
     mixed = scores(95, [4.0, 2.0], [0.0, 1.0])
-    assert mixed[10] == pytest.approx(0.95)
-    assert mixed[20] == pytest.approx(0.525)
+    assert mixed[10] == pytest.approx(1900 / 1905)
+    assert mixed[20] == pytest.approx(955 / 1905)
+
+
+def test_what_the_ranker_says_is_as_personal_as_its_evidence() -> None:
+    ranked = rank(ITEMS, np.array([1.0, 1.0]), np.array([1.0, 0.25]), np.zeros(2, np.float32), 5, 10)
+    assert ranked.personal_share.tolist() == [1.0, 0.25]
 
 
 def test_a_history_that_touches_nothing_leaves_the_prior() -> None:
@@ -34,5 +40,5 @@ def test_a_history_that_touches_nothing_leaves_the_prior() -> None:
 def test_only_the_best_are_kept_best_first() -> None:
     items = np.arange(1000, dtype=np.int32)
     prior = np.random.default_rng(5).random(1000).astype(np.float32)
-    ranked = rank(items, np.zeros(1000), prior, 0, 7)
+    ranked = rank(items, np.zeros(1000), np.ones(1000), prior, 0, 7)
     assert ranked.items.tolist() == np.argsort(-prior)[:7].tolist()

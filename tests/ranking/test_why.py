@@ -4,6 +4,7 @@ import pytest
 from small_world import NOW_MS, SmallWorld
 
 from ranking.pipeline import recommend
+from ranking.ranker import Ranker
 from ranking.rerank.settings import RerankSettings
 from ranking.why import why
 from streams.catalog import CatalogItem, UserProfile
@@ -32,12 +33,12 @@ def world() -> SmallWorld:
 
 
 def asked(world: SmallWorld, item_id: str, profile: UserProfile | None = None) -> dict[str, object]:
-    return why(world.user("me"), profile, world.model, NOW_MS, world.model.index(item_id), SIZE, RULES)
+    return why(world.user("me"), profile, world.model, Ranker.start(), NOW_MS, world.model.index(item_id), SIZE, RULES)
 
 
 @pytest.mark.parametrize("profile", [None, UserProfile("me", kids=True), UserProfile("me", disliked_genres=("War",))])
 def test_it_agrees_with_the_list_about_every_item(world: SmallWorld, profile: UserProfile | None) -> None:
-    listed = recommend(world.user("me"), profile, world.model, NOW_MS, SIZE, RULES)
+    listed = recommend(world.user("me"), profile, world.model, Ranker.start(), NOW_MS, SIZE, RULES)
     order = [world.model.ids[index] for index in listed.item_index]
     for item_id in world.model.ids:
         found = asked(world, item_id, profile)
@@ -50,13 +51,13 @@ def test_it_agrees_with_the_list_about_every_item(world: SmallWorld, profile: Us
 
 
 def test_a_listed_item_says_where_its_score_comes_from(world: SmallWorld) -> None:
-    listed = recommend(world.user("me"), None, world.model, NOW_MS, SIZE, RerankSettings.off())
+    listed = recommend(world.user("me"), None, world.model, Ranker.start(), NOW_MS, SIZE, RerankSettings.off())
     item = int(listed.item_index[0])
-    found = why(world.user("me"), None, world.model, NOW_MS, item, SIZE, RerankSettings.off())
+    found = why(world.user("me"), None, world.model, Ranker.start(), NOW_MS, item, SIZE, RerankSettings.off())
     rank = found["rank"]
     weights = rank["weights"]
-    mixed = weights["personal"] * rank["personal"] + weights["prior"] * rank["prior"]
-    assert rank["score"] == pytest.approx(mixed / (weights["personal"] + weights["prior"]))
+    mixed = weights["learned"] * rank["learned"] + weights["prior"] * rank["prior"]
+    assert rank["score"] == pytest.approx(mixed / (weights["learned"] + weights["prior"]))
     assert rank["score"] == pytest.approx(float(listed.score[0]))
     assert rank["place"] == 1
     shares = [source["share"] for source in found["sources"]]

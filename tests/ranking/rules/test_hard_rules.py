@@ -5,6 +5,7 @@ import pytest
 from small_world import NOW_MS, SmallWorld
 
 from ranking.pipeline import recommend
+from ranking.ranker import Ranker
 from ranking.rules.disliked_genre import CLEAR_MARGIN
 from ranking.rules.hard import RULES, allowed
 from ranking.rules.viewer import Viewer
@@ -95,7 +96,7 @@ def test_genres_that_were_clearly_refused(shelf: SmallWorld, refused: int, kind:
 
 def test_a_list_says_how_many_each_rule_dropped(shelf: SmallWorld) -> None:
     shelf.publish()
-    listed = recommend(None, UserProfile("me", kids=True), shelf.model, NOW_MS, 5)
+    listed = recommend(None, UserProfile("me", kids=True), shelf.model, Ranker.start(), NOW_MS, 5)
     assert listed.dropped == {
         "seen": 0,
         "unavailable": 2,
@@ -113,6 +114,6 @@ def test_a_list_is_filled_from_the_whole_catalogue_when_the_rules_leave_little()
     world.lists(*(CatalogItem(f"all-{number}") for number in range(30)))
     world.sends("somebody", [f"18-{number}" for number in range(300)])
     world.publish()
-    listed = recommend(None, UserProfile("me", kids=True), world.model, NOW_MS, 10)
+    listed = recommend(None, UserProfile("me", kids=True), world.model, Ranker.start(), NOW_MS, 10)
     assert len(listed) == 10
     assert all(world.model.ids[index].startswith("all") for index in listed.item_index)
