@@ -22,8 +22,8 @@ class Member:
 
 @dataclass(frozen=True)
 class Scale:
-    """`input_partitions` = of interactions, deltas and examples together: each is one task, and a worker without a task is a
-    spare. So that is the highest number of workers with work; `user_partitions` of them fold users."""
+    """`input_partitions` = of interactions, deltas and examples together: each is one task, and a worker without a task
+    is a spare. So that is the highest number of workers with work; `user_partitions` of them fold users."""
 
     group: str
     state: str
