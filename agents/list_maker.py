@@ -72,7 +72,7 @@ class ListMaker:
         user_id, offset = user.user_id, user.row.last_offset
         after = after_last(user, profile, self.model, now_ms)
         facts = self._features(user, profile, now_ms)
-        page = msgspec.json.encode(page_of(user, profile, facts.genre_preferences, self.model))
+        page = msgspec.json.encode(page_of(user, profile, facts.genre_preferences, self.model, now_ms))
         continued, played = self._continue(user), self.fragments(after)
         room = [ROOM] if len(personal) < self.list_size else []
         embedding = [(self._keys.user_embedding(user_id), personal.user_vector.astype("<f4").tobytes())]

@@ -96,7 +96,7 @@ class Worker:
         self._shared = SharedLists(
             self._maker, self._writer, self._keys, self._item_partitions_to_list, config.partitions
         )
-        self._fits = VectorFits(self._follower.model, self._owned_item_partitions)
+        self._fits = VectorFits(self._follower.model, self._item_partitions)
         self._app: faust.App = build_app(config, self.ownership, lambda: self._controls.paused)
 
     async def run(self, stop: asyncio.Event) -> int:
@@ -197,13 +197,13 @@ class Worker:
         owned = {tp.partition for tp in self.ownership.tasks if tp.topic == self._config.topics.interactions}
         return any(self._catch_ups[partition].far for partition in owned)
 
+    def _item_partitions(self) -> set[int]:
+        """The owned ones."""
+        return {tp.partition for tp in self.ownership.tasks if tp.topic == self._config.topics.deltas}
+
     def _item_partitions_to_list(self) -> set[int]:
         """The owned ones, unless the lists that belong to nobody would be out of date at once."""
-        return (
-            set()
-            if self._far
-            else {tp.partition for tp in self.ownership.tasks if tp.topic == self._config.topics.deltas}
-        )
+        return set() if self._far else self._item_partitions()
 
     def _counters(self) -> dict[str, int]:
         steps = [task.step for task in self.ownership.tasks.values() if isinstance(task.step, InteractionsStep)]

@@ -69,14 +69,15 @@ class Decision:
         situation = Situation.of(user, profile, taste, model, now_ms)
         matrix = features.matrix(items, evidence, situation, model)
         bucket = bucket_of(len(taste.recent))
-        kept = np.isin(found, items, assume_unique=True)
+        kept = np.zeros(len(model), np.bool_)
+        kept[items] = True
         return cls(
             viewer,
             situation,
             taste,
             evidence,
             items,
-            generators[kept],
+            generators[kept[found]],
             dropped,
             tried,
             seed,

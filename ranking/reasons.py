@@ -26,6 +26,7 @@ POPULAR_ITEMS = 100
 POPULAR_SHARE = 0.1
 PICKED = 0  # no event: chosen while onboarding
 
+_CITABLE = [*POSITIVE_CODES, PICKED]
 _VERBS = {
     PICKED: "picked",
     CODE_OF[EventType.CLICK]: "opened",
@@ -60,7 +61,7 @@ def personal_reasons(
 ) -> Reasons:
     """Codes, texts and source items: the recent item behind each score that is mostly personal, else a shared one.
     What is only `tried` (bool by item) is no favourite of anybody, and says so."""
-    found = personal.strongest_recent(ranked.items, np.isin(taste.codes, list(POSITIVE_CODES)))
+    found = personal.strongest_recent(ranked.items, np.isin(taste.codes, _CITABLE))
     found[ranked.personal_share <= 0.5] = -1
     codes, texts, _ = shared_reasons(ranked.items, model, now_ms, country)
     for slot in np.flatnonzero(tried).tolist():

@@ -34,9 +34,11 @@ class Page:
     shared: bool
 
 
-def page_of(user: User, profile: UserProfile | None, genre_shares: dict[str, float], model: ItemModel) -> Page:
+def page_of(
+    user: User, profile: UserProfile | None, genre_shares: dict[str, float], model: ItemModel, now_ms: int
+) -> Page:
     """`genre_shares` are the user's genres, the favourite first (tables.user_features.genre_preferences)."""
-    viewer = Viewer(user, profile, 0)
+    viewer = Viewer(user, profile, now_ms)
     named = [*genre_shares, *(profile.favorite_genres if profile else ())]
     excluded = {model.catalog.genre_names[number] for number in unwanted(viewer, model)}
     genre = next((name for name in named if name in model.catalog.genre_ids and name not in excluded), "")

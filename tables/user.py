@@ -21,7 +21,7 @@ class User:
     `take_changes` only, so read the decoded ones here instead.
     `viewer` is the hash under which items know the user."""
 
-    __slots__ = ("dedupe", "history", "row", "seen", "user_id", "viewer", "watching")
+    __slots__ = ("dedupe", "history", "memo", "row", "seen", "user_id", "viewer", "watching")
 
     def __init__(self, user_id: str, row: UserRow, history: History, dedupe: Dedupe, seen: Seen) -> None:
         self.user_id = user_id
@@ -31,6 +31,7 @@ class User:
         self.watching = ContinueWatching(row.watching)
         self.dedupe = dedupe
         self.seen = seen
+        self.memo: tuple[tuple[int, int], set[int]] | None = None  # what ranking worked out, and for which moment
 
     @classmethod
     def new(cls, user_id: str, history_limit: int) -> "User":

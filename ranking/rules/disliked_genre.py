@@ -31,8 +31,16 @@ def unwanted(viewer: Viewer, model: ItemModel) -> set[int]:
     """Numbers of the genres that are not to be listed."""
     ids = model.catalog.genre_ids
     said = viewer.profile.disliked_genres if viewer.profile else ()
-    learned = _learned(viewer.user, model) if viewer.user else set()
+    learned = _remembered(viewer.user, viewer.now_ms, model) if viewer.user else set()
     return learned | {ids[genre] for genre in said if genre in ids}
+
+
+def _remembered(user: User, now_ms: int, model: ItemModel) -> set[int]:
+    """What was learned for this row and moment: the lists of one refresh ask for it several times."""
+    moment = (user.row.last_offset, now_ms)
+    if user.memo is None or user.memo[0] != moment:
+        user.memo = (moment, _learned(user, model))
+    return user.memo[1]
 
 
 def _learned(user: User, model: ItemModel) -> set[int]:

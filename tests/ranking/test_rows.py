@@ -11,7 +11,7 @@ from tables.user_features import genre_preferences
 
 def page(world: SmallWorld, user_id: str, profile: UserProfile | None = None) -> Page:
     user = world.user(user_id)
-    return page_of(user, profile, genre_preferences(user, world.model), world.model)
+    return page_of(user, profile, genre_preferences(user, world.model), world.model, NOW_MS)
 
 
 @pytest.fixture
