@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agents.catch_up import CatchUp
+from agents.catch_up import FAR_MS, QUIET_TICKS, CatchUp
 from agents.list_keeper import DAY_MS, ListKeeper
 from agents.profiles import REMEMBERED_CHANGES, PartitionProfiles
 from agents.reader_watch import PAGE, ReaderWatch
@@ -377,3 +377,17 @@ async def test_a_version_that_is_read_writes_every_list_however_late() -> None:
     world.clock.ms += 10 * 60_000
     await world.keeper.refresh(world.plane, [world.event("u1")], world.next_offset)
     assert world.writer.lists["u1"] == b"1"
+
+
+async def test_a_candidate_that_fell_behind_later_owes_what_it_left_out() -> None:
+    world = World(users=3)
+    world.keeper = world.new_owner(serves=False)
+    await world.sweep(ticks=QUIET_TICKS + 10)
+    assert world.writer.position == 3  # it was at the head: the marker is known
+    world.clock.ms += FAR_MS + 1  # and no list is about to expire
+    await world.keeper.refresh(world.plane, [world.event("u0")], world.next_offset)
+    assert world.writer.lists["u0"] == b"0"
+    await world.keeper.refresh(world.plane, [world.event("u1", world.clock.ms)], world.next_offset)
+    await world.sweep(ticks=20)
+    assert world.writer.lists["u0"] == b"3"
+    assert world.writer.position == world.next_offset
