@@ -30,26 +30,16 @@ class Personal:
     def _width(self) -> int:
         return len(self.neighbours) // max(self.recent, 1)
 
-    def strongest_recent(self, items: NDArray[np.int32], citable: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """For each item the place of the recent item that contributed most, -1 where none did; only places that are
-        `citable` (bool[recent])."""
+    def by_recent(self, items: NDArray[np.int32]) -> NDArray[np.float64]:
+        """float64[items, recent]: what each recent item adds to the scores of `items`, before their norms."""
         slot = np.full(len(self.scores), -1, np.int32)
         slot[items] = np.arange(len(items), dtype=np.int32)
-        listed = slot[self.neighbours]
-        cited = np.repeat(citable[: self.recent], self._width)
-        hits = np.flatnonzero((listed >= 0) & (self.parts > 0) & cited)
-        if not len(hits):
-            return np.full(len(items), -1)
-        table = np.zeros((len(items), RECENT_ITEMS), np.float32)
-        table.ravel()[listed[hits] * RECENT_ITEMS + hits // self._width] = self.parts[hits]
-        strongest: NDArray[np.int64] = table.argmax(axis=1)
-        strongest[table[np.arange(len(items)), strongest] <= 0] = -1
-        return strongest
-
-    def of_recent(self, item: int, recent: int) -> NDArray[np.float64]:
-        """float64[recent]: what each of the `recent` items contributes to one item's score, before its norm."""
-        hits = np.flatnonzero(self.neighbours == item)
-        return np.bincount(hits // self._width, self.parts[hits], recent).astype(np.float64, copy=False)
+        asked = slot[self.neighbours]
+        hits = np.flatnonzero((asked >= 0) & (self.parts > 0))
+        table = np.zeros((len(items), self.recent))
+        if len(hits):
+            table.ravel()[asked[hits] * self.recent + hits // self._width] = self.parts[hits]
+        return table
 
 
 def score(taste: Taste, model: ItemModel) -> Personal:

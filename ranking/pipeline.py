@@ -11,6 +11,7 @@ from ranking.recommendations import Recommendations
 from ranking.rerank.pool import Pool
 from ranking.rerank.rerank import Reranked, rerank
 from ranking.rerank.settings import RerankSettings
+from ranking.sources import contributions
 from streams.catalog import UserProfile
 from tables.item_model import ItemModel
 from tables.user import User
@@ -34,8 +35,9 @@ def recommend(
     reranked = rerank(pool, ranked.scores, settings)
     listed = _listed(pool, ranked, reranked)
     tried = reranked.places >= pool.ranked
-    together, taste, country = decision.evidence.together, decision.taste, decision.viewer.country
-    codes, texts, sources = personal_reasons(listed, tried, together, taste, model, now_ms, country)
+    contributed = contributions(listed.items, decision, ranker, model)
+    taste, country = decision.taste, decision.viewer.country
+    codes, texts, sources = personal_reasons(listed, tried, contributed, taste, model, now_ms, country)
     return Recommendations(
         listed.items,
         listed.scores,

@@ -1,6 +1,6 @@
 """Why an item is on a list, for machines (code) and for people (text). A reason is only given when it is true.
 
-because_you_watched   more than half of the score is personal, and the item it names contributed most of all recent ones
+because_you_watched   more than half of the score is personal, and no recent item contributed more than the one it names
 new                   released within 7 days ("New this week") or 30
 trending              among the first 50 of the 24-hour trend of the place that the text names
 popular               among the first 100 or the first tenth of all items by popularity
@@ -11,9 +11,9 @@ for_you               none of these: a bit of everything
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.co_occurrence import Personal
 from ranking.rank import Ranked
 from ranking.recommendations import ReasonCode
+from ranking.sources import strongest
 from ranking.taste import Taste
 from streams.events import EventType
 from tables.engagement import POSITIVE_CODES
@@ -53,15 +53,16 @@ def because(code: int, title: str) -> str:
 def personal_reasons(
     ranked: Ranked,
     tried: NDArray[np.bool_],
-    personal: Personal,
+    contributed: NDArray[np.float64],
     taste: Taste,
     model: ItemModel,
     now_ms: int,
     country: str | None,
 ) -> Reasons:
     """Codes, texts and source items: the recent item behind each score that is mostly personal, else a shared one.
-    What is only `tried` (bool by item) is no favourite of anybody, and says so."""
-    found = personal.strongest_recent(ranked.items, np.isin(taste.codes, _CITABLE))
+    `contributed` float64[items, recent] is what the recent items add. What is only `tried` (bool by item) is no
+    favourite of anybody, and says so."""
+    found = strongest(contributed, np.isin(taste.codes, _CITABLE))
     found[ranked.personal_share <= 0.5] = -1
     codes, texts, _ = shared_reasons(ranked.items, model, now_ms, country)
     for slot in np.flatnonzero(tried).tolist():

@@ -17,7 +17,27 @@ _PLACE_WEIGHTS = (PLACE_DECAY ** np.arange(WINDOW)).astype(np.float32)
 def score(taste: Taste, model: ItemModel) -> NDArray[np.float64]:
     """float64[items of the model], 0 = never seen to follow."""
     last = taste.recent[:WINDOW]
-    factors = _PLACE_WEIGHTS[: len(last)] * taste.weights[:WINDOW] / (model.visits[last] + NORM_SHRINK)
+    factors = _factors(taste, model)
     followers = model.successors.items[last].ravel().astype(np.intp)
     parts = (model.successors.weights[last] * factors[:, None]).ravel()
     return np.bincount(followers, parts, len(model)).astype(np.float64, copy=False)
+
+
+def by_recent(taste: Taste, items: NDArray[np.int32], model: ItemModel) -> NDArray[np.float64]:
+    """float64[items, up to 3]: what each of the last items adds to the scores of `items`."""
+    last = taste.recent[:WINDOW]
+    factors = _factors(taste, model)
+    table = np.zeros((len(items), len(last)))
+    for place, item in enumerate(last.tolist()):
+        followers, weights = model.successors.items[item], model.successors.weights[item]
+        scores = np.bincount(followers, weights * factors[place], len(model))
+        table[:, place] = scores[items]
+    return table
+
+
+def _factors(taste: Taste, model: ItemModel) -> NDArray[np.float64]:
+    last = taste.recent[:WINDOW]
+    factors: NDArray[np.float64] = (
+        _PLACE_WEIGHTS[: len(last)] * taste.weights[:WINDOW] / (model.visits[last] + NORM_SHRINK)
+    )
+    return factors

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ranking import features
 from ranking.candidates import Generator
-from ranking.co_occurrence import Personal
 from ranking.decision import Decision
 from ranking.evidence import Evidence
 from ranking.pipeline import SMALLEST_POOL, pool_of, recommend
@@ -23,7 +22,7 @@ from ranking.rerank.rerank import RULES as RERANK_RULES
 from ranking.rerank.rerank import Reranked, rerank
 from ranking.rerank.settings import RerankSettings
 from ranking.rules.hard import RULES as HARD_RULES
-from ranking.taste import Taste
+from ranking.sources import contributions
 from streams.catalog import UserProfile
 from tables.item_model import ItemModel
 from tables.type_codes import CODE_OF, FINISHED
@@ -71,7 +70,7 @@ def why(
             "popular": {"score": float(model.priors.prior[item]), "named": Generator.POPULAR in generators},
             "explore": {"named": item in decision.tried},
         },
-        "sources": _sources(item, evidence.together, decision.taste, model),
+        "sources": _sources(item, decision, ranker, model) if place else [],
         "dropped_by": dropped_by,
         "refusal": _refusal(user, model.ids[item]) if "seen" in dropped_by else None,
         "rank": parts,
@@ -96,9 +95,10 @@ def _place(items: NDArray[np.int32], item: int) -> int | None:
     return int(found[0]) + 1 if len(found) else None
 
 
-def _sources(item: int, personal: Personal, taste: Taste, model: ItemModel) -> list[dict[str, Any]]:
-    """The user's recent items that speak for it, by their share of its co-occurrence score, the largest first."""
-    parts = personal.of_recent(item, len(taste.recent))
+def _sources(item: int, decision: Decision, ranker: Ranker, model: ItemModel) -> list[dict[str, Any]]:
+    """The user's recent items that speak for a candidate, by their share of what all of them add, the largest first."""
+    taste = decision.taste
+    parts = np.maximum(contributions(_alone(item), decision, ranker, model)[0], 0.0)
     total = float(parts.sum())
     order = np.argsort(-parts, kind="stable")[:SHOWN_SOURCES]
     return [

@@ -13,7 +13,7 @@ from streams.catalog import parse_catalog_item
 from streams.events import parse_interaction
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
-LEARNED = 10_000
+LEARNED = 5_000
 SHOWN = 20
 
 
