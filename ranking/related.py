@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from tables.item_model import ItemModel
 
 CONTENT_STRENGTH = 5.0
-#: Content that weighs less than this changes no order worth its cost.
-NEGLIGIBLE = 0.05
+#: Content that weighs less than this (an item with more than 20 visits) changes no order worth its cost.
+NEGLIGIBLE = 0.2
 _TINY = 1e-30
 
 

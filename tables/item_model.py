@@ -222,6 +222,10 @@ class ItemModel:
         own = week / highest if highest > 0 else week
         return self._top(own + self.priors.prior, now_ms, size, country)
 
+    def learned(self, index: int) -> float:
+        """Grows with every visit that taught what an item goes with; a number to compare with itself."""
+        return float(self._visit_sums[index])
+
     def used_together(self, index: int) -> NDArray[np.float32]:
         """float32[items]: how much every item is used together with one item, for how often it is used; 0 = never."""
         weights, items = self.neighbours.weights[index], self.neighbours.items[index]
