@@ -6,6 +6,8 @@ from typing import Any
 
 #: Rates are means over this time: long enough for batches not to show, short enough to follow a change.
 WINDOW_S = 20.0
+#: Records that wait for less than this are those that have just come.
+HEAD_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,25 @@ class Progress:
         values["events_per_s"] = None if self.events_per_s is None else round(self.events_per_s, 1)
         values["eta_s"] = None if self.eta_s is None else round(self.eta_s, 1)
         return values
+
+
+class Head:
+    """Says when a replay is at the head of the log: nothing waits, or never for longer than `HEAD_S`.
+
+    That takes as long to see: a log may be so young that nothing of it was read and yet no record waits for longer.
+    """
+
+    def __init__(self) -> None:
+        self._near_since_s: float | None = None
+
+    def reached(self, progress: Progress, at_s: float) -> bool:
+        """Takes the progress at a later time."""
+        if progress.lag_ms > HEAD_S * 1000:
+            self._near_since_s = None
+        elif self._near_since_s is None:
+            self._near_since_s = at_s
+        near_s = 0.0 if self._near_since_s is None else at_s - self._near_since_s
+        return not progress.behind or near_s > HEAD_S
 
 
 class Pace:

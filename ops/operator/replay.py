@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from offline.replay.pace import Pace, Progress
+from offline.replay.pace import Head, Pace, Progress
 from ops.demo.processes import environment_of
 from ops.demo.supervisor import Supervisor
 from ops.operator.replay_start import prepare
@@ -18,8 +18,6 @@ from streams.topics import Topics
 #: Larger than a worker's default: nobody waits for the lists of a version that serves nobody.
 BATCH_MAX_RECORDS = 5_000
 LOOK_S = 1.0
-#: Age of the oldest record that waits at which a replay is at the head, however fast the log grows.
-HEAD_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +55,15 @@ class Replay:
         began_s = time.monotonic()
         start_workers(supervisor, plan)
         async with ReplayWatch(plan.settings.kafka_bootstrap, plan.topics) as watch:
-            pace, at_head = Pace(await watch.begin()), False
+            pace, head, at_head = Pace(await watch.begin()), Head(), False
             while True:
                 supervisor.check()
                 progress = pace.add(await watch.look(), time.time_ns() // 1_000_000)
                 self._tell(progress)
-                if not at_head and is_at_head(progress) and await watch.items_done():
+                if head.reached(progress, time.monotonic()) and not at_head and await watch.items_done():
                     at_head = True
                     self._arrived(time.monotonic() - began_s)
                 await asyncio.sleep(LOOK_S)
-
-
-def is_at_head(progress: Progress) -> bool:
-    """Whether nothing waits but what has just come."""
-    return progress.lag_ms <= HEAD_MS
 
 
 def start_workers(supervisor: Supervisor, plan: ReplayPlan) -> None:

@@ -17,9 +17,10 @@ from harness.traffic import catalogue
 
 from ops.local_stack.stack import LocalStack
 from ops.operator.erase import erase
-from ops.operator.erase_check import check
+from ops.operator.erase_check import Names, check
 from ops.operator.pauses import set_pause
 from ops.progress import Progress
+from streams.identities import PLAIN
 from tables.user_keys import PARTITION
 
 pytestmark = pytest.mark.stack
@@ -143,14 +144,14 @@ async def test_a_replay_from_a_time_begins_there(live: Cluster, replays: Replays
 
 
 async def test_an_erased_user_does_not_come_back_by_a_replay(live: Cluster, replays: Replays) -> None:
-    erased = await erase(live.place.bootstrap, live.place.redis_url, live.topics, "u3", wait_s=30)
+    erased = await erase(live.place.bootstrap, live.place.redis_url, live.topics, "u3", PLAIN, wait_s=30)
     assert not erased.left.total, erased
     await caught_up(replays.start("v2"))
     async with Cluster(live.place, "v2") as candidate:
         of_users = {place: row for place, row in (await candidate.user_rows()).items() if place[1] != PARTITION}
     assert of_users == {place: row for place, row in (await live.user_rows()).items() if place[1] != PARTITION}
     assert not [key for _, key in of_users if b"u3" in (key[1:], key[5:])]
-    assert (await check(live.place.bootstrap, live.place.redis_url, live.topics, "u3")).total == 0
+    assert (await check(live.place.bootstrap, live.place.redis_url, live.topics, Names.of("u3", PLAIN))).total == 0
 
 
 async def folded_some(progress: Progress, topic: str) -> None:

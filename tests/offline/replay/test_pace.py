@@ -2,7 +2,7 @@
 
 import pytest
 
-from offline.replay.pace import WINDOW_S, Pace, Position
+from offline.replay.pace import HEAD_S, WINDOW_S, Head, Pace, Position, Progress
 
 NOW_MS = 1_800_000_000_000
 
@@ -36,3 +36,16 @@ def test_the_rate_is_of_late() -> None:
 def test_a_log_that_ends_in_markers_is_at_its_head() -> None:
     progress = Pace(0).add(at(0, 990, 1_000, waiting=False), NOW_MS)
     assert (progress.behind, progress.eta_s, progress.lag_ms) == (0, 0.0, 0)
+
+
+def test_a_young_log_of_which_nothing_was_read_is_not_taken_for_its_head() -> None:
+    def waiting(lag_s: float) -> Progress:
+        return Pace(0).add(at(0, 0, 500, NOW_MS - int(lag_s * 1000)), NOW_MS)
+
+    head = Head()
+    assert not head.reached(waiting(1), 100)
+    assert not head.reached(waiting(1 + HEAD_S), 100 + HEAD_S)  # what waited then waits still
+    assert not head.reached(waiting(1), 107)
+    assert not head.reached(waiting(1), 107 + HEAD_S)
+    assert head.reached(waiting(1), 108 + HEAD_S)  # others wait now
+    assert Head().reached(Pace(0).add(at(0, 500, 500, waiting=False), NOW_MS), 0)
