@@ -36,15 +36,23 @@ FIT_EVERY_MS = 7 * 86_400_000
 NO_CLEANING = replace(CleaningLimits(), bot_events_per_minute=0, training_events_per_day=0)
 
 
+RETENTION_MS = FoldLimits().retention_ms
+
+
 class ProductionPath:
     """One version of the whole system over a log that is given in the order of its offsets.
 
     `lag_ms` is how much later than its event the item model knows it, in event time; a user's own row knows at once.
-    The bot rule and the daily share are off unless `cleaning` says otherwise; `rules` are those of re-ranking.
+    The bot rule and the daily share are off unless `cleaning` says otherwise; `rules` are those of re-ranking;
+    users idle for longer than the retention are forgotten.
     """
 
     def __init__(
-        self, lag_ms: int = 0, cleaning: CleaningLimits = NO_CLEANING, rules: RerankSettings = DEFAULT_RULES
+        self,
+        lag_ms: int = 0,
+        cleaning: CleaningLimits = NO_CLEANING,
+        rules: RerankSettings = DEFAULT_RULES,
+        retention_ms: int = RETENTION_MS,
     ) -> None:
         self.model = ItemModel()
         self._learner = Learner.start()
@@ -52,7 +60,7 @@ class ProductionPath:
         self._fitted_at_ms = 0
         self._lag_ms = lag_ms
         self._rules = rules
-        limits = FoldLimits(cleaning=cleaning, cached_users=1_000_000)
+        limits = FoldLimits(retention_ms=retention_ms, cleaning=cleaning, cached_users=1_000_000)
         self._users = [UserPlane(number, PARTITIONS, {}, limits) for number in range(PARTITIONS)]
         self._items = [ItemPlane(number, {}, ItemLimits()) for number in range(PARTITIONS)]
         self._signals: deque[tuple[int, Signal]] = deque()  # with their event times, ms

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +16,9 @@ from offline.evaluate.whole_list import ListScores, TimeSplit, whole_lists
 
 #: More users than this are sampled for whole lists.
 MOST_LISTS = 2000
+#: Whole lists are made as of the log's end, when many users of an old data set have been idle for longer than we keep
+#: anybody; no baseline forgets them.
+FOR_EVER_MS = 100 * 365 * 86_400_000
 
 
 class Progress(Protocol):
@@ -91,7 +94,7 @@ def evaluate(
             result.judged[name] = prequential(log.events, MODELS[name](given), window, advance)
         if split is not None:
             with progress(f"{name}, whole lists", len(split.train)) as advance:
-                result.lists[name] = whole_lists(split, MODELS[name](given), advance)
+                result.lists[name] = whole_lists(split, MODELS[name](replace(given, retention_ms=FOR_EVER_MS)), advance)
     return result
 
 

@@ -9,7 +9,7 @@ from offline.evaluate.baselines.item_knn import ItemKnn
 from offline.evaluate.baselines.popularity import Popularity, RecentPopularity
 from offline.evaluate.freshet import Freshet
 from offline.evaluate.recommender import Recommender
-from offline.production_path import ProductionPath
+from offline.production_path import RETENTION_MS, ProductionPath
 from streams.catalog import CatalogItem
 
 FRESHET = "freshet"
@@ -19,15 +19,17 @@ DENSE_ITEMS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What models are made for: the catalogue, the delay of our item model and the seed."""
+    """What models are made for: the catalogue, the delay of our item model, the seed, and after how long without an
+    event we forget a user."""
 
     catalog: Mapping[str, CatalogItem]
     lag_ms: int = 0
     seed: int = 1
+    retention_ms: int = RETENTION_MS
 
 
 def _freshet(given: Circumstances) -> Recommender:
-    return Freshet(ProductionPath(lag_ms=given.lag_ms), given.catalog)
+    return Freshet(ProductionPath(lag_ms=given.lag_ms, retention_ms=given.retention_ms), given.catalog)
 
 
 MODELS: Mapping[str, Callable[[Circumstances], Recommender]] = {
