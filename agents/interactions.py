@@ -33,7 +33,7 @@ class InteractionsStep:
         quality: LiveQuality | None = None,
         examples: Examples | None = None,
     ) -> None:
-        self._examples = examples
+        self.examples = examples
         self._new_plane = new_plane
         self.plane = new_plane()
         self.lists = lists
@@ -79,10 +79,10 @@ class InteractionsStep:
             self._signals.append(fold.signal)
 
     def _example(self, event: Interaction, now_ms: int) -> Outgoing | None:
-        if self._examples is None or not self._examples.wants(event):
+        if self.examples is None or not self.examples.wants(event):
             return None
         known = self.plane.known_as(event)
-        return self._examples.of(known, self.plane.view(known.user_id), now_ms)
+        return self.examples.of(known, self.plane.view(known.user_id), now_ms)
 
     def reject(self, record: ConsumerRecord, detail: str) -> None:
         """Notes a record that ends workers as a dead letter."""

@@ -7,7 +7,7 @@ here the parts that make lists, the followed item model among them, are replaced
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from agents.delivery.step import Step
 from agents.delivery.table import ChangelogTable
@@ -16,6 +16,8 @@ from agents.worker import Worker
 from agents.worker_config import WorkerConfig
 from ops import worker_process
 from ops.settings_sources import load_settings
+from ranking.ranker import Ranker
+from tables.item_model import ItemModel
 from tables.user_plane import UserPlane
 
 
@@ -34,6 +36,10 @@ class NoLists:
         """There is nothing to remove."""
         return True
 
+    async def forget_idle(self, last_offsets: Mapping[str, int]) -> bool:
+        """There is nothing to remove."""
+        return True
+
 
 class NoSharedLists:
     """In the place of the loop that writes lists that belong to nobody."""
@@ -45,6 +51,10 @@ class NoSharedLists:
 
 class NoFollower:
     """In the place of the follower of the item model, which only lists are made from."""
+
+    def __init__(self) -> None:
+        self.model = ItemModel()
+        self.ranker = Ranker.start()
 
     async def start(self) -> None:
         """Reads nothing."""
@@ -65,6 +75,7 @@ class StateOnlyWorker(Worker):
         step = super()._user_step(table)
         assert isinstance(step, InteractionsStep)
         step.lists = NoLists()  # type: ignore[assignment]
+        step.quality = step.examples = None
         return step
 
 
