@@ -29,8 +29,9 @@ lists = st.builds(
 def test_script_and_simulation_agree(valkey: Any, namespace: str, stored: bytes, value: bytes) -> None:
     async def written() -> bool:
         writer = ListWriter.connect(valkey.url, Keys(namespace, "v1"))
-        await writer.write_plain("key", stored, 60)
-        result = await writer.write_lists([("key", value)], 60)
+        key = writer.keys.user_list("u")
+        await writer.write_plain(key, stored, 60)
+        result = await writer.write_lists([(key, value)], 60)
         await writer.close()
         return result.written == 1
 

@@ -39,10 +39,11 @@ async def writer(valkey: Any, namespace: str) -> AsyncIterator[ListWriter]:
 def test_any_order_of_writes_leaves_the_newest(valkey: Any, namespace: str, stamps: list[tuple[int, int]]) -> None:
     async def write_all() -> bytes | None:
         writer = ListWriter.connect(valkey.url, Keys(namespace, "v1"))
+        key = writer.keys.user_list("u")
         for offset, generated_at_ms in stamps:
-            await writer.write_lists([("key", value_at(offset, generated_at_ms))], TTL_S)
-        stored = await writer.read("key")
-        await writer._redis.delete("key")
+            await writer.write_lists([(key, value_at(offset, generated_at_ms))], TTL_S)
+        stored = await writer.read(key)
+        await writer._redis.delete(key)
         await writer.close()
         return stored
 

@@ -35,7 +35,7 @@ def fragments(*item_ids: str) -> list[bytes]:
 
 
 def stamp(source: str = "personal", version: str = "v1", *, age_s: int = 0, lives_s: int = 900) -> ListStamp:
-    made_ms = NOW_MS - age_s * 1000
+    made_ms = time.time_ns() // 1_000_000 - age_s * 1000  # now: NOW_MS is as old as the run, which may be long
     return ListStamp(version, source, 0, made_ms, made_ms + lives_s * 1000)
 
 
