@@ -24,17 +24,21 @@ class IdleUsers:
 
     def __init__(self) -> None:
         self.ready: list[str] = []
-        self._found: dict[str, int] = {}  # still in Redis; by user, the last offset of the row
+        self._found: list[str] = []  # still in Redis
         self._walk: Iterator[str] | None = None
         self._next_walk_ms = 0  # by the partition's watermark
 
     async def look(self, plane: UserPlane, remove_keys: Callable[[Mapping[str, int]], Awaitable[bool]]) -> None:
-        """Goes on with the walk. `remove_keys` answers False while Redis is away: then the walk waits."""
+        """Goes on with the walk. `remove_keys` answers False while Redis is away: then the walk waits.
+
+        It is given the last offsets of rows that are idle now: whoever came back while the walk waited is owed a list.
+        """
         if not self._found:
             self._look_on(plane)
-        if self._found and await remove_keys(self._found):
-            self.ready += self._found
-            self._found = {}
+        idle = {user_id: last for user_id in self._found if (last := plane.idle_since(user_id)) is not None}
+        if not idle or await remove_keys(idle):
+            self.ready += idle
+            self._found = []
 
     def _look_on(self, plane: UserPlane) -> None:
         if self._walk is None:
@@ -47,9 +51,8 @@ class IdleUsers:
             if user_id is None:
                 self._walk = None
                 return
-            last_offset = plane.idle_since(user_id)
-            if last_offset is not None:
-                self._found[user_id] = last_offset
+            if plane.idle_since(user_id) is not None:
+                self._found.append(user_id)
             if len(self._found) == USERS_A_TICK:
                 return
 

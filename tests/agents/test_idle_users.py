@@ -117,6 +117,21 @@ def test_while_redis_is_away_the_rows_stay() -> None:
     assert (world.users(), set(world.lists.removed)) == ({"new"}, {"u0", "u1"})
 
 
+def test_whoever_came_back_while_redis_was_away_keeps_the_list_that_is_owed() -> None:
+    world = World(2)
+    world.view("new", 91)
+    world.effects()
+    world.lists.away = True
+    world.tick()
+    world.view("u1", 91)
+    world.effects()
+    world.lists.away = False
+    world.tick()
+    assert world.lists.removed == {"u0": 0}
+    world.effects()
+    assert world.users() == {"u1", "new"}
+
+
 def test_a_transaction_drops_a_bounded_number_of_users() -> None:
     world = World(2 * idle_users.USERS_A_TICK + 1)
     world.view("new", 91)
