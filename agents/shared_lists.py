@@ -21,6 +21,7 @@ from tables.item_deltas import item_partition
 logger = logging.getLogger(__name__)
 
 ROUND_S = 1.0
+VECTORS_EVERY = 5  # rounds
 SIMILAR_PER_ROUND = 40
 LOOKED_AT_PER_ROUND = 5_000
 #: A list that nothing changed is written again after so long, well before Redis forgets it.
@@ -52,9 +53,12 @@ class SharedLists:
 
     async def run(self, now_ms: Callable[[], int]) -> None:
         """Refreshes priors and writes what this worker owns, once a round, until cancelled."""
+        rounds = 0
         while True:
             self._maker.model.refresh_priors(now_ms())
-            self._maker.model.refresh_vectors()
+            if rounds % VECTORS_EVERY == 0:
+                self._maker.model.refresh_vectors()
+            rounds += 1
             try:
                 await self._round(now_ms())
             except RedisUnavailable as error:
