@@ -295,8 +295,15 @@ BREAKAGES = [
     Breakage(
         "purged users' keys left in Redis",
         "agents/idle_users.py",
-        "if self._found and await remove_keys(self._found):",
-        "if self._found:",
+        "if not idle or await remove_keys(idle):",
+        "if True:",
+        ("tests/agents/test_idle_users.py",),
+    ),
+    Breakage(
+        "whoever came back while Redis was away taken for idle",
+        "agents/idle_users.py",
+        "for user_id in self._found if (last := plane.idle_since(user_id)) is not None}",
+        "for user_id in self._found if (last := plane.idle_since(user_id) or 0) is not None}",
         ("tests/agents/test_idle_users.py",),
     ),
     Breakage(
