@@ -110,7 +110,7 @@ class Learner:
             named = dict(zip(features.NAMES, row, strict=True))
             label = positive and place == 0
             self._round.learned_loss += log_loss(_probability(model, named), label)
-            self._round.published_loss += log_loss(1 / (1 + math.exp(-published[place])), label)
+            self._round.published_loss += log_loss(_sigmoid(float(published[place])), label)
             model.learn_one(named, label)
 
     def _model(self, bucket: int, task: int) -> linear_model.LogisticRegression:
@@ -170,4 +170,9 @@ def log_loss(probability: float, label: bool) -> float:
 
 def _probability(model: linear_model.LogisticRegression, named: dict[str, float]) -> float:
     logit = model.intercept + sum(model.weights.get(name, 0.0) * value for name, value in named.items())
-    return 1 / (1 + math.exp(-min(max(logit, -50.0), 50.0)))
+    return _sigmoid(logit)
+
+
+def _sigmoid(logit: float) -> float:
+    """NaN stays NaN; beyond 50 nothing changes, and nothing overflows."""
+    return logit if math.isnan(logit) else 1 / (1 + math.exp(-min(max(logit, -50.0), 50.0)))

@@ -1,0 +1,108 @@
+"""The ranker learns what is chosen, is judged before it is believed, and survives a restart."""
+
+import numpy as np
+import pytest
+
+from ranking import features
+from ranking.examples import Example, decode, encode
+from ranking.learner import CODEC, ROUND, Learner, ranker_of
+from ranking.ranker import Ranker
+
+GENRE = features.NAMES.index("genre")
+POPULARITY = features.NAMES.index("popularity")
+BUCKET = 3
+
+
+def example(generator: np.random.Generator, chosen_by: int = GENRE) -> Example:
+    """Nine candidates of which the one strongest in a feature was chosen."""
+    matrix = generator.random((9, features.COUNT)).astype(np.float32)
+    best = int(matrix[:, chosen_by].argmax())
+    matrix[[0, best]] = matrix[[best, 0]]
+    return Example(BUCKET, True, matrix)
+
+
+def taught(rounds: int, learner: Learner | None = None, chosen_by: int = GENRE) -> Learner:
+    generator = np.random.default_rng(3)
+    learner = learner or Learner.start()
+    for _ in range(rounds * ROUND):
+        learner.learn(example(generator, chosen_by))
+    return learner
+
+
+def hits(ranker: Ranker) -> int:
+    generator = np.random.default_rng(4)
+    return sum(int(ranker.score(example(generator).features, BUCKET).argmax()) == 0 for _ in range(100))
+
+
+def test_it_learns_what_decides() -> None:
+    learner = taught(6)
+    assert learner.published.number == 6
+    assert hits(learner.published) > hits(Ranker.start()) + 30
+
+
+def test_users_without_history_keep_their_ranker() -> None:
+    learner = Learner.start()
+    matrix = example(np.random.default_rng(1)).features
+    for _ in range(ROUND):
+        learner.learn(Example(0, True, matrix))
+    assert np.array_equal(learner.published.weights[0], Ranker.start().weights[0])
+
+
+def test_a_row_brings_everything_back() -> None:
+    learner = taught(3)
+    again = Learner.from_row(learner.to_row())
+    assert np.array_equal(again.published.weights, learner.published.weights)
+    for _ in range(2):
+        taught(1, learner)
+        taught(1, again)
+    assert np.allclose(again.published.weights, learner.published.weights)
+    assert again.published.number == learner.published.number == 5
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf])
+def test_a_round_that_went_wrong_is_thrown_away(poison: float) -> None:
+    learner = taught(2)
+    before = learner.published
+    matrix = example(np.random.default_rng(9)).features.copy()
+    matrix[1, GENRE] = poison
+    learner.learn(Example(BUCKET, True, matrix))
+    for _ in range(ROUND - 1):
+        learner.learn(example(np.random.default_rng(5)))
+    assert learner.rejected == 1
+    assert learner.published is before
+    assert taught(1, learner).published.number == before.number + 1, "it goes on from what is published"
+
+
+def test_a_giant_feature_overflows_nothing() -> None:
+    matrix = example(np.random.default_rng(9)).features.copy()
+    matrix[1, GENRE] = 1e30
+    learner = Learner.start()
+    learner.learn(Example(BUCKET, True, matrix))
+    assert np.isfinite(taught(1, learner).published.weights).all()
+
+
+def test_a_round_that_is_worse_than_what_is_published_is_thrown_away() -> None:
+    learner = taught(6)
+    published = learner.published
+    generator = np.random.default_rng(8)
+    model = learner._model(BUCKET, 0)
+    for name in features.NAMES:
+        model._weights[name] = -30.0
+    for _ in range(ROUND):
+        learner.learn(example(generator))
+    assert learner.rejected == 1
+    assert learner.published is published
+
+
+def test_weights_of_other_features_are_refused() -> None:
+    row = CODEC.decode(Learner.start().to_row())
+    other = type(row)(row.version, ["together", "moon"], row.weights, row.intercepts, row.squares, 1, 0)
+    with pytest.raises(ValueError, match="moon"):
+        ranker_of(CODEC.encode(other))
+
+
+def test_an_example_travels_unchanged() -> None:
+    sent = example(np.random.default_rng(2))
+    arrived = decode(encode(sent))
+    assert (arrived.bucket, arrived.liked) == (sent.bucket, sent.liked)
+    assert np.array_equal(arrived.features, sent.features)
