@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 FIT_EVERY_S = 600.0
 #: Until so many items have been visited there is little to see; then the first fit need not wait its turn.
-FIRST_FIT_ITEMS = 200
+FIRST_FIT_ITEMS = 100
 LOOK_EVERY_S = 5.0
 ROWS_PER_COMMIT = 500
 
