@@ -85,9 +85,15 @@ async def done(cluster: Cluster, *arguments: str) -> dict[str, Any]:
     return result
 
 
-def view(cluster: Cluster, user: str, item: str = "i1", partition: int | None = None) -> OutgoingRecord:
-    event = {"event_type": "view", "user_id": user, "item_id": item, "timestamp": time.time_ns() // 1_000_000}
+def view(cluster: Cluster, user: str, item: str = "i1", partition: int | None = None, **more: Any) -> OutgoingRecord:
+    event = {"event_type": "view", "user_id": user, "item_id": item, "timestamp": time.time_ns() // 1_000_000, **more}
     return OutgoingRecord(cluster.topics.interactions, user.encode(), orjson.dumps(event), partition)
+
+
+def held_in_redis(cluster: Cluster, user: str) -> list[bytes]:
+    """The user's keys, found by their hash tag."""
+    found: list[bytes] = cluster.redis.keys(f"*{{u:{user}}}*")
+    return found
 
 
 def stray_views(cluster: Cluster, users: list[str]) -> list[OutgoingRecord]:
@@ -158,8 +164,9 @@ async def test_a_redrive_that_died_before_it_marked_is_finished_by_the_next(clus
 
 @pytest.mark.usefixtures("worker")
 async def test_inspect_says_what_is_held_and_why(cluster: Cluster) -> None:
-    (user,) = new_users(1)
+    user, rater = new_users(2)
     where = await cluster.publish_one(view(cluster, user, "i3"))
+    await cluster.publish_one(view(cluster, rater, "i3", event_type="rating", rating=4))
     await cluster.wait_until_caught_up()
     found = await done(cluster, "inspect", "user", user)
     assert (found["partition"], found["row"]["last_offset"]) == (where.partition, where.offset)
@@ -238,15 +245,17 @@ async def test_an_erased_user_is_gone_everywhere_and_for_every_version(cluster: 
     profile = orjson.dumps({"user_id": user, "country": "DE"})
     await cluster.publish_one(OutgoingRecord(cluster.topics.profiles, user.encode(), profile))
     await cluster.wait_until_caught_up()
+    held = held_in_redis(cluster, user)
     code, before = await freshet(cluster, "erase", user, "--verify")
     assert code == 1
+    assert len(held) >= 4, "the list, the one for after playing, continue-watching, features; perhaps a vector"
+    assert len(held) <= before["places"].pop("redis") <= len(held_in_redis(cluster, user))
     assert {name.rpartition(".")[2]: count for name, count in before["places"].items() if "rows" not in name} == {
         "profiles": 1,
         "dlq": 3,
         "requests": 1,
         "served": 1,
         "predictions": 1,
-        "redis": 3,
     }
 
     erased = await done(cluster, "erase", user)
