@@ -70,7 +70,7 @@ def test_a_score_that_is_mostly_the_prior_does_not_claim_to_be_personal(world: S
 
 def test_the_first_item_of_the_model_gets_its_true_reason(world: SmallWorld) -> None:
     assert world.model.ids[0] == "a"
-    world.sends("me", ["u1", "u2", "u3", "u4", "u5", "u6", "b"])
+    world.sends("me", [f"u{number}" for number in range(12)] + ["b"])  # a long history: its score is mostly personal
     listed = listed_for(world, "me")
     assert listed.reason[ids(world, listed).index("a")] == "Because you viewed b"
 
