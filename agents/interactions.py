@@ -12,6 +12,7 @@ from agents.examples import Examples
 from agents.idle_users import IdleUsers
 from agents.list_keeper import ListKeeper
 from agents.live_quality import LiveQuality
+from ranking.examples import wants
 from streams.events import Interaction, InvalidEvent, Reason, parse_interaction
 from tables.item_deltas import encode, route, tell_time
 from tables.signal import HOUR_MS
@@ -79,7 +80,7 @@ class InteractionsStep:
             self._signals.append(fold.signal)
 
     def _example(self, event: Interaction, now_ms: int) -> Outgoing | None:
-        if self.examples is None or not self.examples.wants(event):
+        if self.examples is None or not wants(event):
             return None
         known = self.plane.known_as(event)
         return self.examples.of(known, self.plane.view(known.user_id), now_ms)

@@ -9,18 +9,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice, takewhile
 
-from ranking.decision import Decision
-from ranking.examples import decode, example_of, is_sampled
+from ranking.examples import decode, example_before, wants
 from ranking.examples import encode as encode_example
 from ranking.learner import Learner
 from ranking.pipeline import DEFAULT_RULES, recommend
 from ranking.recommendations import Recommendations
 from ranking.rerank.settings import RerankSettings
 from streams.catalog import CatalogItem
-from streams.events import Interaction, effective_type
+from streams.events import Interaction
 from streams.partitioning import partition_of
 from tables.cleaning import CleaningLimits
-from tables.engagement import CONSUMED, is_liked
 from tables.item_deltas import encode, route
 from tables.item_model import ItemModel
 from tables.item_plane import ItemLimits, ItemPlane
@@ -34,8 +32,6 @@ BATCH = 500
 PRIORS_EVERY_MS = 60_000
 FIT_EVERY_MS = 7 * 86_400_000
 NO_CLEANING = replace(CleaningLimits(), bot_events_per_minute=0, training_events_per_day=0)
-
-
 RETENTION_MS = FoldLimits().retention_ms
 
 
@@ -75,7 +71,7 @@ class ProductionPath:
 
     def learn(self, event: Interaction) -> None:
         """Fold one event; what it tells the items waits until a list is asked for."""
-        if is_sampled(event.event_id):
+        if wants(event):
             self._teach(event)
         partition = partition_of(event.user_id.encode(), PARTITIONS)
         fold = self._users[partition].fold(event, event.user_id.encode(), self._offset, event.timestamp_ms)
@@ -88,13 +84,8 @@ class ProductionPath:
     def _teach(self, event: Interaction) -> None:
         """What the ranker learns from an event, as the decision was before it."""
         self.publish(event.timestamp_ms)
-        chosen = self.model.index(event.item_id)
-        kind = effective_type(event)
-        if chosen < 0 or kind not in CONSUMED:
-            return
-        now_ms = event.timestamp_ms
-        decision = Decision.of(self.user(event.user_id), None, self.model, self.ranker, now_ms, EXAMPLE_SIZE)
-        example = example_of(decision, chosen, liked=is_liked(event), event_id=event.event_id)
+        user, now_ms = self.user(event.user_id), event.timestamp_ms
+        example = example_before(event, user, None, self.model, self.ranker, now_ms, EXAMPLE_SIZE)
         if example is not None and self._learner.learn(decode(encode_example(example))):
             self.ranker = self._learner.published
 

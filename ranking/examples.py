@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from ranking import features
 from ranking.decision import Decision
+from ranking.ranker import Ranker
+from streams.catalog import UserProfile
+from streams.events import Interaction, effective_type
+from tables.engagement import CONSUMED, is_liked
+from tables.item_model import ItemModel
 from tables.row_codec import RowCodec
+from tables.user import User
 
 EXAMPLE_VERSION = 1
 #: An example costs as much as half a list; one of so many events makes one. With one in 16 examples took a fifth of a
@@ -45,6 +51,28 @@ class Example:
     features: Matrix
 
 
+def wants(event: Interaction) -> bool:
+    """Whether an event is one of the sample and tells of use; the same in every worker. Cheap: asked of every event."""
+    return crc32(event.event_id.encode()) % ONE_IN == 0 and effective_type(event) in CONSUMED
+
+
+def example_before(
+    event: Interaction,
+    user: User | None,
+    profile: UserProfile | None,
+    model: ItemModel,
+    ranker: Ranker,
+    now_ms: int,
+    size: int,
+) -> Example | None:
+    """The example in an event, of the row before it; None when it says nothing. `size` as of the user's list."""
+    chosen = model.index(event.item_id)
+    if chosen < 0 or user is None:
+        return None
+    decision = Decision.of(user, profile, model, ranker, now_ms, size)
+    return example_of(decision, chosen, liked=is_liked(event), event_id=event.event_id)
+
+
 def example_of(decision: Decision, chosen: int, *, liked: bool, event_id: str) -> Example | None:
     """What choosing the item of index `chosen` says about a decision made before; None when it was no candidate, which
     the ranker could not have helped. The same event gives the same example."""
@@ -55,11 +83,6 @@ def example_of(decision: Decision, chosen: int, *, liked: bool, event_id: str) -
     others = np.flatnonzero(decision.items != chosen)
     passed_over = generator.choice(others, min(PASSED_OVER, len(others)), replace=False)
     return Example(decision.bucket, liked, decision.matrix[np.concatenate([place, passed_over])])
-
-
-def is_sampled(event_id: str, one_in: int = ONE_IN) -> bool:
-    """Whether an event is one of the share that makes examples; the same for every worker."""
-    return crc32(event_id.encode()) % one_in == 0
 
 
 def encode(example: Example) -> bytes:

@@ -21,13 +21,12 @@ BUCKETS = len(BUCKET_STARTS)
 #: Where learning starts, by bucket, and what ranks until the first examples arrive: learned from every tenth event of
 #: the first 80 % of ml-100k and rounded. The last 20 % is what figures are given for.
 _STARTS: tuple[dict[str, float], ...] = (
-    {},
+    {"trend_28d": 1.0, "popularity": 1.0},
     {"together": 2.4, "after": 1.0, "vector": 1.2, "trend_28d": 0.7, "popularity": 0.3},
     {"together": 2.8, "after": 1.3, "vector": 1.0, "trend_28d": 0.5, "popularity": 0.2},
     {"together": 3.3, "after": 0.3, "vector": 0.8, "trend_28d": 0.5, "popularity": 0.2},
 )
 _START_INTERCEPTS = (-2.5, -3.2, -3.5, -3.6)
-_NOBODY = {"trend_28d": 1.0, "popularity": 1.0}
 
 Doubles = NDArray[np.float64]
 
@@ -48,8 +47,6 @@ class Ranker:
         for bucket, start in enumerate(_STARTS):
             for name, weight in start.items():
                 weights[bucket, :, features.NAMES.index(name)] = weight
-        for name, weight in _NOBODY.items():
-            weights[0, :, features.NAMES.index(name)] = weight
         return cls(weights, np.repeat(np.array(_START_INTERCEPTS)[:, None], len(TASKS), axis=1))
 
     def score(self, matrix: NDArray[np.float32], bucket: int) -> Doubles:

@@ -39,7 +39,6 @@ CONTEXTS = ("homepage", "post_play", "search")
 WINDOWS = ("24h", "7d")
 TRENDING_TTL_S = 900
 LIST_TTL_S = 7 * 24 * 3600
-FEATURES_TTL_S = 7 * 24 * 3600
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]*")
 
