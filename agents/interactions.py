@@ -1,6 +1,8 @@
 """The user plane: clean, fold the user's row, rewrite the user's list, all in the order of the partition."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiokafka.structs import ConsumerRecord
 
@@ -10,13 +12,30 @@ from agents.delivery.step import Effects
 from agents.erasures import Erasures
 from agents.examples import Examples
 from agents.idle_users import IdleUsers
+from agents.judge import Judge, Judgement
 from agents.list_keeper import ListKeeper
 from agents.live_quality import LiveQuality
 from ranking.examples import wants
 from streams.events import Interaction, InvalidEvent, Reason, parse_interaction
 from tables.item_deltas import encode, route, tell_time
 from tables.signal import HOUR_MS
-from tables.user_plane import FoldKind, Signal, UserPlane
+from tables.user_plane import Fold, FoldKind, Signal, UserPlane
+
+
+@dataclass(slots=True)
+class Tally:
+    """Events that a process folded for the first time, and records it could not use, whatever it owned meanwhile."""
+
+    folded: int = 0
+    rejected: int = 0
+
+
+class _Before(NamedTuple):
+    """What was found out about an event right before it was folded."""
+
+    place: int | None
+    judgement: Judgement | None
+    example: Outgoing | None
 
 
 class InteractionsStep:
@@ -33,8 +52,12 @@ class InteractionsStep:
         erasures: Erasures,
         quality: LiveQuality | None = None,
         examples: Examples | None = None,
+        judge: Judge | None = None,
+        tally: "Tally | None" = None,
     ) -> None:
         self.examples = examples
+        self.judge = judge
+        self._tally = tally or Tally()
         self._new_plane = new_plane
         self.plane = new_plane()
         self.lists = lists
@@ -63,8 +86,7 @@ class InteractionsStep:
             return
         try:
             event = parse_interaction(record.value, record.timestamp)
-            place = self.quality.place(event, record.offset, self.plane) if self.quality else None
-            example = self._example(event, record.timestamp)
+            before = self._before(event, record)
             fold = self.plane.fold(event, record.key, record.offset, record.timestamp)
         except InvalidEvent as error:
             self._reject(record, error.reason, error.detail)
@@ -72,12 +94,28 @@ class InteractionsStep:
         if fold.kind is FoldKind.ERASED:
             return
         self._touched.add(fold.user_id)
-        if self.quality and place is not None and fold.kind is FoldKind.FOLDED:
-            self.quality.note(place)
-        if example is not None and fold.kind is FoldKind.FOLDED and fold.held_back is None:
-            self._taught.append(example)
+        if fold.kind is FoldKind.FOLDED:
+            self._note(before, fold, record)
         if fold.signal is not None:
             self._signals.append(fold.signal)
+
+    def _before(self, event: Interaction, record: ConsumerRecord) -> "_Before":
+        """What is asked about an event before anything knows of it."""
+        return _Before(
+            self.quality.place(event, record.offset, self.plane) if self.quality else None,
+            self.judge.before(event, self.plane) if self.judge else None,
+            self._example(event, record.timestamp),
+        )
+
+    def _note(self, before: "_Before", fold: Fold, record: ConsumerRecord) -> None:
+        """The event counts: it was folded, for the first time."""
+        self._tally.folded += 1
+        if self.quality and before.place is not None:
+            self.quality.note(before.place)
+        if self.judge and before.judgement is not None:
+            self.judge.note(before.judgement, record)
+        if before.example is not None and fold.held_back is None:
+            self._taught.append(before.example)
 
     def _example(self, event: Interaction, now_ms: int) -> Outgoing | None:
         if self.examples is None or not wants(event):
@@ -90,6 +128,7 @@ class InteractionsStep:
         self._reject(record, Reason.FOLD_FAILED, detail)
 
     def _reject(self, record: ConsumerRecord, reason: Reason, detail: str) -> None:
+        self._tally.rejected += 1
         letter = letter_of(record, reason, detail)
         if self._erasures.cover(record):
             letter = letter.blank()
@@ -132,6 +171,7 @@ class InteractionsStep:
         outgoing, self._dead = self._dead, []
         outgoing += self._taught
         self._taught = []
+        outgoing += self.judge.outgoing() if self.judge else ()
         outgoing += self._deltas()
         return Effects(changes, outgoing)
 
@@ -161,3 +201,5 @@ class InteractionsStep:
         self._forgotten = 0
         self._to_purge = []
         self._idle = IdleUsers()
+        if self.judge:
+            self.judge.reset()

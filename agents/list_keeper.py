@@ -17,13 +17,13 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.catch_up import CatchUp
-from agents.list_maker import ListMaker
+from agents.list_maker import ROOM, ListMaker
 from agents.newcomers import everybody, without_events
 from agents.profiles import PartitionProfiles
 from agents.reader_watch import ReaderWatch
@@ -37,7 +37,19 @@ logger = logging.getLogger(__name__)
 DAY_MS = 86_400_000
 NO_MARKER = -1
 
+#: A list made longer ago is no measure of what the model knows now.
+YOUNG_LIST_MS = 5 * 60_000
+
 Users = TypeVar("Users", bound=Collection[str])
+
+
+class Shown(NamedTuple):
+    """Item indices of a list that this process wrote, best first, with what follows it; the user's last offset in it,
+    and when it was made."""
+
+    items: NDArray[np.int32]
+    offset: int
+    made_ms: int
 
 
 class ListKeeper:
@@ -71,7 +83,7 @@ class ListKeeper:
         self._unknown: deque[str] = deque()  # lists of a former owner: written, but who knows when
         self._idle: deque[tuple[str, bool]] = deque()  # kept only if they read; then owed at once, or one day
         self._written_ms: OrderedDict[str, int] = OrderedDict()  # by time of the last write, oldest first
-        self._shown: dict[str, NDArray[np.int32]] = {}  # item indices of the lists this process wrote
+        self._shown: dict[str, Shown] = {}  # the lists this process wrote
         self._census: Census | None = None
         self._marker: int | None = None  # what Redis holds; None = not read yet, or in doubt
         self._checked_ms = 0
@@ -81,7 +93,16 @@ class ListKeeper:
 
     def shown(self, user_id: str) -> NDArray[np.int32] | None:
         """Item indices of the list that the user has, best first; None when this process wrote none."""
-        return self._shown.get(user_id)
+        shown = self._shown.get(user_id)
+        return None if shown is None else shown.items
+
+    def at_hand(self, user_id: str, offset: int) -> NDArray[np.int32] | None:
+        """Item indices of the user's list, if this process made it in the last minutes, it reflects the offset, and it
+        is a full one."""
+        shown, size = self._shown.get(user_id), self._maker.list_size
+        if shown is None or shown.offset != offset or shown.made_ms < self._now_ms() - YOUNG_LIST_MS:
+            return None
+        return None if ROOM in shown.items[-1:] else shown.items[:size]
 
     async def refresh(self, plane: UserPlane, users: Collection[str], next_offset: int) -> None:
         """Rewrites the lists of `users` now; while Redis is away they are owed instead.
@@ -235,7 +256,7 @@ class ListKeeper:
         if since == self._catalogue_version:
             return
         changed = self._maker.items_changed_since(since)
-        self._owe(user for user, items in self._shown.items() if changed is None or np.isin(items, changed).any())
+        self._owe(user for user, shown in self._shown.items() if changed is None or np.isin(shown.items, changed).any())
 
     def _owe_after_profile_change(self) -> None:
         since, self._profiles_version = self._profiles_version, self._profiles.version
@@ -262,7 +283,8 @@ class ListKeeper:
             if user is None:
                 gone.append(user_id)
             else:
-                self._shown[user_id], of_user = self._maker.user_values(user, profile, self._partition, now_ms)
+                items, of_user = self._maker.user_values(user, profile, self._partition, now_ms)
+                self._shown[user_id] = Shown(items, user.row.last_offset, now_ms)
                 values.append(of_user)
         try:
             await self._writer.write_together(values, self._list_ttl_s)

@@ -25,9 +25,10 @@ from agents.erasures import Erasures
 from agents.examples import Examples
 from agents.follower import Follower
 from agents.heartbeat import Heartbeat
-from agents.interactions import InteractionsStep
+from agents.interactions import InteractionsStep, Tally
 from agents.item_follower import ItemFollower
 from agents.items import ItemsStep, PublishPacer
+from agents.judge import Judge, JudgeSettings
 from agents.list_keeper import ListKeeper
 from agents.list_maker import ListMaker
 from agents.live_pointer import LivePointerKeeper
@@ -74,6 +75,7 @@ class Worker:
         self._erasures = Erasures(identities)
         self._profiles = Profiles(config.partitions, identities)
         self._catch_ups: dict[int, CatchUp] = {}
+        self._tally = Tally()
         self._orders = Follower(
             config.bootstrap,
             {
@@ -169,6 +171,16 @@ class Worker:
             self._erasures,
             LiveQuality(keeper.shown, self._follower.model),
             Examples(self._follower, profiles, config.list_size, topics.ranker_examples),
+            Judge(
+                self._follower,
+                keeper.at_hand,
+                profiles,
+                JudgeSettings(config.judged_share, config.list_size, config.rerank),
+                topics,
+                partition,
+                self._standing.answers_for,
+            ),
+            self._tally,
         )
 
     def _item_step(self, table: ChangelogTable) -> Step:
@@ -206,8 +218,12 @@ class Worker:
         return set() if self._far else self._item_partitions()
 
     def _counters(self) -> dict[str, int]:
+        """Of this process since it began, for its sign of life."""
         steps = [task.step for task in self.ownership.tasks.values() if isinstance(task.step, InteractionsStep)]
         return {
+            "cpu_ms": time.process_time_ns() // 1_000_000,
+            "events_folded": self._tally.folded,
+            "events_rejected": self._tally.rejected,
             "lists_written": sum(step.lists.lists_written for step in steps),
             "next_items_judged": sum(step.quality.judged for step in steps if step.quality),
             "next_items_in_top_10": sum(step.quality.hits_at_10 for step in steps if step.quality),

@@ -32,3 +32,4 @@ class WorkerConfig:
     state_store: Literal["memory", "rocksdb"] = "memory"
     instance_id: str = ""
     rerank: RerankSettings = field(default_factory=RerankSettings)
+    judged_share: float = 0.05

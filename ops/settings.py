@@ -109,6 +109,18 @@ class Settings(BaseSettings):
     rerank_explore_items: int = Field(
         3, ge=0, le=10, description="How many of the slots 11-20 try something else; 0 = no exploration."
     )
+    judged_share: float = Field(
+        0.05,
+        ge=0.0,
+        le=1.0,
+        description="Share of the events by which versions are judged; those of a smaller share are among them.",
+    )
+    quality_margin: float = Field(
+        0.05,
+        ge=0.0,
+        le=1.0,
+        description="Share of the live version's quality that a promoted one may lose, at the end of the interval.",
+    )
     allowed_lateness_s: int = Field(
         300, ge=0, le=_DAY_S, description="How far behind its partition's watermark an event still counts in windows."
     )

@@ -45,6 +45,7 @@ def worker_config(settings: Settings) -> WorkerConfig:
         state_store=settings.state_store,
         instance_id=settings.worker_instance_id,
         rerank=rerank_settings(settings),
+        judged_share=settings.judged_share,
     )
 
 

@@ -11,13 +11,21 @@ from tables.user import User
 NOT_LISTED = -1
 
 
+def is_next(event: Interaction, user: User | None) -> bool:
+    """Whether the protocol judges an event; `user` as before it. Not of an item met before, and not what says nothing
+    for an item (ratings are judged whatever their stars)."""
+    if event.event_type is not EventType.RATING and event.event_type not in POSITIVE:
+        return False
+    return user is None or event.item_id not in user.seen
+
+
 def place_of_next(event: Interaction, user: User | None, shown: NDArray[np.int32], model: ItemModel) -> int | None:
     """The place from 0, or NOT_LISTED; `user` and `shown` int32[list], item indices best first, are those before the
-    event. None for what the protocol does not judge: an item met before, and what says nothing for an item (ratings
-    are judged whatever their stars)."""
-    if event.event_type is not EventType.RATING and event.event_type not in POSITIVE:
-        return None
-    if user is not None and event.item_id in user.seen:
-        return None
-    found = np.flatnonzero(shown == model.index(event.item_id))
+    event. None for what the protocol does not judge."""
+    return place_in(event.item_id, shown, model) if is_next(event, user) else None
+
+
+def place_in(item_id: str, shown: NDArray[np.int32], model: ItemModel) -> int:
+    """The place of an item in a list of item indices from 0, or NOT_LISTED."""
+    found = np.flatnonzero(shown == model.index(item_id))
     return int(found[0]) if len(found) else NOT_LISTED

@@ -11,7 +11,7 @@ DEAD_LETTER_MAX_BYTES: Final = 2 * 1024 * 1024
 _NAME_PART: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 #: First words of our own topic names: as a namespace they would cover topics outside any namespace.
 _RESERVED_NAMESPACES: Final = frozenset(
-    {"catalog", "crash", "freshet", "item", "model", "ranker", "recommendation", "user", "users"}
+    {"catalog", "crash", "freshet", "item", "judged", "model", "ranker", "recommendation", "user", "users"}
 )
 
 
@@ -99,7 +99,7 @@ class Topics:
 
     @property
     def predictions(self) -> str:
-        """What the model predicted; key as `streams.user_records` makes it, partition of the user."""
+        """What was listed before a few of the events; key as `streams.user_records` makes it, partition of the user."""
         return self._full("model.predictions")
 
     @property
@@ -121,6 +121,11 @@ class Topics:
     def ranker_weights(self) -> str:
         """The ranker's weights."""
         return self._full(f"ranker.weights.{self.version}")
+
+    @property
+    def judged_events(self) -> str:
+        """How a sample of events turned out (`ranking.judgements`), in their partitions."""
+        return self._full(f"judged.events.{self.version}")
 
     @property
     def user_changelog(self) -> str:
@@ -185,6 +190,7 @@ class Topics:
             self.item_model: _COMPACTED,
             self.ranker_examples: _deleted_after(7),
             self.ranker_weights: _COMPACTED,
+            self.judged_events: _deleted_after(90),
             self.user_changelog: _COMPACTED,
             self.crash_marks: _COMPACTED,
         }

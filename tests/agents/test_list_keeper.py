@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from agents.catch_up import FAR_MS, QUIET_TICKS, CatchUp
-from agents.list_keeper import DAY_MS, ListKeeper
+from agents.list_keeper import DAY_MS, YOUNG_LIST_MS, ListKeeper
+from agents.list_maker import ROOM
 from agents.profiles import REMEMBERED_CHANGES, PartitionProfiles
 from agents.reader_watch import PAGE, ReaderWatch
 from agents.sweep_pace import Pace
@@ -33,16 +34,20 @@ class Maker:
     """Lists of one item each: the number at the end of the user's name."""
 
     expires_ms = EXPIRES_MS
+    list_size = 1
 
     def __init__(self) -> None:
         self.catalogue_version = 0
+        self.room: list[int] = []
         self.changed: NDArray[np.int32] | None = np.array([], np.int32)
 
     def user_values(
         self, user: User, profile: UserProfile | None, partition: int, now_ms: int
     ) -> tuple[NDArray[np.int32], list[tuple[str, bytes]]]:
         said = b"" if profile is None else b" from %s" % (profile.country or "").encode()
-        return np.array([int(user.user_id[1:])], np.int32), [(user.user_id, b"%d%s" % (user.row.last_offset, said))]
+        return np.array([int(user.user_id[1:]), *self.room], np.int32), [
+            (user.user_id, b"%d%s" % (user.row.last_offset, said))
+        ]
 
     def items_changed_since(self, catalogue_version: int) -> NDArray[np.int32] | None:
         return self.changed
@@ -391,3 +396,25 @@ async def test_a_candidate_that_fell_behind_later_owes_what_it_left_out() -> Non
     await world.sweep(ticks=20)
     assert world.writer.lists["u0"] == b"3"
     assert world.writer.position == world.next_offset
+
+
+async def test_a_list_is_at_hand_while_it_is_young_and_reflects_the_offset() -> None:
+    world = World(1)
+    await world.keeper.refresh(world.plane, ["u0"], world.next_offset)
+    found = world.keeper.at_hand("u0", 0)
+    assert found is not None
+    assert found.tolist() == [0]
+    assert world.keeper.at_hand("u0", 1) is None
+    assert world.keeper.at_hand("u1", 0) is None
+    world.clock.ms += YOUNG_LIST_MS
+    assert world.keeper.at_hand("u0", 0) is not None
+    world.clock.ms += 1
+    assert world.keeper.at_hand("u0", 0) is None
+
+
+async def test_a_short_list_is_not_at_hand() -> None:
+    world = World(1)
+    world.maker.list_size = 2
+    world.maker.room = [ROOM]
+    await world.keeper.refresh(world.plane, ["u0"], world.next_offset)
+    assert world.keeper.at_hand("u0", 0) is None

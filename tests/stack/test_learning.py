@@ -1,15 +1,18 @@
-"""What is learned beside the rows: item vectors, the user's own in Redis, and examples for the ranker."""
+"""What is learned beside the rows: item vectors, the user's own in Redis, examples for the ranker, and outcomes."""
 
 import secrets
 
 import numpy as np
+import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer
 from harness.cluster import Cluster
 from harness.polling import eventually
 from harness.traffic import publish_event
 
+from ranking import judgements
 from ranking.examples import decode
+from ranking.next_item import NOT_LISTED
 from serving.keys import Keys
 from streams.bulk_read import bulk_consumer, partitions_of, read_to_end
 from tables import item_rows
@@ -63,3 +66,14 @@ async def test_a_share_of_events_becomes_examples(reference: Cluster) -> None:
     assert len(examples) > 5
     assert all(len(example.features) > 1 and example.bucket > 0 for example in examples)
     assert all(np.isfinite(example.features).all() for example in examples)
+
+
+async def test_a_share_of_events_is_judged(reference: Cluster) -> None:
+    await reference.wait_until_caught_up()
+    judged = [judgements.decode(value) for value in (await read(reference, reference.topics.judged_events)).values()]
+    outcomes = np.concatenate(judged)
+    assert len(outcomes) > 5
+    assert outcomes["place"].max() >= 0
+    assert outcomes["place"].min() == NOT_LISTED
+    audited = await read(reference, reference.topics.predictions)
+    assert all(key.split(b"\0")[0].decode() == orjson.loads(value)["user_id"] for key, value in audited.items())

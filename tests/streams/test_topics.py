@@ -19,6 +19,7 @@ NAMES = {
     "item.model.v1",
     "ranker.examples.v1",
     "ranker.weights.v1",
+    "judged.events.v1",
     "user.rows.v1",
     "crash.marks.v1",
 }
