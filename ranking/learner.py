@@ -7,16 +7,19 @@ loss was not worse; else they are thrown away and learning goes on from the publ
 
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from river import linear_model, optim
 
 from ranking import features, ranker
 from ranking.examples import Example
 from ranking.ranker import Ranker
 from tables.row_codec import RowCodec
+
+if TYPE_CHECKING:
+    from river.linear_model import LogisticRegression
 
 LEARNING_RATE = 0.1
 L2 = 1e-4
@@ -61,7 +64,7 @@ class Learner:
     published: Ranker
     squares: Doubles
     rejected: int = 0
-    _models: dict[tuple[int, int], linear_model.LogisticRegression] = field(default_factory=dict)
+    _models: dict[tuple[int, int], "LogisticRegression"] = field(default_factory=dict)
     _round: _Round = field(default_factory=_Round)
 
     @classmethod
@@ -116,9 +119,12 @@ class Learner:
             self._round.published_loss += log_loss(_sigmoid(float(published[place])), label)
             model.learn_one(named, label)
 
-    def _model(self, bucket: int, task: int) -> linear_model.LogisticRegression:
+    def _model(self, bucket: int, task: int) -> "LogisticRegression":
         model = self._models.get((bucket, task))
         if model is None:
+            # Only here: river brings most of SciPy, half of what every worker would load, and one worker learns.
+            from river import linear_model, optim
+
             model = linear_model.LogisticRegression(
                 optim.AdaGrad(LEARNING_RATE), l2=L2, intercept_init=float(self.published.intercepts[bucket, task])
             )
@@ -171,7 +177,7 @@ def log_loss(probability: float, label: bool) -> float:
     return -math.log(max(probability if label else 1 - probability, 1e-12))
 
 
-def _probability(model: linear_model.LogisticRegression, named: dict[str, float]) -> float:
+def _probability(model: "LogisticRegression", named: dict[str, float]) -> float:
     logit = model.intercept + sum(model.weights.get(name, 0.0) * value for name, value in named.items())
     return _sigmoid(logit)
 

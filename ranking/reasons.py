@@ -26,7 +26,8 @@ POPULAR_ITEMS = 100
 POPULAR_SHARE = 0.1
 PICKED = 0  # no event: chosen while onboarding
 
-_CITABLE = [*POSITIVE_CODES, PICKED]
+_CITABLE = np.zeros(256, np.bool_)
+_CITABLE[[*POSITIVE_CODES, PICKED]] = True
 _VERBS = {
     PICKED: "picked",
     CODE_OF[EventType.CLICK]: "opened",
@@ -62,7 +63,7 @@ def personal_reasons(
     """Codes, texts and source items: the recent item behind each score that is mostly personal, else a shared one.
     `contributed` float64[items, recent] is what the recent items add. What is only `tried` (bool by item) is no
     favourite of anybody, and says so."""
-    found = strongest(contributed, np.isin(taste.codes, _CITABLE))
+    found = strongest(contributed, _CITABLE[taste.codes])
     found[ranked.personal_share <= 0.5] = -1
     codes, texts, _ = shared_reasons(ranked.items, model, now_ms, country)
     for slot in np.flatnonzero(tried).tolist():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import add
 
 import orjson
@@ -60,6 +61,7 @@ def continue_fragment(item_id: str, title: str, progress_pct: float, position_s:
     )
 
 
+@lru_cache(maxsize=1024)  # the lists of a batch bear the same times
 def rfc3339(time_ms: int) -> str:
     """Milliseconds since the epoch as `2026-01-31T12:00:00.000Z`."""
     seconds, ms = divmod(time_ms, 1000)

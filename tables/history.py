@@ -83,7 +83,8 @@ class History:
         """Up to `limit` used items older than a visit that `visit` placed, newest first; `newer` is what `visit`
         returned."""
         older = islice(reversed(self.entries.items()), newer + 1, None)
-        return list(islice([item_id for item_id, (_, code) in older if code in CONSUMED_CODES], limit))
+        used = (item_id for item_id, (_, code) in older if code in CONSUMED_CODES)
+        return list(islice(used, limit))
 
     def to_row(self) -> HistoryRow:
         """The stored form."""

@@ -6,23 +6,20 @@ record per pair would be 27 records an event; here a pair costs about 3 bytes: s
 long columns are packed numbers that numpy reads without parsing.
 """
 
-from collections.abc import Sequence
-from functools import lru_cache
-
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.partitioning import partition_of
-from tables.delta_entries import LATE, LEARNS, Entries
+from tables.delta_entries import LATE, LEARNS, Entries, Ints
+from tables.delta_routing import item_partition, route, tell_time
 from tables.row_codec import RowCodec
-from tables.signal import HOUR_MS, Signal
+from tables.signal import HOUR_MS
 
 __all__ = ["Deltas", "Entries", "decode", "encode", "item_partition", "route", "tell_time"]
 
 DELTA_VERSION = 2  # 2: the hours of groups
-_REMEMBERED_OWNERS = 500_000
 _MAX_U16 = 65_535
+_BYTE = np.dtype(np.uint8)
 
 
 class _Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -79,107 +76,62 @@ class Deltas(msgspec.Struct, frozen=True, gc=False):
         return len(self.items) + len(self.group_items) + len(self.queries)
 
 
-class _Owners(dict[str, int]):
-    """Partition by item id, remembered: a hash in Python costs more than folding the item."""
-
-    def __init__(self, partitions: int) -> None:
-        super().__init__()
-        self._partitions = partitions
-
-    def __missing__(self, item_id: str) -> int:
-        if len(self) >= _REMEMBERED_OWNERS:
-            self.clear()
-        owner = self[item_id] = partition_of(item_id.encode(), self._partitions)
-        return owner
-
-
-_owners = lru_cache(maxsize=8)(_Owners)
-
-
-def item_partition(item_id: str, partitions: int) -> int:
-    """The partition of the item plane that owns `item_id`."""
-    return _owners(partitions)[item_id]
-
-
-def route(signals: Sequence[Signal], partitions: int) -> dict[int, Entries]:
-    """Entries by target partition, in the order of the signals."""
-    owners = _owners(partitions)
-    targets: dict[int, Entries] = {}
-    for signal in signals:
-        if signal.query:
-            _entries(targets, owners[signal.query]).add_search(signal)
-            continue
-        _entries(targets, owners[signal.item_id]).add_visit(signal)
-        lags_of: dict[int, list[int]] = {}
-        for lag, other in enumerate(signal.context):
-            owner = owners[other]
-            if owner in lags_of:
-                lags_of[owner].append(lag)
-            else:
-                lags_of[owner] = [lag]
-        for target, lags in lags_of.items():
-            _entries(targets, target).add_pairs(signal, lags)
-    return targets
-
-
-def tell_time(targets: dict[int, Entries], partitions: int, watermark_ms: int) -> None:
-    """Bring a watermark to every partition, by a tick to those without entries: buckets expire there too, although
-    nobody touches what they hold."""
-    for target in range(partitions):
-        entries = _entries(targets, target)
-        entries.watermark_ms = max(entries.watermark_ms, watermark_ms)
-
-
-def _entries(targets: dict[int, Entries], target: int) -> Entries:
-    entries = targets.get(target)
-    if entries is None:
-        entries = targets[target] = Entries()
-    return entries
-
-
 def encode(entries: Entries, source_partition: int, watermark_ms: int) -> bytes:
     """One record of `item.deltas`. Empty entries make a tick, which only moves the watermark."""
     dtype = _dtype(len(entries.strings))
-    base_hour = min(entries.hours + entries.query_hours + entries.group_hours, default=0)
-    base_offset = min(entries.offsets + entries.group_offsets, default=0)
+    base_hour = _lowest(entries.hours, entries.group_hours, entries.query_hours)
+    base_offset = _lowest(entries.offsets, entries.group_offsets)
 
-    def packed(numbers: list[int]) -> bytes:
-        return np.array(numbers, dtype=dtype).tobytes()
+    def packed(numbers: Ints, dtype: np.dtype[np.integer] = dtype) -> bytes:
+        return numbers.astype(dtype).tobytes()
 
     visits = (
         packed(entries.items),
-        bytes(entries.codes),
-        bytes(entries.flags),
+        packed(entries.codes, _BYTE),
+        packed(entries.flags, _BYTE),
         packed(entries.countries),
-        [hour - base_hour for hour in entries.hours],
-        [offset - base_offset for offset in entries.offsets],
-        bytes(entries.context_sizes),
+        (entries.hours - base_hour).tolist(),
+        (entries.offsets - base_offset).tolist(),
+        packed(entries.context_sizes, _BYTE),
         packed(entries.context),
     )
     groups = (
         packed(entries.group_items),
-        [offset - base_offset for offset in entries.group_offsets],
-        bytes(entries.group_sizes),
+        (entries.group_offsets - base_offset).tolist(),
+        packed(entries.group_sizes, _BYTE),
         packed(entries.others),
-        bytes(entries.lags),
+        packed(entries.lags, _BYTE),
     )
     people = (
-        np.array(entries.viewers, "<u4").tobytes(),
-        np.array(entries.completions, "<i2").tobytes(),
-        np.array(entries.ratings, "<u2").tobytes(),
+        packed(entries.viewers, np.dtype("<u4")),
+        packed(entries.completions, np.dtype("<i2")),
+        packed(entries.ratings, np.dtype("<u2")),
     )
     searches = (
         packed(entries.queries),
         packed(entries.query_countries),
-        [hour - base_hour for hour in entries.query_hours],
+        (entries.query_hours - base_hour).tolist(),
     )
-    bases, strings = (base_hour, base_offset), list(entries.strings)
-    group_hours = [hour - base_hour for hour in entries.group_hours]
+    bases, group_hours = (base_hour, base_offset), (entries.group_hours - base_hour).tolist()
     return _CODEC.encode(
         _Record(
-            DELTA_VERSION, source_partition, watermark_ms, bases, strings, visits, groups, people, searches, group_hours
+            DELTA_VERSION,
+            source_partition,
+            watermark_ms,
+            bases,
+            entries.strings,
+            visits,
+            groups,
+            people,
+            searches,
+            group_hours,
         )
     )
+
+
+def _lowest(*columns: Ints) -> int:
+    joined = np.concatenate(columns)
+    return int(joined.min()) if len(joined) else 0
 
 
 def decode(value: bytes) -> Deltas:

@@ -9,10 +9,13 @@ from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from tables.columns import grown
 
 _GROW = 1.5
+#: Pairs that wait at most: merging many at once costs a third of merging each record's on its own.
+_MOST_WAITING = 200_000
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -50,6 +53,8 @@ class NeighbourTable:
         self._neighbours = np.full((64, shards, slots), -1, np.int32)
         self._weights = np.zeros((64, shards, slots), np.float32)
         self._touched = np.zeros((64, shards), np.bool_)
+        self._waiting: list[tuple[Ints, Ints, NDArray[np.float64]]] = []
+        self._waiting_pairs = 0
 
     def _row(self, number: int) -> int:
         if number >= len(self._row_of):
@@ -66,20 +71,36 @@ class NeighbourTable:
         return row
 
     def add(self, items: Ints, neighbours: Ints, weights: NDArray[np.float64]) -> None:
-        """Add weight to pairs of item numbers, all three of shape [pairs]; a pair may occur repeatedly."""
+        """Add weight to pairs of item numbers, all three of shape [pairs]; a pair may occur repeatedly. Rows show it
+        with the next `take_touched`."""
         if not len(items):
             return
-        for number in np.unique(items).tolist():
+        self._waiting.append((items, neighbours, weights))
+        self._waiting_pairs += len(items)
+        if self._waiting_pairs >= _MOST_WAITING:
+            self._merge()
+
+    def _merge(self) -> None:
+        """Bring the pairs that wait into the rows."""
+        if not self._waiting:
+            return
+        items, neighbours, weights = (np.concatenate(column) for column in zip(*self._waiting, strict=True))
+        self._waiting, self._waiting_pairs = [], 0
+        for number in np.flatnonzero(np.bincount(items)).tolist():
             self._row(number)
-        pairs, place = np.unique(self._row_of[items] << 32 | neighbours, return_inverse=True)
-        sums = np.bincount(place, weights, len(pairs)).astype(np.float32)
-        rows = pairs >> 32
-        others = pairs & 0xFFFFFFFF
+        shape = (len(self._rows), len(self._numbers.names))
+        summed = sparse.csr_array((weights, (self._row_of[items], neighbours)), shape=shape)
+        summed.sum_duplicates()
+        rows = np.repeat(np.arange(shape[0]), np.diff(summed.indptr))
+        self._put(rows, summed.indices.astype(np.int64), summed.data.astype(np.float32))
+
+    def _put(self, rows: Ints, others: Ints, sums: Floats) -> None:
+        """Add the sums of distinct pairs."""
         shards = self._numbers.hashes[others] % self._shards
         self._touched[rows, shards] = True
         same = self._neighbours[rows, shards] == others[:, None]
         slots = same.argmax(axis=1)
-        known = same[np.arange(len(pairs)), slots]
+        known = same[np.arange(len(rows)), slots]
         self._weights[rows[known], shards[known], slots[known]] += sums[known]
         new = ~known
         if new.any():
@@ -108,6 +129,7 @@ class NeighbourTable:
 
     def take_touched(self) -> Iterator[tuple[str, int, list[str], Floats]]:
         """(item id, shard, neighbour ids, weights float32[neighbours]) of the shards touched since the last call."""
+        self._merge()
         rows, shards = np.nonzero(self._touched[: len(self._rows)])
         self._touched[:] = False
         filled = (self._neighbours[rows, shards] >= 0).sum(axis=1)

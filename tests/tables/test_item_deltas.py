@@ -107,10 +107,8 @@ def test_a_record_without_entries_is_a_tick() -> None:
 
 
 def test_a_record_may_name_more_strings_than_two_bytes_count() -> None:
-    entries = Entries()
-    for number in range(70_000):
-        entries.add_visit(Signal(f"i{number}", 3, False, "", 5, False, number, []))
-    deltas = decode(encode(entries, 0, 0))
+    signals = [Signal(f"i{number}", 3, False, "", 5, False, number, []) for number in range(70_000)]
+    deltas = decode(encode(route(signals, 1)[0], 0, 0))
     assert deltas.strings[deltas.items[-1]] == "i69999"
 
 
