@@ -19,7 +19,7 @@ from agents.delivery.outgoing import Outgoing
 from agents.profiles import PartitionProfiles
 from ranking.judgements import UNKNOWN_MS, Outcome, encode, group_of, in_sample, is_judged
 from ranking.next_item import place_in
-from ranking.pipeline import recommend
+from ranking.pipeline import listed_items
 from ranking.ranker import Ranker
 from ranking.rerank.settings import RerankSettings
 from streams.codec import dumps
@@ -105,8 +105,7 @@ class Judge:
     def _made(self, event: Interaction, user: User | None) -> Ints:
         model, ranker, settings = self._knowledge.model, self._knowledge.ranker, self._settings
         profile = self._profiles.get(event.user_id)
-        made = recommend(user, profile, model, ranker, event.timestamp_ms, settings.list_size, settings.rerank)
-        return made.item_index
+        return listed_items(user, profile, model, ranker, event.timestamp_ms, settings.list_size, settings.rerank)
 
     def note(self, judgement: Judgement, record: ConsumerRecord) -> None:
         """The event of `record` was folded: its outcome counts."""

@@ -3,9 +3,9 @@
     freshet bench replay [--data DIR] [--ratios-only] [--json]
 
 1. MovieLens 100K, preloaded: stock Faust (`baselines/stock_faust.py`), the worker of a version that serves (it writes
-   every list), and the worker that `freshet replay` starts. Ratios are of events by CPU second.
-2. MovieLens 1M, preloaded: `freshet replay` with two workers, from its start to the head of the log and to a list for
-   every user, in wall time on this machine, broker and Redis included.
+   every list), and the worker that `freshet replay` starts. Ratios are of events by CPU second; nobody is judged.
+2. MovieLens 1M, preloaded: `freshet replay` with two workers, which judge 10 % of the events on the way, from its start
+   to the head of the log and to a list for every user, in wall time on this machine, broker and Redis included.
 
 Starts a Kafka and a Valkey of its own and removes them. Needs the data sets: exit code 2 without them.
 """
@@ -43,6 +43,8 @@ PARTITIONS = 4
 SMALL, LARGE = "ratios", "whole"
 LIVE, REPLAYED = "live", "replayed"
 WORKERS = 2
+#: Of MovieLens 1M, so many events are judged.
+JUDGED_SHARE = 0.1
 #: Of the log that all three read; at its speed the rest would take minutes and change nothing.
 STOCK_EVENTS = 20_000
 POLL_S = 0.2
@@ -64,6 +66,11 @@ async def preload(stack: LocalStack, namespace: str, dataset: Dataset) -> int:
         return await producer.publish_all(timed.record for timed in traffic.events())
 
 
+def judging(share: float) -> dict[str, str]:
+    """Which share of the events a version is judged by."""
+    return {"FRESHET_JUDGED_SHARE": str(share)}
+
+
 def environment(stack: LocalStack, namespace: str, version: str, folder: Path) -> dict[str, str]:
     """Settings of a process, all others as they are by default."""
     return {
@@ -83,9 +90,10 @@ async def ratios(stack: LocalStack, dataset: Dataset, folder: Path) -> dict[str,
     stock = await asyncio.to_thread(
         measure_stock, stack.bootstrap, Topics(SMALL).interactions, PARTITIONS, folder, min(events, STOCK_EVENTS)
     )
-    live = await measure(stack, LIVE, folder, events, {})
+    live = await measure(stack, LIVE, folder, events, judging(0.0))
     await asyncio.sleep(max(0.0, loaded_s + FAR_MS / 1000 - time.monotonic()))  # else it is at the head from the start
-    replay = await measure(stack, REPLAYED, folder, events, {"FRESHET_BATCH_MAX_RECORDS": str(BATCH_MAX_RECORDS)})
+    batches = {"FRESHET_BATCH_MAX_RECORDS": str(BATCH_MAX_RECORDS)}
+    replay = await measure(stack, REPLAYED, folder, events, batches | judging(0.0))
     return {"stock": stock, "live": live, "replay": replay}
 
 
@@ -104,7 +112,11 @@ async def whole(stack: LocalStack, dataset: Dataset, folder: Path) -> dict[str, 
     log, began_s = folder / "replay.log", time.monotonic()
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *command, env=os.environ | environment(stack, LARGE, LIVE, folder), stdout=output, stderr=output, cwd=folder
+            *command,
+            env=os.environ | environment(stack, LARGE, LIVE, folder) | judging(JUDGED_SHARE),
+            stdout=output,
+            stderr=output,
+            cwd=folder,
         )
     try:
         async with asyncio.timeout(TIMEOUT_S):

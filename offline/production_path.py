@@ -12,7 +12,7 @@ from itertools import islice, takewhile
 from ranking.examples import decode, example_before, wants
 from ranking.examples import encode as encode_example
 from ranking.learner import Learner
-from ranking.pipeline import DEFAULT_RULES, recommend
+from ranking.pipeline import DEFAULT_RULES, listed_items, recommend
 from ranking.recommendations import Recommendations
 from ranking.rerank.settings import RerankSettings
 from streams.catalog import CatalogItem
@@ -106,8 +106,9 @@ class ProductionPath:
 
     def recommend(self, user_id: str, now_ms: int, size: int) -> list[str]:
         """The user's list at `now_ms`, best first."""
-        listed = self.list_for(user_id, now_ms, size)
-        return [self.model.ids[index] for index in listed.item_index.tolist()]
+        self.publish(now_ms)
+        listed = listed_items(self.user(user_id), None, self.model, self.ranker, now_ms, size, self._rules)
+        return [self.model.ids[index] for index in listed.tolist()]
 
     def list_for(self, user_id: str, now_ms: int, size: int, rules: RerankSettings | None = None) -> Recommendations:
         """The user's list at `now_ms` with scores and reasons; `rules` for this list only, when given."""

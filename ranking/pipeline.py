@@ -31,8 +31,7 @@ def recommend(
 ) -> Recommendations:
     """Up to `size` items for one user at `now_ms`. A pure function of its arguments."""
     decision = Decision.of(user, profile, model, ranker, now_ms, size)
-    ranked, pool = pool_of(decision, model, now_ms, size)
-    reranked = rerank(pool, ranked.scores, settings)
+    ranked, pool, reranked = _in_order(decision, model, now_ms, size, settings)
     listed = _listed(pool, ranked, reranked)
     tried = reranked.places >= pool.ranked
     contributed = contributions(listed.items, decision, ranker, model)
@@ -51,6 +50,21 @@ def recommend(
     )
 
 
+def listed_items(
+    user: User | None,
+    profile: UserProfile | None,
+    model: ItemModel,
+    ranker: Ranker,
+    now_ms: int,
+    size: int,
+    settings: RerankSettings = DEFAULT_RULES,
+) -> NDArray[np.int32]:
+    """The items of `recommend`, best first, at half its cost: for who judges lists and does not show them."""
+    decision = Decision.of(user, profile, model, ranker, now_ms, size)
+    _, pool, reranked = _in_order(decision, model, now_ms, size, settings)
+    return pool.items[reranked.places]
+
+
 def pool_of(decision: Decision, model: ItemModel, now_ms: int, size: int) -> tuple[Ranked, Pool]:
     """The best candidates, more than the list shows, and with those to be tried what re-ranking chooses from."""
     ranked = rank(
@@ -62,6 +76,13 @@ def pool_of(decision: Decision, model: ItemModel, now_ms: int, size: int) -> tup
         max(3 * size, SMALLEST_POOL),
     )
     return ranked, Pool.of(ranked.items, _unranked(decision, ranked, model), size, model, now_ms, decision.seed)
+
+
+def _in_order(
+    decision: Decision, model: ItemModel, now_ms: int, size: int, settings: RerankSettings
+) -> tuple[Ranked, Pool, Reranked]:
+    ranked, pool = pool_of(decision, model, now_ms, size)
+    return ranked, pool, rerank(pool, ranked.scores, settings)
 
 
 def _listed(pool: Pool, ranked: Ranked, reranked: Reranked) -> Ranked:

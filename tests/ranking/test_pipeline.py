@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_world import NOW_MS, SmallWorld
 
-from ranking.pipeline import recommend
+from ranking.pipeline import listed_items, recommend
 from ranking.ranker import Ranker
 from ranking.recommendations import Recommendations
 from streams.catalog import CatalogItem, UserProfile
@@ -40,6 +40,14 @@ def test_taste_wins_over_popularity_and_says_why(world: SmallWorld) -> None:
     world.sends("me", ["never heard of", "b"])
     listed = listed_for(world, "me")
     assert ids(world, listed)[0] == "c"
+
+
+def test_a_list_without_reasons_has_the_same_items(world: SmallWorld) -> None:
+    world.sends("me", ["a", "x", "u1"])
+    for user in (None, world.user("me")):
+        listed = recommend(user, None, world.model, Ranker.start(), NOW_MS, 7)
+        bare = listed_items(user, None, world.model, Ranker.start(), NOW_MS, 7)
+        assert bare.tolist() == listed.item_index.tolist()
 
 
 def test_the_reason_names_the_item_behind_it(world: SmallWorld) -> None:
