@@ -22,12 +22,18 @@ async def admit(config: WorkerConfig) -> None:
 
     Raises:
         NotAdmitted: the topics have other partition counts, or the version was started with other code or settings,
-            or it was retired.
+            or it was retired, or its tables are not filled yet.
         streams.bulk_read.TopicMissing: the topics were not created.
     """
     await _check_partitions(config)
     mine, version = of_worker(config), config.topics.version
     registry = await read_registry(config.bootstrap, config.topics)
+    record = registry.records.get(version)
+    if record is not None and not record.filled:
+        raise NotAdmitted(
+            f"version {version} is being filled from the snapshot {record.snapshot}; if nobody is doing so any more, "
+            f"run `freshet replay {version} --snapshot {record.snapshot}` again"
+        )
     if version not in registry.fingerprints or registry.current is None:
         registry = await change_registry(config.bootstrap, config.topics, lambda found: _claim(found, version, mine))
     if registry.is_retired(version):

@@ -12,7 +12,7 @@ from agents.delivery.process_exit import die
 from agents.delivery.table_manager import table_manager_for
 from agents.delivery.version_guard import check_versions
 from agents.worker_config import WorkerConfig
-from streams.batch_transport import BATCH_SERIALIZER, batch_transport
+from streams.batch_transport import BATCH_SERIALIZER, BeforeLog, batch_transport
 from streams.record_batch import RecordBatch
 
 #: Batches, not records, that may wait in one stream: what a rebalance throws away and fetches again.
@@ -21,10 +21,13 @@ HEARTBEAT_S = 1.0
 
 
 def build_app(
-    config: WorkerConfig, ownership: Ownership, paused: Callable[[], Set[TopicPartition]] = frozenset
+    config: WorkerConfig,
+    ownership: Ownership,
+    paused: Callable[[], Set[TopicPartition]] = frozenset,
+    before_log: BeforeLog | None = None,
 ) -> faust.App:
-    """A Faust app that is not started yet and leaves `paused()` partitions alone. Must be called inside the running
-    event loop."""
+    """A Faust app that is not started yet and leaves `paused()` partitions alone; `before_log` precedes the log.
+    Must be called inside the running event loop."""
     check_versions()
     app = faust.App(
         config.topics.consumer_group,
@@ -45,7 +48,7 @@ def build_app(
         datadir=str(config.data_dir),
         TableManager=table_manager_for(ownership),
     )
-    app.transport = batch_transport(app, config.batch_max_records, ownership.positions, paused)
+    app.transport = batch_transport(app, config.batch_max_records, ownership.positions, paused, before_log)
 
     async def on_revoked(*_: Any, **__: Any) -> None:
         await ownership.suspend()

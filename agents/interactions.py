@@ -15,6 +15,8 @@ from agents.idle_users import IdleUsers
 from agents.judge import Judge, Judgement
 from agents.list_keeper import ListKeeper
 from agents.live_quality import LiveQuality
+from agents.retention.blanking import BlankedRecord
+from agents.retention.source_position import stamped
 from ranking.examples import wants
 from streams.events import Interaction, InvalidEvent, Reason, parse_interaction
 from tables.item_deltas import encode, route, tell_time
@@ -81,6 +83,9 @@ class InteractionsStep:
         """Folds one interaction; one that cannot be used becomes a dead letter with its reason."""
         if self._mine.next_position > self._forgotten:
             self._forget()
+        if isinstance(record, BlankedRecord):
+            self._pass_over(record)
+            return
         if record.headers and self._erasures.cover_republished(record):
             self._reject(record, Reason.ERASED, "")
             return
@@ -122,6 +127,12 @@ class InteractionsStep:
             return None
         known = self.plane.known_as(event)
         return self.examples.of(known, self.plane.view(known.user_id), now_ms)
+
+    def _pass_over(self, record: BlankedRecord) -> None:
+        if record.event_ms is None:
+            self._dead += self._dead_letters.records(letter_of(record, Reason.ERASED, "").blank())
+        else:
+            self.plane.pass_over(record.event_ms, record.offset, record.timestamp)
 
     def reject(self, record: ConsumerRecord, detail: str) -> None:
         """Notes a record that ends workers as a dead letter."""
@@ -168,11 +179,10 @@ class InteractionsStep:
         changes = self.plane.changes()
         touched, self._touched = self._touched, set()
         await self.lists.refresh(self.plane, touched, next_offset)
+        derived, self._taught = [*self._taught, *self._deltas()], []
         outgoing, self._dead = self._dead, []
-        outgoing += self._taught
-        self._taught = []
+        outgoing += stamped(derived, self._partition, next_offset)
         outgoing += self.judge.outgoing() if self.judge else ()
-        outgoing += self._deltas()
         return Effects(changes, outgoing)
 
     def _deltas(self) -> list[Outgoing]:

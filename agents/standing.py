@@ -26,6 +26,12 @@ class Standing:
         """Whether anybody is served by this version now."""
         return self.registry.weight_of(self._version) > 0
 
+    @property
+    def reads_archive(self) -> bool:
+        """Whether the version reads archived records before those of the log."""
+        record = self.registry.records.get(self._version)
+        return record is not None and record.archive
+
     def answers_for(self, append_ms: int) -> bool:
         """Whether this version writes the dead letter of a record appended then; see `Registry.answers_for`."""
         return self.registry.answers_for(self._version, append_ms)

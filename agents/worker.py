@@ -36,6 +36,7 @@ from agents.live_quality import LiveQuality
 from agents.profiles import Profiles
 from agents.ranker import RankerStep
 from agents.reader_watch import ReaderWatch
+from agents.retention.archive_feed import ArchiveFeed
 from agents.shared_lists import SharedLists
 from agents.standing import Standing
 from agents.vector_fits import FITTING_PARTITION, VectorFits
@@ -99,12 +100,17 @@ class Worker:
             self._maker, self._writer, self._keys, self._item_partitions_to_list, config.partitions
         )
         self._fits = VectorFits(self._follower.model, self._item_partitions)
-        self._app: faust.App = build_app(config, self.ownership, lambda: self._controls.paused)
+        self._archive = ArchiveFeed(
+            topics.interactions, config.storage_url, topics.namespace, config.data_dir / "archive"
+        )
+        self._app: faust.App = build_app(config, self.ownership, lambda: self._controls.paused, self._archive)
 
     async def run(self, stop: asyncio.Event) -> int:
         """Works until `stop` is set or the version is retired; returns the exit code."""
         await self._orders.start()  # before any restore: who is erased is never folded, nor listed against their word
         await self._follower.start()
+        if self._standing.reads_archive:
+            await self._archive.open()
         heartbeat = Heartbeat(self._writer, self._keys, self.ownership, self._counters)
         pointer = LivePointerKeeper(self._writer, self._keys, lambda: self._standing.registry.current)
         loops = (self._shared.run(now_ms), heartbeat.run(), pointer.run(), self._fits.run(now_ms, time.monotonic))

@@ -28,6 +28,7 @@ class WorkerConfig:
     item_model_budget_bytes_per_s: int
     session_timeout_s: float
     data_dir: Path
+    storage_url: str = ""
     identities: Identities = PLAIN
     state_store: Literal["memory", "rocksdb"] = "memory"
     instance_id: str = ""

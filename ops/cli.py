@@ -8,7 +8,9 @@ from typing import Any, Final, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from agents.retention.errors import StorageError
 from ops.commands import (
+    archive,
     bench,
     compare,
     config,
@@ -30,6 +32,7 @@ from ops.commands import (
     serve,
     servers,
     simulate,
+    snapshot,
     topics,
     versions,
     why,
@@ -46,7 +49,7 @@ PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
     panels.RUN: (worker, serve),
     panels.LOOK: (config, lag, inspect, why, scale, evaluate, bench),
     panels.REPAIR: (dlq, partition, erase),
-    panels.VERSIONS: (replay, compare, versions, promote, rollback, retire),
+    panels.VERSIONS: (archive, snapshot, replay, compare, versions, promote, rollback, retire),
 }
 
 _HELP: Final = "\n\n".join(  # a paragraph each; line breaks inside one would be kept
@@ -111,6 +114,8 @@ def main() -> None:
         build_app()()
     except CommandFailed as failure:
         _complain(failure, failure.code)
+    except StorageError as failure:
+        _complain(failure, ExitCode.CHECK_FAILED)
     except KafkaError as failure:
         _complain(failure, ExitCode.UNREACHABLE)
     except Exception:  # noqa: BLE001 - anything else is ours to mend; exit code 1 would claim that a check failed

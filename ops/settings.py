@@ -213,9 +213,25 @@ class Settings(BaseSettings):
         description="Folder that holds the data sets ml-100k/, ml-1m/ and online-retail/; benches need it.",
         json_schema_extra={"shown_default": "none"},
     )
+    storage_url: str = Field(
+        "",
+        pattern=r"^[^\x00-\x20]*$",
+        description="Folder or bucket (s3://...) of snapshots and archives; the same for workers and commands.",
+        json_schema_extra={
+            "shown_default": "`storage` in FRESHET_STATE_DIR",
+            "allowed": "a path or an address",
+        },
+    )
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(
         "INFO", description="Least serious log line that is written."
     )
+
+    @property
+    def storage(self) -> str:
+        """Where snapshots and archives are: a path or an address."""
+        if "://" in self.storage_url:
+            return self.storage_url
+        return str(Path(self.storage_url).expanduser().absolute() if self.storage_url else self.state_dir / "storage")
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
@@ -18,6 +18,10 @@ from ops.settings_text import MASK, allowed, shown
 Given = Mapping[str, tuple[str, str]]
 
 ENV_FILE = Path(".env")
+#: Where things are, and under what name: a file of settings for one version does not move it.
+_PLACES = tuple(
+    map(variable, ("namespace", "model_version", "kafka_bootstrap", "redis_url", "storage_url", "state_dir"))
+)
 TEST_PREFIX = PREFIX + "TEST_"
 """Variables of the test suite; no setting begins like this."""
 
@@ -42,12 +46,15 @@ class Effective:
     source: str
 
 
-def load_settings(env_file: Path = ENV_FILE) -> Settings:
-    """The settings of this process. The environment wins over `env_file`. Raises `SettingsError`."""
-    given = _given(env_file)
+def load_settings(env_file: Path = ENV_FILE, over: Path | None = None) -> Settings:
+    """The settings of this process. The environment wins over `env_file`, and the lines of `over`, which may not say
+    where things are, over both. Raises `SettingsError`."""
+    above = {} if over is None else _above(over)
+    given = _given(env_file) | above
     unknown = _unknown(given)
+    values: dict[str, Any] = {name.removeprefix(PREFIX).lower(): value for name, (value, _) in above.items()}
     try:
-        settings = Settings(_env_file=env_file)  # type: ignore[call-arg]  # an argument that pydantic-settings adds
+        settings = Settings(_env_file=env_file, **values)  # type: ignore[call-arg]  # pydantic-settings adds it
     except ValidationError as wrong:
         raise SettingsError(unknown + [_problem(error, given) for error in wrong.errors()]) from None
     if unknown:
@@ -73,6 +80,15 @@ def _given(env_file: Path) -> dict[str, tuple[str, str]]:
         for name, value in variables.items()
         if name.upper().startswith(PREFIX) and value
     }
+
+
+def _above(over: Path) -> dict[str, tuple[str, str]]:
+    above = {name.upper(): (value, over.name) for name, value in dotenv_values(over).items() if value}
+    misplaced = [f"{name} (from {over.name}) cannot be another one" for name in sorted(above) if name in _PLACES]
+    strange = [f"{name} (from {over.name}) is not a setting" for name in sorted(above) if not name.startswith(PREFIX)]
+    if misplaced or strange:
+        raise SettingsError(misplaced + strange)
+    return above
 
 
 def _source(given: Given, name: str) -> str:

@@ -41,6 +41,7 @@ def worker_config(settings: Settings) -> WorkerConfig:
         item_model_budget_bytes_per_s=settings.item_model_budget_bytes_per_s,
         session_timeout_s=settings.session_timeout_s,
         data_dir=settings.state_dir / "worker",
+        storage_url=settings.storage,
         identities=identities_of(settings),
         state_store=settings.state_store,
         instance_id=settings.worker_instance_id,

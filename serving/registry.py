@@ -38,11 +38,15 @@ class State(Enum):
 
 class VersionRecord(msgspec.Struct, frozen=True):
     """A version by name. Times in ms since the epoch. `retired_ms` is set by the start of its removal, `removed` at the
-    end of it; a name that was retired is not used again."""
+    end of it; a name that was retired is not used again. `snapshot` names what its tables began with, "" = nothing;
+    `archive` says that it reads the archive in front of the log; a version that is not `filled` has no worker yet."""
 
     created_ms: int
     who: str
     reads_from: str = "earliest"
+    snapshot: str = ""
+    archive: bool = False
+    filled: bool = True
     retired_ms: int | None = None
     removed: bool = False
 

@@ -2,22 +2,24 @@
 
 Stock Faust walks every record through conductor, channel, stream and event objects and remembers it until it is
 acknowledged: about 1 ms of CPU each. This transport hands one event per fetched run of records to the stream, so that
-cost is paid once a batch. Four more differences, each needed for exactly-once work:
+cost is paid once a batch. Five more differences, each needed for exactly-once work:
 
 * The consumer reads committed records only, and polls every 100 ms instead of 1.5 s.
 * It never commits offsets. The owner of a partition commits them inside its own Kafka transaction
   (`agents.delivery`), so an acknowledgement here only tells Faust that the batch was handed over.
 * It begins where the owners of the partitions say, not at the group's committed offsets: a seek to those leaves a
   partition that has none wherever it is, even behind records that were fetched and thrown away.
+* What the log does not hold any more may come from elsewhere (`BeforeLog`), under the same offsets.
 * Every batch says what it follows. Faust drops fetched records silently in several places around a rebalance; the
   owner of the partition compares positions and stops on a gap instead of losing records.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Set
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence, Set
+from typing import Any, ClassVar, Protocol
 
 import aiokafka
+from aiokafka.structs import ConsumerRecord
 from faust.serializers import codecs
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
@@ -33,6 +35,33 @@ PAUSED_POLL_S = 0.1
 Positions = Callable[[], Mapping[TP, int]]
 #: Partitions to leave alone at this moment; called in the consumer's thread.
 Paused = Callable[[], Set[TP]]
+
+
+class BeforeLog(Protocol):
+    """Where records are that the log does not hold any more; used in the consumer's thread."""
+
+    def end(self, topic: str, partition: int, position: int) -> int | None:
+        """Where the log takes over; None when what follows `position` is to be read from the log."""
+
+    async def read(self, partition: int, position: int) -> tuple[Sequence[ConsumerRecord], int]:
+        """Some records from `position` on, if any are left, and the position after them."""
+
+    def hand_over(self, partition: int, end: int, log_begin: int) -> None:
+        """Called when everything before `end` was read, with where the log begins. Ends the process on a gap."""
+
+
+class NothingBefore:
+    """A log that is all there is."""
+
+    def end(self, topic: str, partition: int, position: int) -> None:
+        """Always None."""
+
+    async def read(self, partition: int, position: int) -> tuple[Sequence[ConsumerRecord], int]:
+        """Never called."""
+        return (), position
+
+    def hand_over(self, partition: int, end: int, log_begin: int) -> None:
+        """Never called."""
 
 
 class _BatchCodec(codecs.Codec):
@@ -58,6 +87,11 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         self._delivered: dict[TP, int] = {}
         self._delivered_generation = -1
 
+    @property
+    def _owner(self) -> "BatchConsumer":
+        owner: BatchConsumer = self.consumer  # type: ignore[assignment]  # Faust says its base class
+        return owner
+
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         # Faust hard-codes both. They are plain attributes that aiokafka reads when it starts its fetcher.
@@ -72,17 +106,21 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109  Faust names it
         max_records: int | None = None,
     ) -> dict[TP, list[RecordBatch]]:
-        owner: BatchConsumer = self.consumer  # type: ignore[assignment]  # Faust says its base class
-        paused = owner.paused()
+        paused = self._owner.paused()
         if paused & active_partitions:
             active_partitions, timeout = active_partitions - paused, PAUSED_POLL_S
         if not active_partitions:  # to aiokafka that means all
             with consumer._fetcher._subscriptions.fetch_context():  # else the group thinks that this member hangs
                 await asyncio.sleep(PAUSED_POLL_S)
             return {}
-        # What was fetched of a paused partition stays in aiokafka's buffer, so no position moves without its records.
-        runs = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
-        if not runs:
+        earlier = await self._read_before_log(consumer, active_partitions)
+        if earlier:
+            active_partitions, timeout = active_partitions - earlier.keys(), 0.0
+        runs: Mapping[TP, Sequence[ConsumerRecord]] = {}
+        if active_partitions:
+            # What was fetched of a paused partition stays in aiokafka's buffer: no position moves without its records.
+            runs = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        if not runs and not earlier:
             return {}
         # No await from here: aiokafka returns no records while a reassignment is under way, so generation and
         # positions read now belong to these very records.
@@ -96,7 +134,39 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
                 next_offset = assignment.state_value(tp).position
                 batches[tp] = [RecordBatch(records, generation, self._delivered[tp], next_offset)]
                 self._delivered[tp] = next_offset
+        for tp, (position, records, next_offset) in earlier.items():
+            if self._delivered.get(tp) == position:  # else a rebalance came in between
+                if records:
+                    batches[tp] = [RecordBatch(records, generation, position, next_offset)]
+                self._delivered[tp] = next_offset
         return batches
+
+    async def _read_before_log(
+        self, consumer: aiokafka.AIOKafkaConsumer, partitions: Set[TP]
+    ) -> dict[TP, tuple[int, Sequence[ConsumerRecord], int]]:
+        """What comes next of partitions that are not at the log yet: position, records, next position."""
+        before_log = self._owner.before_log
+        wanted = {
+            tp: (position, end)
+            for tp in partitions
+            if (position := self._delivered.get(tp)) is not None
+            and (end := before_log.end(tp.topic, tp.partition, position)) is not None
+        }
+        if not wanted:
+            return {}
+        with consumer._fetcher._subscriptions.fetch_context():  # else the group thinks that this member hangs
+            read = await asyncio.gather(
+                *(before_log.read(tp.partition, position) for tp, (position, _) in wanted.items())
+            )
+            found = {
+                tp: (position, *records) for (tp, (position, _)), records in zip(wanted.items(), read, strict=True)
+            }
+            done = {tp: end for tp, (_, end) in wanted.items() if found[tp][2] >= end}
+            if done:
+                begins = await consumer.beginning_offsets(list(done))
+                for tp, end in done.items():
+                    before_log.hand_over(tp.partition, end, begins[tp])
+        return found
 
     async def seek_all(self, positions: Mapping[TP, int]) -> None:
         """Begins each partition that is still assigned at its position."""
@@ -108,7 +178,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         assigned = consumer.assignment()
         for tp, position in positions.items():
             if tp in assigned:
-                consumer.seek(tp, position)
+                end = self._owner.before_log.end(tp.topic, tp.partition, position)
+                consumer.seek(tp, position if end is None else end)  # the log waits where it takes over
                 self._delivered[tp] = position
 
 
@@ -117,6 +188,8 @@ class BatchConsumer(driver.Consumer):
 
     #: Upper bound of records in one batch; `batch_transport` sets it.
     batch_max_records: ClassVar[int] = 500
+    #: What precedes the log; `batch_transport` sets it.
+    before_log: ClassVar[BeforeLog] = NothingBefore()
 
     _thread: BatchConsumerThread
 
@@ -190,12 +263,17 @@ class BatchTransport(driver.Transport):
 
 
 def batch_transport(
-    app: Any, batch_max_records: int, positions: Positions, paused: Paused = frozenset
+    app: Any,
+    batch_max_records: int,
+    positions: Positions,
+    paused: Paused = frozenset,
+    before_log: BeforeLog | None = None,
 ) -> BatchTransport:
     """A transport for `app` (not started yet) with batches of at most `batch_max_records` (1 or more).
 
     `positions()` is asked after every rebalance, once the partitions have owners. Nothing is handed over from
-    partitions in `paused()`, which is asked at every poll.
+    partitions in `paused()`, which is asked at every poll. Partitions begin in `before_log` where that holds what
+    follows their position.
     """
     if batch_max_records < 1:
         raise ValueError(f"batch_max_records must be at least 1, not {batch_max_records}")
@@ -204,6 +282,7 @@ def batch_transport(
         "batch_max_records": batch_max_records,
         "positions": lambda _: positions(),
         "paused": lambda _: paused(),
+        "before_log": before_log or NothingBefore(),
     }
     consumer = type("BatchConsumer", (BatchConsumer,), settings)
     transport.Consumer = consumer  # type: ignore[misc]

@@ -106,9 +106,7 @@ class UserPlane:
         if user is None and partition_of(key, self._partitions) != self._partition:
             raise InvalidEvent(Reason.WRONG_PARTITION, f"partition {self._partition} does not own this user")
         if offset < self._erased.get(user_id, 0):
-            partition_row.advance(self._row, event.timestamp_ms, append_ms)  # lateness stays what it was for the others
-            self._row.erased += offset > self._row.last_offset
-            self._count_partition(offset)
+            self.pass_over(event.timestamp_ms, offset, append_ms)
             return Fold(FoldKind.ERASED, user_id)
         if user is not None and offset <= user.row.last_offset:
             self._dirty[user_id] = None
@@ -123,6 +121,12 @@ class UserPlane:
             user = self._add(user_id)
         self._dirty[user_id] = None
         return self._fold(user, event, Place(offset, append_ms, watermark_ms))
+
+    def pass_over(self, event_ms: int, offset: int, append_ms: int) -> None:
+        """Count the event of an erased user. Lateness stays what it was for the others."""
+        partition_row.advance(self._row, event_ms, append_ms)
+        self._row.erased += offset > self._row.last_offset
+        self._count_partition(offset)
 
     def forget(self, user_id: str) -> None:
         """Drop every row of a user; what was folded of them counts as erased. A later event makes a new user."""

@@ -4,13 +4,13 @@ Neither is durable and neither needs to be: the changelog is the truth, and ever
 left behind by a killed process may be ahead of the last committed transaction, so it is thrown away, never reused.
 """
 
-import os
-import shutil
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import Protocol
 
 from rocksdict import Options, Rdict, WriteOptions
+
+from agents.delivery.own_folder import own_folder
 
 Rows = MutableMapping[bytes, bytes]
 
@@ -80,19 +80,10 @@ class RocksRows(MutableMapping[bytes, bytes]):
 
 
 class RocksStores:
-    """RocksDB databases below `folder`/{pid}; folders of processes that are gone are removed at the start.
-
-    The process id is part of the path because a stopped process that will wake up as a zombie still holds the lock of
-    its database, and its successor may run on the same machine.
-    """
+    """RocksDB databases below `folder`/{pid}; see `own_folder`."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / str(os.getpid())
-        folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.iterdir():
-            if left.name.isdigit() and (left == self._folder or not _alive(int(left.name))):
-                shutil.rmtree(left)
-        self._folder.mkdir()
+        self._folder = own_folder(folder)
         self._opened = 0
 
     def open(self, topic: str, partition: int) -> Rows:
@@ -105,13 +96,3 @@ class RocksStores:
         if not isinstance(rows, RocksRows):
             raise TypeError(f"not a store of this kind: {type(rows).__name__}")
         rows.destroy()
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # it lives and belongs to somebody else
-    return True

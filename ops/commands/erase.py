@@ -30,25 +30,28 @@ def erase(
 ) -> None:
     """Forget a user: what they did up to now is never folded again, by any model version.
 
-    Removes the rows, the Redis keys, the profile, and the content of dead letters and served records; then looks into
-    every such place and exits with 1 unless nothing is left. Removed records are bytes on the brokers' disks until
+    Removes the rows, the Redis keys, the profile, the content of dead letters and served records, and what snapshots
+    and the archive below FRESHET_STORAGE_URL hold; then looks into every such place and exits with 1 unless nothing is
+    left. Removed records are bytes on the brokers' disks until
     compaction, a day at most. The interactions log keeps what was sent until its retention ends, unread. Counts and
     neighbours of items hold no user ids; the user's share in them decays. A user who comes back starts anew.
     """
     from ops.identities import identities_of
     from ops.operator.erase import erase as forget
     from ops.operator.erase_check import Names, check
+    from ops.operator.kept_files import KeptFiles
     from ops.operator.running import run
     from streams.topics import Topics
 
     settings = command_settings()
     topics, identities = Topics(settings.namespace, settings.model_version), identities_of(settings)
+    files = KeptFiles(settings.storage, topics)
     if verify:
         names = Names.of(user_id, identities)
-        left = run(check(settings.kafka_bootstrap, settings.redis_url, topics, names))
+        left = run(check(settings.kafka_bootstrap, settings.redis_url, topics, names, files))
         result = {"user_id": user_id, **left.as_dict()}
     else:
-        erased = run(forget(settings.kafka_bootstrap, settings.redis_url, topics, user_id, identities, wait_s))
+        erased = run(forget(settings.kafka_bootstrap, settings.redis_url, topics, user_id, identities, files, wait_s))
         left, result = erased.left, erased.as_dict()
         console().print(f"events before offset {erased.end_offset} of partition {erased.partition} are erased")
         for version, answer in erased.versions.items():

@@ -1,5 +1,6 @@
 """`freshet replay`: reads the log again, into a new version."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +22,19 @@ def replay(
     reads_from: Annotated[
         str, typer.Option("--from", help="earliest, or when the first event to read was appended (RFC 3339 or ms).")
     ] = "earliest",
+    snapshot: Annotated[
+        str, typer.Option("--snapshot", help="Begin with the tables of this snapshot and read what came after it.")
+    ] = "",
+    archive: Annotated[
+        bool, typer.Option("--archive", help="Read what `freshet archive` kept before what the log still holds.")
+    ] = False,
+    inexact: Annotated[
+        bool, typer.Option("--inexact", help="Take a snapshot's rows although other code or settings made them.")
+    ] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", dir_okay=False, exists=True, help="File of FRESHET_* lines that the new version has."),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Workers on this machine.")] = 1,
     json: JsonOption = False,
 ) -> None:
@@ -36,9 +50,11 @@ def replay(
     from ops.demo.interrupts import Interrupted, Interrupts
     from ops.demo.supervisor import Supervisor
     from ops.operator.replay import Replay, ReplayPlan
+    from ops.operator.replay_start import Beginning
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    plan = ReplayPlan(command_settings(), new, reads_from, workers)
+    beginning = Beginning(reads_from, snapshot, archive, inexact)
+    plan = ReplayPlan(command_settings(config), new, beginning, workers)
     view: _View = _JsonView() if json else _BarView(new)
     supervisor = Supervisor(view.notice)
     try:

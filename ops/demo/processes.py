@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from ops.demo.supervisor import Supervisor
 from ops.settings import Settings, variable
 
@@ -14,7 +16,11 @@ _FRESHET = (sys.executable, "-m", "ops.cli")
 def environment_of(settings: Settings) -> dict[str, str]:
     """Our own environment with every setting spelled out, so that a child sees exactly `settings`."""
     given = {variable(name): getattr(settings, name) for name in Settings.model_fields}
-    return dict(os.environ) | {name: str(value) for name, value in given.items() if value is not None}
+    return dict(os.environ) | {name: _text(value) for name, value in given.items() if value is not None}
+
+
+def _text(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def start_workers(supervisor: Supervisor, settings: Settings, folder: Path) -> None:

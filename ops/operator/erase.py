@@ -15,9 +15,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 from redis import Redis
 
+from ops.operator.archive_erasure import read_erasures
 from ops.operator.erase_check import Leftovers, Names, check, is_served_to, redis_keys
 from ops.operator.erasures import read_markers
 from ops.operator.finding import end_offset, find, partition_count, versions
+from ops.operator.kept_files import KeptFiles
 from ops.operator.letters import Kept, letter_of, names_user, rewrite, rewriter_of
 from ops.operator.scale import read_scale
 from ops.operator.sole_producer import sole_producer
@@ -52,7 +54,13 @@ class Erased:
 
 
 async def erase(
-    bootstrap: str, redis_url: str, topics: Topics, user_id: str, identities: Identities, wait_s: float
+    bootstrap: str,
+    redis_url: str,
+    topics: Topics,
+    user_id: str,
+    identities: Identities,
+    files: KeptFiles,
+    wait_s: float,
 ) -> Erased:
     """Erases and checks. Workers get `wait_s` seconds to answer."""
     names = Names.of(user_id, identities)
@@ -68,7 +76,9 @@ async def erase(
     async with sole_producer(bootstrap, rewriter_of(topics)) as producer:
         await _remove_records(bootstrap, topics, producer, names)
     _remove_keys(redis_url, topics.namespace, names)
-    return Erased(user_id, partition, marker.end_offset, answers, await check(bootstrap, redis_url, topics, names))
+    files.erase(await read_erasures(bootstrap, topics, identities))
+    left = await check(bootstrap, redis_url, topics, names, files)
+    return Erased(user_id, partition, marker.end_offset, answers, left)
 
 
 async def _mark(

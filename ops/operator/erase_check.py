@@ -8,7 +8,9 @@ from aiokafka.structs import ConsumerRecord
 from redis import Redis
 
 from agents.delivery.table import POSITION_KEY
+from ops.operator.archive_erasure import read_erasures
 from ops.operator.finding import find, partition_count, versions
+from ops.operator.kept_files import KeptFiles
 from ops.operator.letters import letter_of, names_user
 from serving.keys import Keys
 from streams.bulk_read import bulk_consumer
@@ -22,15 +24,16 @@ _GLOB_SPECIAL = "\\*?[]"
 
 @dataclass(frozen=True)
 class Names:
-    """The ids of one user: `sent` is the producers', `all` adds the one that is stored."""
+    """The ids of one user: `sent` is the producers', `all` adds the one that is stored, which `identities` made."""
 
     sent: str
     all: frozenset[str]
+    identities: Identities
 
     @classmethod
     def of(cls, user_id: str, identities: Identities) -> "Names":
         """Both, though only one is stored: somebody may have turned hashing on or off since."""
-        return cls(user_id, frozenset({user_id, identities.of(user_id)}))
+        return cls(user_id, frozenset({user_id, identities.of(user_id)}), identities)
 
     @property
     def encoded(self) -> frozenset[bytes]:
@@ -61,18 +64,18 @@ class Leftovers:
         }
 
 
-async def check(bootstrap: str, redis_url: str, topics: Topics, names: Names) -> Leftovers:
+async def check(bootstrap: str, redis_url: str, topics: Topics, names: Names, files: KeptFiles) -> Leftovers:
     """Counts by place. The interactions log itself is not a place: it keeps what was sent until its retention ends."""
     left = Leftovers()
     async with bulk_consumer(bootstrap) as consumer:
         partition = user_partition(names.sent, await partition_count(consumer, topics.interactions))
-        known = await versions(consumer, Topics(topics.namespace, "x").user_changelog.removesuffix("x"))
+        built = await versions(consumer, Topics(topics.namespace, "x").user_changelog.removesuffix("x"))
 
     async def look(topic: str, is_theirs: Callable[[ConsumerRecord], bool], where: int | None) -> None:
         found = await find(bootstrap, topic, is_theirs, where)
         left.found[topic], left.superseded[topic] = len(found.live), found.superseded
 
-    for version in known:
+    for version in built:
         await look(
             Topics(topics.namespace, version).user_changelog, lambda record: _is_row(record.key, names), partition
         )
@@ -80,6 +83,8 @@ async def check(bootstrap: str, redis_url: str, topics: Topics, names: Names) ->
     await look(topics.dead_letters, lambda record: names_user(letter_of(record), names.sent), None)
     for topic in (topics.requests, topics.served, topics.predictions):
         await look(topic, lambda record: is_served_to(record, names), None)
+    known = await read_erasures(bootstrap, topics, names.identities)
+    left.found |= files.count(known, names.sent, names.encoded)
     left.found["redis"] = sum(map(len, redis_keys(redis_url, topics.namespace, names)))
     return left
 

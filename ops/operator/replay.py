@@ -10,7 +10,8 @@ from pathlib import Path
 from offline.replay.pace import Head, Pace, Progress
 from ops.demo.processes import environment_of
 from ops.demo.supervisor import Supervisor
-from ops.operator.replay_start import prepare
+from ops.operator.kept_state import KeptState
+from ops.operator.replay_start import Beginning, prepare
 from ops.operator.replay_watch import ReplayWatch
 from ops.settings import Settings
 from streams.topics import Topics
@@ -22,11 +23,11 @@ LOOK_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class ReplayPlan:
-    """What to read (`reads_from`: see `replay_start.parse_from`), into which version, with how many local workers."""
+    """What to begin with, into which version, with how many local workers. `settings` are the new version's."""
 
     settings: Settings
     version: str
-    reads_from: str
+    beginning: Beginning
     workers: int
 
     @property
@@ -51,10 +52,11 @@ class Replay:
     async def run(self, supervisor: Supervisor) -> None:
         """Goes on until cancelled. Raises `CommandFailed`, `TopicMissing` and `KafkaError`."""
         plan = self._plan
-        await prepare(plan.settings, plan.topics, plan.reads_from)
+        await prepare(plan.settings, plan.topics, plan.beginning)
         began_s = time.monotonic()
         start_workers(supervisor, plan)
-        async with ReplayWatch(plan.settings.kafka_bootstrap, plan.topics) as watch:
+        archived = KeptState(plan.settings, plan.topics).archived() if plan.beginning.archive else {}
+        async with ReplayWatch(plan.settings.kafka_bootstrap, plan.topics, archived) as watch:
             pace, head, at_head = Pace(await watch.begin()), Head(), False
             while True:
                 supervisor.check()
@@ -73,6 +75,7 @@ def start_workers(supervisor: Supervisor, plan: ReplayPlan) -> None:
             update={
                 "model_version": plan.version,
                 "state_dir": plan.folder / f"worker-{number}",
+                "storage_url": plan.settings.storage,  # its default is a folder in the former
                 "worker_instance_id": "",  # members of one group cannot share it
                 "batch_max_records": max(BATCH_MAX_RECORDS, plan.settings.batch_max_records),
             }

@@ -4,16 +4,19 @@ import asyncio
 import getpass
 import socket
 import time
+from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from aiokafka.structs import TopicPartition
 
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.producer import PartitionProducer
 from agents.delivery.table import ChangelogTable
-from agents.registry import Change, change_registry
+from agents.registry import Change, change_registry, read_registry
 from ops.exit_codes import CommandFailed, ExitCode
 from ops.operator.finding import partition_count
+from ops.operator.kept_state import KeptState
 from ops.progress import Progress
 from ops.settings import Settings
 from serving.registry import Registry, State, VersionRecord
@@ -47,37 +50,86 @@ def parse_from(text: str) -> int | None:
         raise CannotReplay(f"--from {text!r} is none of: earliest, ms since the epoch, RFC 3339") from None
 
 
-async def prepare(settings: Settings, topics: Topics, reads_from: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a version begins with: the log from `reads_from` (see `parse_from`), or the tables of the snapshot named
+    `snapshot` and the log after it. With `archive` the archive is read where the log does not reach. `inexact` takes a
+    snapshot's rows although other code or settings made them."""
+
+    reads_from: str = EARLIEST
+    snapshot: str = ""
+    archive: bool = False
+    inexact: bool = False
+
+    def is_of(self, record: VersionRecord) -> bool:
+        """Whether a version that is known was begun like this."""
+        return (record.reads_from, record.snapshot, record.archive) == (self.reads_from, self.snapshot, self.archive)
+
+
+async def prepare(settings: Settings, topics: Topics, beginning: Beginning) -> None:
     """Makes the version of `topics` ready to be read into; changes nothing when it was begun before.
 
-    `reads_from` as `parse_from` takes it. Raises `CannotReplay`, `TopicMissing` and `KafkaError`.
+    Raises `CannotReplay`, `NoSnapshot`, `StorageError`, `TopicMissing` and `KafkaError`.
     """
-    begin_ms = parse_from(reads_from)
+    begin_ms = parse_from(beginning.reads_from)
+    if begin_ms is not None and (beginning.snapshot or beginning.archive):
+        raise CannotReplay("--from begins in the log; a snapshot or an archive begins where it does")
     bootstrap = settings.kafka_bootstrap
     async with bulk_consumer(bootstrap) as consumer:
         partitions = await partition_count(consumer, topics.interactions)
     if partitions != settings.partitions:
         raise CannotReplay(f"{topics.interactions} has {partitions} partitions, FRESHET_PARTITIONS is not that")
-    await change_registry(bootstrap, topics, lambda found: _record(found, topics.version, reads_from))
+    known = _known(await read_registry(bootstrap, topics), topics.version, beginning)
+    kept = KeptState(settings, topics)
+    if beginning.archive and known is None:
+        await kept.check_archive()
+    manifest = None
+    if beginning.snapshot and (known is None or not known.filled):
+        manifest = await kept.checked_snapshot(beginning.snapshot, archive=beginning.archive, inexact=beginning.inexact)
+    await change_registry(bootstrap, topics, lambda found: _record(found, topics.version, beginning))
     await asyncio.to_thread(
         ensure_topics, bootstrap, topics, partitions, settings.replication, timeout_s=_TOPICS_TIMEOUT_S
     )
     if begin_ms is not None:
         await _begin_at(bootstrap, topics, begin_ms)
+    if manifest is not None:
+        await kept.restore(manifest)
+        await change_registry(bootstrap, topics, lambda found: _filled(found, topics.version))
 
 
-def _record(registry: Registry, version: str, reads_from: str) -> list[Change]:
+def _known(registry: Registry, version: str, beginning: Beginning) -> VersionRecord | None:
     state, known = registry.state_of(version), registry.records.get(version)
     if state is State.RETIRED:
         raise CannotReplay(f"{version} was retired; choose another name")
     if state is State.LIVE:
         raise CannotReplay(f"{version} is live; a replay makes a new version beside it")
-    if known is None:
-        who = f"{getpass.getuser()}@{socket.gethostname()}"
-        return [VersionRecord(time.time_ns() // 1_000_000, who, reads_from).record(version)]
-    if known.reads_from != reads_from:
-        raise CannotReplay(f"{version} was begun with --from {known.reads_from}; choose another name")
-    return []
+    if known is not None and not beginning.is_of(known):
+        raise CannotReplay(f"{version} was begun with {_in_words(known)}; choose another name")
+    return known
+
+
+def _in_words(record: VersionRecord) -> str:
+    begun = f"--snapshot {record.snapshot}" if record.snapshot else f"--from {record.reads_from}"
+    return f"{begun} --archive" if record.archive else begun
+
+
+def _record(registry: Registry, version: str, beginning: Beginning) -> list[Change]:
+    if _known(registry, version, beginning) is not None:
+        return []
+    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    record = VersionRecord(
+        time.time_ns() // 1_000_000,
+        who,
+        beginning.reads_from,
+        snapshot=beginning.snapshot,
+        archive=beginning.archive,
+        filled=not beginning.snapshot,
+    )
+    return [record.record(version)]
+
+
+def _filled(registry: Registry, version: str) -> list[Change]:
+    return [msgspec.structs.replace(registry.records[version], filled=True).record(version)]
 
 
 async def _begin_at(bootstrap: str, topics: Topics, begin_ms: int) -> None:

@@ -1,23 +1,29 @@
 """Looks at a replay while its workers read: how far, how fast, and the time of the log that it has reached."""
 
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from types import TracebackType
+from datetime import UTC, datetime
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
+from agents.retention.archive_files import PartitionFiles
 from offline.replay.pace import Position
 from ops.progress import Progress
 from streams.bulk_read import POLL_MS
 from streams.topics import Topics
 
+_NOTHING: Mapping[int, PartitionFiles] = MappingProxyType({})
+
 
 class ReplayWatch:
-    """Use it as `async with ReplayWatch(bootstrap, topics) as watch`."""
+    """Use it as `async with ReplayWatch(bootstrap, topics) as watch`. `archived` precedes the log."""
 
-    def __init__(self, bootstrap: str, topics: Topics) -> None:
+    def __init__(self, bootstrap: str, topics: Topics, archived: Mapping[int, PartitionFiles] = _NOTHING) -> None:
+        self._archived = archived
         self._bootstrap = bootstrap
         self._topics = topics
         self._open = AsyncExitStack()
@@ -42,19 +48,28 @@ class ReplayWatch:
         await self._open.aclose()
 
     async def begin(self) -> int:
-        """The sum of the offsets at which the log begins."""
+        """The sum of the offsets at which the log begins, or the archive before it."""
         tps = [
             TopicPartition(self._topics.interactions, n) for n in await self._progress.ends(self._topics.interactions)
         ]
         begins: dict[TopicPartition, int] = await self._reader.beginning_offsets(tps)
-        return sum(begins.values())
+        return sum(
+            self._archived[tp.partition].begin if tp.partition in self._archived else begin
+            for tp, begin in begins.items()
+        )
 
     async def look(self) -> Position:
         """Where the version is now."""
         topic = self._topics.interactions
         committed, ends = await self._progress.committed(topic), await self._progress.ends(topic)
-        behind = [TopicPartition(topic, number) for number, end in ends.items() if committed[number] < end]
-        times = await self._first_times(behind, committed)
+        in_archive = {number: files for number, files in self._archived.items() if committed[number] < files.end}
+        behind = [
+            TopicPartition(topic, number)
+            for number, end in ends.items()
+            if committed[number] < end and number not in in_archive
+        ]
+        times = [_day_ms(files, committed[number]) for number, files in in_archive.items()]
+        times += await self._first_times(behind, committed)
         watermark_ms = min(times, default=time.time_ns() // 1_000_000)
         return Position(time.monotonic(), sum(committed.values()), sum(ends.values()), watermark_ms, bool(times))
 
@@ -76,3 +91,9 @@ class ReplayWatch:
             left -= found.keys()
             left -= {tp for tp in left if await self._reader.position(tp) >= ends[tp]}
         return times
+
+
+def _day_ms(files: PartitionFiles, position: int) -> int:
+    """The beginning of the day that archived records from `position` on are of, ms since the epoch."""
+    day = next(file.day for file in files.chain if position < file.end)
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)

@@ -43,6 +43,32 @@ def test_the_environment_wins_over_the_file_and_sources_are_told(monkeypatch: py
     assert (sources["partitions"], sources["list_size"], sources["namespace"]) == ("environment", ".env", "default")
 
 
+def test_a_file_for_one_version_wins_and_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRESHET_LIST_SIZE", "16")
+    over = Path("v2.env")
+    over.write_text("FRESHET_LIST_SIZE=50\n# a remark\nFRESHET_RERANK_MIN_GENRES=0\n")
+    settings = load_settings(over=over)
+    assert (settings.list_size, settings.rerank_min_genres, settings.partitions) == (50, 0, 4)
+    for line, problem in (
+        ("FRESHET_LIST_SIZE=0", "FRESHET_LIST_SIZE=0 (from v2.env) is wrong"),
+        ("FRESHET_NAMESPACE=other", "FRESHET_NAMESPACE (from v2.env) cannot be another one"),
+        ("LIST_SIZE=5", "LIST_SIZE (from v2.env) is not a setting"),
+        ("FRESHET_LIST_SIZES=5", "FRESHET_LIST_SIZES (from v2.env) is not a setting"),
+    ):
+        over.write_text(line)
+        with pytest.raises(SettingsError) as caught:
+            load_settings(over=over)
+        assert problem in str(caught.value)
+
+
+def test_storage_is_a_folder_here_unless_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().storage == str(load_settings().state_dir / "storage")
+    monkeypatch.setenv("FRESHET_STORAGE_URL", "kept")
+    assert load_settings().storage == str(Path("kept").absolute())
+    monkeypatch.setenv("FRESHET_STORAGE_URL", "s3://bucket/freshet")
+    assert load_settings().storage == "s3://bucket/freshet"
+
+
 def test_an_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRESHET_PARTITIONS", "")
 

@@ -10,15 +10,20 @@ from typing import Any
 
 import pytest
 from aiokafka.structs import TopicPartition
-from harness.cluster import FRESHET, Cluster, Place, assert_equal_state
+from harness.cluster import FRESHET, Cluster, Place, Rows, assert_equal_state
 from harness.polling import eventually
 from harness.processes import WorkerProcess
-from harness.traffic import catalogue
+from harness.traffic import catalogue, event_record
+from kafka.admin import KafkaAdminClient
 
 from ops.local_stack.stack import LocalStack
+from ops.operator.archive_run import run_archive
 from ops.operator.erase import erase
 from ops.operator.erase_check import Names, check
+from ops.operator.kept_files import KeptFiles
 from ops.operator.pauses import set_pause
+from ops.operator.snapshot_create import create
+from ops.operator.snapshot_store import SnapshotStore
 from ops.progress import Progress
 from streams.identities import PLAIN
 from tables.user_keys import PARTITION
@@ -143,15 +148,55 @@ async def test_a_replay_from_a_time_begins_there(live: Cluster, replays: Replays
     assert "was begun with --from" in refused.log_text
 
 
-async def test_an_erased_user_does_not_come_back_by_a_replay(live: Cluster, replays: Replays) -> None:
-    erased = await erase(live.place.bootstrap, live.place.redis_url, live.topics, "u3", PLAIN, wait_s=30)
+async def test_an_erased_user_comes_back_by_no_replay_archive_or_snapshot(live: Cluster, replays: Replays) -> None:
+    """And with the log's beginning gone, archive and snapshot lead to the live version's rows."""
+    place, topics = live.place, live.topics
+    storage = str(place.folder / "storage")
+    await live.publish([event_record(topics.interactions, "gone", f"i{number}") for number in range(50)])
+    await live.wait_until_caught_up()
+    snapshots = SnapshotStore(storage, place.namespace)
+    await run_archive(place.bootstrap, storage, topics, PLAIN, only_check=False)
+    async with live.load():  # between transactions of all partitions
+        await create(place.bootstrap, topics, snapshots, PLAIN, "s1")
+    files = KeptFiles(storage, topics)
+    names = Names.of("gone", PLAIN)
+    before = (await check(place.bootstrap, place.redis_url, topics, names, files)).found
+    assert before["archive"] == 50
+    assert before["snapshots"] >= 1
+    erased = await erase(place.bootstrap, place.redis_url, topics, "gone", PLAIN, files, wait_s=30)
     assert not erased.left.total, erased
-    await caught_up(replays.start("v2"))
-    async with Cluster(live.place, "v2") as candidate:
-        of_users = {place: row for place, row in (await candidate.user_rows()).items() if place[1] != PARTITION}
-    assert of_users == {place: row for place, row in (await live.user_rows()).items() if place[1] != PARTITION}
-    assert not [key for _, key in of_users if b"u3" in (key[1:], key[5:])]
-    assert (await check(live.place.bootstrap, live.place.redis_url, live.topics, Names.of("u3", PLAIN))).total == 0
+
+    run = await run_archive(place.bootstrap, storage, topics, PLAIN, only_check=False)  # the day goes on
+    ends = {TopicPartition(topics.interactions, found.partition): found.end for found in run.partitions}
+    await asyncio.to_thread(forget_log, place.bootstrap, ends)
+    await live.publish_traffic(LATER_EVENTS)
+    started = [replays.start("v2", "--archive"), replays.start("v3", "--snapshot", "s1", "--archive")]
+    refused = replays.start("v4", "--snapshot", "s1")
+    for replay in started:
+        await caught_up(replay)
+    async with Cluster(place, "v3") as restored:
+        await assert_equal_state(restored, live)
+    async with Cluster(place, "v2") as replayed:
+        assert of_users(await replayed.user_rows()) == of_users(await live.user_rows())
+        account = await replayed.account()
+    assert account.unaccounted == 0, account
+    assert account.erased == 50
+    assert (await check(place.bootstrap, place.redis_url, topics, names, files)).total == 0
+    assert refused.wait() == 2
+    assert "events are missing in between. An archive that holds them is read with --archive" in refused.log_text
+
+
+def of_users(rows: Rows) -> Rows:
+    return {place: row for place, row in rows.items() if place[1] != PARTITION}
+
+
+def forget_log(bootstrap: str, ends: dict[TopicPartition, int]) -> None:
+    """As retention does."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        admin.delete_records(ends)
+    finally:
+        admin.close()
 
 
 async def folded_some(progress: Progress, topic: str) -> None:

@@ -1,0 +1,1 @@
+"""What outlives the log: files of snapshots and archived records, in a folder or a bucket."""

@@ -1,0 +1,187 @@
+"""Records of a topic, or rows of a table, as Parquet files. pyarrow comes with the extra `retention`."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from aiokafka.structs import ConsumerRecord
+
+from agents.retention.blanking import BlankedRecord, blank_record
+from agents.retention.errors import StorageError
+
+#: Of the files' columns. Files of a higher one are refused; one that is raised comes with a reader of the former.
+FILE_FORMAT = 1
+_FORMAT_KEY = b"freshet.format"
+#: A group of rows is held in memory; values of 64 KiB make it this many times that at worst.
+GROUP_ROWS = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRecord:
+    """A record and the users that it names."""
+
+    record: ConsumerRecord
+    users: Sequence[str] = ()
+
+
+def plain_record(
+    topic: str,
+    partition: int,
+    offset: int,
+    append_ms: int,
+    key: bytes | None,
+    value: bytes | None,
+    headers: Sequence[tuple[str, bytes]] = (),
+) -> ConsumerRecord:
+    """A record as a consumer gives it; `append_ms` is its timestamp."""
+    return ConsumerRecord(topic, partition, offset, append_ms, 1, key, value, None, -1, -1, tuple(headers))
+
+
+class RecordWriter:
+    """Writes one file of records: `with RecordWriter(path) as writer: writer.add(kept)`."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = _Writer(path, _record_schema())
+        self.rows = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def add(self, kept: KeptRecord) -> None:
+        """Takes the next record."""
+        record, is_blank = kept.record, isinstance(kept.record, BlankedRecord)
+        self.rows += 1
+        self._file.add(
+            {
+                "offset": record.offset,
+                "append_ms": record.timestamp,
+                "key": record.key,
+                "value": record.value,
+                "headers": [{"name": name, "value": value} for name, value in record.headers],
+                "users": list(kept.users),
+                "erased": is_blank,
+                "event_ms": record.event_ms if is_blank else None,
+            }
+        )
+
+
+def read_records(path: Path, topic: str, partition: int) -> Iterator[list[KeptRecord]]:
+    """Records in order, a group at a time, as if consumed from `topic`. Raises `StorageError` on another format."""
+    for rows in _groups(path):
+        yield [_kept(row, topic, partition) for row in rows]
+
+
+def users_in(path: Path) -> set[str]:
+    """Every user that a record of the file names; reads no other column."""
+    return {user for rows in _groups(path, ["users"]) for row in rows for user in row["users"]}
+
+
+def write_rows(path: Path, rows: Iterable[tuple[bytes, bytes]]) -> int:
+    """Writes a table's rows; returns their number."""
+    file, count = _Writer(path, _row_schema()), 0
+    try:
+        for key, value in rows:
+            file.add({"key": key, "value": value})
+            count += 1
+    finally:
+        file.close()
+    return count
+
+
+def read_rows(path: Path) -> Iterator[tuple[bytes, bytes]]:
+    """What `write_rows` wrote. Raises `StorageError` on another format."""
+    for rows in _groups(path):
+        for row in rows:
+            yield row["key"], row["value"]
+
+
+def _kept(row: dict[str, Any], topic: str, partition: int) -> KeptRecord:
+    place = (topic, partition, row["offset"], row["append_ms"])
+    if row["erased"]:
+        return KeptRecord(blank_record(*place, row["event_ms"]))
+    headers = [(header["name"], header["value"]) for header in row["headers"]]
+    return KeptRecord(plain_record(*place, row["key"], row["value"], headers), row["users"])
+
+
+class _Writer:
+    """Groups rows, so that a file of any size takes the memory of one group."""
+
+    def __init__(self, path: Path, schema: Any) -> None:
+        from pyarrow.parquet import ParquetWriter
+
+        self._schema = schema
+        self._writer = ParquetWriter(path, schema, compression="zstd")
+        self._rows: list[dict[str, Any]] = []
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._rows.append(row)
+        if len(self._rows) >= GROUP_ROWS:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        from pyarrow import Table
+
+        if self._rows:
+            self._writer.write_table(Table.from_pylist(self._rows, schema=self._schema))
+            self._rows = []
+
+
+def _groups(path: Path, columns: list[str] | None = None) -> Iterator[list[dict[str, Any]]]:
+    _pyarrow()
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(path) as file:
+            _check_format(path, file.schema_arrow.metadata or {})
+            for batch in file.iter_batches(GROUP_ROWS, columns=columns):
+                yield batch.to_pylist()
+    except ArrowException as problem:
+        raise StorageError(f"{path.name} cannot be read: {problem}") from None
+
+
+def _check_format(path: Path, metadata: dict[bytes, bytes]) -> None:
+    found = metadata.get(_FORMAT_KEY, b"none").decode(errors="replace")
+    if found != str(FILE_FORMAT):
+        raise StorageError(f"{path.name} has the file format {found}, this release reads {FILE_FORMAT}")
+
+
+def _record_schema() -> Any:
+    pa = _pyarrow()
+    header = pa.struct([("name", pa.string()), ("value", pa.binary())])
+    fields = [
+        ("offset", pa.int64()),
+        ("append_ms", pa.int64()),
+        ("key", pa.binary()),
+        ("value", pa.binary()),
+        ("headers", pa.list_(header)),
+        ("users", pa.list_(pa.string())),
+        ("erased", pa.bool_()),
+        ("event_ms", pa.int64()),
+    ]
+    return pa.schema(fields, metadata={_FORMAT_KEY: str(FILE_FORMAT).encode()})
+
+
+def _row_schema() -> Any:
+    pa = _pyarrow()
+    fields = [("key", pa.binary()), ("value", pa.binary())]
+    return pa.schema(fields, metadata={_FORMAT_KEY: str(FILE_FORMAT).encode()})
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow
+    except ImportError:
+        raise StorageError("snapshots and archives are Parquet files: pip install 'freshet[retention]'") from None
+    return pyarrow

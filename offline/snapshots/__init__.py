@@ -1,0 +1,1 @@
+"""Snapshots of a version's tables: what is pure of them."""

@@ -1,0 +1,93 @@
+"""Blanks erased users in the archive: their records keep their places and times, and nothing else."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from aiokafka.structs import ConsumerRecord
+
+from agents.erasures import Erasures
+from agents.retention.archive_files import ArchiveFile
+from agents.retention.archive_store import ArchiveStore, hashed
+from agents.retention.blanking import blanked
+from agents.retention.record_files import KeptRecord, RecordWriter, read_records, users_in
+from ops.operator.erasures import read_markers
+from streams.bulk_read import read_topics
+from streams.identities import Identities
+from streams.topics import Topics
+
+
+@dataclass(frozen=True, slots=True)
+class KnownErasures:
+    """Everything erased as of now: as the fold asks for it, and the users' ids as producers send them."""
+
+    erasures: Erasures
+    users: frozenset[str]
+    identities: Identities
+
+
+async def read_erasures(bootstrap: str, topics: Topics, identities: Identities) -> KnownErasures:
+    """All erasures of the namespace. Raises `TopicMissing`."""
+    users = frozenset(user for user, marker in (await read_markers(bootstrap, topics)).items() if marker.end_offset)
+    erasures = Erasures(identities)
+    await read_topics(bootstrap, [topics.erasure], erasures.apply)
+    return KnownErasures(erasures, users, identities)
+
+
+class ArchiveErasure:
+    """Blanks and counts in one archive. Raises `StorageError` when a file is damaged."""
+
+    def __init__(self, store: ArchiveStore, topic: str, known: KnownErasures) -> None:
+        self._store = store
+        self._topic = topic
+        self._known = known
+        about = store.about()
+        self._partitions = about.partitions if about else 0
+
+    def blank(self, files: Iterable[ArchiveFile]) -> int:
+        """Blanks every erased record of `files` that is not yet; returns their number."""
+        return sum(self._blank_file(file) for file in files) if self._known.users else 0
+
+    def count(self, user_id: str) -> int:
+        """Records that name the user and are to be blanked, or all of theirs when they are not erased."""
+        return sum(self._count_file(file, user_id) for file in self._store.files())
+
+    def _blank_file(self, file: ArchiveFile) -> int:
+        with TemporaryDirectory() as scratch:
+            local = self._naming(file, self._known.users, Path(scratch))
+            if local is None:
+                return 0
+            made, count = Path(scratch) / "blanked.parquet", 0
+            with RecordWriter(made) as writer:
+                for group in read_records(local, self._topic, file.partition):
+                    for kept in group:
+                        left = self._left(kept.record)
+                        count += left is not None
+                        writer.add(kept if left is None else KeptRecord(left))
+            if count:
+                self._store.put(hashed(file.revised(""), made), made, file)
+            return count
+
+    def _count_file(self, file: ArchiveFile, user_id: str) -> int:
+        with TemporaryDirectory() as scratch:
+            local = self._naming(file, {user_id}, Path(scratch))
+            if local is None:
+                return 0
+            erased = user_id in self._known.users
+            theirs = (
+                kept.record
+                for group in read_records(local, self._topic, file.partition)
+                for kept in group
+                if user_id in kept.users
+            )
+            return sum(not erased or self._left(record) is not None for record in theirs)
+
+    def _naming(self, file: ArchiveFile, users: Collection[str], scratch: Path) -> Path | None:
+        """A copy of the file, None when it names none of the users."""
+        local = scratch / "archived.parquet"
+        self._store.fetch(file, local)
+        return None if users_in(local).isdisjoint(users) else local
+
+    def _left(self, record: ConsumerRecord) -> ConsumerRecord | None:
+        return blanked(record, self._known.erasures, self._known.identities, self._partitions)

@@ -1,0 +1,86 @@
+"""What a version may begin with beside the log: a snapshot's tables, and an archive in front of the log."""
+
+import msgspec
+from aiokafka.structs import TopicPartition
+
+from agents.fingerprint import Fingerprint, of_worker
+from agents.retention.archive_files import PartitionFiles, chained
+from agents.retention.archive_store import ArchiveStore
+from offline.snapshots.manifest import (
+    Manifest,
+    SnapshotRefused,
+    check_fingerprint,
+    check_offsets,
+    check_rows,
+    check_topic,
+)
+from ops.operator.archive import CannotArchive, check_about, check_meets_log
+from ops.operator.archive_erasure import read_erasures
+from ops.operator.snapshot_create import ROW_VERSIONS
+from ops.operator.snapshot_restore import Restore
+from ops.operator.snapshot_store import NoSnapshot, SnapshotStore
+from ops.settings import Settings
+from ops.worker_process import worker_config
+from streams.bulk_read import bulk_consumer, partitions_of
+from streams.topics import Topics
+
+Offsets = dict[int, int]
+
+
+class KeptState:
+    """Checks what is kept against the log as it is now, and restores; for the version of `topics`."""
+
+    def __init__(self, settings: Settings, topics: Topics) -> None:
+        self._settings = settings
+        self._topics = topics
+        self._config = worker_config(settings)
+        self._archive = ArchiveStore(settings.storage, topics.namespace, topics.interactions)
+        self._snapshots = SnapshotStore(settings.storage, topics.namespace)
+
+    async def check_archive(self) -> Offsets:
+        """Where each partition begins, in its archive or in the log. Raises `CannotArchive` on a gap between the two,
+        on one in the archive `StorageError`."""
+        begins, ends = await self._log()
+        check_about(self._archive, self._topics, len(begins))
+        chains = self.archived()
+        if not chains:
+            raise CannotArchive(f"there is no archive in {self._archive.address}: `freshet archive` makes one")
+        for partition, begin in begins.items():
+            source = TopicPartition(self._topics.interactions, partition)
+            check_meets_log(source, chains.get(partition), begin, ends[partition])
+        return {partition: _begin(chains.get(partition), begin) for partition, begin in begins.items()}
+
+    def archived(self) -> dict[int, PartitionFiles]:
+        """What the archive holds, by partition. Raises `StorageError`."""
+        return chained(self._archive.files())
+
+    async def checked_snapshot(self, name: str, *, archive: bool, inexact: bool) -> Manifest:
+        """The snapshot, when workers with these settings can go on from it. Raises `NoSnapshot`."""
+        manifest = self._snapshots.manifest(name)
+        self._snapshots.check_files(manifest)
+        begins, ends = await self._log()
+        mine = of_worker(self._config)
+        theirs = Fingerprint.decode(msgspec.json.encode(manifest.fingerprint))
+        try:
+            check_topic(manifest, self._topics.interactions, len(begins))
+            check_rows(manifest, ROW_VERSIONS)
+            check_fingerprint(manifest, theirs.differences(mine), inexact=inexact)
+            check_offsets(manifest, await self.check_archive() if archive else begins, ends)
+        except SnapshotRefused as refusal:
+            raise NoSnapshot(str(refusal)) from None
+        return manifest
+
+    async def restore(self, manifest: Manifest) -> None:
+        """Fills the version's tables. Nobody who was erased by now is brought back."""
+        known = await read_erasures(self._settings.kafka_bootstrap, self._topics, self._config.identities)
+        await Restore(self._settings.kafka_bootstrap, self._topics, self._snapshots, manifest, known.erasures).run()
+
+    async def _log(self) -> tuple[Offsets, Offsets]:
+        async with bulk_consumer(self._settings.kafka_bootstrap) as consumer:
+            sources = await partitions_of(consumer, [self._topics.interactions])
+            begins, ends = await consumer.beginning_offsets(sources), await consumer.end_offsets(sources)
+        return {tp.partition: at for tp, at in begins.items()}, {tp.partition: at for tp, at in ends.items()}
+
+
+def _begin(files: PartitionFiles | None, log_begin: int) -> int:
+    return log_begin if files is None else min(files.begin, log_begin)
