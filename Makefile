@@ -21,7 +21,7 @@ demo: .venv/.local ## Events in, lists out, live in the terminal: make demo [DAT
 	@$(BIN)/freshet demo $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 test: .venv/.dev ## Run all tests, against a real Kafka and Valkey that they start: make test [ARGS="-k demo"]
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses 2 --dist loadscope $(ARGS)
 
 mutants: .venv/.dev ## Break each mechanism of exact state on purpose: a test must notice [ARGS="--core" or "part of a name"]
 	@$(BIN)/python tests/mutants/mutate.py $(ARGS)

@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 import redis
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from ops.local_stack.stack import LocalStack
 from streams.topics_admin import delete_namespace
 
+# How long an example takes says how busy the machine is, nothing about the code.
+settings.register_profile("any_machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any_machine")
 # For tests/mutants: that a law fails is all they ask for, not the smallest failure.
 settings.register_profile("no_shrinking", phases=[Phase.explicit, Phase.generate], database=None, derandomize=True)
 if os.environ.get("FRESHET_NO_SHRINKING"):
@@ -22,6 +27,21 @@ if os.environ.get("FRESHET_NO_SHRINKING"):
 def pytest_configure() -> None:
     """A terminated run ends like an interrupted one, so that no server is left behind."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+class ServersApart(LoadScopeScheduling):
+    """Of two processes that test, one has all files that use Kafka, one set of servers at a time, and mostly waits for
+    it; the other has what computes."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        uses_kafka = "pytest.mark.stack" in (self.config.rootpath / file).read_text()
+        return "servers" if uses_kafka else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ServersApart:
+    """How tests are divided among processes, where there are several."""
+    return ServersApart(config, log)
 
 
 @pytest.fixture(scope="session")
