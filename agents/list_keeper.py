@@ -91,6 +91,11 @@ class ListKeeper:
         self._catalogue_version = maker.catalogue_version
         self.lists_written = 0
 
+    @property
+    def kept(self) -> int:
+        """How many lists this process keeps right."""
+        return len(self._written_ms)
+
     def shown(self, user_id: str) -> NDArray[np.int32] | None:
         """Item indices of the list that the user has, best first; None when this process wrote none."""
         shown = self._shown.get(user_id)

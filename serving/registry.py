@@ -155,6 +155,12 @@ class Registry:
         """The last switch; None before the first worker of the namespace."""
         return self._switches[max(self._switches)] if self._switches else None
 
+    def leader_beside(self, version: str) -> str | None:
+        """The version that serves most users besides one; None when nobody else serves any."""
+        weights = {} if self.current is None else self.current.weights
+        others = {name: weight for name, weight in weights.items() if name != version and weight}
+        return max(others, key=others.__getitem__) if others else None
+
     def rollback_target(self) -> str | None:
         """The version that a rollback gives everything back to: the one that last served everybody before the
         present candidate did; None when there is none that is not retired. A rollback is no way forward: what was

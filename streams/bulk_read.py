@@ -48,8 +48,12 @@ async def partitions_of(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> li
     return found
 
 
-async def read_to_end(consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition], apply: Apply) -> int:
+async def read_to_end(
+    consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition], apply: Apply, newest: int | None = None
+) -> int:
     """Applies every record of `partitions` (assigned now) up to the ends seen at the call; returns their number.
+
+    With `newest` only the last so many offsets of each partition are read.
 
     `position()` is compared with the end, because the last record of a transactional log is a marker that is never
     delivered.
@@ -58,6 +62,10 @@ async def read_to_end(consumer: AIOKafkaConsumer, partitions: Iterable[TopicPart
     consumer.assign(assigned)
     await consumer.seek_to_beginning(*assigned)
     ends = await consumer.end_offsets(assigned)
+    if newest is not None:
+        begins = await consumer.beginning_offsets(assigned)
+        for tp in assigned:
+            consumer.seek(tp, max(begins[tp], ends[tp] - newest))
     count = 0
     while pending := [tp for tp in assigned if await consumer.position(tp) < ends[tp]]:
         count += await poll(consumer, pending, apply)

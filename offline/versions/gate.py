@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from offline.versions.list_diff import ListDiff
+from offline.versions.quality import Quality
 
 SECOND_MS = 1_000
 
@@ -14,14 +14,20 @@ class GateLimits:
     """Beyond these a promotion is refused. Shares are 0–1.
 
     `behind_ms` bounds the age of the oldest interaction that is not folded, or whose user's list is not written;
-    `items_behind_ms` the same for what items learn, which is published on an interval. `quality_margin` is the share of
-    the live version's quality that may be lost at the lower end of the interval.
+    `items_behind_ms` the same for what items learn, which is published on an interval. `judged_events` must have been
+    judged under both versions. `quality_margin` is the share of the live version's quality that may be lost at the
+    lower end of the interval. One that is higher even there, by more than `too_good` and by more than the share
+    `too_good_share` of the live version's, is not believed.
     """
 
     behind_ms: int = 10 * SECOND_MS
     items_behind_ms: int = 120 * SECOND_MS
-    quality_margin: float = 0.02
+    judged_events: int = 100
+    quality_margin: float = 0.05
+    too_good: float = 0.1
+    too_good_share: float = 0.5
     failed_folds: int = 0
+    more_rejected: float = 0.01
     missing_share: float = 0.01
     empty_share: float = 0.01
     more_fallbacks: float = 0.05
@@ -52,16 +58,20 @@ class Behind:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a candidate at one moment. `quality` is the `quality` of its figures (see `quality_reasons`);
-    `lists` compares its lists with the live version's, None when that one has none; `failed_folds` counts records that
-    ended its workers."""
+    """What is known of a candidate at one moment. `live` names the version that it is compared with, None when it is
+    the only one that serves. `lists` and `quality` compare the two, None when there is nothing to compare;
+    `failed_folds` counts records that ended its workers, and the shares (0-1) are those of the records that workers of
+    either version could not use, None before they read one."""
 
     version: str
     workers: int
     behind: Sequence[Behind]
     failed_folds: int = 0
+    live: str | None = None
     lists: ListDiff | None = None
-    quality: dict[str, Any] | None = None
+    quality: Quality | None = None
+    rejected_share: float | None = None
+    live_rejected_share: float | None = None
 
 
 def reasons_against(evidence: Evidence, limits: GateLimits) -> list[str]:
@@ -72,11 +82,21 @@ def reasons_against(evidence: Evidence, limits: GateLimits) -> list[str]:
     reasons += [reason for behind in evidence.behind if (reason := behind.reason(evidence.version))]
     if evidence.failed_folds > limits.failed_folds:
         reasons.append(f"{evidence.failed_folds} records ended workers of {evidence.version}")
+    reasons += _rejection_reasons(evidence, limits)
     if evidence.lists is not None:
         reasons += list_reasons(evidence.lists, limits)
-    if evidence.quality is not None:
-        reasons += quality_reasons(evidence.quality, limits)
+    if evidence.live is not None:
+        reasons += quality_reasons(evidence.quality, evidence.live, limits)
     return reasons
+
+
+def _rejection_reasons(evidence: Evidence, limits: GateLimits) -> list[str]:
+    if evidence.rejected_share is None or evidence.live_rejected_share is None:
+        return []
+    more = evidence.rejected_share - evidence.live_rejected_share
+    if more <= limits.more_rejected:
+        return []
+    return [f"{more:.1%} more records cannot be used by {evidence.version} (limit {limits.more_rejected:.0%})"]
 
 
 def list_reasons(diff: ListDiff, limits: GateLimits) -> list[str]:
@@ -99,16 +119,22 @@ def list_reasons(diff: ListDiff, limits: GateLimits) -> list[str]:
     return reasons
 
 
-def quality_reasons(quality: dict[str, Any], limits: GateLimits) -> list[str]:
-    """Why the candidate's measured quality is not enough.
-
-    `quality` holds `metric`, `live` (mean of the live version), `difference` (candidate minus live, over the same
-    events) and `low`, the lower end of its interval.
-    """
-    allowed = -limits.quality_margin * quality["live"]
-    if quality["low"] >= allowed:
-        return []
-    return [
-        f"{quality['metric']} differs from the live version's {quality['live']:.4f} by {quality['difference']:+.4f} "
-        f"and may by as much as {quality['low']:+.4f} (limit {allowed:+.4f})"
-    ]
+def quality_reasons(quality: Quality | None, live: str, limits: GateLimits) -> list[str]:
+    """Why what the candidate's lists were worth is not enough, or too much to be true; `live` is the other version."""
+    events = quality.events if quality else 0
+    if quality is None or events < limits.judged_events:
+        return [f"only {events} events were judged both by {live} and by it (at least {limits.judged_events})"]
+    reasons = []
+    if quality.foreseen:
+        reasons.append(f"{quality.foreseen} of {events} events were judged by items that knew what came later: a leak")
+    decisive = quality.differences[0]
+    if decisive.low is None:
+        return [*reasons, f"the {events} events that were judged are of too few users"]
+    told = f"{decisive.metric} is {decisive.candidate:.4f} against {decisive.live:.4f} of {live}"
+    allowed = -limits.quality_margin * decisive.live
+    believed = max(limits.too_good, limits.too_good_share * decisive.live)
+    if decisive.low < allowed:
+        reasons.append(f"{told}: may be lower by as much as {-decisive.low:.4f} (limit {-allowed:.4f})")
+    if decisive.low > believed:
+        reasons.append(f"{told}: higher by {decisive.low:.4f} at least, as if it knew what it is judged by")
+    return reasons

@@ -5,25 +5,32 @@ from html import escape
 from typing import Any
 
 from offline.versions.list_diff import ListDiff
+from offline.versions.quality import Quality
+from serving.fragments import rfc3339
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}
 table{border-collapse:collapse;margin:.5rem 0}
 td,th{padding:.2rem .8rem;border-bottom:1px solid #d5d9de;text-align:right}
 td:first-child,th:first-child{text-align:left}svg{display:block}.a{fill:#8a94a3}.b{fill:#2f6fde}
+polyline{fill:none!important;stroke-width:2}polyline.a{stroke:#8a94a3}polyline.b{stroke:#2f6fde}
 text{font:12px system-ui,sans-serif;fill:#1b1f24}small{color:#59636e}
 """
+#: What was measured about versions, by version.
+Figures = Mapping[str, Mapping[str, Any]]
+Row = tuple[str, str, str]
+
 _BINS = 10
-_BAR_PX, _PLOT_PX = 18, 360
+_BAR_PX, _PLOT_PX, _HEIGHT_PX = 18, 360, 160
 _GENRES = 15
 _TITLE_CHARS = 60
 
 
 def html_report(
-    diff: ListDiff, figures: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str], made_at: str
+    diff: ListDiff, quality: Quality | None, figures: Figures, titles: Mapping[str, str], made_at: str
 ) -> str:
-    """The report. `figures` holds what was measured about a version (its quality, say) by version, `titles` those of
-    items, `made_at` the time as text."""
+    """The report. `quality` is of the second version against the first over the same events, `figures` holds what was
+    measured about either by version, `titles` those of items, `made_at` the time as text."""
     a, b = diff.a.version, diff.b.version
     return "\n".join(
         [
@@ -34,21 +41,53 @@ def html_report(
             f"<small>{escape(made_at)}; lists of {diff.users} sampled users of {escape(a)}, of whom "
             f"{diff.compared} have one in {escape(b)}</small>",
             "<h2>In short</h2>",
-            _table(["", a, b], summary_rows(diff)),
+            _table(["", a, b], summary_rows(diff, quality, figures)),
+            *([] if quality is None else _quality(quality, a, b)),
             f"<h2>How many of the first {diff.depth} items are the same, by user</h2>",
             _histogram(diff.overlaps),
             "<h2>Genres of the first places</h2>",
             _genre_bars(diff),
             "<h2>Items that moved</h2>",
             _table(["Item", f"users of {a}", f"users of {b}"], _mover_rows(diff, titles)),
-            *_quality(figures),
             "</body></html>",
         ]
     )
 
 
-def summary_rows(diff: ListDiff) -> list[tuple[str, str, str]]:
+def summary_rows(diff: ListDiff, quality: Quality | None, figures: Figures) -> list[Row]:
     """What is compared in words, and its value for either version; one that concerns both is under the second."""
+    return [*_quality_rows(quality), *_list_rows(diff), *_cost_rows(diff, figures)]
+
+
+def _quality_rows(quality: Quality | None) -> list[Row]:
+    if quality is None:
+        return [("events judged under both", "", "0")]
+    rows = [("events judged under both", "", f"{quality.events:,}")]
+    for found in quality.differences:
+        rows.append((found.metric, f"{found.live:.4f}", f"{found.candidate:.4f}"))
+        if found.low is not None and found.high is not None:
+            told = f"{found.difference:+.4f} ({found.low:+.4f} to {found.high:+.4f})"
+            rows.append((f"{found.metric}, difference and 95 % interval", "", told))
+    return rows
+
+
+def _cost_rows(diff: ListDiff, figures: Figures) -> list[Row]:
+    sides = [figures.get(side.version, {}) for side in (diff.a, diff.b)]
+    told = {
+        "events folded a second of CPU": "events_per_cpu_s",
+        "bytes of user rows, about": "user_rows_bytes",
+        "bytes of the item model, about": "item_model_bytes",
+    }
+    rows = [(words, *[_number(side.get(name)) for side in sides]) for words, name in told.items()]
+    lists = [round(of.mean_bytes * side.get("lists", 0)) for of, side in zip((diff.a, diff.b), sides, strict=True)]
+    return [(name, a, b) for name, a, b in [*rows, ("bytes of lists, about", *map(_number, lists))]]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}"
+
+
+def _list_rows(diff: ListDiff) -> list[Row]:
     a, b = diff.a, diff.b
     return [
         (f"overlap@{diff.depth}, mean", "", f"{diff.overlap:.1%}"),
@@ -103,11 +142,26 @@ def _bars(rows: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> str:
     return f'<svg width="{_PLOT_PX + 240}" height="{y + 4}" role="img">{"".join(parts)}</svg>'
 
 
-def _quality(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    measured = {version: known["quality"] for version, known in figures.items() if "quality" in known}
-    rows = [
-        (version, str(q["metric"]), f"{q['live']:.4f}", f"{q['difference']:+.4f}", f"{q['low']:+.4f}")
-        for version, q in measured.items()
+def _quality(quality: Quality, a: str, b: str) -> list[str]:
+    foreseen = f", {quality.foreseen:,} of them with knowledge of what came later" if quality.foreseen else ""
+    times = [rfc3339(quality.periods[0].begin_ms), rfc3339(quality.periods[-1].begin_ms)] if quality.periods else []
+    return [
+        "<h2>HR@10 over the same events</h2>",
+        f"<small>{quality.events:,} events{foreseen}, {' to '.join(times)}</small><br/>",
+        f"<small>grey: {escape(a)}, blue: {escape(b)}</small>",
+        _lines([[period.live for period in quality.periods], [period.candidate for period in quality.periods]]),
     ]
-    heads = ["Version", "metric", "live", "difference", "lower end"]
-    return ["<h2>Quality over the same events</h2>", _table(heads, rows)] if rows else []
+
+
+def _lines(series: Sequence[Sequence[float]]) -> str:
+    """The first series in the colour of the first version, the second in that of the second, from left to right."""
+    highest = max((value for values in series for value in values), default=0.0) or 1.0
+    parts = [f'<text x="0" y="13">{highest:.3f}</text><text x="0" y="{_HEIGHT_PX}">0</text>']
+    for name, values in zip("ab", series, strict=True):
+        step = _PLOT_PX / max(1, len(values) - 1)
+        points = " ".join(
+            f"{60 + number * step:.1f},{_HEIGHT_PX - (_HEIGHT_PX - 8) * value / highest:.1f}"
+            for number, value in enumerate(values)
+        )
+        parts.append(f'<polyline class="{name}" points="{points}"/>')
+    return f'<svg width="{_PLOT_PX + 80}" height="{_HEIGHT_PX + 8}" role="img">{"".join(parts)}</svg>'

@@ -1,4 +1,4 @@
-"""`freshet compare`: how the lists of two versions differ."""
+"""`freshet compare`: how two versions differ."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,11 +23,12 @@ def compare(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Compare the stored lists of the same users under two versions, and write a report as one HTML file.
+    """Compare two versions, quality, lists, speed and size, and write a report as one HTML file.
 
-    Overlap of the first ten items, rank-biased overlap of whole lists (Webber, Moffat and Zobel 2010, p = 0.9), users
-    without a list, lists that are not personal, coverage, genre mix, sizes, and the items that moved most. The sample
-    is the same every time.
+    Quality is judged by the events that both versions judged, with a 95 % interval of the difference. Lists are those
+    stored for the same users: overlap of the first ten items, rank-biased overlap of whole lists (Webber, Moffat and
+    Zobel 2010, p = 0.9), users without a list, lists that are not personal, coverage, genre mix, and the items that
+    moved most. The sample is the same every time. The figures are kept with the versions: `freshet versions`.
     """
     import time
 
@@ -40,11 +41,11 @@ def compare(
     found = run(compare_versions(settings.kafka_bootstrap, settings.redis_url, settings.namespace, a, b, users))
     report = html or Path(f"compare-{a}-{b}.html")
     made_at = rfc3339(time.time_ns() // 1_000_000)
-    report.write_text(html_report(found.lists, found.figures, found.titles, made_at), encoding="utf-8")
+    report.write_text(html_report(found.lists, found.quality, found.figures, found.titles, made_at), encoding="utf-8")
     from rich.table import Table
 
     table = Table(f"{found.lists.compared} of {found.lists.users} users", a, b)
-    for row in summary_rows(found.lists):
+    for row in summary_rows(found.lists, found.quality, found.figures):
         table.add_row(*row)
     console().print(table)
     console().print(f"report: {report}", markup=False, soft_wrap=True)

@@ -31,15 +31,22 @@ def promote(
     """Let a version serve 5, 25 or all users, atomically and without a restart.
 
     Refuses, with every reason and exit code 1, unless workers of the version are alive, it has folded and listed
-    everything up to the last seconds, every active user has a list, no record ended its workers, its lists are not
-    suspiciously unlike the live ones, and its quality, when it was measured, is not below the live version's by more
-    than the margin. The users of 5 % are among those of 25 %. The version before goes on folding until it is retired.
+    everything up to the last seconds, every active user has a list, no record ended its workers, it can use as many
+    records, its lists are not suspiciously unlike the live ones, and over the events that both versions judged its
+    quality is not below the live version's by more than FRESHET_QUALITY_MARGIN, nor too high to be true. The users of
+    5 % are among those of 25 %. The version before goes on folding until it is retired.
     """
+    from offline.versions.gate import GateLimits
     from ops.operator.running import run
     from ops.operator.switches import NotSwitched, Switching
 
     settings = command_settings()
-    switching = Switching(settings.kafka_bootstrap, settings.redis_url, settings.namespace)
+    switching = Switching(
+        settings.kafka_bootstrap,
+        settings.redis_url,
+        settings.namespace,
+        GateLimits(quality_margin=settings.quality_margin),
+    )
     try:
         switch = run(switching.promote(version, percent, force=force))
     except NotSwitched as refusal:

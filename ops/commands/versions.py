@@ -42,7 +42,7 @@ def _print(found: dict[str, Any]) -> None:
             "" if row["lag"] is None else str(row["lag"]),
             "" if row["workers"] is None else str(row["workers"]),
             row["created"] or "",
-            ", ".join(sorted(row["figures"])),
+            _in_words(row["figures"]),
         )
         table.add_row(*cells)
     console().print(table)
@@ -50,3 +50,20 @@ def _print(found: dict[str, Any]) -> None:
         weights = ", ".join(f"{version} {weight} %" for version, weight in switch["weights"].items())
         forced = ", forced" if switch["forced"] else ""
         console().print(f"{switch['when']}  {switch['action']} to {weights}, by {switch['who']}{forced}", markup=False)
+
+
+def _in_words(figures: dict[str, Any]) -> str:
+    """What was measured about a version, one thing a line."""
+    lines = []
+    if figures.get("hr_at_10") is not None:
+        lines.append(f"HR@10 {figures['hr_at_10']:.4f} of {figures['judged_events']:,} events")
+    quality = figures.get("quality")
+    if quality and quality["low"] is not None:
+        told = f"{quality['difference']:+.4f} ({quality['low']:+.4f} to {quality['high']:+.4f})"
+        lines.append(f"{quality['metric']} {told} against {quality['against']}")
+    if figures.get("events_per_cpu_s") is not None:
+        lines.append(f"{figures['events_per_cpu_s']:,.0f} events a second of CPU")
+    if "gate" in figures:
+        against = len(figures["gate"]["against"])
+        lines.append(f"gate: {against} reasons against it" if against else "gate: passed")
+    return "\n".join(lines)

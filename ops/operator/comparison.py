@@ -9,9 +9,11 @@ from redis import Redis
 
 from agents.registry import read_registry
 from offline.versions.list_diff import ListDiff, StoredList, compare
+from offline.versions.quality import Quality
 from ops.operator.lag import REDIS_TIMEOUT_S
 from ops.operator.list_sample import sampled_users, stored_lists
 from ops.operator.running import NotThere
+from ops.operator.version_figures import measure, record
 from serving.keys import Keys
 from serving.registry import Registry
 from streams.bulk_read import read_topics
@@ -22,9 +24,11 @@ from streams.topics import Topics
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The lists' difference, what was measured about each version, and titles by item id."""
+    """The lists' difference, how they turned out over the same events (None: no event was judged under both), what was
+    measured about each version, and titles by item id."""
 
     lists: ListDiff
+    quality: Quality | None
     figures: dict[str, dict[str, Any]]
     titles: dict[str, str]
 
@@ -32,11 +36,13 @@ class Comparison:
         """Plain JSON values, without the overlaps of single users."""
         lists = asdict(self.lists)
         del lists["overlaps"]
-        return {**lists, "figures": self.figures}
+        quality = None if self.quality is None else self.quality.as_dict(self.lists.a.version)
+        return {**lists, "quality": quality, "figures": self.figures}
 
 
 async def compare_versions(bootstrap: str, redis_url: str, namespace: str, a: str, b: str, users: int) -> Comparison:
-    """Over `users` sampled users of `a`. Raises `NotThere` when a version or all lists of `a` are missing."""
+    """Over `users` sampled users of `a`, and all that both judged; the figures are kept with the versions. Raises
+    `NotThere` when a version or all lists of `a` are missing."""
     registry = await read_registry(bootstrap, Topics(namespace))
     for version in (a, b):
         _check(registry, version)
@@ -44,8 +50,13 @@ async def compare_versions(bootstrap: str, redis_url: str, namespace: str, a: st
     of_a, of_b = await asyncio.to_thread(_read_lists, redis_url, namespace, (a, b), users)
     if not of_a:
         raise NotThere(f"no user has a list in {a}")
-    figures = {version: registry.figures[version] for version in (a, b) if version in registry.figures}
-    return Comparison(compare((a, b), of_a, of_b, genres), figures, titles)
+    lists = compare((a, b), of_a, of_b, genres)
+    measured = await measure(bootstrap, redis_url, namespace, a, b)
+    for side in (lists.a, lists.b):
+        measured.figures[side.version]["mean_list_bytes"] = round(side.mean_bytes)
+    measured.figures[b]["lists_beside"] = {"version": a, **lists.summary()}
+    await record(bootstrap, namespace, measured.figures)
+    return Comparison(lists, measured.quality, measured.figures, titles)
 
 
 def _check(registry: Registry, version: str) -> None:

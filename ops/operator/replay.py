@@ -1,20 +1,25 @@
 """Runs a replay: prepares the version, starts workers, tells how far they are, and goes on at the head."""
 
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.registry import RegistryBusy, read_registry
 from offline.replay.pace import Head, Pace, Progress
 from ops.demo.processes import environment_of
 from ops.demo.supervisor import Supervisor
 from ops.operator.kept_state import KeptState
 from ops.operator.replay_start import Beginning, prepare
 from ops.operator.replay_watch import ReplayWatch
+from ops.operator.version_figures import Figures, measure, record
 from ops.settings import Settings
 from streams.topics import Topics
+
+logger = logging.getLogger(__name__)
 
 #: Larger than a worker's default: nobody waits for the lists of a version that serves nobody.
 BATCH_MAX_RECORDS = 5_000
@@ -64,8 +69,24 @@ class Replay:
                 self._tell(progress)
                 if head.reached(progress, time.monotonic()) and not at_head and await watch.items_done():
                     at_head = True
-                    self._arrived(time.monotonic() - began_s)
+                    took_s = time.monotonic() - began_s
+                    self._arrived(took_s)
+                    await record_replay(plan.settings, plan.version, progress, took_s)
                 await asyncio.sleep(LOOK_S)
+
+
+async def record_replay(settings: Settings, version: str, progress: Progress, took_s: float) -> None:
+    """Keeps with the version how the replay went and, when another one serves, how the two compare."""
+    bootstrap, redis_url, namespace = settings.kafka_bootstrap, settings.redis_url, settings.namespace
+    figures: dict[str, Figures] = {version: {}}
+    live = (await read_registry(bootstrap, Topics(namespace))).leader_beside(version)
+    if live is not None:
+        figures = (await measure(bootstrap, redis_url, namespace, live, version)).figures
+    figures[version]["replay"] = {"seconds": round(took_s, 1), "events": progress.folded}
+    try:
+        await record(bootstrap, namespace, figures)
+    except RegistryBusy as error:  # the version is as good without them
+        logger.warning("figures of %s are not kept: %s", version, error)
 
 
 def start_workers(supervisor: Supervisor, plan: ReplayPlan) -> None:

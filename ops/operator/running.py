@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaConnectionError, ProducerFenced
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from agents.registry import RegistryBusy
 from ops.exit_codes import CommandFailed, ExitCode
 from streams.bulk_read import TopicMissing
 
@@ -43,5 +44,7 @@ def run(command: Coroutine[Any, Any, T]) -> T:
         raise NotAnswering(f"Kafka does not answer: {error}") from error
     except (RedisConnectionError, RedisTimeoutError) as error:
         raise NotAnswering(f"Redis does not answer: {error}") from error
+    except RegistryBusy as error:
+        raise Superseded(str(error)) from error
     except ProducerFenced as error:
         raise Superseded("another redrive or erase was started meanwhile and goes first; run this one again") from error

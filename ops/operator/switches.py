@@ -17,6 +17,7 @@ from offline.versions.gate import Evidence, GateLimits, reasons_against
 from offline.versions.switching import Decision, Refused, check_retirable, promote, rollback
 from ops.exit_codes import CommandFailed
 from ops.operator.version_evidence import read_evidence
+from ops.operator.version_figures import record
 from serving.keys import Keys
 from serving.live_pointer import InvalidPointer, LivePointer
 from serving.redis_errors import RedisUnavailable
@@ -41,10 +42,11 @@ class NotSwitched(CommandFailed):
 class Switching:
     """What the commands need to switch versions in one namespace."""
 
-    def __init__(self, bootstrap: str, redis_url: str, namespace: str) -> None:
+    def __init__(self, bootstrap: str, redis_url: str, namespace: str, limits: GateLimits | None = None) -> None:
         self._bootstrap = bootstrap
         self._redis_url = redis_url
         self._namespace = namespace
+        self._limits = limits or GateLimits()
 
     async def registry(self) -> Registry:
         """As of now. Raises `TopicMissing`."""
@@ -60,12 +62,13 @@ class Switching:
         registry = await self.registry()
         decision = await self._decision()
         _or_refuse(lambda: promote(registry, version, percent, decision))
-        limits = GateLimits()
-        evidence = await self.evidence(registry, version, limits)
-        reasons = reasons_against(evidence, limits)
+        evidence = await self.evidence(registry, version, self._limits)
+        reasons = reasons_against(evidence, self._limits)
+        figures = _figures(evidence, reasons)
+        await record(self._bootstrap, self._namespace, {version: {"gate": figures}})
         if reasons and not force:
             raise NotSwitched(f"{version} is not promoted:", reasons)
-        decided = replace(decision, forced=bool(reasons), figures=_figures(evidence, reasons))
+        decided = replace(decision, forced=bool(reasons), figures=figures)
         return await self._switch(lambda found: promote(found, version, percent, decided))
 
     async def rollback(self) -> Switch:
@@ -144,7 +147,9 @@ def _figures(evidence: Evidence, reasons: list[str]) -> dict[str, Any]:
         "behind_ms": None if None in ages else max((age for age in ages if age is not None), default=0),
         "failed_folds": evidence.failed_folds,
         "lists": None if evidence.lists is None else evidence.lists.summary(),
-        "quality": evidence.quality,
+        "quality": None if evidence.quality is None else evidence.quality.as_dict(evidence.live or ""),
+        "rejected_share": evidence.rejected_share,
+        "live_rejected_share": evidence.live_rejected_share,
         "against": reasons,
     }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 from aiokafka.structs import ConsumerRecord
 from redis import Redis
@@ -9,9 +10,12 @@ from redis import Redis
 from agents.dead_letters import FAILED
 from offline.versions.gate import Behind, Evidence, GateLimits
 from offline.versions.list_diff import ListDiff, compare
+from offline.versions.quality import paired
+from ops.operator.judged import read_judged
 from ops.operator.lag import REDIS_TIMEOUT_S, read_workers
 from ops.operator.list_sample import sampled_users, stored_lists
 from ops.operator.oldest_waiting import oldest_waiting_ms
+from ops.operator.version_figures import rejected_share
 from ops.progress import Progress
 from serving.keys import Keys
 from serving.registry import Registry
@@ -25,16 +29,25 @@ async def read_evidence(
     bootstrap: str, redis_url: str, topics: Topics, registry: Registry, limits: GateLimits
 ) -> Evidence:
     """As of now, for the version of `topics`. Raises `TopicMissing`."""
-    keys = Keys(topics.namespace, topics.version)
-    quality = registry.figures.get(topics.version, {}).get("quality")
-    workers = await asyncio.to_thread(read_workers, redis_url, keys)
-    return Evidence(
+    workers = await asyncio.to_thread(read_workers, redis_url, Keys(topics.namespace, topics.version)) or ()
+    evidence = Evidence(
         version=topics.version,
-        workers=len(workers or ()),
+        workers=len(workers),
         behind=await read_behind(bootstrap, redis_url, topics, limits),
         failed_folds=await _failed_folds(bootstrap, topics),
-        lists=await asyncio.to_thread(_list_diff, redis_url, topics, registry),
-        quality=quality,
+        rejected_share=rejected_share(workers),
+    )
+    live = registry.leader_beside(topics.version)
+    if live is None:
+        return evidence
+    live_topics = Topics(topics.namespace, live)
+    live_workers = await asyncio.to_thread(read_workers, redis_url, Keys(topics.namespace, live))
+    return replace(
+        evidence,
+        live=live,
+        lists=await asyncio.to_thread(_list_diff, redis_url, topics, live),
+        quality=paired(await read_judged(bootstrap, live_topics), await read_judged(bootstrap, topics)),
+        live_rejected_share=rejected_share(live_workers or ()),
     )
 
 
@@ -78,21 +91,12 @@ async def _failed_folds(bootstrap: str, topics: Topics) -> int:
     return len(failed)
 
 
-def _list_diff(redis_url: str, topics: Topics, registry: Registry) -> ListDiff | None:
-    """Against the version that serves most besides this one; None when nobody else serves."""
-    others = {name: weight for name, weight in _weights(registry).items() if name != topics.version and weight}
-    if not others:
-        return None
-    live = max(others, key=others.__getitem__)
+def _list_diff(redis_url: str, topics: Topics, live: str) -> ListDiff:
     keys, live_keys = Keys(topics.namespace, topics.version), Keys(topics.namespace, live)
     with _redis(redis_url) as redis:
         users = sampled_users(redis, live_keys, SAMPLED_USERS)
         lists_a, lists_b = stored_lists(redis, live_keys, users), stored_lists(redis, keys, users)
     return compare((live, topics.version), lists_a, lists_b, {})
-
-
-def _weights(registry: Registry) -> dict[str, int]:
-    return registry.current.weights if registry.current else {}
 
 
 def _redis(redis_url: str) -> "Redis":

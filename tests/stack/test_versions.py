@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import subprocess
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,8 +26,16 @@ from streams.bulk_read import bulk_consumer
 pytestmark = pytest.mark.stack
 
 EVENTS = 1_500
+READERS, SATURATING_S, TICK_S = 16, 1.0, 0.01
 #: A database of Valkey that this test may empty.
 DATABASE = 10
+
+
+class Judging(Place):
+    """Every event is judged; what people do here is chance, so quality may be whatever it is."""
+
+    def environment(self, version: str) -> dict[str, str]:
+        return super().environment(version) | {"FRESHET_JUDGED_SHARE": "1", "FRESHET_QUALITY_MARGIN": "1"}
 
 
 class Two:
@@ -86,7 +95,7 @@ class Two:
 @pytest.fixture
 async def two(stack: LocalStack, namespace: str, tmp_path: Path) -> AsyncIterator[Two]:
     redis_url = f"{stack.redis_url.rpartition('/')[0]}/{DATABASE}"
-    place = Place(stack.bootstrap, redis_url, namespace, tmp_path)
+    place = Judging(stack.bootstrap, redis_url, namespace, tmp_path)
     port = free_port()
     async with AsyncExitStack() as opened:
         v1 = await opened.enter_async_context(Cluster(place, "v1"))
@@ -97,7 +106,7 @@ async def two(stack: LocalStack, namespace: str, tmp_path: Path) -> AsyncIterato
         await v1.wait_until_caught_up()
         environment = place.environment("v1") | {"FRESHET_ENDPOINT_PORT": str(port)}
         v1.workers.add(WorkerProcess("endpoint", [str(FRESHET), "serve"], environment, tmp_path))
-        client = await opened.enter_async_context(httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}"))
+        client = await opened.enter_async_context(httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30))
         made = Two(place, v1, v2, client)
         await eventually("the endpoint is ready", lambda: is_ready(client))
         made.active = sorted({key[1:].decode() for _, key in await v1.user_rows() if key[:1] == b"r"})
@@ -112,30 +121,51 @@ async def is_ready(client: httpx.AsyncClient) -> bool:
         return False
 
 
-@asynccontextmanager
-async def steady_reads(two: Two) -> AsyncIterator[Counter[str]]:
-    """Reads without a pause while the body runs; every answer is checked and counted by version."""
-    seen: Counter[str] = Counter()
+async def saturation_per_s(two: Two) -> float:
+    """Requests a second that the endpoint and this client manage together."""
+    begun_s, count = time.monotonic(), 0
 
     async def read() -> None:
-        while True:
-            for number in range(USERS):
-                body = await two.answer(f"u{number}")
-                version = body["model_version"]
-                if body["source"] == "personal":
-                    assert body["recommendation_id"].startswith(f"{version}."), body
-                seen[version] += 1
+        nonlocal count
+        while time.monotonic() - begun_s < SATURATING_S:
+            await two.answer(f"u{count % USERS}")
+            count += 1
 
-    readers = [asyncio.create_task(read()) for _ in range(4)]
+    await asyncio.gather(*(read() for _ in range(READERS)))
+    return count / (time.monotonic() - begun_s)
+
+
+@asynccontextmanager
+async def steady_reads(two: Two, per_s: float) -> AsyncIterator[Counter[str]]:
+    """So many requests a second, however long the answers take, while the body runs; every one is to be answered, by
+    one version, and counted by it."""
+    seen: Counter[str] = Counter()
+    sent: list[asyncio.Task[None]] = []
+    in_flight = asyncio.Semaphore(READERS)
+
+    async def read(number: int) -> None:
+        async with in_flight:
+            body = await two.answer(f"u{number % USERS}")
+        version = body["model_version"]
+        if body["source"] == "personal":
+            assert body["recommendation_id"].startswith(f"{version}."), body
+        seen[version] += 1
+
+    async def send() -> None:
+        begun_s = time.monotonic()
+        while True:
+            due = int((time.monotonic() - begun_s) * per_s)
+            sent.extend(asyncio.create_task(read(number)) for number in range(len(sent), due))
+            await asyncio.sleep(TICK_S)
+
+    sender = asyncio.create_task(send())
     try:
         yield seen
     finally:
-        failed = [task for task in readers if task.done()]
-        for task in readers:
-            task.cancel()
-        await asyncio.gather(*readers, return_exceptions=True)
-    for task in failed:
-        task.result()
+        sender.cancel()
+        answers = await asyncio.gather(*sent, return_exceptions=True)
+    assert [answer for answer in answers if answer is not None] == []
+    assert seen.total() == len(sent) > 0
 
 
 async def test_from_candidate_to_everybody_and_back(two: Two) -> None:
@@ -149,6 +179,7 @@ async def test_from_candidate_to_everybody_and_back(two: Two) -> None:
     letters = len(await two.v1.dead_letters())
     assert letters
     before = {user: await two.answer(user) for user in two.active}
+    lists = {user: two.v1.list_bytes(user) for user in two.active}
     assert {body["model_version"] for body in before.values()} == {"v1"}
 
     report = two.place.folder / "report.html"
@@ -158,8 +189,12 @@ async def test_from_candidate_to_everybody_and_back(two: Two) -> None:
     assert compared["overlap"] > 0.5
     assert compared["b"]["version"] == "v2"
     assert "<svg" in report.read_text()
+    quality = compared["quality"]
+    assert (quality["against"], quality["metric"]) == ("v1", "ndcg@10")
+    assert quality["events"] >= 100
+    assert quality["low"] <= quality["difference"] <= quality["high"]
 
-    async with steady_reads(two) as seen:
+    async with steady_reads(two, min(500.0, await saturation_per_s(two) / 2)) as seen:
         await two.promoted_as_soon_as_it_may_be("v2", 5)
         await two.switch("promote", "v2", "--percent", "25")
         await two.served_by({"v1", "v2"})
@@ -170,6 +205,7 @@ async def test_from_candidate_to_everybody_and_back(two: Two) -> None:
         assert (await two.switch("rollback"))["weights"] == {"v1": 100}
         await two.served_by({"v1"})
     assert {user: await two.answer(user) for user in two.active} == before
+    assert {user: two.v1.list_bytes(user) for user in two.active} == lists
     assert len(await two.v1.dead_letters()) == letters  # the candidate's are not written twice
 
     await two.switch("promote", "v2")
@@ -197,7 +233,13 @@ async def test_from_candidate_to_everybody_and_back(two: Two) -> None:
         "promote",
         "rollback",
     ]
-    assert all(switch["who"] for switch in listed["switches"])
+    assert all(switch["who"] and switch["when"] for switch in listed["switches"])
+    figures = [switch["figures"] for switch in listed["switches"] if switch["action"] == "promote"]
+    assert all(known["quality"]["events"] >= 100 and known["against"] == [] for known in figures)
+    measured = {row["version"]: row["figures"] for row in listed["versions"]}
+    assert measured["v1"]["judged_events"] >= quality["events"]
+    assert measured["v1"]["events_per_cpu_s"] > 0
+    assert measured["v2"] == {}  # went with its topics
 
 
 async def has_lists(users: list[str], *versions: Cluster) -> bool:

@@ -6,8 +6,15 @@ import pytest
 
 from offline.versions.gate import Behind, Evidence, GateLimits, reasons_against
 from offline.versions.list_diff import StoredList, compare
+from offline.versions.quality import Difference, Quality
 
 LIMITS = GateLimits()
+
+
+def measured(candidate: float, low: float | None, *, events: int = 5_000, foreseen: int = 0) -> Quality:
+    return Quality(events, foreseen, (Difference("ndcg@10", 0.2, candidate, low, 1.0),))
+
+
 GOOD = Evidence(
     version="v2",
     workers=1,
@@ -16,7 +23,10 @@ GOOD = Evidence(
         Behind("listed", "user.interactions", 3, 9_999, 10_000),
     ],
     lists=compare(("v1", "v2"), {"u": StoredList(("a",), "personal", 9)}, {"u": StoredList(("a",), "personal", 9)}, {}),
-    quality={"metric": "ndcg@10", "live": 0.2, "difference": 0.001, "low": -0.003},
+    live="v1",
+    quality=measured(0.201, -0.003),
+    rejected_share=0.02,
+    live_rejected_share=0.01,
 )
 
 
@@ -30,7 +40,8 @@ def personal(items: str) -> StoredList:
 
 def test_nothing_speaks_against_a_good_version_measured_or_not() -> None:
     assert reasons_against(GOOD, LIMITS) == []
-    assert reasons_against(replace(GOOD, lists=None, quality=None), LIMITS) == []
+    assert reasons_against(replace(GOOD, live=None, lists=None, quality=None), LIMITS) == []
+    assert reasons_against(replace(GOOD, live_rejected_share=None), LIMITS) == []
 
 
 @pytest.mark.parametrize(
@@ -53,10 +64,16 @@ def test_nothing_speaks_against_a_good_version_measured_or_not() -> None:
         (lists({"u": personal("a")}, {"u": personal("")}), "100.0% of the lists are empty"),
         (lists({"u": personal("a")}, {"u": StoredList(("a",), "popular", 9)}), "100.0% more lists are not personal"),
         (lists({"u": personal("abc")}, {"u": personal("xyz")}), "only 0.0% of the first 10 items"),
+        (replace(GOOD, rejected_share=0.03), "2.0% more records cannot be used by v2 (limit 1%)"),
+        (replace(GOOD, quality=None), "only 0 events were judged both by v1 and by it (at least 100)"),
+        (replace(GOOD, quality=measured(0.2, 0.0, events=99)), "only 99 events were judged both by v1 and by it"),
+        (replace(GOOD, quality=measured(0.2, None)), "the 5000 events that were judged are of too few users"),
         (
-            replace(GOOD, quality={"metric": "ndcg@10", "live": 0.2, "difference": -0.01, "low": -0.013}),
-            "ndcg@10 differs from the live version's 0.2000 by -0.0100 and may by as much as -0.0130 (limit -0.0040)",
+            replace(GOOD, quality=measured(0.193, -0.013)),
+            "ndcg@10 is 0.1930 against 0.2000 of v1: may be lower by as much as 0.0130 (limit 0.0100)",
         ),
+        (replace(GOOD, quality=measured(0.35, 0.11)), "higher by 0.1100 at least, as if it knew what it is judged by"),
+        (replace(GOOD, quality=measured(0.2, 0.0, foreseen=3)), "3 of 5000 events were judged by items that knew"),
     ],
 )
 def test_each_fault_is_named(evidence: Evidence, reason: str) -> None:
@@ -64,8 +81,13 @@ def test_each_fault_is_named(evidence: Evidence, reason: str) -> None:
     assert any(reason in said for said in found), found
 
 
-def test_a_broken_ranker_is_not_hidden_by_good_lists_and_a_better_one_passes() -> None:
-    worse = replace(GOOD, quality={"metric": "hr@10", "live": 0.2, "difference": -0.19, "low": -0.2})
-    better = replace(GOOD, quality={"metric": "hr@10", "live": 0.2, "difference": 0.02, "low": 0.01})
-    assert len(reasons_against(worse, LIMITS)) == 1
-    assert reasons_against(better, LIMITS) == []
+def test_each_limit_is_where_it_is_said_to_be() -> None:
+    assert reasons_against(replace(GOOD, quality=measured(0.193, -0.01)), LIMITS) == []
+    assert reasons_against(replace(GOOD, quality=measured(0.31, 0.1)), LIMITS) == []
+    stricter = replace(LIMITS, quality_margin=0.0)
+    assert len(reasons_against(replace(GOOD, quality=measured(0.2, -0.001)), stricter)) == 1
+
+
+def test_what_is_measured_at_zero_may_be_mended() -> None:
+    nothing = Quality(5_000, 0, (Difference("ndcg@10", 0.0, 0.08, 0.07, 0.09),))
+    assert reasons_against(replace(GOOD, quality=nothing), LIMITS) == []

@@ -1,0 +1,138 @@
+"""Two versions judged by the same events, in pairs. Pure.
+
+An event counts if both versions judged it; see `ranking.judgements` for which events a version judges, and by which
+list. What they differ by is a mean over events, and its interval comes from resampling groups of users, because events
+of one user resemble each other.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offline.evaluate.intervals import interval
+from offline.evaluate.metrics import gains, hits
+from ranking.judgements import OUTCOME, PRODUCTION_LAG_MS, UNKNOWN_MS, Outcomes
+
+TOP = 10
+#: The metric that decides; the others are told.
+DECISIVE = "ndcg@10"
+_METRICS = {DECISIVE: gains, "hr@10": hits}
+#: Clocks of producers may be ahead by as much, so that much of the future may be known by right.
+CLOCKS_MS = 5 * 60_000
+PERIODS = 24
+_MISS = np.int16(32_000)
+_SEED = 7
+
+#: Outcomes of one version by partition of interactions.
+ByPartition = Mapping[int, Outcomes]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Means of a metric for both versions, and the 95 % interval of their difference (None: too few users)."""
+
+    metric: str
+    live: float
+    candidate: float
+    low: float | None
+    high: float | None
+
+    @property
+    def difference(self) -> float:
+        """Candidate minus live."""
+        return self.candidate - self.live
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """HR@10 of both versions over a stretch of the judged events that begins at an event time, ms since the epoch."""
+
+    begin_ms: int
+    events: int
+    live: float
+    candidate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """`events` were judged by both versions; `foreseen` of them by the candidate with items that knew later events.
+    `differences` by metric, the decisive one first; `periods` in the order of time."""
+
+    events: int
+    foreseen: int
+    differences: tuple[Difference, ...]
+    periods: tuple[Period, ...] = ()
+
+    def as_dict(self, live: str) -> dict[str, Any]:
+        """What is kept with a version and with a switch, as plain JSON values; `live` names the other version."""
+        decisive, *others = map(_rounded, self.differences)
+        return {
+            "against": live,
+            "events": self.events,
+            "foreseen": self.foreseen,
+            "production_lag_ms": PRODUCTION_LAG_MS,
+            **decisive,
+            "others": others,
+        }
+
+
+def paired(live: ByPartition, candidate: ByPartition) -> Quality | None:
+    """Over the events that both judged; None when there is none."""
+    pairs = [_joined(live[number], candidate[number]) for number in sorted(live.keys() & candidate.keys())]
+    a = np.concatenate([pair[0] for pair in pairs] or [np.zeros(0, OUTCOME)])
+    b = np.concatenate([pair[1] for pair in pairs] or [np.zeros(0, OUTCOME)])
+    if not len(a):
+        return None
+    foreseen = (b["knew_ms"] != UNKNOWN_MS) & (b["knew_ms"] > b["event_ms"] + CLOCKS_MS)
+    differences = tuple(_difference(metric, a, b) for metric in _METRICS)
+    return Quality(len(a), int(foreseen.sum()), differences, _periods(a, b))
+
+
+def hit_rate(outcomes: ByPartition) -> tuple[float, int] | None:
+    """HR@10 of one version over all that it judged, and how many events these are; None when there are none."""
+    ranks = np.concatenate([_ranks(rows) for rows in outcomes.values()] or [np.zeros(0, np.int16)])
+    return (round(float(hits(ranks, TOP).mean()), 4), len(ranks)) if len(ranks) else None
+
+
+def _joined(a: Outcomes, b: Outcomes) -> tuple[Outcomes, Outcomes]:
+    _, of_a, of_b = np.intersect1d(a["offset"], b["offset"], return_indices=True)
+    return a[of_a], b[of_b]
+
+
+def _ranks(rows: Outcomes) -> NDArray[np.int16]:
+    return np.where(rows["place"] < 0, _MISS, rows["place"])
+
+
+def _difference(metric: str, a: Outcomes, b: Outcomes) -> Difference:
+    measure = _METRICS[metric]
+    of_a, of_b = (np.asarray(measure(_ranks(rows), TOP), np.float64) for rows in (a, b))
+    low, high = interval(of_b - of_a, a["group"].astype(np.int32), _SEED) or (None, None)
+    return Difference(metric, float(of_a.mean()), float(of_b.mean()), low, high)
+
+
+def _periods(a: Outcomes, b: Outcomes) -> tuple[Period, ...]:
+    order = np.argsort(a["event_ms"], kind="stable")
+    stretches = [part for part in np.array_split(order, min(PERIODS, max(1, len(order) // 50))) if len(part)]
+    return tuple(
+        Period(
+            int(a["event_ms"][part[0]]),
+            len(part),
+            float(hits(_ranks(a[part]), TOP).mean()),
+            float(hits(_ranks(b[part]), TOP).mean()),
+        )
+        for part in stretches
+    )
+
+
+def _rounded(found: Difference) -> dict[str, Any]:
+    return {
+        "metric": found.metric,
+        "live": round(found.live, 4),
+        "candidate": round(found.candidate, 4),
+        "difference": round(found.difference, 4),
+        "low": found.low,
+        "high": found.high,
+    }

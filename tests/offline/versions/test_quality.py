@@ -1,0 +1,93 @@
+"""Two versions over the same events: what is joined, what is counted, and how sure one may be."""
+
+import numpy as np
+import pytest
+
+from offline.versions.quality import CLOCKS_MS, ByPartition, hit_rate, paired
+from ranking.judgements import UNKNOWN_MS, Outcome, Outcomes, decode, encode
+
+DAY_MS = 86_400_000
+
+
+def outcome(offset: int, place: int, *, knew_ms: int = UNKNOWN_MS) -> Outcome:
+    return Outcome(offset, offset * 1000, knew_ms, place, offset % 50)
+
+
+def rows(*outcomes: Outcome) -> Outcomes:
+    return decode(encode(list(outcomes)))
+
+
+def many(places: dict[int, int]) -> ByPartition:
+    return {0: rows(*(outcome(offset, place) for offset, place in places.items()))}
+
+
+def test_events_are_joined_by_partition_and_offset() -> None:
+    live = {0: rows(outcome(1, 0), outcome(2, 3), outcome(9, -1)), 1: rows(outcome(1, 0)), 2: rows(outcome(5, 0))}
+    candidate = {0: rows(outcome(9, 0), outcome(2, 10), outcome(3, 0)), 1: rows(outcome(1, 1))}
+    found = paired(live, candidate)
+    assert found is not None
+    assert found.events == 3
+    ndcg, hits = found.differences
+    assert (hits.live, hits.candidate) == pytest.approx((2 / 3, 2 / 3))
+    assert ndcg.live == pytest.approx((1 / np.log2(5) + 0 + 1) / 3)
+    assert ndcg.candidate == pytest.approx((0 + 1 + 1 / np.log2(3)) / 3)
+    assert ndcg.difference == ndcg.candidate - ndcg.live
+
+
+def test_without_a_common_event_there_is_nothing_to_say() -> None:
+    assert paired({}, {}) is None
+    assert paired(many({1: 0}), many({2: 0})) is None
+    assert paired({0: rows(outcome(1, 0))}, {1: rows(outcome(1, 0))}) is None
+
+
+def test_pairs_are_surer_than_two_means() -> None:
+    chance = np.random.default_rng(3)
+    places = {offset: int(chance.integers(-1, 60)) for offset in range(4_000)}
+    better = {offset: 0 if offset % 41 == 0 else place for offset, place in places.items()}
+    found = paired(many(places), many(better))
+    assert found is not None
+    for difference in found.differences:
+        assert difference.low is not None
+        assert difference.high is not None
+        assert 0 < difference.low < difference.difference < difference.high < 0.03
+    same = paired(many(places), many(places))
+    assert same is not None
+    assert (same.differences[0].low, same.differences[0].high) == (0.0, 0.0)
+
+
+def test_one_user_is_no_interval() -> None:
+    found = paired(many({1: 0, 51: 1}), many({1: 3, 51: 2}))  # one group
+    assert found is not None
+    assert found.differences[0].low is None
+
+
+def test_knowledge_of_the_future_is_counted() -> None:
+    live = {0: rows(*(outcome(offset, 0) for offset in range(4)))}
+    told = [UNKNOWN_MS, 1_000, 2_000 + CLOCKS_MS, 3_001 + CLOCKS_MS]
+    candidate = {0: rows(*(outcome(offset, 0, knew_ms=told[offset]) for offset in range(4)))}
+    found = paired(live, candidate)
+    assert found is not None
+    assert found.foreseen == 1
+    assert found.as_dict("v1")["foreseen"] == 1
+
+
+def test_periods_follow_event_time_and_hold_every_event() -> None:
+    found = paired(many(dict.fromkeys(range(1_000), 0)), many(dict.fromkeys(range(1_000), 12)))
+    assert found is not None
+    assert sum(period.events for period in found.periods) == found.events
+    begins = [period.begin_ms for period in found.periods]
+    assert begins == sorted(begins)
+    assert {(period.live, period.candidate) for period in found.periods} == {(1.0, 0.0)}
+
+
+def test_the_figures_are_plain_values() -> None:
+    found = paired(many({1: 0, 2: 3}), many({1: 0, 2: -1}))
+    assert found is not None
+    said = found.as_dict("v1")
+    assert (said["against"], said["events"], said["metric"], said["candidate"]) == ("v1", 2, "ndcg@10", 0.5)
+    assert [other["metric"] for other in said["others"]] == ["hr@10"]
+
+
+def test_the_rate_of_one_version_is_over_all_that_it_judged() -> None:
+    assert hit_rate({0: rows(outcome(1, 0), outcome(2, -1)), 1: rows(outcome(1, 9), outcome(2, 10))}) == (0.5, 4)
+    assert hit_rate({}) is None
