@@ -119,7 +119,7 @@ class ListKeeper:
             self._skip()
             return
         self._owe(users)
-        if self._now_ms() >= self._retry_at_ms:
+        if not self._pauses():
             await self._write(plane, list(users), next_offset)
             await self._advance_marker(next_offset)
 
@@ -127,12 +127,12 @@ class ListKeeper:
         """Does a bounded part of what time, Redis or the catalogue made necessary; called at least every tick."""
         now_ms = self._now_ms()
         self._catch_up.tick()
-        if now_ms < self._retry_at_ms or self._catch_up.far:
+        if self._pauses() or self._catch_up.far:
             return
-        if now_ms - self._checked_ms >= self._pace.marker_check_ms:
+        if not 0 <= now_ms - self._checked_ms < self._pace.marker_check_ms:  # nor when the clock was set back
             await self._check_marker(plane, now_ms)
             await self._welcome_readers(plane, now_ms)
-        if now_ms < self._retry_at_ms:
+        if self._pauses():
             return
         self._walk(now_ms)
         self._owe_renewals(plane, now_ms)
@@ -158,7 +158,7 @@ class ListKeeper:
             self._owed.pop(user_id, None)
             self._written_ms.pop(user_id, None)
             self._shown.pop(user_id, None)
-        if self._now_ms() < self._retry_at_ms:
+        if self._pauses():
             return False
         try:
             await remove(users)
@@ -195,7 +195,7 @@ class ListKeeper:
 
     async def _welcome_readers(self, plane: UserPlane, now_ms: int) -> None:
         """Owes lists to those who read and are not kept, and forgets readers nobody knows."""
-        if now_ms < self._retry_at_ms:
+        if self._pauses():
             return
         try:
             came = await self._readers.came(now_ms // 1000)
@@ -328,6 +328,10 @@ class ListKeeper:
     def _forget_marker(self) -> None:
         self._marker = None
         self._checked_ms = 0
+
+    def _pauses(self) -> bool:
+        """Whether Redis was away a moment ago; a clock that was set back meanwhile ends the pause."""
+        return 0 < self._retry_at_ms - self._now_ms() <= self._pace.retry_ms
 
     def _pause(self, error: RedisUnavailable) -> None:
         logger.warning("partition %d: %s; %d lists wait", self._partition, error, len(self._owed))

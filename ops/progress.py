@@ -87,9 +87,18 @@ class Progress:
         committed = await self.committed(topic)
         return not await self.waiting(topic, committed, await self.ends(topic))
 
+    async def readable(self, topics: Iterable[str]) -> bool:
+        """Whether no transaction is open on the topics. One that is acknowledged as committed becomes visible partition
+        by partition, its offsets maybe before its rows. Raises `TopicMissing`."""
+        partitions = [tp for topic in topics for tp in await self._partitions_of(topic)]
+        ends = await self._ends.end_offsets(partitions)
+        readable = await self._reader.end_offsets(partitions)
+        return bool(readable == ends)
+
     async def ends(self, topic: str) -> dict[int, int]:
         """End of the log by partition, open transactions included. Raises `TopicMissing`."""
-        ends = await self._ends.end_offsets(await self._partitions_of(topic))
+        partitions = await self._partitions_of(topic)
+        ends = await _retried(lambda: self._ends.end_offsets(partitions))
         return {tp.partition: end for tp, end in ends.items()}
 
     async def waiting(self, topic: str, committed: dict[int, int], ends: dict[int, int]) -> set[int]:

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from ops.demo.alongside import alongside
 from ops.demo.endpoint_client import EndpointAway, EndpointClient, UserList
 from ops.demo.freshness import FreshnessProbe, Percentiles
-from ops.demo.lag import LagReader
+from ops.demo.lag import read_positions, wait_until_drained
 from ops.demo.namespace import Namespace
 from ops.demo.panels import SHOWN_ITEMS
 from ops.demo.phases import Phases
@@ -25,6 +25,7 @@ from ops.demo.traffic import DemoTraffic
 from ops.demo.view import View
 from ops.demo.workers import Workers
 from ops.identities import identities_of
+from ops.progress import Progress
 from streams.events import InvalidEvent, parse_interaction
 from streams.producer import Acknowledgement, OutgoingRecord, Producer
 
@@ -53,7 +54,7 @@ class LiveRun:
         phases: Phases,
         view: View,
         producer: Producer,
-        lag: LagReader,
+        progress: Progress,
         redis: Redis,
     ) -> None:
         settings = namespace.settings
@@ -65,7 +66,7 @@ class LiveRun:
         self._phases = phases
         self._view = view
         self._producer = producer
-        self._lag = lag
+        self._progress = progress
         self._endpoint = EndpointClient(settings.endpoint_host, settings.endpoint_port)
         self._workers = Workers(redis, namespace.keys, namespace.topics, settings.partitions)
         self._probe = FreshnessProbe(redis, namespace.keys)
@@ -88,7 +89,7 @@ class LiveRun:
         with self._view:
             await alongside(self._publish(), self._show(began_s))
             with self._phases.measure("drain"):
-                positions = await self._lag.wait_until_drained()
+                positions = await wait_until_drained(self._progress, self._topics)
                 drained_ms = time.time_ns() // 1_000_000
                 await self._workers.wait_for_reports_after(drained_ms, self._worker_pids)
             self._view.update(await self._snapshot(began_s))  # what stays on the screen: everything is folded
@@ -141,7 +142,7 @@ class LiveRun:
 
     async def _read_lag(self) -> int | None:
         try:
-            return (await self._lag.read()).lag
+            return (await read_positions(self._progress, self._topics)).lag
         except KafkaError as failure:
             if not failure.retriable:
                 raise
@@ -171,6 +172,6 @@ async def go_live(
     async with (
         redis,
         Producer(settings.kafka_bootstrap) as producer,
-        LagReader(settings.kafka_bootstrap, namespace.topics) as lag,
+        Progress(settings.kafka_bootstrap, namespace.topics.consumer_group) as progress,
     ):
-        return await LiveRun(namespace, traffic, supervisor, phases, view, producer, lag, redis).run(folder)
+        return await LiveRun(namespace, traffic, supervisor, phases, view, producer, progress, redis).run(folder)

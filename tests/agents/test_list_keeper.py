@@ -185,6 +185,17 @@ async def test_nothing_is_lost_while_redis_is_away() -> None:
     assert world.writer.position == 4
 
 
+async def test_a_clock_set_back_while_redis_is_away_holds_no_list_up() -> None:
+    world = World(users=2)
+    await world.sweep()
+    world.writer.away = True
+    await world.keeper.refresh(world.plane, [world.event("u1")], world.next_offset)
+    world.writer.away = False
+    world.clock.ms -= DAY_MS
+    await world.sweep()
+    assert (world.writer.lists["u1"], world.writer.position) == (b"2", 3)
+
+
 async def test_a_wiped_redis_gets_every_active_users_list_back_without_an_event() -> None:
     world = World(users=7)
     await world.sweep()
