@@ -93,7 +93,7 @@ async def measure_redis(url: str, pid: int, seconds: float) -> Row:
 
 async def compare(redis_url: str, redis_pid: int, folder: Path, seconds: float, rounds: int) -> dict[str, Any]:
     """The whole benchmark."""
-    await fill(redis_url)
+    await fill(redis_url, both=True)
     own, plain = ours(redis_url, folder), naive(redis_url, folder)
     servers = [own, plain]
     try:

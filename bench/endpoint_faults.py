@@ -2,10 +2,11 @@
 
     freshet bench endpoint-faults [--rate R] [--seconds S] [--json]
 
-Every answer is checked: its status, whether it is the asker's own, and whether it is personal or a fallback. Rows give
-the count of answers that were not 200, of broken connections, of answers with somebody else's list, the p99 while the
-fault lasted, and the time from its end to the last fallback answer. The exit code is 1 when an answer was a 5xx or
-somebody else's.
+Every answer is checked: its status, whether each of its items is the asker's own, and whether it is personal or a
+fallback. Rows give the count of answers that were not 200, of broken connections, of answers with somebody else's list,
+the p99 while the fault lasted, the time from its end to the last fallback answer or broken connection, and how many
+records about what was shown Kafka took and how many were dropped. Kafka runs until it is killed, which is the second
+row, and is gone in all later ones. The exit code is 1 when an answer was a 5xx or somebody else's.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ from typing import Any
 
 import uvloop
 from endpoint_load import Load, Result
-from endpoint_servers import USERS, Server, fill, fill_elsewhere, ours
+from endpoint_servers import NAMESPACE, USERS, Server, fill, fill_elsewhere, ours
 from slow_proxy import SlowProxy
 
-from ops.local_stack.ports import free_port
 from ops.local_stack.stack import LocalStack
+from streams.topics import Topics
+from streams.topics_admin import ensure_topics
 
 PATH = "/api/v1/recommendations?user_id=u%d&limit=20"
 CONNECTIONS = 32
+PARTITIONS = 4
 QUIET_S = 1.0
 Row = dict[str, Any]
 Fault = Callable[[], Awaitable[None]]
@@ -45,6 +48,19 @@ class Faults:
         self._server = server
         self._proxy = proxy
         self._seconds = seconds
+
+    async def kafka_paused(self) -> None:
+        """SIGSTOP, then SIGCONT: connections stay, nobody answers."""
+        pid = self._stack.kafka_pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(self._seconds)
+        os.kill(pid, signal.SIGCONT)
+
+    async def kafka_killed(self) -> None:
+        """kill -9, and it stays away: there is no end of it to wait for."""
+        await asyncio.to_thread(self._stack.stop_kafka, kill=True)
+        await asyncio.sleep(self._seconds)
 
     async def redis_paused(self) -> None:
         """SIGSTOP, then SIGCONT."""
@@ -81,9 +97,10 @@ class Faults:
         self._proxy.delay_s = 0.0
 
     async def worker_killed(self) -> None:
-        """kill -9 of one of the two endpoint processes; the supervisor starts another."""
-        self._server.kill_worker()
-        await asyncio.sleep(self._seconds)
+        """kill -9 of one of the two endpoint processes, until the supervisor has started another."""
+        before = self._server.kill_worker()
+        while len(self._server.worker_pids()) < len(before):  # noqa: ASYNC110  # it is another process that starts it
+            await asyncio.sleep(0.01)
 
     async def _start_redis(self) -> None:
         await asyncio.to_thread(self._stack.start_redis)
@@ -97,6 +114,7 @@ class Faults:
 
 async def under_load(server: Server, name: str, fault: Fault, rate: float) -> Row:
     """Load before, during and after one fault."""
+    before = await asyncio.to_thread(server.counters)
     load = Load(server.port, PATH, USERS, CONNECTIONS, checked=True)
     driver = asyncio.create_task(load.open(3600, rate))
     await asyncio.sleep(QUIET_S)
@@ -106,7 +124,9 @@ async def under_load(server: Server, name: str, fault: Fault, rate: float) -> Ro
     await _until_personal(load)
     result = load.end()
     await driver
-    return _row(name, result, began_s, ended_s)
+    after = await asyncio.to_thread(server.counters)
+    shown = {name: after[name] - before[name] for name in ("published", "publish_dropped")}
+    return {**_row(name, result, began_s, ended_s), **shown}
 
 
 async def _until_personal(load: Load) -> None:
@@ -123,6 +143,7 @@ async def _until_personal(load: Load) -> None:
 def _row(name: str, result: Result, began_s: float, ended_s: float) -> Row:
     during = [latency for at_s, latency, _ in result.timeline if began_s <= at_s <= ended_s]
     fallbacks = [at_s for at_s, _, kind in result.timeline if kind != "personal" and at_s > began_s]
+    trouble = [*fallbacks, *result.broken_at_s]
     return {
         "fault": name,
         "answers": result.answers,
@@ -133,7 +154,7 @@ def _row(name: str, result: Result, began_s: float, ended_s: float) -> Row:
         "fallbacks": len(fallbacks),
         "fault_s": round(ended_s - began_s, 2),
         "p99_during_ms": Result(latencies_s=during).quantile_ms(0.99),
-        "personal_again_s": round(max(0.0, fallbacks[-1] - ended_s), 2) if fallbacks else 0.0,
+        "personal_again_s": round(max(0.0, max(trouble, default=0.0) - ended_s), 2),
     }
 
 
@@ -142,15 +163,16 @@ async def run(stack: LocalStack, folder: Path, rate: float, seconds: float) -> l
     await fill(stack.redis_url)
     proxy = SlowProxy("127.0.0.1", int(stack.redis_url.rpartition(":")[2].partition("/")[0]))
     port = await proxy.start()
-    # No Kafka listens where the endpoint is told to publish: gone from the first request to the last.
-    no_kafka = {"FRESHET_KAFKA_BOOTSTRAP": f"127.0.0.1:{free_port()}", "FRESHET_ENDPOINT_PUBLISH_SHARE": "1"}
-    server = ours(f"redis://127.0.0.1:{port}/0", folder, workers=2, **no_kafka)
+    await asyncio.to_thread(ensure_topics, stack.bootstrap, Topics(NAMESPACE, "v1"), PARTITIONS, 1, 60)
+    publishing = {"FRESHET_KAFKA_BOOTSTRAP": stack.bootstrap, "FRESHET_ENDPOINT_PUBLISH_SHARE": "1"}
+    server = ours(f"redis://127.0.0.1:{port}/0", folder, workers=2, **publishing)
     rows = []
     try:
         await asyncio.to_thread(server.wait_ready, PATH % 7)
         faults = Faults(stack, server, proxy, seconds)
         for name, fault in (
-            ("kafka gone (in every row)", lambda: asyncio.sleep(seconds)),
+            ("kafka SIGSTOP", faults.kafka_paused),
+            ("kafka kill -9", faults.kafka_killed),
             ("redis SIGSTOP", faults.redis_paused),
             ("redis kill -9", faults.redis_killed),
             ("redis restart", faults.redis_restarted),
@@ -175,11 +197,11 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="freshet-bench-faults-") as name:
         stack = LocalStack.on_free_ports(Path(name) / "state")
-        stack.start_redis()
+        stack.start()
         try:
             rows = uvloop.run(run(stack, Path(name), arguments.rate, arguments.seconds))
         finally:
-            stack.stop_redis()
+            stack.stop()
     if arguments.json:
         print(json.dumps({"rows": rows}))
     return int(any(row["server_errors"] or row["foreign"] for row in rows))

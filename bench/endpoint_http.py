@@ -11,6 +11,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
 _CLOSE = re.compile(rb"\r\nconnection: close", re.IGNORECASE)
 _SOURCE = re.compile(rb'"source":"(\w+)"')
 _HEAD_OF_BODY = 600  # the labels of an answer come before its items
+POPULAR = 0  # whose items the popular list holds
 
 
 class Answer(NamedTuple):
@@ -29,8 +30,17 @@ class Answer(NamedTuple):
         return found[1].decode() if found else ""
 
     def belongs_to(self, user: int) -> bool:
-        """Whether the body is this user's (errors belong to nobody and are counted by their status)."""
-        return self.status != 200 or b'"user_id":"u%d"' % user in self.body[:_HEAD_OF_BODY]
+        """Whether the body names this user and every item in it is of their list, as `endpoint_servers.fill` wrote it
+        (errors belong to nobody and are counted by their status).
+
+        The name alone proves nothing: the endpoint calls the user as the request did, whatever list it cuts.
+        """
+        if self.status != 200:
+            return True
+        owner = user if self.source == "personal" else POPULAR
+        items = self.body.count(b'"item_id":')
+        own = self.body.count(b'"item_id":"i%d-' % owner)
+        return b'"user_id":"u%d"' % user in self.body[:_HEAD_OF_BODY] and 0 < items == own
 
 
 class Connection(asyncio.Protocol):

@@ -27,6 +27,7 @@ class Result:
     foreign: int = 0
     broken: int = 0
     timeline: list[tuple[float, float, str]] = field(default_factory=list)
+    broken_at_s: list[float] = field(default_factory=list)
 
     @property
     def answers(self) -> int:
@@ -147,7 +148,9 @@ class Load:
 
     def _lost(self, connection: Connection, asked: bool) -> None:
         if self._running:
-            self.result.broken += asked
+            if asked:
+                self.result.broken += 1
+                self.result.broken_at_s.append(time.perf_counter())
             if connection in self._idle:
                 self._idle.remove(connection)
             self._loop.create_task(self._reconnect())

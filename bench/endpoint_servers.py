@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+from endpoint_http import POPULAR
 
 from ops.local_stack.ports import free_port
 from serving.fragments import item_fragment
@@ -29,6 +31,7 @@ NAMESPACE = "bench"
 STARTED_S = 30
 TTL_S = 24 * 3600
 KEYS = Keys(NAMESPACE, "v1")
+_TOTAL = re.compile(r"^freshet_endpoint_(\w+)_total ([0-9.e+]+)$", re.MULTILINE)
 
 
 class Server:
@@ -67,10 +70,23 @@ class Server:
         """Resident memory of the tree."""
         return sum(process.memory_info().rss for process in self._tree())
 
-    def kill_worker(self) -> None:
-        """Kills one worker process hard."""
-        workers = [child for child in self._process.children() if "resource_tracker" not in " ".join(child.cmdline())]
-        workers[-1].send_signal(signal.SIGKILL)
+    def worker_pids(self) -> list[int]:
+        """The processes that answer, below the supervisor."""
+        children = self._process.children()
+        return [child.pid for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+
+    def kill_worker(self) -> list[int]:
+        """Kills one worker process hard and waits until it is gone; who worked before."""
+        before = self.worker_pids()
+        worker = psutil.Process(before[-1])
+        worker.send_signal(signal.SIGKILL)
+        psutil.wait_procs([worker])
+        return before
+
+    def counters(self) -> dict[str, float]:
+        """Totals without labels from /metrics, by name without prefix and suffix: all workers together."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+            return {name: float(value) for name, value in _TOTAL.findall(answer.read().decode())}
 
     def _tree(self) -> list[psutil.Process]:
         return [self._process, *self._process.children(recursive=True)]
@@ -113,23 +129,23 @@ def static(body: bytes, folder: Path) -> Server:
 
 
 async def fill_elsewhere(redis_url: str) -> None:
-    """`fill` in a process of its own, so that a load generator in this one keeps its pace."""
+    """`fill` with our lists in a process of its own, so that a load generator in this one keeps its pace."""
     process = await asyncio.create_subprocess_exec(sys.executable, __file__, redis_url)
     if await process.wait():
         raise RuntimeError("the lists could not be written")
 
 
-async def fill(redis_url: str) -> None:
-    """The same lists for both services: USERS of ITEMS items each, and a popular list for ours."""
+async def fill(redis_url: str, both: bool = False) -> None:
+    """USERS lists of ITEMS items each, and a popular list. With `both` the same for the naive service."""
     writer = ListWriter.connect(redis_url, KEYS, timeout_s=30)
     now_ms = time.time_ns() // 1_000_000
     own = ListStamp("v1", "personal", 0, now_ms, now_ms + TTL_S * 1000)
     for first in range(0, USERS, 500):
         values = {n: own.personal(f"u{n}", n, _items(n)) for n in range(first, first + 500)}
         await writer.write_lists([(KEYS.user_list(f"u{n}"), value) for n, value in values.items()], TTL_S)
-        plain = {f"naive:u{n}:homepage": _plain(value) for n, value in values.items()}
-        await writer._redis.mset(plain)
-    popular = ListStamp("v1", "popular", 0, now_ms, now_ms + TTL_S * 1000).shared(_items(0))
+        if both:
+            await writer._redis.mset({f"naive:u{n}:homepage": _plain(value) for n, value in values.items()})
+    popular = ListStamp("v1", "popular", 0, now_ms, now_ms + TTL_S * 1000).shared(_items(POPULAR))
     await writer.write_shared(KEYS.popular(), popular, TTL_S)
     await writer.close()
 

@@ -42,6 +42,7 @@ _FORMAT = bytes((MAGIC, FORMAT_VERSION))
 _PREFIX = struct.Struct(">2sIqqqHI")
 _FIELDS = struct.Struct(">2xIqqqHI")  # the same without what _FORMAT is compared with
 _SUM = struct.Struct(">I")
+_as_tuple = tuple.__new__  # makes a NamedTuple without counting its fields again: a third of the time
 PREFIX_BYTES = _PREFIX.size
 
 
@@ -148,7 +149,7 @@ def read_prefix(value: bytes) -> Prefix:
         raise UnreadableList(f"{len(value)} bytes are shorter than the fixed part")
     if not value.startswith(_FORMAT):
         raise UnreadableList(f"magic {value[0]:#x} version {value[1]} is not {MAGIC:#x} version {FORMAT_VERSION}")
-    prefix = Prefix._make(_FIELDS.unpack_from(value))
+    prefix = _as_tuple(Prefix, _FIELDS.unpack_from(value))
     if len(value) < PREFIX_BYTES + prefix.header_bytes + 4 * prefix.items:
         raise UnreadableList("the value ends inside its header or its table")
     return prefix
@@ -157,6 +158,15 @@ def read_prefix(value: bytes) -> Prefix:
 def header_bytes(value: bytes, prefix: Prefix) -> bytes:
     """The header as JSON bytes, ready to be extended by cutting off its last brace."""
     return value[PREFIX_BYTES : PREFIX_BYTES + prefix.header_bytes]
+
+
+def end_of(value: bytes, prefix: Prefix, count: int) -> int:
+    """Where the first `count` ≥ 0 items end in the value, or all when there are fewer."""
+    table = PREFIX_BYTES + prefix.header_bytes
+    last = min(count, prefix.items) - 1
+    if last < 0:
+        return table
+    return int(table + 4 * prefix.items + _SUM.unpack_from(value, table + 4 * last)[0] + last)
 
 
 def cut(value: bytes, prefix: Prefix, offset: int, limit: int) -> bytes:

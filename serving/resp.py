@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 PING = b"*1\r\n$4\r\nPING\r\n"
 
 
@@ -17,5 +19,10 @@ def get(key: bytes) -> bytes:
 
 def get_start(key: bytes, length: int) -> bytes:
     """GETRANGE of the first `length` > 0 bytes; an absent key gives b"", not None."""
+    return b"*4\r\n$8\r\nGETRANGE\r\n$%d\r\n%b%b" % (len(key), key, _from_start(length))
+
+
+@lru_cache(maxsize=4096)  # readers ask for few lengths, each of them many times
+def _from_start(length: int) -> bytes:
     end = b"%d" % (length - 1)
-    return b"*4\r\n$8\r\nGETRANGE\r\n$%d\r\n%b\r\n$1\r\n0\r\n$%d\r\n%b\r\n" % (len(key), key, len(end), end)
+    return b"\r\n$1\r\n0\r\n$%d\r\n%b\r\n" % (len(end), end)

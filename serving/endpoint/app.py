@@ -14,7 +14,7 @@ from typing import Any
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.cors import Cors
 from serving.endpoint.guard.guard import Guard
-from serving.endpoint.messages import Headers, Request, Response
+from serving.endpoint.messages import Given, Headers
 from serving.endpoint.problems import Problem
 from serving.endpoint.routes import Route, Routes, routes_of
 from serving.endpoint.sampled_log import SampledLog
@@ -48,6 +48,7 @@ class Endpoint:
         self._services: Services
         self._routes: Routes
         self._guard: Guard | None = None
+        self._observe: Callable[[str, int, float], None]
         self._access_log: SampledLog | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,47 +56,41 @@ class Endpoint:
         if scope["type"] != "http":
             await self._not_http(scope, receive, send)
             return
-        began_s = perf_counter()
+        began_s, method = perf_counter(), scope["method"]
         headers = dict(scope["headers"])
         route: Route | None = None
         try:
-            if scope["method"] == "OPTIONS":
+            if method == "OPTIONS":
                 response = self._cors.preflight(headers.get(b"origin"))
             else:
                 route, raw_id = self._routes.find(scope["raw_path"])
-                request = _checked(route, raw_id, scope, headers)
+                given = _checked(route, raw_id, scope)
                 if self._guard is None or not route.guarded:
-                    response = await route.handler(request)
+                    response = await route.handler(given)
                 else:
                     client = scope.get("client") or ("", 0)
-                    response = await self._guard.answer(route, request, client[0])
+                    response = await self._guard.answer(route, given, headers.get(b"authorization"), client[0])
         except Problem as problem:
             response = problem.response()
         except Exception:
             log.exception("an answer failed: %s", route.operation if route is not None else "no route")
             response = Problem(500, "the answer failed; the log of the service says why").response()
-        start, body = self._messages(response, headers, scope["method"])
-        await send(start)
-        await send(body)
-        self._observe(route, start["status"], len(body["body"]), perf_counter() - began_s)
-
-    def _messages(self, response: Response, headers: dict[bytes, bytes], method: str) -> tuple[Message, Message]:
         status, sent, body, etag = response
         if etag and b"if-none-match" in headers and _matches(headers[b"if-none-match"], etag):
             status, body = 304, b""
         if self._adds_headers:
             sent += self._cors.headers(headers.get(b"origin"))
             sent += self._added_headers
-        if status not in (204, 304):
+        if status != 204 and status != 304:
             sent.append((b"content-length", b"%d" % len(body)))
-        start = {"type": "http.response.start", "status": status, "headers": sent}
-        return start, {"type": "http.response.body", "body": b"" if method == "HEAD" else body}
-
-    def _observe(self, route: Route | None, status: int, length: int, duration_s: float) -> None:
-        name = route.operation if route is not None else "none"
-        self._services.metrics.observe(name, status, duration_s)
+        if method == "HEAD":
+            body = b""
+        await send({"type": "http.response.start", "status": status, "headers": sent})
+        await send({"type": "http.response.body", "body": body})
+        name, duration_s = route.operation if route is not None else "none", perf_counter() - began_s
+        self._observe(name, status, duration_s)
         if self._access_log is not None:
-            self._access_log.add(name, status, length, duration_s)
+            self._access_log.add(name, status, len(body), duration_s)
 
     async def _not_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -122,6 +117,7 @@ class Endpoint:
     async def _start(self) -> None:
         config = self._config
         services = self._services = Services(config, self._address)
+        self._observe = services.metrics.observe
         self._routes = routes_of(services)
         if services.tokens or services.limit or config.audit:
             audit = services.lines if config.audit else None
@@ -134,13 +130,13 @@ class Endpoint:
         gc.set_threshold(100_000, 50, 100)
 
 
-def _checked(route: Route, raw_id: bytes, scope: Scope, headers: dict[bytes, bytes]) -> Request:
+def _checked(route: Route, raw_id: bytes, scope: Scope) -> Given:
     if scope["method"] not in ("GET", "HEAD"):
         raise Problem(405, f"{scope['method'][:20]} is not allowed: read only", sent_headers=_ALLOW)
-    values = route.parameters.read(scope["query_string"])
+    given = route.parameters.read(scope["query_string"])
     if route.path_parameter is not None:
-        values[route.path_parameter.name] = route.path_parameter.read(raw_id, plus_is_space=False)
-    return Request(values, headers)
+        given[route.path_parameter.name] = route.path_parameter.read(raw_id, plus_is_space=False)
+    return given
 
 
 def _matches(if_none_match: bytes, etag: bytes) -> bool:

@@ -22,15 +22,18 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def opening(found: Found, user_id: str, at_ms: int) -> bytes:
+def opening(found: Found, user_id: str, at_ms: int, stored_id: str = "") -> bytes:
     """`{…header…,"variant":…,"stale":…`, the list's own header, to which members are appended.
 
     A shared header has no user and no recommendation id; both are put in front, the id new for every answer so that a
-    later click can be tied to this one. The user is named as the request did, which is not how the list is stored.
+    later click can be tied to this one. The user is named as the request did, which need not be the `stored_id` under
+    which the list was found and which its header is then known to name.
     """
     value, prefix, version = found
     head = value[PREFIX_BYTES : PREFIX_BYTES + prefix.header_bytes - 1]
-    if value.startswith(b'{"user_id":', PREFIX_BYTES):
+    if stored_id == user_id:
+        pass
+    elif value.startswith(b'{"user_id":', PREFIX_BYTES):
         head = renamed(head, user_id)
     else:
         name = orjson.dumps(user_id)
@@ -59,5 +62,4 @@ def etag_of(found: Found, shape: bytes) -> bytes:
 
     Made of what the list reflects and when it was made (bytes 2–22 of the value) and of everything that shapes the cut.
     """
-    version = found.version
-    return b'W/"%b.%b.%b.%b"' % (hexlify(found.value[2:22]), version.name, version.blocked_stamp or b"0", shape)
+    return b'W/"%b%b%b"' % (hexlify(found.value[2:22]), found.version.etag_middle, shape)

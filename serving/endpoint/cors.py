@@ -5,6 +5,7 @@ from __future__ import annotations
 from serving.endpoint.messages import Headers, Response
 
 _VARY = (b"vary", b"Origin")
+_EXPOSED = (b"access-control-expose-headers", b"etag, retry-after")  # of answers: browsers ignore it on a preflight
 
 
 class Cors:
@@ -17,11 +18,11 @@ class Cors:
     def headers(self, origin: bytes | None) -> Headers:
         """What to add to an answer for a request with this Origin."""
         if self._any:
-            return [(b"access-control-allow-origin", b"*")]
+            return [(b"access-control-allow-origin", b"*"), _EXPOSED]
         if not self._origins:
             return []
         if origin in self._origins and origin is not None:
-            return [(b"access-control-allow-origin", origin), _VARY]
+            return [(b"access-control-allow-origin", origin), _EXPOSED, _VARY]
         return [_VARY]
 
     def preflight(self, origin: bytes | None) -> Response:
@@ -31,7 +32,6 @@ class Cors:
             headers += [
                 (b"access-control-allow-methods", b"GET, HEAD"),
                 (b"access-control-allow-headers", b"authorization, if-none-match"),
-                (b"access-control-expose-headers", b"etag, retry-after"),
                 (b"access-control-max-age", b"600"),
             ]
         return Response(204, headers, b"")

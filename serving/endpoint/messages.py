@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-Headers = list[tuple[bytes, bytes]]
+Header = tuple[bytes, bytes]
+Headers = list[Header]
+#: Every parameter that was given, by name, checked.
+Given = dict[str, Any]
 
 JSON_TYPE = (b"content-type", b"application/json")
 NOSNIFF = (b"x-content-type-options", b"nosniff")
-
-
-class Request(NamedTuple):
-    """A request whose route and parameters are checked. `parameters` holds every parameter that was given."""
-
-    parameters: dict[str, Any]
-    headers: dict[bytes, bytes]
 
 
 class Response(NamedTuple):
@@ -26,9 +22,13 @@ class Response(NamedTuple):
     etag: bytes = b""
 
 
-def json_response(body: bytes, cache_control: bytes, etag: bytes = b"") -> Response:
+def json_response(body: bytes, cache_control: Header, etag: bytes = b"") -> Response:
     """A 200 with JSON."""
-    headers = [JSON_TYPE, (b"cache-control", cache_control), NOSNIFF]
     if etag:
-        headers.append((b"etag", etag))
-    return Response(200, headers, body, etag)
+        return Response(200, [JSON_TYPE, cache_control, NOSNIFF, (b"etag", etag)], body, etag)
+    return Response(200, [JSON_TYPE, cache_control, NOSNIFF], body)
+
+
+def cache_control(directives: bytes) -> Header:
+    """How long an answer may be kept, and by whom."""
+    return b"cache-control", directives

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,28 +36,22 @@ class Metrics:
     def __init__(self, folder: Path | None) -> None:
         self.answers: Counter[str] = Counter()
         self.totals: dict[str, int] = {}
-        self._requests: Counter[tuple[str, int]] = Counter()
-        self._durations: dict[str, list[float]] = {}
+        self._counts: dict[tuple[str, int], list[float]] = {}  # per bucket, then the sum of the durations
         self._folder = folder
         self._file = folder / f"{os.getpid()}.json" if folder is not None else None
 
     def observe(self, route: str, status: int, duration_s: float) -> None:
         """One finished request."""
-        self._requests[route, status] += 1
-        counts = self._durations.get(route)
+        counts = self._counts.get((route, status))
         if counts is None:
-            counts = self._durations[route] = [0.0] * (len(BUCKETS_S) + 2)
+            counts = self._counts[route, status] = [0.0] * (len(BUCKETS_S) + 2)
         counts[bisect_left(BUCKETS_S, duration_s)] += 1
         counts[-1] += duration_s
 
     def snapshot(self) -> dict[str, Any]:
         """Everything counted so far, fit for JSON."""
-        return {
-            "requests": {f"{route} {status}": count for (route, status), count in self._requests.items()},
-            "durations": self._durations,
-            "answers": self.answers,
-            "totals": self.totals,
-        }
+        counts = {f"{route} {status}": counts for (route, status), counts in self._counts.items()}
+        return {"counts": counts, "answers": self.answers, "totals": self.totals}
 
     def save(self) -> None:
         """Puts the totals where the other processes find them."""
@@ -93,8 +87,9 @@ class _Sums:
         requests = CounterMetricFamily(
             _PREFIX + "requests", "Requests by route and status.", labels=["route", "status"]
         )
-        for key, count in self._sum("requests").items():
-            requests.add_metric(key.rsplit(" ", 1), count)
+        for route, by_status in (counted := self._counts()).items():
+            for status, counts in by_status.items():
+                requests.add_metric([route, status], sum(counts[:-1]))
         yield requests
         answers = CounterMetricFamily(_PREFIX + "answers", _HELP["answers"], labels=["source"])
         for source, count in self._sum("answers").items():
@@ -105,7 +100,8 @@ class _Sums:
         durations = HistogramMetricFamily(
             _PREFIX + "request_seconds", "Time to the answer, by route.", labels=["route"]
         )
-        for route, counts in self._durations().items():
+        for route, by_status in counted.items():
+            counts = _added(by_status.values())
             durations.add_metric([route], list(_cumulated(counts[:-1])), counts[-1])
         yield durations
 
@@ -115,13 +111,19 @@ class _Sums:
             total.update(snapshot[name])
         return total
 
-    def _durations(self) -> dict[str, list[float]]:
-        total: dict[str, list[float]] = {}
+    def _counts(self) -> dict[str, dict[str, list[float]]]:
+        """Route and status to what all processes counted of them."""
+        total: dict[str, dict[str, list[float]]] = {}
         for snapshot in self._snapshots:
-            for route, counts in snapshot["durations"].items():
-                known = total.get(route)
-                total[route] = [a + b for a, b in zip(known, counts, strict=True)] if known else list(counts)
+            for key, counts in snapshot["counts"].items():
+                route, _, status = key.rpartition(" ")
+                by_status = total.setdefault(route, {})
+                by_status[status] = _added([by_status[status], counts]) if status in by_status else counts
         return total
+
+
+def _added(counts: Iterable[list[float]]) -> list[float]:
+    return [sum(column) for column in zip(*counts, strict=True)]
 
 
 def _cumulated(counts: list[float]) -> Iterator[tuple[str, float]]:

@@ -68,10 +68,12 @@ class Parameters:
 
     declared: tuple[Parameter, ...] = ()
     _by_name: dict[bytes, Parameter] = field(init=False, repr=False)
+    _by_pair: dict[bytes, tuple[str, Any]] = field(init=False, repr=False)
     _required: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_name", {parameter.name.encode(): parameter for parameter in self.declared})
+        object.__setattr__(self, "_by_pair", {pair: found for p in self.declared for pair, found in _pairs(p)})
         object.__setattr__(self, "_required", tuple(p.name for p in self.declared if p.required))
 
     def read(self, query: bytes) -> dict[str, Any]:
@@ -80,18 +82,21 @@ class Parameters:
             raise Problem(414, f"the query is longer than {MAX_QUERY_BYTES} bytes")
         values: dict[str, Any] = {}
         if query:
-            by_name = self._by_name
+            by_pair = self._by_pair
             for pair in query.split(b"&"):
-                raw_name, _, raw = pair.partition(b"=")
-                parameter = by_name[raw_name] if raw_name in by_name else self._find(raw_name)
-                name = parameter.name
+                name, value = by_pair[pair] if pair in by_pair else self._read_pair(pair)
                 if name in values:
-                    raise bad_parameter(name, decode_text(name, raw), "one value", "is repeated")
-                values[name] = parameter.read(raw)
+                    raise bad_parameter(name, str(value), "one value", "is repeated")
+                values[name] = value
         for required in self._required:
             if required not in values:
                 raise bad_parameter(required, "", self._by_name[required.encode()].allowed, "is required")
         return values
+
+    def _read_pair(self, pair: bytes) -> tuple[str, Any]:
+        raw_name, _, raw = pair.partition(b"=")
+        parameter = self._by_name[raw_name] if raw_name in self._by_name else self._find(raw_name)
+        return parameter.name, parameter.read(raw)
 
     def _find(self, raw_name: bytes) -> Parameter:
         name = decode_text("the name of a parameter", raw_name)
@@ -100,6 +105,12 @@ class Parameters:
             names = ", ".join(parameter.name for parameter in self.declared) or "no parameters"
             raise bad_parameter(name[:100], "", names, "is unknown")
         return found
+
+
+def _pairs(parameter: Parameter) -> list[tuple[bytes, tuple[str, Any]]]:
+    """What stands in an address for each choice: with one look into a dictionary it is checked, named and parsed."""
+    name, choices = parameter.name, parameter.choices or {}
+    return [(b"%b=%b" % (name.encode(), raw), (name, value)) for raw, value in choices.items()]
 
 
 def text(name: str, description: str, max_length: int = 128, *, required: bool = False) -> Parameter:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import secrets
-from collections import deque
+from contextlib import suppress
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -28,10 +28,11 @@ from streams.user_records import record_key
 
 log = logging.getLogger(__name__)
 
-MAX_QUEUED = 20_000
+MAX_QUEUED_BYTES = 32 << 20  # of answers; while Kafka is away they stay for as long as that
 DRAIN_S = 0.1
 SEND_TIMEOUT_S = 5.0
 RECONNECT_S = 2.0
+CLOSE_S = 2.0
 
 
 class Shown(NamedTuple):
@@ -54,19 +55,22 @@ class Publisher:
         self._topics = Topics(config.namespace, config.model_version)
         self._stored_id = config.identities.of
         self._sample = config.publish_share
-        self._queue: deque[Shown] = deque()
+        self._queue: list[Shown] = []
+        self._queued_bytes = 0
         process = secrets.token_hex(6)
         self._record_ids = (f"{process}.{number:x}" for number in count())
         self._task: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
 
     def add(self, shown: Shown) -> None:
         """Keeps an answer for the next batch, or drops it when the queue is full."""
         if self._sample < 1.0 and random.random() >= self._sample:
             return
-        if len(self._queue) >= MAX_QUEUED:
+        if self._queued_bytes >= MAX_QUEUED_BYTES:
             self.dropped += 2
         else:
             self._queue.append(shown)
+            self._queued_bytes += len(shown.head) + len(shown.items)
 
     def start(self) -> None:
         """Begins publishing; a Kafka that is away is tried again for ever."""
@@ -74,12 +78,16 @@ class Publisher:
 
     async def close(self) -> None:
         """Publishes what is queued if Kafka takes it in time, and ends."""
+        self._closing.set()
         if self._task is not None:
+            await asyncio.wait([self._task], timeout=CLOSE_S)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self.dropped += 2 * len(self._queue)
+        self._queue.clear()
 
     async def _keep_publishing(self) -> None:
-        while True:
+        while not self._closing.is_set():
             producer = AIOKafkaProducer(
                 bootstrap_servers=self._config.kafka_bootstrap,
                 acks=1,  # a lost record costs a sample of statistics, not a list
@@ -89,43 +97,54 @@ class Publisher:
             )
             try:
                 await producer.start()
-                await self._drain_for_ever(producer)
+                await self._keep_draining(producer)
             except (KafkaError, OSError, TimeoutError) as error:
                 log.warning("what was shown cannot be published: %s", error)
             finally:
                 await asyncio.gather(asyncio.wait_for(producer.stop(), SEND_TIMEOUT_S), return_exceptions=True)
-            await asyncio.sleep(RECONNECT_S)
+            await self._pause(RECONNECT_S)
 
-    async def _drain_for_ever(self, producer: AIOKafkaProducer) -> None:
-        while True:
-            await asyncio.sleep(DRAIN_S)
-            if self._queue:
-                shown, self._queue = self._queue, deque()
+    async def _keep_draining(self, producer: AIOKafkaProducer) -> None:
+        """Returns when the process ends and the queue is empty."""
+        while not self._closing.is_set() or self._queue:
+            await self._pause(DRAIN_S)
+            shown, self._queue, self._queued_bytes = self._queue, [], 0
+            unsent = 2 * len(shown)
+            try:
                 async with asyncio.timeout(SEND_TIMEOUT_S):
-                    await self._send(producer, self._topics.requests, [self._request(s) for s in shown])
-                    await self._send(producer, self._topics.served, [self._served(s) for s in shown])
+                    for topic, record_of in (
+                        (self._topics.requests, self._request),
+                        (self._topics.served, self._served),
+                    ):
+                        await self._send(producer, topic, [record_of(answer) for answer in shown])
+                        unsent -= len(shown)
+                        self.published += len(shown)
+            finally:
+                self.dropped += unsent
+
+    async def _pause(self, seconds: float) -> None:
+        """Waits, but not while the process ends."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), seconds)
 
     async def _send(self, producer: AIOKafkaProducer, topic: str, records: list[tuple[str, bytes]]) -> None:
+        if not records:
+            return
         partitions = len(await producer.partitions_for(topic))
         batches: dict[int, Any] = {}
         acknowledged = []
-        try:
-            for user_id, value in records:
-                partition = partition_of(user_id.encode(), partitions)
-                key = record_key(self._stored_id(user_id), next(self._record_ids))
-                batch = batches.get(partition)
-                if batch is None or batch.append(key=key, value=value, timestamp=None) is None:
-                    if batch is not None:  # full
-                        acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
-                    batch = batches[partition] = producer.create_batch()
-                    batch.append(key=key, value=value, timestamp=None)
-            for partition, batch in batches.items():
-                acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
-            await asyncio.gather(*acknowledged)
-        except (KafkaError, TimeoutError, asyncio.CancelledError):
-            self.dropped += len(records)
-            raise
-        self.published += len(records)
+        for user_id, value in records:
+            partition = partition_of(user_id.encode(), partitions)
+            key = record_key(self._stored_id(user_id), next(self._record_ids))
+            batch = batches.get(partition)
+            if batch is None or batch.append(key=key, value=value, timestamp=None) is None:
+                if batch is not None:  # full
+                    acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
+                batch = batches[partition] = producer.create_batch()
+                batch.append(key=key, value=value, timestamp=None)
+        for partition, batch in batches.items():
+            acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*acknowledged)
 
     def _request(self, shown: Shown) -> tuple[str, bytes]:
         """User and value, which knows the user by the stored id only."""

@@ -6,13 +6,13 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from serving.endpoint.messages import Request, Response
+from serving.endpoint.messages import Given, Response, cache_control
 from serving.endpoint.parameters import Parameter, Parameters
 from serving.endpoint.problems import Problem
 from serving.endpoint.reads import continue_watching, homepage, process, recommendations, search, similar, trending
 from serving.endpoint.services import Services
 
-Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Given], Awaitable[Response]]
 MAX_PATH_BYTES = 1024
 
 
@@ -63,15 +63,15 @@ def _expression(group: str, template: str) -> str:
 def routes_of(services: Services) -> Routes:
     """Every route, bound to where its answers come from."""
     config, store = services.config, services.store
-    private = b"private, max-age=%d" % config.max_age_s
-    public = private if config.tokens else b"public, max-age=%d" % config.max_age_s
+    private = cache_control(b"private, max-age=%d" % config.max_age_s)
+    public = private if config.tokens else cache_control(b"public, max-age=%d" % config.max_age_s)
     user, item = recommendations.USER_ID, similar.ITEM_ID
     lists = recommendations.Recommendations(
         store, private, services.metrics.answers, services.reads, services.publisher
     )
     home = homepage.Homepage(store, private, services.reads)
-    near = similar.Similar(store, public, private)
-    begun = continue_watching.ContinueWatching(store, private)
+    near = similar.Similar(store, public, private, services.reads)
+    begun = continue_watching.ContinueWatching(store, private, services.reads)
     missing = search.SearchNotOffered()
     bare = Parameters()
     return Routes(

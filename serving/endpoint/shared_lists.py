@@ -7,12 +7,14 @@ key is gone: an old popular list, labelled stale, is better than none.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from serving import resp
 from serving.list_format import PREFIX_BYTES, Prefix, UnreadableList, read_prefix
 from serving.redis_errors import RedisUnavailable
 from serving.redis_link import RedisLink
 
+CHUNK = 32  # lists in one round trip: half a megabyte arrives well within the deadline that all replies have
 MAX_LISTS = 2048  # 30 MB at 15 KB; only keys that exist are kept, so readers cannot fill it with names they invent
 
 
@@ -46,13 +48,18 @@ class SharedLists:
         except UnreadableList:
             return  # another release's format: keep what we have
 
-    async def refresh(self) -> None:
-        """Reads again what has changed, in two round trips. Raises RedisUnavailable."""
-        keys = list(self._values)
+    async def refresh(self, wanted: Iterable[bytes] = ()) -> None:
+        """Reads what is `wanted` and not held yet, and again what has changed. Raises RedisUnavailable."""
+        keys = [*self._values, *(key for key in wanted if key not in self._values)]
+        for first in range(0, len(keys), CHUNK):
+            await self._refresh(keys[first : first + CHUNK])
+
+    async def _refresh(self, keys: list[bytes]) -> None:
         starts = await asyncio.gather(*[self._link.send(resp.get_start(key, PREFIX_BYTES)) for key in keys])
-        changed = [
-            key for key, start in zip(keys, starts, strict=True) if start and not self._values[key][0].startswith(start)
-        ]
+        changed = [key for key, start in zip(keys, starts, strict=True) if start and not self._starts_with(key, start)]
         values = await asyncio.gather(*[self._link.get(key) for key in changed])
         for key, value in zip(changed, values, strict=True):
             self._keep(key, value)
+
+    def _starts_with(self, key: bytes, start: bytes) -> bool:
+        return key in self._values and self._values[key][0].startswith(start)

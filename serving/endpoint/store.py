@@ -13,14 +13,19 @@ from serving.endpoint.blocked import cut_without
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.shared_lists import SharedLists
 from serving.endpoint.versions import LiveVersions, Version
-from serving.keys import HOMEPAGE
-from serving.list_format import PREFIX_BYTES, ListStamp, Prefix, UnreadableList, read_prefix
+from serving.keys import CONTEXTS, GLOBAL_REGION, HOMEPAGE, NEW_ROW, WINDOWS
+from serving.list_format import PREFIX_BYTES, ListStamp, Prefix, UnreadableList, end_of, read_prefix
 from serving.redis_errors import RedisUnavailable
 from serving.redis_link import RedisLink
 
 FIXED_BYTES = 1024  # prefix, header and table of a list of 100 items, with room
-FIRST_ITEM_BYTES = 200
-MAX_ITEM_BYTES = 1000
+LEAST_ITEM_BYTES = 150
+MOST_ITEM_BYTES = 1000
+EASED = 0.99  # of the guess is left after each refresh, so that one list of long titles is not paid for for ever
+
+
+_as_tuple = tuple.__new__  # half the time of calling a NamedTuple
+_CONTEXT_TAILS = {context: b"}:%b" % context.encode() for context in CONTEXTS}
 
 
 class Found(NamedTuple):
@@ -41,12 +46,23 @@ class Store:
         self.stored_id = config.identities.of
         self.unavailable = 0
         self.unreadable = 0
-        self._item_bytes = FIRST_ITEM_BYTES  # grows when the lists at hand turn out to need more
+        self.countries: set[str] = set()  # that readers have named: there are 676 pairs of letters
+        self._item_bytes: float = LEAST_ITEM_BYTES  # grows to what the lists at hand turn out to need
 
     async def refresh(self) -> None:
         """Brings the pointer, the blocked items and the shared lists up to date. Raises RedisUnavailable."""
         await self.versions.refresh()
-        await self.shared.refresh()
+        self._item_bytes = max(LEAST_ITEM_BYTES, self._item_bytes * EASED)
+        await self.shared.refresh(self._fallbacks())
+
+    def _fallbacks(self) -> list[bytes]:
+        """What answers are made of while Redis is away, to be held before anybody needs it: then it is too late."""
+        names = []
+        for version in self.versions.all:
+            keys = version.keys
+            names += [keys.popular(), *(keys.popular(segment=country) for country in self.countries)]
+            names += [keys.row(NEW_ROW, GLOBAL_REGION), *(keys.trending_list(GLOBAL_REGION, w) for w in WINDOWS)]
+        return [name.encode() for name in names]
 
     async def user_cut(self, user_id: str, context: str, offset: int, limit: int) -> tuple[Found, bytes] | None:
         """The user's list and the joined items [offset, offset + limit) of it without blocked ones; None as below.
@@ -55,30 +71,28 @@ class Store:
         halves the cost of the read here and in Redis. When that does not do, the whole value is read.
         """
         version, stored_id = self.versions.of(user_id), self.stored_id(user_id)
-        expected = FIXED_BYTES + (offset + limit) * self._item_bytes
-        key = b"%b%b}:%b" % (version.list_head, stored_id.encode(), context.encode())
+        expected = FIXED_BYTES + int((offset + limit) * self._item_bytes)
+        key = version.list_head + stored_id.encode() + _CONTEXT_TAILS[context]
         try:
             value = await self.link.send(resp.get_start(key, expected))
             prefix = read_prefix(value)
             if value.startswith(b'{"user_id":%b,' % orjson.dumps(stored_id), PREFIX_BYTES):
                 items = cut_without(value, prefix, offset, limit, version.blocked)
-                return Found(value, prefix, version), items
+                return _as_tuple(Found, (value, prefix, version)), items
         except RedisUnavailable:
             self.unavailable += 1
             return None
         except UnreadableList:
             pass  # absent, foreign, or cut short: the careful way tells them apart
-        return await self._user_cut_whole(user_id, context, offset, limit, expected)
+        return await self._user_cut_whole(user_id, context, offset, limit)
 
-    async def _user_cut_whole(
-        self, user_id: str, context: str, offset: int, limit: int, expected: int
-    ) -> tuple[Found, bytes] | None:
+    async def _user_cut_whole(self, user_id: str, context: str, offset: int, limit: int) -> tuple[Found, bytes] | None:
         found = await self.user_list(user_id, context)
         if found is None:
             return None
-        if len(found.value) > expected:
-            self._item_bytes = min(self._item_bytes * 5 // 4, MAX_ITEM_BYTES)
         try:
+            needed = (end_of(found.value, found.prefix, offset + limit) + 1 - FIXED_BYTES) / (offset + limit)
+            self._item_bytes = min(max(needed, self._item_bytes), MOST_ITEM_BYTES)
             return found, cut_without(found.value, found.prefix, offset, limit, found.version.blocked)
         except UnreadableList:
             self.unreadable += 1
@@ -131,12 +145,13 @@ class Store:
         return Found(value, prefix, version)
 
     async def popular(self, version: Version, context: str, country: str) -> Found:
-        """What everyone gets: the country's list, the context's, the homepage's, another version's, an empty one."""
+        """What everyone gets: the country's list, everywhere's, another version's, an empty one. A context without any
+        shows the homepage's."""
         for candidate in (version, *self.versions.others(version)):
             keys = candidate.keys
-            names = [keys.popular(context, country)] if country else []
-            names += [keys.popular(context)] + ([keys.popular()] if context != HOMEPAGE else [])
-            for name in names:
+            contexts = dict.fromkeys((context, HOMEPAGE))
+            names = [keys.popular(name, country) for name in contexts] if country else []
+            for name in names + [keys.popular(name) for name in contexts]:
                 held = await self.shared.get(name.encode())
                 if held is not None:
                     return Found(*held, candidate)

@@ -23,19 +23,18 @@ class Version:
 
     keys: Keys
     variant: str
-    blocked: frozenset[bytes] = frozenset()
-    blocked_stamp: bytes | None = None
-    name: bytes = field(init=False)
+    blocked: frozenset[bytes] = field(init=False)
+    blocked_stamp: bytes | None = field(init=False)
     list_head: bytes = field(init=False)
     continue_head: bytes = field(init=False)
     similar_head: bytes = field(init=False)
     labels: bytes = field(init=False)
     tail_fresh: bytes = field(init=False)
     tail_stale: bytes = field(init=False)
+    etag_middle: bytes = field(init=False)
 
     def __post_init__(self) -> None:
         prefix = self.keys.prefix.encode()
-        self.name = self.keys.version.encode()
         self.list_head = prefix + b"list:{u:"
         self.continue_head = prefix + b"continue:{u:"
         self.similar_head = prefix + b"similar:{i:"
@@ -43,6 +42,12 @@ class Version:
         self.labels = b'"model_version":%b,"variant":%b' % (orjson.dumps(self.keys.version), variant)
         self.tail_fresh = b',"variant":%b,"stale":false' % variant
         self.tail_stale = b',"variant":%b,"stale":true' % variant
+        self.block(frozenset(), None)
+
+    def block(self, tokens: frozenset[bytes], stamp: bytes | None) -> None:
+        """Hides items (`blocked.tokens_of`) from now on. An answer without them is another one: the ETag says so."""
+        self.blocked, self.blocked_stamp = tokens, stamp
+        self.etag_middle = b".%b.%b." % (self.keys.version.encode(), stamp or b"0")
 
 
 class LiveVersions:
@@ -117,4 +122,4 @@ class LiveVersions:
         # No stamp: nothing was ever blocked, or Redis was wiped. A wipe must not show again what was withdrawn.
         if stamp is not None and stamp != version.blocked_stamp:
             members = await self._link.send(resp.command(b"SMEMBERS", version.keys.blocked.encode()))
-            version.blocked, version.blocked_stamp = tokens_of(members), stamp
+            version.block(tokens_of(members), stamp)

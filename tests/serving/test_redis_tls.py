@@ -1,8 +1,14 @@
-"""Redis behind TLS with users and passwords: writer and endpoint use the same address and trust nobody else."""
+"""Redis behind TLS with users and passwords: writer and endpoint use the same address and trust nobody else.
+
+The Valkey that comes with the tests is built without TLS, so a proxy ends it; where a Redis with TLS is installed, the
+same tests run against that one too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +21,7 @@ from serving.keys import Keys
 from serving.redis_errors import RedisUnavailable
 from serving.redis_writer import ListWriter
 
+from .conftest import free_port
 from .endpoint.conftest import eventually, running
 from .endpoint.test_reads import LIST, put_popular, put_user
 from .tls_front import new_authority, tls_front
@@ -25,15 +32,45 @@ PASSWORD = "p%40ss%2Fw%3Ard"  # p@ss/w:rd
 ENDPOINT_RULES = "on >p@ss/w:rd resetkeys ~tls:* +ping +get +getrange +smembers +zadd +evalsha +script|load +select"
 
 
-@pytest.fixture
-def server(start_valkey: Callable[..., Any]) -> Any:
-    server = start_valkey()
+Opened = Callable[..., AbstractAsyncContextManager[tuple[int, Path]]]
+
+
+def redis_with_tls() -> str | None:
+    installed = filter(None, map(shutil.which, ("redis-server", "valkey-server")))
+    return next((binary for binary in installed if b"SSL_CTX_new" in Path(binary).read_bytes()), None)
+
+
+@pytest.fixture(params=[False, True], ids=["by a proxy", "by Redis itself"])
+def opened(request: pytest.FixtureRequest, start_valkey: Callable[..., Any]) -> Opened:
+    """Opens a TLS port with a certificate for a host: the port, and the file of the authority to trust."""
+    binary = redis_with_tls() if request.param else None
+    if request.param and binary is None:
+        pytest.skip("no Redis with TLS is installed")
+
+    @asynccontextmanager
+    async def opened(folder: Path, host: str = "127.0.0.1") -> AsyncIterator[tuple[int, Path]]:
+        authority, context = new_authority(folder, host)
+        if binary is None:
+            server = start_valkey()
+            add_users(server)
+            async with tls_front(server.port, context) as port:
+                yield port, authority
+        else:
+            port, pair = free_port(), str(folder / "server.pem")
+            files = ("--tls-cert-file", pair, "--tls-key-file", pair, "--tls-ca-cert-file", str(authority))
+            options = ("--tls-port", str(port), *files, "--tls-auth-clients", "no")
+            add_users(start_valkey(*options, binary=binary))
+            yield port, authority
+
+    return opened
+
+
+def add_users(server: Any) -> None:
     client = redis.Redis.from_url(server.url)
     client.execute_command("ACL", "SETUSER", "worker", "on", ">p@ss/w:rd", "~tls:*", "+@all", "-@dangerous")
     client.execute_command("ACL", "SETUSER", "endpoint", *ENDPOINT_RULES.split())
     client.execute_command("ACL", "SETUSER", "default", "off")
     client.close()
-    return server
 
 
 def config(url: str, **more: Any) -> EndpointConfig:
@@ -46,9 +83,8 @@ async def source(client: httpx.AsyncClient) -> str:
     return str(answer.json()["source"])
 
 
-async def test_lists_go_in_and_out_over_tls_with_least_rights(server: Any, tmp_path: Path) -> None:
-    authority, context = new_authority(tmp_path)
-    async with tls_front(server.port, context) as port:
+async def test_lists_go_in_and_out_over_tls_with_least_rights(opened: Opened, tmp_path: Path) -> None:
+    async with opened(tmp_path) as (port, authority):
         address = f"{PASSWORD}@127.0.0.1:{port}/0?ssl_ca_certs={authority}"
         writer = ListWriter.connect(f"rediss://worker:{address}", KEYS)
         await put_user(writer, "u", "mine")
@@ -74,12 +110,11 @@ async def test_lists_go_in_and_out_over_tls_with_least_rights(server: Any, tmp_p
     ],
 )
 async def test_nothing_is_said_to_a_stranger(
-    server: Any, tmp_path: Path, user: str, host: str, trusts: bool, says: str
+    opened: Opened, tmp_path: Path, user: str, host: str, trusts: bool, says: str
 ) -> None:
-    authority, context = new_authority(tmp_path / "server", host)
-    if not trusts:
-        authority, _ = new_authority(tmp_path / "other")
-    async with tls_front(server.port, context) as port:
+    async with opened(tmp_path / "server", host) as (port, authority):
+        if not trusts:
+            authority, _ = new_authority(tmp_path / "other")
         url = f"rediss://{user}:{PASSWORD}@127.0.0.1:{port}/0?ssl_ca_certs={authority}"
         writer = ListWriter.connect(url, KEYS)
         with pytest.raises((RedisUnavailable, redis.AuthenticationError)):

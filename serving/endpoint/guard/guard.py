@@ -8,7 +8,7 @@ from typing import Any
 from serving.endpoint.guard.rate_limit import RateLimit
 from serving.endpoint.guard.tokens import Reader, Tokens, check_subject
 from serving.endpoint.line_log import LineLog
-from serving.endpoint.messages import Request, Response
+from serving.endpoint.messages import Given, Response
 from serving.endpoint.problems import Problem
 from serving.endpoint.routes import Route
 from streams.identities import Identities
@@ -25,20 +25,20 @@ class Guard:
         self._limit = limit
         self._audit = audit
 
-    async def answer(self, route: Route, request: Request, client: str) -> Response:
+    async def answer(self, route: Route, given: Given, authorization: bytes | None, client: str) -> Response:
         """The route's answer. Raises 401, 403 and 429 Problems."""
-        user_id: str | None = request.parameters.get("user_id")
+        user_id: str | None = given.get("user_id")
         reader: Reader | None = None
         try:
             if self._tokens is not None:
-                reader = self._tokens.reader(request.headers.get(b"authorization"))
+                reader = self._tokens.reader(authorization)
                 check_subject(reader, user_id)
             if self._limit is None:
-                response = await route.handler(request)
+                response = await route.handler(given)
             else:
                 # Asked in the same turn as the read, so both leave in one write and the verdict costs no round trip.
-                question = self._limit.ask(self._stored_id(reader.subject if reader else user_id or client))
-                response = await route.handler(request)
+                question = self._limit.ask(self._stored_id(_counted(reader, user_id) or client))
+                response = await route.handler(given)
                 await self._limit.check(question)
         except Problem as problem:
             self._note(route, user_id, reader, client, problem.status)
@@ -60,3 +60,10 @@ class Guard:
             "status": status,
         }
         self._audit.add(line)
+
+
+def _counted(reader: Reader | None, user_id: str | None) -> str | None:
+    """Whose request it is. A service asks in the name of its users: its own name would be one limit for all of them."""
+    if reader is not None and not (reader.serves and user_id):
+        return reader.subject
+    return user_id

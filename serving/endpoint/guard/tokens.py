@@ -39,7 +39,7 @@ class Tokens:
         self._config = config
         self._known: dict[bytes, tuple[float, Reader]] = {}
         self._jwks = jwt.PyJWKClient(config.jwks_url, timeout=5) if config.jwks_url else None
-        self._keys: dict[str, Any] = {}
+        self._keys: dict[str, tuple[Any, list[str]]] = {}  # a key with the one algorithm it is for
         self._asked_s = 0.0
         self._asking: asyncio.Task[None] | None = None
 
@@ -86,11 +86,11 @@ class Tokens:
         if self._config.public_key:
             return self._config.public_key, _KEY_ALGORITHMS
         key_id = str(jwt.get_unverified_header(token).get("kid", ""))
-        key = self._keys.get(key_id)
-        if key is None:
+        known = self._keys.get(key_id)
+        if known is None:
             self._ask_again()
             raise jwt.InvalidKeyError("its key is not known (yet)")
-        return key, _KEY_ALGORITHMS
+        return known
 
     def _ask_again(self) -> None:
         if time.monotonic() - self._asked_s > JWKS_PAUSE_S and (self._asking is None or self._asking.done()):
@@ -105,7 +105,11 @@ class Tokens:
         except jwt.PyJWTError as error:
             log.warning("the JWKS address does not answer: %s", error)
             return
-        self._keys = {key.key_id: key.key for key in found.keys if key.key_id is not None}
+        self._keys = {
+            key.key_id: (key.key, [key.algorithm_name])
+            for key in found.keys
+            if key.key_id is not None and key.algorithm_name in _KEY_ALGORITHMS
+        }
 
     def _serves(self, claims: dict[str, Any]) -> bool:
         roles, scope = claims.get("roles"), claims.get("scope")

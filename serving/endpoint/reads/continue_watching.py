@@ -6,8 +6,9 @@ import orjson
 
 from serving.endpoint.blocked import cut_without
 from serving.endpoint.bodies import etag_of
-from serving.endpoint.messages import Request, Response, json_response
+from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters
+from serving.endpoint.read_notes import ReadNotes
 from serving.endpoint.reads.recommendations import LIMIT
 from serving.endpoint.store import Store
 
@@ -17,13 +18,15 @@ PARAMETERS = Parameters((LIMIT,))
 class ContinueWatching:
     """Answers with the ready list."""
 
-    def __init__(self, store: Store, cache_control: bytes) -> None:
+    def __init__(self, store: Store, cache_control: Header, reads: ReadNotes) -> None:
         self._store = store
         self._cache_control = cache_control
+        self._reads = reads
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, given: Given) -> Response:
         """Always 200; nothing begun, an unknown user and a Redis that is away are an empty list."""
-        user_id, limit = request.parameters["user_id"], request.parameters.get("limit", 20)
+        user_id, limit = given["user_id"], given.get("limit", 20)
+        self._reads.add(user_id)
         found = await self._store.continue_list(user_id)
         name = orjson.dumps(user_id)
         if found is None:

@@ -21,7 +21,7 @@ import orjson
 
 from serving.endpoint.blocked import id_of
 from serving.endpoint.bodies import etag_of, now_ms, opening
-from serving.endpoint.messages import Request, Response, json_response
+from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters
 from serving.endpoint.read_notes import ReadNotes
 from serving.endpoint.reads.recommendations import COUNTRY, DEVICE_TYPE, LIMIT
@@ -43,14 +43,14 @@ class Row(NamedTuple):
 class Homepage:
     """Reads the user's own rows in one round trip and joins them with the shared ones held in the process."""
 
-    def __init__(self, store: Store, cache_control: bytes, reads: ReadNotes) -> None:
+    def __init__(self, store: Store, cache_control: Header, reads: ReadNotes) -> None:
         self._store = store
         self._cache_control = cache_control
         self._reads = reads
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, given: Given) -> Response:
         """Always 200. Rows that would be empty are left out; `limit` is per row."""
-        given, store = request.parameters, self._store
+        store = self._store
         user_id, limit = given["user_id"], given.get("limit", 20)
         own, begun, after = await asyncio.gather(
             store.user_list(user_id, HOMEPAGE), store.continue_list(user_id), store.user_list(user_id, POST_PLAY)

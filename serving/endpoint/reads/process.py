@@ -7,18 +7,18 @@ from typing import Any
 
 import orjson
 
-from serving.endpoint.messages import Request, Response, json_response
+from serving.endpoint.messages import Given, Response, cache_control, json_response
 from serving.endpoint.problems import Problem
 from serving.endpoint.services import Services
 from serving.endpoint.store import Store
 
-NO_STORE = b"no-store"
+NO_STORE = cache_control(b"no-store")
 
 
 class Health:
     """The process runs and its event loop turns; says nothing about Redis."""
 
-    async def __call__(self, _request: Request) -> Response:
+    async def __call__(self, _given: Given) -> Response:
         """200."""
         return json_response(b'{"status":"ok"}', NO_STORE)
 
@@ -33,7 +33,7 @@ class Ready:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def __call__(self, _request: Request) -> Response:
+    async def __call__(self, _given: Given) -> Response:
         """200 with the state, or a 503 problem with the same state."""
         link, versions = self._store.link, self._store.versions
         state: dict[str, Any] = {
@@ -55,10 +55,10 @@ class MetricsPage:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    async def __call__(self, _request: Request) -> Response:
+    async def __call__(self, _given: Given) -> Response:
         """200, as text."""
         self._services.count()
-        headers = [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8"), (b"cache-control", NO_STORE)]
+        headers = [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8"), NO_STORE]
         return Response(200, headers, self._services.metrics.page())
 
 
@@ -68,6 +68,6 @@ class OpenApi:
     def __init__(self) -> None:
         self._body = files("serving").joinpath("endpoint/openapi.json").read_bytes()
 
-    async def __call__(self, _request: Request) -> Response:
+    async def __call__(self, _given: Given) -> Response:
         """200."""
-        return json_response(self._body, b"public, max-age=300")
+        return json_response(self._body, cache_control(b"public, max-age=300"))

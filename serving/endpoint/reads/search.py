@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serving.endpoint.messages import Request, Response
+from serving.endpoint.messages import Given, Response
 from serving.endpoint.parameters import Parameters, text
 from serving.endpoint.problems import Problem
 from serving.endpoint.reads.recommendations import LIMIT
@@ -14,6 +14,6 @@ TRENDING_PARAMETERS = Parameters((LIMIT,))
 class SearchNotOffered:
     """A clear no, so that a client can tell it from a mistyped path."""
 
-    async def __call__(self, _request: Request) -> Response:
+    async def __call__(self, _given: Given) -> Response:
         """501."""
         raise Problem(501, "search is not offered by this release")

@@ -9,8 +9,9 @@ import orjson
 
 from serving.endpoint.blocked import cut_without, id_of
 from serving.endpoint.bodies import etag_of
-from serving.endpoint.messages import Request, Response, json_response
+from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters, text
+from serving.endpoint.read_notes import ReadNotes
 from serving.endpoint.reads.recommendations import LIMIT
 from serving.endpoint.store import Found, Store
 from serving.keys import HOMEPAGE
@@ -28,18 +29,20 @@ _SCORE = re.compile(rb'(?<=,"score":)[0-9.]+')  # quotes inside a title are esca
 class Similar:
     """Answers with the ready neighbours; an item without any gets what is popular, labelled in `source`."""
 
-    def __init__(self, store: Store, cache_control: bytes, private: bytes) -> None:
+    def __init__(self, store: Store, cache_control: Header, private: Header, reads: ReadNotes) -> None:
         self._store = store
         self._cache_control = cache_control
+        self._reads = reads
         self._private = private
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, given: Given) -> Response:
         """Always 200. With a user, what is both near the item and on the user's list comes first."""
-        given, store = request.parameters, self._store
+        store = self._store
         item_id, limit, user_id = given["item_id"], given.get("limit", 20), given.get("user_id")
         if user_id is None:
             found, own = await store.similar(item_id), None
         else:
+            self._reads.add(user_id)
             found, own = await asyncio.gather(store.similar(item_id), store.user_list(user_id, HOMEPAGE))
         source = b"similar"
         if found is None:

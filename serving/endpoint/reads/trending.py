@@ -6,7 +6,7 @@ import orjson
 
 from serving.endpoint.blocked import cut_without
 from serving.endpoint.bodies import etag_of, now_ms
-from serving.endpoint.messages import Request, Response, json_response
+from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters, country_or_region, one_of, text
 from serving.endpoint.reads.recommendations import LIMIT
 from serving.endpoint.store import Store, empty_popular
@@ -22,13 +22,12 @@ PARAMETERS = Parameters((REGION, WINDOW, CATEGORY, LIMIT))
 class Trending:
     """Answers from the process's own copy, refreshed every second: no Redis on the way."""
 
-    def __init__(self, store: Store, cache_control: bytes) -> None:
+    def __init__(self, store: Store, cache_control: Header) -> None:
         self._store = store
         self._cache_control = cache_control
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, given: Given) -> Response:
         """Always 200. `region` says whose list it is: * when the one asked for has none. No list is an empty one."""
-        given = request.parameters
         region, window = given.get("region", GLOBAL_REGION), given.get("window", WINDOWS[0])
         category, limit = given.get("category", ""), given.get("limit", 20)
         region, found = await self._store.trending(region, window, category)

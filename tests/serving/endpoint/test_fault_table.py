@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
 
+import pytest
+
 from .conftest import REPOSITORY
 
 FAULTS = {
-    "kafka gone (in every row)",
+    "kafka SIGSTOP",
+    "kafka kill -9",
     "redis SIGSTOP",
     "redis kill -9",
     "redis restart",
@@ -31,3 +35,23 @@ def test_no_fault_costs_an_answer() -> None:
         assert row["answers"] > 300, row
     for name in ("redis SIGSTOP", "redis kill -9", "redis wiped", "redis slow by 100 ms"):
         assert rows[name]["fallbacks"] > 0, f"{name} was never felt"
+    assert rows["kafka SIGSTOP"]["published"] > 0
+    assert [row["published"] for name, row in rows.items() if "kafka" not in name] == [0] * (len(FAULTS) - 2)
+    assert sum(row["publish_dropped"] for row in rows.values()) > 0  # which is known when a send has timed out
+
+
+def test_an_answer_made_of_another_users_items_is_seen_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(REPOSITORY / "bench"))
+    answer_of = importlib.import_module("endpoint_http").Answer
+
+    def belongs(source: str, *items: str) -> bool:
+        listed = ",".join(f'{{"item_id":"{item}"}}' for item in items)
+        body = f'{{"user_id":"u7","source":"{source}","recommendations":[{listed}]}}'
+        return bool(answer_of(200, body.encode(), 7, 0.0, False).belongs_to(7))
+
+    assert belongs("personal", "i7-0", "i7-1")
+    assert belongs("popular", "i0-0")
+    assert not belongs("personal", "i7-0", "i8-1")
+    assert not belongs("personal")
+    assert not belongs("popular", "i7-0")
+    assert not belongs("popular")  # a fallback without items is no fallback

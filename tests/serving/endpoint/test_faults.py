@@ -34,6 +34,7 @@ async def filled(server: Any) -> AsyncIterator[Callable[[], Any]]:
         for user_id in USERS:
             await put_user(writer, user_id, f"of {user_id}")
         await put_popular(writer, "popular")
+        await put_popular(writer, "german", country="DE")
         value = stamp("popular").shared(fragments("trend"))
         await writer.write_shared(KEYS.trending_list("*", "24h"), value, TTL_S)
         await writer.close()
@@ -85,8 +86,7 @@ async def test_a_hung_redis_costs_one_deadline_and_comes_back(server: Any) -> No
 
 async def test_a_killed_and_empty_redis(server: Any, filled: Callable[[], Any]) -> None:
     async with running(config(server)) as client:
-        await until_personal(client)
-        assert (await client.get(LIST, params={"user_id": "new"})).json()["source"] == "popular"
+        await until_personal(client)  # nobody has needed a fallback yet: it must be there nevertheless
         server.kill()
         assert await sources(client) == {"popular"}
         server.start()
@@ -108,6 +108,26 @@ async def test_a_redis_that_is_away_at_the_start(server: Any, filled: Callable[[
         server.start()
         await filled()
         await until_personal(client)
+
+
+@pytest.mark.usefixtures("filled")
+async def test_the_fallback_of_a_country_is_held_once_a_reader_has_named_it(server: Any) -> None:
+    async with running(config(server)) as client:
+
+        async def held() -> int:
+            return int((await client.get("/readyz")).json()["fallback_lists"])
+
+        before, german = await held(), {"user_id": "u1", "country": "DE"}
+        assert (await client.get(LIST, params=german)).json()["source"] == "personal"
+
+        async def more() -> bool:
+            return await held() > before
+
+        await eventually(more)
+        server.kill()
+        for context in ("homepage", "search"):
+            body = (await client.get(LIST, params={**german, "context": context})).json()
+            assert (body["source"], body["recommendations"][0]["item_id"]) == ("segment", "german")
 
 
 @pytest.mark.usefixtures("filled")

@@ -8,6 +8,7 @@ import json
 import os
 import threading
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -131,6 +132,19 @@ async def test_keys_of_an_issuer(config: EndpointConfig, issuer: tuple[str, Any]
             assert (await client.get(LIST, params=AS_U, headers=headers)).status_code == status
 
 
+@pytest.mark.parametrize(
+    "header", [{"kid": "k1", "alg": "RS256"}, {"kid": "k1", "alg": {}}, {"kid": [], "alg": "ES256"}, {"kid": "k1"}, []]
+)
+async def test_a_header_that_fits_no_key_is_refused(
+    config: EndpointConfig, issuer: tuple[str, Any], header: Any
+) -> None:
+    parts = (json.dumps(header).encode(), b'{"sub":"u","exp":9999999999}', b"x" * 64)
+    token = ".".join(urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+    async with running(replace(config, tokens=TokenConfig(jwks_url=issuer[0]))) as client:
+        answer = await client.get(LIST, params=AS_U, headers={"authorization": f"Bearer {token}"})
+        assert answer.status_code == 401
+
+
 async def test_a_new_key_of_the_issuer_is_fetched_when_a_token_names_it(
     config: EndpointConfig, issuer: tuple[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +194,18 @@ async def test_a_reader_has_so_many_requests(config: EndpointConfig) -> None:
         assert (await client.get(LIST, params={"user_id": "other"})).status_code == 200
 
 
+async def test_a_service_is_counted_as_the_user_it_asks_for(secured: EndpointConfig) -> None:
+    service = bearer(**OF_SHOP, sub="shop-backend", roles=["freshet:read-any"])
+    async with running(replace(secured, rate_per_minute=1)) as client:
+        for user_id in ("a", "b"):
+            asked = [await client.get(LIST, params={"user_id": user_id}, headers=service) for _ in range(2)]
+            assert [answer.status_code for answer in asked] == [200, 429]
+        own = [await client.get(LIST, params=AS_U, headers=bearer(**OF_SHOP)) for _ in range(2)]
+        assert [answer.status_code for answer in own] == [200, 429]
+        nobodys = [await client.get("/api/v1/trending", headers=service) for _ in range(2)]
+        assert [answer.status_code for answer in nobodys] == [200, 429]
+
+
 async def test_without_redis_nobody_is_limited(config: EndpointConfig) -> None:
     async with running(replace(config, rate_per_minute=1, redis_url="redis://127.0.0.1:1/0")) as client:
         assert [(await client.get(LIST, params=AS_U)).status_code for _ in range(3)] == [200] * 3
@@ -224,7 +250,7 @@ async def test_metrics_add_up_over_processes(config: EndpointConfig, tmp_path: A
 
         async def saved() -> bool:
             files = list(tmp_path.glob("*.json"))
-            return bool(files) and json.loads(files[0].read_text())["requests"].get("recommendations 200") == 1
+            return bool(files) and "recommendations 200" in json.loads(files[0].read_text())["counts"]
 
         await eventually(saved)
         (own,) = tmp_path.glob("*.json")

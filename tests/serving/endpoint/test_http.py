@@ -121,6 +121,7 @@ async def test_cors_knows_its_origins(config: EndpointConfig) -> None:
         allowed = await client.get(LIST, params=USER, headers={"origin": "https://shop.example"})
         assert allowed.headers["access-control-allow-origin"] == "https://shop.example"
         assert allowed.headers["vary"] == "Origin"
+        assert allowed.headers["access-control-expose-headers"] == "etag, retry-after"  # else a page cannot read them
         other = await client.get(LIST, params=USER, headers={"origin": "https://evil.example"})
         assert "access-control-allow-origin" not in other.headers
         preflight = await client.options(LIST, headers={"origin": "https://shop.example"})

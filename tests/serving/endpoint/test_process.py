@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -12,12 +13,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from ops import endpoint_process
 from ops.settings import Settings
 
-from .conftest import REPOSITORY
+from .conftest import REPOSITORY, eventually
 from .test_reads import LIST
 
 
@@ -159,19 +161,34 @@ async def test_a_stop_finishes_what_it_has_begun(serve: Any, namespace: str) -> 
     assert await asyncio.to_thread(serve.processes[0].wait, 20) == 0
 
 
-async def test_a_killed_worker_is_replaced(serve: Any, namespace: str) -> None:
-    import psutil
+async def test_a_killed_worker_is_replaced_and_what_it_counted_stays(
+    serve: Any, namespace: str, tmp_path: Path
+) -> None:
+    address = serve(namespace, FRESHET_ENDPOINT_WORKERS="2")
+    folder = tmp_path / "endpoint-metrics" / address.rpartition(":")[2]
+    asked = 0
 
-    address = serve(namespace)
-    (worker,) = (
-        child for child in psutil.Process(serve.processes[0].pid).children() if "ops.cli" in " ".join(child.cmdline())
-    )
-    worker.kill()
-    worker.wait(timeout=10)
-    async with asyncio.timeout(30), httpx.AsyncClient(base_url=address) as client:
-        while True:
-            try:
-                assert (await client.get("/healthz")).status_code == 200
-                break
-            except httpx.TransportError:
-                await asyncio.sleep(0.05)
+    def counted() -> dict[int, float]:
+        files = {int(file.stem): json.loads(file.read_bytes())["counts"] for file in folder.glob("*.json")}
+        return {pid: sum(counts.get("recommendations 200", [0])[:-1]) for pid, counts in files.items()}
+
+    async def both_have_answered() -> bool:
+        nonlocal asked
+        async with httpx.AsyncClient(base_url=address) as client:  # a new connection, which either of them may take
+            asked += (await client.get(LIST, params={"user_id": "u"})).status_code == 200
+        return len(counted()) == 2 and all(counted().values())
+
+    async def all_is_counted() -> bool:
+        return sum(counted().values()) == asked
+
+    async def replaced() -> bool:
+        return len(counted()) == 3
+
+    await eventually(both_have_answered, within_s=30)
+    await eventually(all_is_counted)
+    killed = psutil.Process(max(counted()))
+    killed.kill()
+    await eventually(replaced, within_s=30)
+    async with httpx.AsyncClient(base_url=address) as client:
+        page = (await client.get("/metrics")).text
+    assert f'freshet_endpoint_requests_total{{route="recommendations",status="200"}} {asked}.0' in page

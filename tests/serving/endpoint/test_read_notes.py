@@ -36,9 +36,11 @@ async def test_everybody_who_reads_a_list_is_noted(client: httpx.AsyncClient, wr
     await client.get(f"{LIST}/homepage/home")
     await client.get(LIST, params={"user_id": "u", "limit": 0})
     await client.get("/api/v1/items/a/similar")
+    await client.get("/api/v1/items/a/similar", params={"user_id": "near"})
+    await client.get("/api/v1/users/begun/continue-watching")
 
     async def all_noted() -> bool:
-        return set(await noted(writer)) == {"known", "ü new", "home"}
+        return set(await noted(writer)) == {"known", "ü new", "home", "near", "begun"}
 
     await eventually(all_noted)
     assert all(before_s <= second <= time.time() for second in (await noted(writer)).values())

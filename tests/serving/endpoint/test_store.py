@@ -1,0 +1,62 @@
+"""How lists are read: as little of them as an answer needs, and many at a time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+
+from serving.endpoint import store as store_module
+from serving.endpoint.config import EndpointConfig
+from serving.endpoint.shared_lists import CHUNK
+from serving.endpoint.store import Store
+from serving.fragments import item_fragment
+from serving.redis_address import RedisAddress
+from serving.redis_link import RedisLink
+from serving.redis_writer import ListWriter
+
+from .conftest import TTL_S, eventually, fragments, stamp
+
+
+async def test_the_start_that_is_read_grows_to_what_lists_need_and_not_beyond(
+    config: EndpointConfig, writer: ListWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "EASED", 1.0)
+    long = [item_fragment(f"i{n}", "Title " * 60, 0.5, "Because", "because") for n in range(100)]
+    await writer.write_lists([(writer.keys.user_list("u"), stamp().personal("u", 7, long))], TTL_S)
+    link = RedisLink(RedisAddress.from_url(config.redis_url), deadline_s=2)
+    await link.start()
+    store = Store(config, link)
+    values = [await store.user_cut("u", "homepage", 0, 20) for _ in range(2)]
+    assert len({found and len(found[1]) for found in values}) == 1
+    whole, start = (len(found[0].value) for found in values if found)
+    assert start < whole / 4  # the second read needed one command, and no more of the list than its cut
+    await asyncio.gather(*[store.user_cut("u", "homepage", 0, 20) for _ in range(50)])
+    assert store._item_bytes < len(b",".join(long)) / 100
+    monkeypatch.setattr(store_module, "EASED", 0.1)
+    await store.refresh()
+    assert store._item_bytes == store_module.LEAST_ITEM_BYTES
+    await link.close()
+
+
+async def test_more_lists_than_one_round_trip_takes_stay_fresh(client: httpx.AsyncClient, writer: ListWriter) -> None:
+    categories = [f"c{number}" for number in range(CHUNK + 5)]
+
+    async def write(item_id: str) -> None:
+        for category in categories:
+            key = writer.keys.trending_list("*", "24h", category)
+            await writer.write_shared(key, stamp("popular").shared(fragments(item_id)), TTL_S)
+
+    async def shown() -> set[str]:
+        answers = [await client.get("/api/v1/trending", params={"category": category}) for category in categories]
+        return {item["item_id"] for answer in answers for item in answer.json()["items"]}
+
+    await write("old")
+    assert await shown() == {"old"}
+    await write("young")
+
+    async def fresh() -> bool:
+        return await shown() == {"young"}
+
+    await eventually(fresh)
