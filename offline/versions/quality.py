@@ -20,8 +20,6 @@ TOP = 10
 #: The metric that decides; the others are told.
 DECISIVE = "ndcg@10"
 _METRICS = {DECISIVE: gains, "hr@10": hits}
-#: Clocks of producers may be ahead by as much, so that much of the future may be known by right.
-CLOCKS_MS = 5 * 60_000
 PERIODS = 24
 _MISS = np.int16(32_000)
 _SEED = 7
@@ -86,7 +84,7 @@ def paired(live: ByPartition, candidate: ByPartition) -> Quality | None:
     b = np.concatenate([pair[1] for pair in pairs] or [np.zeros(0, OUTCOME)])
     if not len(a):
         return None
-    foreseen = (b["knew_ms"] != UNKNOWN_MS) & (b["knew_ms"] > b["event_ms"] + CLOCKS_MS)
+    foreseen = (b["knew_ms"] != UNKNOWN_MS) & (b["knew_ms"] > b["event_ms"])
     differences = tuple(_difference(metric, a, b) for metric in _METRICS)
     return Quality(len(a), int(foreseen.sum()), differences, _periods(a, b))
 

@@ -121,7 +121,7 @@ def test_only_what_was_folded_counts_and_each_once() -> None:
     assert (world.tally.folded, world.tally.rejected) == (1, 1)
     assert world.judge.outgoing() == []
     world.event("u", "c")
-    world.judge.reset()
+    world.step.reset()
     assert world.judge.outgoing() == []
 
 
