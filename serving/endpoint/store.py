@@ -98,27 +98,31 @@ class Store:
             self.unreadable += 1
             return None
 
-    async def user_list(self, user_id: str, context: str) -> Found | None:
-        """The user's list from their version, else from another one; None when there is none or Redis is away."""
+    async def user_list(self, user_id: str, context: str, first: Version | None = None) -> Found | None:
+        """The user's list from the `first` version (None: theirs), else from another one; None when there is none or
+        Redis is away."""
         tail = b"%b}:%b" % (self.stored_id(user_id).encode(), context.encode())
-        return await self._from_any(user_id, lambda version: version.list_head + tail)
+        return await self._from_any(user_id, lambda version: version.list_head + tail, first)
 
-    async def continue_list(self, user_id: str) -> Found | None:
-        """What the user has begun, from their version, else from another one."""
+    async def continue_list(self, user_id: str, first: Version | None = None) -> Found | None:
+        """What the user has begun, from the `first` version (None: theirs), else from another one."""
         tail = self.stored_id(user_id).encode() + b"}"
-        return await self._from_any(user_id, lambda version: version.continue_head + tail)
+        return await self._from_any(user_id, lambda version: version.continue_head + tail, first)
 
-    async def _from_any(self, user_id: str, key_in: Callable[[Version], bytes]) -> Found | None:
-        first, owner = self.versions.of(user_id), b'{"user_id":%b,' % orjson.dumps(self.stored_id(user_id))
+    async def _from_any(
+        self, user_id: str, key_in: Callable[[Version], bytes], first: Version | None = None
+    ) -> Found | None:
+        first = first or self.versions.of(user_id)
+        owner = b'{"user_id":%b,' % orjson.dumps(self.stored_id(user_id))
         for version in (first, *self.versions.others(first)):
             found = await self._read(key_in(version), version, owner)
             if found is not None:
                 return found
         return None
 
-    async def similar(self, item_id: str) -> Found | None:
-        """The neighbours of an item, from the version that serves most, else from another one."""
-        for version in (first := self.versions.first(), *self.versions.others(first)):
+    async def similar(self, item_id: str, first: Version) -> Found | None:
+        """The neighbours of an item, from the `first` version, else from another one."""
+        for version in (first, *self.versions.others(first)):
             found = await self._read(version.similar_head + item_id.encode() + b"}", version, b"")
             if found is not None:
                 return found
@@ -166,13 +170,18 @@ class Store:
                     return place, Found(*held, version)
         return region, None
 
-    async def row(self, row: str, *segments: str) -> Found | None:
-        """A shared row of homepages, of the first of the segments that has one; empty names are passed over."""
-        for version in (first := self.versions.first(), *self.versions.others(first)):
-            for segment in filter(None, segments):
-                held = await self.shared.get(version.keys.row(row, segment).encode())
-                if held is not None:
-                    return Found(*held, version)
+    async def trending_in(self, version: Version, place: str, window: str) -> Found | None:
+        """The trending list of one place in one version."""
+        held = await self.shared.get(version.keys.trending_list(place, window).encode())
+        return None if held is None else Found(*held, version)
+
+    async def row(self, version: Version, row: str, *segments: str) -> Found | None:
+        """A shared row of a version's homepages, of the first of the segments that has one; empty names are passed
+        over."""
+        for segment in filter(None, segments):
+            held = await self.shared.get(version.keys.row(row, segment).encode())
+            if held is not None:
+                return Found(*held, version)
         return None
 
 

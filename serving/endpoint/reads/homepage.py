@@ -7,8 +7,8 @@
     new_releases          of their country, else of everywhere
     popular_in_genre      of their favourite genre; `popular` where none is known
 
-The last three are the same for everybody and checked for nobody. People whose profile restricts what they see
-(children, maturity, genres) therefore get the first three only.
+All rows are of one version, that of the user's list. The last three are the same for everybody and checked for nobody.
+People whose profile restricts what they see (children, maturity, genres) therefore get the first three only.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from serving.endpoint.parameters import Parameters
 from serving.endpoint.read_notes import ReadNotes
 from serving.endpoint.reads.recommendations import COUNTRY, DEVICE_TYPE, LIMIT
 from serving.endpoint.store import Found, Store
+from serving.endpoint.versions import Version
 from serving.keys import GENRE_ROW, GLOBAL_REGION, HOMEPAGE, NEW_ROW, POST_PLAY, TRENDING_TTL_S, WINDOWS
 from serving.list_format import cut_each, header_bytes
 
@@ -52,12 +53,16 @@ class Homepage:
         """Always 200. Rows that would be empty are left out; `limit` is per row."""
         store = self._store
         user_id, limit = given["user_id"], given.get("limit", 20)
+        version = store.versions.of(user_id)  # once: it may change meanwhile
         own, begun, after = await asyncio.gather(
-            store.user_list(user_id, HOMEPAGE), store.continue_list(user_id), store.user_list(user_id, POST_PLAY)
+            store.user_list(user_id, HOMEPAGE, version),
+            store.continue_list(user_id, version),
+            store.user_list(user_id, POST_PLAY, version),
         )
         page = _page(own, begun)
         country = given.get("country") or page["country"]
-        popular = await store.popular(store.versions.of(user_id), HOMEPAGE, country)
+        popular = await store.popular(own.version if own else version, HOMEPAGE, country)
+        main = own or popular
         rows = [
             Row("top_picks", "Top picks", own),
             Row("continue_watching", "Continue watching", begun),
@@ -65,28 +70,28 @@ class Homepage:
         ]
         at_ms = now_ms()
         if page["shared"]:
-            rows += await self._shared_rows(country, page["genre"], popular, at_ms)
-        main = own or popular
+            rows += await self._shared_rows(main.version, country, page["genre"], popular, at_ms)
+        rows = [row for row in rows if row.found is None or row.found.version is main.version]
         self._reads.add(user_id)
         body = b'%b,"sections":[%b]}' % (opening(main, user_id, at_ms), b",".join(_sections(rows, limit)))
         shown = b".".join(hexlify(row.found.value[2:22]) if row.found else b"" for row in rows)
         shape = b"%b.%d.%d" % (shown, limit, at_ms > main.prefix.expires_at_ms)
         return json_response(body, self._cache_control, etag_of(main, shape))
 
-    async def _shared_rows(self, country: str, genre: str, popular: Found, at_ms: int) -> list[Row]:
+    async def _shared_rows(self, version: Version, country: str, genre: str, popular: Found, at_ms: int) -> list[Row]:
         store = self._store
         rows = [
-            await self._trending(country, at_ms),
-            Row("new_releases", "New releases", await store.row(NEW_ROW, country, GLOBAL_REGION)),
+            await self._trending(version, country, at_ms),
+            Row("new_releases", "New releases", await store.row(version, NEW_ROW, country, GLOBAL_REGION)),
         ]
-        of_genre = await store.row(GENRE_ROW, genre) if genre else None
+        of_genre = await store.row(version, GENRE_ROW, genre) if genre else None
         if of_genre is None:
             return [*rows, Row("popular", "Popular", popular)]
         return [*rows, Row("popular_in_genre", f"Popular in {genre}", of_genre)]
 
-    async def _trending(self, country: str, at_ms: int) -> Row:
+    async def _trending(self, version: Version, country: str, at_ms: int) -> Row:
         for place in dict.fromkeys((country or GLOBAL_REGION, GLOBAL_REGION)):
-            _, found = await self._store.trending(place, WINDOWS[0], "")
+            found = await self._store.trending_in(version, place, WINDOWS[0])
             if found is not None and at_ms - found.prefix.generated_at_ms <= TRENDING_TTL_S * 1000:
                 return Row("trending", "", found)
         return Row("trending", "", None)

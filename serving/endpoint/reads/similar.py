@@ -39,14 +39,19 @@ class Similar:
         """Always 200. With a user, what is both near the item and on the user's list comes first."""
         store = self._store
         item_id, limit, user_id = given["item_id"], given.get("limit", 20), given.get("user_id")
+        version = store.versions.first() if user_id is None else store.versions.of(user_id)
         if user_id is None:
-            found, own = await store.similar(item_id), None
+            found, own = await store.similar(item_id, version), None
         else:
             self._reads.add(user_id)
-            found, own = await asyncio.gather(store.similar(item_id), store.user_list(user_id, HOMEPAGE))
+            found, own = await asyncio.gather(
+                store.similar(item_id, version), store.user_list(user_id, HOMEPAGE, version)
+            )
         source = b"similar"
         if found is None:
-            found, source = await store.popular(store.versions.first(), HOMEPAGE, ""), b"popular"
+            found, source = await store.popular(version, HOMEPAGE, ""), b"popular"
+        if own is not None and own.version is not found.version:
+            own = None  # an answer comes from one version
         name = orjson.dumps(item_id)
         hidden = found.version.blocked | {name}
         if own is None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from serving.endpoint.config import EndpointConfig
+from serving.endpoint.store import Found, Store
 from serving.fragments import continue_fragment
 from serving.keys import Keys
 from serving.live_pointer import LivePointer
@@ -30,6 +35,71 @@ async def test_a_growing_share_only_adds_users(writer: ListWriter, config: Endpo
         moved.append({body["user_id"] for body in answers if body["model_version"] == "v2"})
     assert moved[0] < moved[1] < moved[2] == set(USERS)
     assert 0 < len(moved[0]) < 0.12 * len(USERS)
+
+
+async def fill(writer: ListWriter, version: str, user: str) -> None:
+    """Everything that pages are made of; every item names its version."""
+    keys = Keys(writer.keys.namespace, version)
+    begun = [continue_fragment(f"{version}-begun", "B", 50, 10, NOW_MS)]
+    page = b'{"genre":"Drama","country":"","shared":true}'
+    await writer.write_lists(
+        [
+            (keys.user_list(user), stamp(version=version).personal(user, 7, fragments(f"{version}-top"))),
+            (keys.continue_watching(user), stamp(version=version).personal(user, 7, begun, page=page)),
+            (
+                keys.user_list(user, "post_play"),
+                stamp(version=version).personal(user, 7, fragments(f"{version}-after"), context="post_play"),
+            ),
+        ],
+        TTL_S,
+    )
+    for key in (keys.trending_list("*", "24h"), keys.row("new", "*"), keys.row("genre", "Drama"), keys.popular()):
+        name = key.removeprefix(keys.prefix)
+        await writer.write_shared(key, stamp("popular", version).shared(fragments(f"{version}-{name}")), TTL_S)
+    near = fragments(f"{version}-near")
+    await writer.write_shared(keys.similar("a"), stamp("popular", version).shared(near), TTL_S)
+
+
+async def test_a_page_is_of_one_version_during_a_rollout(writer: ListWriter, config: EndpointConfig) -> None:
+    users = USERS[:60]
+    for user in users:
+        for version in ("v1", "v2"):
+            await fill(writer, version, user)
+    await writer.switch_live(LivePointer({"v2": 25, "v1": 75}, 1, "rollout"))
+    served: set[str] = set()
+    async with running(config) as client:
+        for user in users:
+            page = (await client.get(f"{LIST}/homepage/{user}")).json()
+            items = [item for section in page["sections"] for item in ids(section["items"])]
+            assert len(items) == 6, page
+            similar = (await client.get("/api/v1/items/a/similar", params={"user_id": user})).json()
+            for version, shown in (
+                (page["model_version"], items),
+                (similar["model_version"], ids(similar["similar_items"])),
+            ):
+                assert {item.partition("-")[0] for item in shown} == {version}
+            served.add(page["model_version"])
+    assert served == {"v1", "v2"}
+
+
+async def test_a_page_stays_with_its_version_when_the_pointer_moves(
+    writer: ListWriter, config: EndpointConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in ("v1", "v2"):
+        await fill(writer, version, "u")
+    await writer.switch_live(LivePointer({"v1": 100}, 1))
+    popular = Store.popular
+
+    async def slow(store: Store, *given: Any) -> Found:
+        await writer.switch_live(LivePointer({"v2": 100}, 2))
+        await store.refresh()
+        return await popular(store, *given)
+
+    async with running(config) as client:
+        monkeypatch.setattr(Store, "popular", slow)
+        page = (await client.get(f"{LIST}/homepage/u")).json()
+    assert page["model_version"] == "v1"
+    assert {item.partition("-")[0] for section in page["sections"] for item in ids(section["items"])} == {"v1"}
 
 
 async def test_every_answer_names_version_and_variant(writer: ListWriter, config: EndpointConfig) -> None:
