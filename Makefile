@@ -9,7 +9,7 @@ NEEDS := pyproject.toml constraints.txt
 MADE_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test mutants check bench up down docs constraints clean
+.PHONY: help install demo test mutants check replay-equality bench up down docs constraints clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ chaos: .venv/.dev ## Hurt real workers and servers in every way, three times eac
 
 chaos-short: .venv/.dev ## The same, once each: make -s chaos-short [JSON=1]
 	@PYTHONPATH=tests/support $(BIN)/python tests/chaos/run.py --runs 1 $(if $(JSON),--json) $(ARGS)
+
+replay-equality: .venv/.dev ## Replay MovieLens 1M, killed half-way, into the very rows of the live version: make replay-equality DATA=DIR
+	@FRESHET_TEST_MOVIELENS_1M="$(DATA)" $(BIN)/pytest tests/stack/test_replay_movielens.py $(ARGS)
 
 bench: .venv/.dev ## Measure a worker beside stock Faust: make bench DATA=DIR (the folder that holds ml-100k/)
 	@$(BIN)/freshet bench worker $(if $(DATA),--data "$(DATA)") $(ARGS)

@@ -23,10 +23,20 @@ def is_far(far: bool, lag_ms: int) -> bool:
 
 
 class CatchUp:
-    """One partition of interactions. A version that `serves` anybody is never far: its lists are read."""
+    """One partition of interactions. A version that `serves` anybody is never far: its lists are read.
 
-    def __init__(self, serves: Callable[[], bool]) -> None:
+    A partition that `waits` for others is not quiet. `arrived` is called when it is near, before any list is made.
+    """
+
+    def __init__(
+        self,
+        serves: Callable[[], bool],
+        waits: Callable[[], bool] = lambda: False,
+        arrived: Callable[[], None] = lambda: None,
+    ) -> None:
         self._serves = serves
+        self._waits = waits
+        self._arrived = arrived
         self._far = True  # until a batch says how old the log is, or there is none
         self._quiet_ticks = 0
 
@@ -40,11 +50,17 @@ class CatchUp:
         rows = (user.row for user_id in users if (user := plane.view(user_id)) is not None)
         append_ms = max((row.last_append_ms for row in rows), default=None)
         if append_ms is not None:
-            self._far = is_far(self._far, now_ms - append_ms)
+            self._set(is_far(self._far, now_ms - append_ms))
         self._quiet_ticks = 0
 
     def tick(self) -> None:
         """Time goes by, with or without a batch."""
-        self._quiet_ticks += 1
+        self._quiet_ticks = 0 if self._waits() else self._quiet_ticks + 1
         if self._quiet_ticks >= QUIET_TICKS:
-            self._far = False
+            self._set(False)
+
+    def _set(self, far: bool) -> None:
+        arrived = self._far and not far
+        self._far = far
+        if arrived:
+            self._arrived()

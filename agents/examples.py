@@ -1,5 +1,7 @@
 """Examples for the ranker from live events: what the user chose, among what they could have been shown just before."""
 
+from collections.abc import Callable
+
 from agents.delivery.outgoing import Outgoing
 from agents.item_follower import ItemFollower
 from agents.profiles import PartitionProfiles
@@ -12,14 +14,24 @@ from tables.user import User
 class Examples:
     """Makes the examples of one partition of the user plane."""
 
-    def __init__(self, follower: ItemFollower, profiles: PartitionProfiles, list_size: int, topic: str) -> None:
+    def __init__(
+        self,
+        follower: ItemFollower,
+        profiles: PartitionProfiles,
+        list_size: int,
+        topic: str,
+        knew_ms: Callable[[], int],
+    ) -> None:
+        self._knew_ms = knew_ms
         self._follower = follower
         self._profiles = profiles
         self._list_size = list_size
         self._topic = topic
 
     def of(self, event: Interaction, user: User | None, now_ms: int) -> Outgoing | None:
-        """The example in an event, of the row before it; None when it says nothing."""
+        """The example in an event, of the row before it; None when it says nothing, or the model knows later events."""
+        if self._knew_ms() > event.timestamp_ms:
+            return None
         model, ranker = self._follower.model, self._follower.ranker
         profile = self._profiles.get(event.user_id)
         example = example_before(event, user, profile, model, ranker, now_ms, self._list_size)

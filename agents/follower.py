@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 
 from aiokafka import AIOKafkaConsumer
@@ -15,11 +15,16 @@ logger = logging.getLogger(__name__)
 
 
 class Follower:
-    """Reads `topics` from their beginnings and applies every committed record, in partition order, for ever."""
+    """Reads `topics` from their beginnings and applies every committed record, in partition order, for ever.
 
-    def __init__(self, bootstrap: str, topics: Mapping[str, Apply]) -> None:
+    `after_poll` is called between any two polls, a tenth of a second apart at most."""
+
+    def __init__(
+        self, bootstrap: str, topics: Mapping[str, Apply], after_poll: Callable[[], None] = lambda: None
+    ) -> None:
         self._bootstrap = bootstrap
         self._topics = dict(topics)
+        self._after_poll = after_poll
         self._open = AsyncExitStack()
         self._task: asyncio.Task[None] | None = None
 
@@ -48,6 +53,7 @@ class Follower:
         try:
             while True:
                 await poll(consumer, (), self._apply)
+                self._after_poll()
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001  a stale item model must not go on serving silently

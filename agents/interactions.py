@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from aiokafka.structs import ConsumerRecord
 
+from agents import epochs
 from agents.dead_letters import DeadLetters, letter_of
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.step import Effects
@@ -129,10 +130,13 @@ class InteractionsStep:
         return self.examples.of(known, self.plane.view(known.user_id), now_ms)
 
     def _pass_over(self, record: BlankedRecord) -> None:
-        if record.event_ms is None:
-            self._dead += self._dead_letters.records(letter_of(record, Reason.ERASED, "").blank())
-        else:
-            self.plane.pass_over(record.event_ms, record.offset, record.timestamp)
+        try:
+            if record.event_ms is not None:
+                self.plane.pass_over(record.event_ms, record.offset, record.timestamp)
+                return
+        except InvalidEvent:
+            pass  # too old: it was a dead letter before its user was erased
+        self._dead += self._dead_letters.records(letter_of(record, Reason.ERASED, "").blank())
 
     def reject(self, record: ConsumerRecord, detail: str) -> None:
         """Notes a record that ends workers as a dead letter."""
@@ -193,9 +197,9 @@ class InteractionsStep:
         if hour > self._told_hour:
             self._told_hour = hour
             tell_time(targets, self._partitions, hour * HOUR_MS)
-        key = b"%d" % self._partition
+        key, headers = b"%d" % self._partition, [epochs.header_of(self.plane.highest_ms)]
         return [
-            Outgoing(self._deltas_topic, target, key, encode(entries, self._partition, entries.watermark_ms))
+            Outgoing(self._deltas_topic, target, key, encode(entries, self._partition, entries.watermark_ms), headers)
             for target, entries in targets.items()
         ]
 

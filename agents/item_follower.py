@@ -2,10 +2,13 @@
 
 import logging
 from collections import deque
+from collections.abc import Callable
+from math import inf
 
 from aiokafka.structs import ConsumerRecord
 
 from agents.delivery.table import POSITION_KEY
+from agents.epochs import Epochs
 from agents.follower import Follower
 from agents.ranker import RANKER_KEY
 from ranking.learner import ranker_of
@@ -22,21 +25,32 @@ REMEMBERED_CHANGES = 10_000
 
 
 class ItemFollower:
-    """Owns the process's `ItemModel` and `Ranker`, and remembers which catalogue entries changed."""
+    """Owns the process's `ItemModel` and `Ranker`, and remembers which catalogue entries changed.
 
-    def __init__(self, bootstrap: str, topics: Topics) -> None:
+    `frontier_ms` is the event time that the model must not know more of; see `agents.epochs`."""
+
+    def __init__(
+        self, bootstrap: str, topics: Topics, partitions: int = 0, frontier_ms: Callable[[], float] = lambda: inf
+    ) -> None:
         self.model = ItemModel()
         self.ranker = Ranker.start()
         self.catalogue_version = 0
+        self.epochs = Epochs(self._apply_model, partitions, frontier_ms)
         self._changed: deque[str] = deque(maxlen=REMEMBERED_CHANGES)
         self._follower = Follower(
             bootstrap,
             {
                 topics.catalog: self._apply_catalogue,
-                topics.item_model: self._apply_model,
+                topics.item_model: self.epochs.take,
                 topics.ranker_weights: self._apply_ranker,
             },
+            self.epochs.release,
         )
+
+    @property
+    def knew_ms(self) -> int:
+        """The newest event time that the model may know of; 0 = not known."""
+        return self.epochs.knew_ms
 
     async def start(self) -> None:
         """Returns when the model contains everything that was published before the call."""

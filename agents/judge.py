@@ -2,7 +2,9 @@
 
 Recommend, then learn, on a sample that is the same in every version (`ranking.judgements`). The list is the one that
 the user has, where it is young and reflects every event of theirs. Else, and while a replay writes no lists, one is
-made of the row as it is before the event. Outcomes go to the version's own `judged.events` in the transaction of the
+made of the row as it is before the event, and of the newest epochs of the item model that are not later than the event
+(`agents.epochs`): while a replay is far behind, what knows more is not at hand, and an event that is older than what is
+(it came late) is not judged. Outcomes go to the version's own `judged.events` in the transaction of the
 batch, so each counts once. Of a part of the sample the version that answers for an event also says what it listed, in
 `model.predictions`.
 """
@@ -57,12 +59,14 @@ class JudgeSettings:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One event of a user by stored id, `event_id` as sent, the list before it as item indices, the item's place."""
+    """One event of a user by stored id, `event_id` as sent, the list before it as item indices, the item's place, and
+    the newest event time that the list may know of (UNKNOWN_MS = it was made live)."""
 
     event: Interaction
     event_id: str
     listed: Ints
     place: int
+    knew_ms: int
 
 
 class Judge:
@@ -77,7 +81,9 @@ class Judge:
         topics: Topics,
         partition: int,
         answers_for: Callable[[int], bool],
+        knew_ms: Callable[[], int] = lambda: UNKNOWN_MS,
     ) -> None:
+        self._knew_ms = knew_ms
         self._knowledge = knowledge
         self._at_hand = at_hand
         self._profiles = profiles
@@ -92,6 +98,9 @@ class Judge:
         """What there is to say about an event that is not folded yet; None = it is not judged."""
         if not in_sample(event.event_id, self._settings.share):
             return None
+        knew_ms = self._knew_ms()
+        if self._is_foreseen(event, knew_ms):
+            return None
         known = plane.known_as(event)
         user = plane.view(known.user_id)
         if not is_judged(known, user):
@@ -100,7 +109,11 @@ class Judge:
         if listed is None:
             listed = self._made(known, user)
         place = place_in(known.item_id, listed, self._knowledge.model)
-        return Judgement(known, event.event_id, listed, place)
+        return Judgement(known, event.event_id, listed, place, knew_ms)
+
+    def _is_foreseen(self, event: Interaction, knew_ms: int) -> bool:
+        """Whether no epoch is at hand that is not later than the event."""
+        return knew_ms > event.timestamp_ms
 
     def _made(self, event: Interaction, user: User | None) -> Ints:
         model, ranker, settings = self._knowledge.model, self._knowledge.ranker, self._settings
@@ -111,7 +124,7 @@ class Judge:
         """The event of `record` was folded: its outcome counts."""
         event = judgement.event
         group = group_of(event.user_id)
-        self._outcomes.append(Outcome(record.offset, event.timestamp_ms, UNKNOWN_MS, judgement.place, group))
+        self._outcomes.append(Outcome(record.offset, event.timestamp_ms, judgement.knew_ms, judgement.place, group))
         if in_sample(judgement.event_id, AUDITED_SHARE) and self._answers_for(record.timestamp):
             self._audited.append(self._audit(judgement, record.offset))
 

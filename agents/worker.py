@@ -9,8 +9,9 @@ import faust
 from aiokafka.structs import TopicPartition
 
 from agents.admission import admit
+from agents.alignment_watch import AlignmentWatch
 from agents.app import build_app
-from agents.catch_up import CatchUp
+from agents.backlog import Backlog
 from agents.controls import Controls
 from agents.dead_letters import DeadLetters
 from agents.delivery.ownership import Ownership
@@ -18,7 +19,7 @@ from agents.delivery.partition_task import PartitionTask
 from agents.delivery.process_exit import EXIT_UNEXPECTED, end_within
 from agents.delivery.producer import PartitionProducer
 from agents.delivery.quarantine import CrashMarks
-from agents.delivery.step import Step
+from agents.delivery.step import OpenGate, Step
 from agents.delivery.store import MemoryStores, RocksStores, Stores
 from agents.delivery.table import ChangelogTable
 from agents.erasures import Erasures
@@ -70,12 +71,13 @@ class Worker:
         self._stores: Stores = RocksStores(config.data_dir / "tables") if rocksdb else MemoryStores()
         self._keys = Keys(config.topics.namespace, config.topics.version)
         self._writer = ListWriter.connect(config.redis_url, self._keys)
-        self._follower = ItemFollower(config.bootstrap, config.topics)
         topics, identities = config.topics, config.identities
         self._controls, self._standing = Controls(topics.version), Standing(topics.version)
+        self.ownership = Ownership(config.bootstrap, config.topics.consumer_group, self._new_task)
+        self._backlog = Backlog(config, self.ownership, lambda: self._standing.serves, lambda: self._controls.paused)
+        self._follower = ItemFollower(config.bootstrap, topics, config.partitions, self._backlog.frontier_ms)
         self._erasures = Erasures(identities)
         self._profiles = Profiles(config.partitions, identities)
-        self._catch_ups: dict[int, CatchUp] = {}
         self._tally = Tally()
         self._orders = Follower(
             config.bootstrap,
@@ -95,15 +97,17 @@ class Worker:
             config.list_expires_s * SECOND_MS,
             config.rerank,
         )
-        self.ownership = Ownership(config.bootstrap, config.topics.consumer_group, self._new_task)
         self._shared = SharedLists(
             self._maker, self._writer, self._keys, self._item_partitions_to_list, config.partitions
         )
-        self._fits = VectorFits(self._follower.model, self._item_partitions)
         self._archive = ArchiveFeed(
             topics.interactions, config.storage_url, topics.namespace, config.data_dir / "archive"
         )
-        self._app: faust.App = build_app(config, self.ownership, lambda: self._controls.paused, self._archive)
+        self._fits = VectorFits(
+            self._follower.model, self._item_partitions, self._follower.epochs, self._backlog.points
+        )
+        self._backlog.follow(self._follower.epochs, self._fits)
+        self._app: faust.App = build_app(config, self.ownership, self._backlog.not_to_read, self._archive)
 
     async def run(self, stop: asyncio.Event) -> int:
         """Works until `stop` is set or the version is retired; returns the exit code."""
@@ -113,7 +117,15 @@ class Worker:
             await self._archive.open()
         heartbeat = Heartbeat(self._writer, self._keys, self.ownership, self._counters)
         pointer = LivePointerKeeper(self._writer, self._keys, lambda: self._standing.registry.current)
-        loops = (self._shared.run(now_ms), heartbeat.run(), pointer.run(), self._fits.run(now_ms, time.monotonic))
+        loops = (
+            self._shared.run(lambda: self._backlog.model_ms(now_ms())),
+            heartbeat.run(),
+            pointer.run(),
+            self._fits.run(now_ms, time.monotonic),
+            AlignmentWatch(
+                self._config.bootstrap, self._config.topics, self._backlog, lambda: self._standing.reads_archive
+            ).run(),
+        )
         helpers = [asyncio.create_task(loop) for loop in loops]
         await self._app.start()
         logger.info("worker ready: group %s", self._config.topics.consumer_group)
@@ -144,7 +156,8 @@ class Worker:
             config.bootstrap, topics.transactional_id(source.topic, source.partition), topics.consumer_group
         )
         marks = CrashMarks(topics.crash_marks, source.topic, source.partition)
-        return PartitionTask(source, producer, table, marks, new_step(table))
+        gate = self._backlog.turn_of(source.partition) if source.topic == topics.interactions else OpenGate()
+        return PartitionTask(source, producer, table, marks, new_step(table), gate)
 
     def _user_step(self, table: ChangelogTable) -> Step:
         config, topics = self._config, self._config.topics
@@ -163,7 +176,7 @@ class Worker:
             now_ms,
             config.active_days,
             config.list_ttl_s,
-            catch_up=self._catch_up_of(partition),
+            catch_up=self._backlog.catch_up_of(partition),
         )
         return InteractionsStep(
             lambda: UserPlane(
@@ -176,7 +189,7 @@ class Worker:
             self._dead_letters,
             self._erasures,
             LiveQuality(keeper.shown, self._follower.model),
-            Examples(self._follower, profiles, config.list_size, topics.ranker_examples),
+            Examples(self._follower, profiles, config.list_size, topics.ranker_examples, self._backlog.knew_ms),
             Judge(
                 self._follower,
                 keeper.at_hand,
@@ -185,6 +198,7 @@ class Worker:
                 topics,
                 partition,
                 self._standing.answers_for,
+                self._backlog.knew_ms,
             ),
             self._tally,
         )
@@ -194,7 +208,9 @@ class Worker:
         pacer = PublishPacer(self._publish_interval_s, config.item_model_budget_bytes_per_s)
         return ItemsStep(
             lambda: ItemPlane(table.partition, table.rows, ItemLimits()),
+            table.rows,
             pacer,
+            self._backlog.points,
             time.monotonic,
             self._dead_letters,
             self._fits if table.partition == FITTING_PARTITION else None,
@@ -203,17 +219,9 @@ class Worker:
     def _ranker_step(self, table: ChangelogTable) -> Step:
         return RankerStep(lambda: table.rows, self._dead_letters)
 
-    def _catch_up_of(self, partition: int) -> CatchUp:
-        return self._catch_ups.setdefault(partition, CatchUp(lambda: self._standing.serves))
-
     def _publish_interval_s(self) -> float:
         """What items have learned is needed by lists: far behind the head there are none, and more is coalesced."""
-        return CATCH_UP_INTERVAL_S if self._far else self._config.item_model_interval_s
-
-    @property
-    def _far(self) -> bool:
-        owned = {tp.partition for tp in self.ownership.tasks if tp.topic == self._config.topics.interactions}
-        return any(self._catch_ups[partition].far for partition in owned)
+        return CATCH_UP_INTERVAL_S if self._backlog.far else self._config.item_model_interval_s
 
     def _item_partitions(self) -> set[int]:
         """The owned ones."""
@@ -221,7 +229,7 @@ class Worker:
 
     def _item_partitions_to_list(self) -> set[int]:
         """The owned ones, unless the lists that belong to nobody would be out of date at once."""
-        return set() if self._far else self._item_partitions()
+        return set() if self._backlog.far else self._item_partitions()
 
     def _counters(self) -> dict[str, int]:
         """Of this process since it began, for its sign of life."""

@@ -27,6 +27,8 @@ class WorkerConfig:
     item_model_interval_s: float
     item_model_budget_bytes_per_s: int
     session_timeout_s: float
+    replay_max_skew_s: int
+    replay_refit_growth: float
     data_dir: Path
     storage_url: str = ""
     identities: Identities = PLAIN

@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from agents.retention.errors import StorageError
 from ops.commands import (
     archive,
+    audit,
     bench,
     compare,
     config,
@@ -49,7 +50,7 @@ PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
     panels.RUN: (worker, serve),
     panels.LOOK: (config, lag, inspect, why, scale, evaluate, bench),
     panels.REPAIR: (dlq, partition, erase),
-    panels.VERSIONS: (archive, snapshot, replay, compare, versions, promote, rollback, retire),
+    panels.VERSIONS: (archive, snapshot, replay, audit, compare, versions, promote, rollback, retire),
 }
 
 _HELP: Final = "\n\n".join(  # a paragraph each; line breaks inside one would be kept

@@ -13,6 +13,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from aiokafka.structs import TopicPartition
 
 from streams.bulk_read import POLL_MS, bulk_consumer, partitions_of
+from streams.partition_times import PartitionTime, time_in
 
 STABLE = "Stable"
 #: A broker that just started finds the coordinator of a group only after a moment.
@@ -61,6 +62,12 @@ class Progress:
         partitions = await self._partitions_of(topic)
         found = await _retried(lambda: self._admin.list_consumer_group_offsets(self._group, partitions=partitions))
         return {tp.partition: max(found[tp].offset, 0) if tp in found else 0 for tp in partitions}
+
+    async def times(self, topic: str) -> dict[int, PartitionTime]:
+        """How far each partition is in event time, as of its committed offset. Raises `TopicMissing`."""
+        partitions = await self._partitions_of(topic)
+        found = await _retried(lambda: self._admin.list_consumer_group_offsets(self._group, partitions=partitions))
+        return {tp.partition: time_in(found[tp].metadata) if tp in found else PartitionTime() for tp in partitions}
 
     async def begun(self, topic: str) -> set[int]:
         """Partitions of which the group has committed an offset. Raises `TopicMissing`."""

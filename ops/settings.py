@@ -153,6 +153,18 @@ class Settings(BaseSettings):
     session_timeout_s: float = Field(
         6.0, ge=6.0, le=300.0, description="A worker that is silent for this long loses its partitions."
     )
+    replay_max_skew_s: int = Field(
+        7 * _DAY_S,
+        ge=1,
+        le=365 * _DAY_S,
+        description="How far a replay reads one partition ahead of the others, in event time.",
+    )
+    replay_refit_growth: float = Field(
+        4.0,
+        ge=1.1,
+        le=1000.0,
+        description="A replay fits vectors each time items have learned this many times what they had before.",
+    )
     state_store: Literal["memory", "rocksdb"] = Field(
         "memory", description="Where workers keep rows; rocksdb keeps them on disk when they outgrow memory."
     )

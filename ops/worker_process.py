@@ -40,6 +40,8 @@ def worker_config(settings: Settings) -> WorkerConfig:
         item_model_interval_s=settings.item_model_interval_s,
         item_model_budget_bytes_per_s=settings.item_model_budget_bytes_per_s,
         session_timeout_s=settings.session_timeout_s,
+        replay_max_skew_s=settings.replay_max_skew_s,
+        replay_refit_growth=settings.replay_refit_growth,
         data_dir=settings.state_dir / "worker",
         storage_url=settings.storage,
         identities=identities_of(settings),

@@ -4,7 +4,7 @@ b"c" + item           counts                 b"t" + hour + item    events of an 
 b"n" + shard + item   neighbours             b"q" + hour + query   searches of an hour by country
 b"s" + shard + item   successors             b"u" + item           unique viewers
 b"v" + item           faded visits           b"e" + item           fitted vector, float16[128]
-b"w"                  the plane's own row
+b"w"                  the plane's own row   b"k"                  how far the rows after it know
 
 Weights of neighbours and successors and faded visits are forward-decayed, see tables/forward_decay.py. Neighbours of
 format version 1 were not: they are read as if they had happened at the landmark, that is as faded.
@@ -26,6 +26,7 @@ VECTOR = b"e"
 VIEWERS = b"u"
 QUERY_BUCKET = b"q"
 PLANE = b"w"
+EPOCH = b"k"
 
 #: Rows of floats, which depend on the order of arrival within rounding; all others are the same in any order.
 FLOAT_KINDS = frozenset({NEIGHBOURS, SUCCESSORS, VISITS, VECTOR})
@@ -95,11 +96,23 @@ class PlaneRow(msgspec.Struct, array_like=True, gc=False):
     watermark_ms: int = 0
 
 
+class EpochRow(msgspec.Struct, array_like=True, gc=False):
+    """What is published knows of no event later than `reached_ms`, event or append time, whichever is earlier.
+    `learned` is the number of entries of `item.deltas` in it, `fitted` the number of points of a replay (see
+    agents.epochs) for which vectors are published."""
+
+    version: int = ITEM_ROW_VERSION
+    reached_ms: int = 0
+    learned: int = 0
+    fitted: int = 0
+
+
 COUNTS_CODEC = RowCodec(CountsRow, current=ITEM_ROW_VERSION)
 BUCKET_CODEC = RowCodec(BucketRow, current=ITEM_ROW_VERSION)
 NEIGHBOURS_CODEC = RowCodec(NeighboursRow, current=NEIGHBOURS_ROW_VERSION)
 VISITS_CODEC = RowCodec(VisitsRow, current=ITEM_ROW_VERSION)
 PLANE_CODEC = RowCodec(PlaneRow, current=ITEM_ROW_VERSION)
+EPOCH_CODEC = RowCodec(EpochRow, current=ITEM_ROW_VERSION)
 
 
 def counts_key(item_id: str) -> bytes:

@@ -73,6 +73,11 @@ class UserPlane:
         return self._row.watermark_ms(self._limits.allowed_lateness_ms)
 
     @property
+    def highest_ms(self) -> int:
+        """The highest min(event time, append time) so far; 0 before the first event."""
+        return self._row.highest_ms
+
+    @property
     def late(self) -> int:
         """Events folded although they were older than the watermark."""
         return self._row.late
@@ -123,9 +128,15 @@ class UserPlane:
         return self._fold(user, event, Place(offset, append_ms, watermark_ms))
 
     def pass_over(self, event_ms: int, offset: int, append_ms: int) -> None:
-        """Count the event of an erased user. Lateness stays what it was for the others."""
+        """Count the event of an erased user. Lateness stays what it was for the others.
+
+        Raises InvalidEvent (too_old) as `fold` does: it may be a dead letter from before the erasure, and must not be
+        counted as erased too.
+        """
+        if offset > self._row.last_offset:
+            self._refuse_too_old(event_ms, offset)
+            self._row.erased += 1
         partition_row.advance(self._row, event_ms, append_ms)
-        self._row.erased += offset > self._row.last_offset
         self._count_partition(offset)
 
     def forget(self, user_id: str) -> None:
@@ -172,13 +183,16 @@ class UserPlane:
 
     def _admit(self, event: Interaction, offset: int) -> int:
         """The watermark before this event. Raises InvalidEvent when the event is behind the retention."""
+        self._refuse_too_old(event.timestamp_ms, offset)
         watermark_ms = self.watermark_ms
-        first_sight = offset > self._row.last_offset
-        if event.timestamp_ms < watermark_ms - self._limits.retention_ms:
+        self._count_partition(offset, late=offset > self._row.last_offset and event.timestamp_ms < watermark_ms)
+        return watermark_ms
+
+    def _refuse_too_old(self, event_ms: int, offset: int) -> None:
+        watermark_ms, first_sight = self.watermark_ms, offset > self._row.last_offset
+        if event_ms < watermark_ms - self._limits.retention_ms:
             self._count_partition(offset, too_old=first_sight)
             raise InvalidEvent(Reason.TOO_OLD, f"older than the retention behind watermark {watermark_ms}")
-        self._count_partition(offset, late=first_sight and event.timestamp_ms < watermark_ms)
-        return watermark_ms
 
     def _count_partition(self, offset: int, *, late: bool = False, too_old: bool = False) -> None:
         row = self._row

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Sequence
 from itertools import zip_longest
 
@@ -12,7 +13,7 @@ from agents.delivery.outgoing import Outgoing
 from agents.delivery.process_exit import EXIT_FENCED, die
 from agents.delivery.producer import PartitionProducer
 from agents.delivery.quarantine import SMALL_BATCH_RECORDS, CrashMarks
-from agents.delivery.step import Step
+from agents.delivery.step import Gate, OpenGate, Step
 from agents.delivery.table import ChangelogTable
 from streams.record_batch import RecordBatch
 
@@ -27,6 +28,8 @@ class PartitionTask:
     """Runs a `Step` over one partition. Any unexpected error ends the process before anything is committed."""
 
     TICK_S = 0.2
+    #: How soon a batch is tried again that may not be folded yet.
+    HELD_TICK_S = 0.02
 
     def __init__(
         self,
@@ -35,12 +38,16 @@ class PartitionTask:
         table: ChangelogTable,
         marks: CrashMarks,
         step: Step,
+        gate: Gate | None = None,
     ) -> None:
         self.source = source
         self.producer = producer
         self.table = table
         self.marks = marks
         self.step = step
+        self._gate = gate or OpenGate()
+        self._held: deque[RecordBatch] = deque()  # in order, and before what is in the inbox
+        self._noted = ""  # with the committed offset
         self._inbox: asyncio.Queue[RecordBatch] = asyncio.Queue(maxsize=1)
         self._working = asyncio.Lock()
         self._generation: int | None = None  # None: suspended
@@ -92,6 +99,8 @@ class PartitionTask:
 
     def _stop_accepting(self) -> None:
         self._generation = None
+        self._held.clear()
+        self._gate.end()
         while not self._inbox.empty():  # whoever waits in `submit` goes on
             self._inbox.get_nowait()
 
@@ -120,8 +129,24 @@ class PartitionTask:
             self._die(error)
 
     async def _next_batch(self) -> RecordBatch | None:
+        """The next batch of which something may be folded; None after a tick without one.
+
+        Batches go on to be taken in while one is held: others of the same stream would wait behind them.
+        """
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + self.TICK_S
+        while self._held:
+            if self._gate.allowed(self._held[0].records[:1]):
+                return self._held.popleft()
+            if loop.time() > end_s:
+                return None
+            if batch := await self._arrival(self.HELD_TICK_S):
+                self._held.append(batch)
+        return await self._arrival(self.TICK_S)
+
+    async def _arrival(self, within_s: float) -> RecordBatch | None:
         try:
-            return await asyncio.wait_for(self._inbox.get(), self.TICK_S)
+            return await asyncio.wait_for(self._inbox.get(), within_s)
         except TimeoutError:
             return None
 
@@ -131,14 +156,24 @@ class PartitionTask:
                 f"{self.source}: a batch follows offset {batch.follows}, but only records before {self._position} "
                 "were folded"
             )
-        records = [record for record in batch.records if record.offset >= self._position]
+        records, next_offset = self._allowed(batch)
         if records:
             if opened := self.marks.open():
                 await self._commit_marks(opened)
                 self._log_suspicion(records[0].offset)
             await self._fold_carefully(records) if self.marks.crashes else await self._fold(records)
         if not records or self._position > records[-1].offset:  # else it was suspended half-way
-            self._position = max(self._position, batch.next_offset)
+            self._position = max(self._position, next_offset)
+
+    def _allowed(self, batch: RecordBatch) -> tuple[Sequence[ConsumerRecord], int]:
+        """What is left of a batch and may be folded, and the position after it; the rest is held."""
+        records = [record for record in batch.records if record.offset >= self._position]
+        count = self._gate.allowed(records) if records else 0
+        if count == len(records):
+            return records, batch.next_offset
+        position = records[count - 1].offset + 1 if count else self._position
+        self._held.appendleft(RecordBatch(records[count:], batch.generation, position, batch.next_offset))
+        return records[:count], position
 
     async def _fold(self, records: Sequence[ConsumerRecord]) -> None:
         fold = self.step.fold
@@ -152,7 +187,8 @@ class PartitionTask:
         self._uncommitted += len(records)
 
     async def _commit(self, *, force: bool, marks: Sequence[Outgoing] = ()) -> None:
-        progressed = self._position != self.table.next_offset
+        note = self._gate.note()
+        progressed = self._position != self.table.next_offset or note != self._noted
         if not progressed and not self.step.pending():
             return
         effects = await self.step.effects(self._position, force=force)
@@ -162,8 +198,8 @@ class PartitionTask:
         outgoing = [*effects.outgoing, *rows]
         folded, self._uncommitted = self._uncommitted, 0
         outgoing += [*self.marks.survive(folded), *marks]
-        await self.producer.commit(outgoing, self.source, self._position)
-        self.table.next_offset = self._position
+        await self.producer.commit(outgoing, self.source, self._position, note)
+        self.table.next_offset, self._noted = self._position, note
 
     async def _commit_marks(self, marks: Sequence[Outgoing]) -> None:
         if marks:

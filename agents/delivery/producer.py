@@ -39,10 +39,12 @@ class PartitionProducer:
         """
         await self._producer.start()
 
-    async def commit(self, outgoing: Iterable[Outgoing], source: TopicPartition | None, next_offset: int) -> None:
+    async def commit(
+        self, outgoing: Iterable[Outgoing], source: TopicPartition | None, next_offset: int, note: str = ""
+    ) -> None:
         """Writes `outgoing` and the group's `next_offset` of `source` in one transaction; returns when it is durable.
 
-        `source` None commits no offset (used for marks that are not progress).
+        `source` None commits no offset (used for marks that are not progress). Kafka keeps `note` with the offset.
 
         Raises:
             aiokafka.errors.ProducerFenced: another worker owns the partition now.
@@ -50,7 +52,7 @@ class PartitionProducer:
         async with self._producer.transaction():
             await self._send_all(outgoing)
             if source is not None:
-                await self._producer.send_offsets_to_transaction({source: next_offset}, self._group)
+                await self._producer.send_offsets_to_transaction({source: (next_offset, note)}, self._group)
 
     async def _send_all(self, outgoing: Iterable[Outgoing]) -> None:
         by_target: dict[tuple[str, int], list[Outgoing]] = defaultdict(list)

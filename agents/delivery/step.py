@@ -1,5 +1,6 @@
 """What a partition task is given: the rule that turns records into effects."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,6 +15,34 @@ class Effects:
 
     changes: list[tuple[bytes, bytes | None]] = field(default_factory=list)
     outgoing: list[Outgoing] = field(default_factory=list)
+
+
+class Gate(Protocol):
+    """Decides how soon records may be folded; what may not be yet stays with the partition's task."""
+
+    def allowed(self, records: Sequence[ConsumerRecord]) -> int:
+        """How many of the next records (at least one is given) may be folded now; 0 = none, ask again."""
+
+    def note(self) -> str:
+        """What the rest of the group is told, with the committed offset."""
+
+    def end(self) -> None:
+        """The partition is given away, with whatever waits."""
+
+
+class OpenGate:
+    """Lets everything through."""
+
+    def allowed(self, records: Sequence[ConsumerRecord]) -> int:
+        """All of them."""
+        return len(records)
+
+    def note(self) -> str:
+        """Nothing."""
+        return ""
+
+    def end(self) -> None:
+        """Nothing waits."""
 
 
 class Step(Protocol):

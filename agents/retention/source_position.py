@@ -16,8 +16,8 @@ HEADER: Final = "freshet.after"
 
 def stamped(records: Iterable[Outgoing], partition: int, next_offset: int) -> list[Outgoing]:
     """The records of the transaction in which the rows of a source `partition` reach `next_offset`."""
-    header = ((HEADER, b"%d:%d" % (partition, next_offset)),)
-    return [replace(record, headers=header) for record in records]
+    stamp = (HEADER, b"%d:%d" % (partition, next_offset))
+    return [replace(record, headers=(*record.headers, stamp)) for record in records]
 
 
 def source_position(headers: Sequence[tuple[str, bytes]]) -> tuple[int, int] | None:

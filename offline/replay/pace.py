@@ -1,8 +1,11 @@
 """How fast a replay reads and when it will have caught up with a log that goes on growing. Pure."""
 
 from collections import deque
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from streams.partition_times import PartitionTime
 
 #: Rates are means over this time: long enough for batches not to show, short enough to follow a change.
 WINDOW_S = 20.0
@@ -16,7 +19,7 @@ class Position:
 
     `folded` and `end` are sums over partitions: records before the committed offsets, and before the end of the log;
     `watermark_ms` is the append time before which every partition is folded; `waiting` says whether a record is left (a
-    log may end in markers).
+    log may end in markers). `event_ms` and `skew_ms` as of `spread_of`.
     """
 
     at_s: float
@@ -24,6 +27,8 @@ class Position:
     end: int
     watermark_ms: int
     waiting: bool
+    event_ms: int = 0
+    skew_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,8 @@ class Progress:
     """What is shown.
 
     `events_per_s` is None until there are two looks; `eta_s` None while the log grows as fast as it is read; `lag_ms`
-    is the age of the oldest record that waits, 0 at the head.
+    is the age of the oldest record that waits, 0 at the head. `event_ms` is the event time that the slowest partition
+    has come to (0 = not known), `skew_ms` how far another one is ahead of it.
     """
 
     folded: int
@@ -41,6 +47,8 @@ class Progress:
     eta_s: float | None
     watermark_ms: int
     lag_ms: int
+    event_ms: int = 0
+    skew_ms: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values, rounded."""
@@ -48,6 +56,20 @@ class Progress:
         values["events_per_s"] = None if self.events_per_s is None else round(self.events_per_s, 1)
         values["eta_s"] = None if self.eta_s is None else round(self.eta_s, 1)
         return values
+
+
+def spread_of(times: Mapping[int, PartitionTime], behind: Collection[int]) -> tuple[int, int]:
+    """The event time of the slowest of the partitions with records left, and how far another one is ahead of it, ms.
+    (0, 0) while there are none, or while one of them has folded nothing.
+
+    >>> spread_of({0: PartitionTime(50), 1: PartitionTime(20, 30), 2: PartitionTime(1)}, {0, 1})
+    (30, 20)
+    """
+    slowest = min(behind, key=lambda number: times[number].ms, default=None)
+    if slowest is None or not times[slowest].ms:
+        return 0, 0
+    event_ms = times[slowest].ms
+    return event_ms, max(0, max(time.folded_ms for time in times.values()) - event_ms)
 
 
 class Head:
@@ -91,6 +113,8 @@ class Pace:
             eta_s=_eta_s(behind, reading, growing),
             watermark_ms=position.watermark_ms,
             lag_ms=max(0, now_ms - position.watermark_ms) if position.waiting else 0,
+            event_ms=position.event_ms,
+            skew_ms=position.skew_ms,
         )
 
     def _rates(self) -> tuple[float | None, float | None]:

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from agents.retention.archive_files import PartitionFiles
-from offline.replay.pace import Position
+from offline.replay.pace import Position, spread_of
 from ops.progress import Progress
 from streams.bulk_read import POLL_MS
 from streams.topics import Topics
@@ -71,7 +71,10 @@ class ReplayWatch:
         times = [_day_ms(files, committed[number]) for number, files in in_archive.items()]
         times += await self._first_times(behind, committed)
         watermark_ms = min(times, default=time.time_ns() // 1_000_000)
-        return Position(time.monotonic(), sum(committed.values()), sum(ends.values()), watermark_ms, bool(times))
+        spread = spread_of(await self._progress.times(topic), {tp.partition for tp in behind})
+        return Position(
+            time.monotonic(), sum(committed.values()), sum(ends.values()), watermark_ms, bool(times), *spread
+        )
 
     async def items_done(self) -> bool:
         """Whether everything that was folded is learned and published by the item plane."""

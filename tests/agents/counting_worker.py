@@ -84,6 +84,8 @@ def configuration(bootstrap: str, namespace: str, partitions: int, data_dir: str
         item_model_interval_s=1,
         item_model_budget_bytes_per_s=1,
         session_timeout_s=6,
+        replay_max_skew_s=3600,
+        replay_refit_growth=4.0,
         data_dir=Path(data_dir),
     )
 

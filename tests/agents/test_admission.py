@@ -32,6 +32,8 @@ def config_for(bootstrap: str, namespace: str) -> WorkerConfig:
         item_model_interval_s=1.0,
         item_model_budget_bytes_per_s=1_000_000,
         session_timeout_s=6.0,
+        replay_max_skew_s=3600,
+        replay_refit_growth=4.0,
         data_dir=Path("unused"),
     )
 

@@ -56,3 +56,13 @@ def test_before_the_first_batch_nobody_knows_and_an_empty_log_is_at_its_head() -
     assert catch_up.far
     tick(catch_up, QUIET_TICKS)
     assert not catch_up.far
+
+
+def test_a_partition_that_waits_for_others_is_not_at_its_head() -> None:
+    waits = True
+    catch_up = CatchUp(serves=lambda: False, waits=lambda: waits)
+    tick(catch_up, 2 * QUIET_TICKS)
+    assert catch_up.far
+    waits = False
+    tick(catch_up, QUIET_TICKS)
+    assert not catch_up.far

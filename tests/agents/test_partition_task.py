@@ -1,7 +1,7 @@
 """One partition task over a producer that only remembers: what is committed together, and what ends."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import count
 
 import pytest
@@ -11,7 +11,7 @@ from agents.delivery import partition_task
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.partition_task import PartitionTask
 from agents.delivery.quarantine import CLEARED_AFTER_RECORDS, SMALL_BATCH_RECORDS, CrashMarks
-from agents.delivery.step import Effects
+from agents.delivery.step import Effects, Gate
 from agents.delivery.table import ChangelogTable
 from streams.record_batch import RecordBatch
 
@@ -27,15 +27,19 @@ class Commits:
     def __init__(self) -> None:
         self.marks: list[tuple[int, bytes | None]] = []  # with the position that is committed with it, 0 = none
         self.positions: list[int] = []
+        self.notes: list[str] = []
         self.may_commit = asyncio.Event()
         self.may_commit.set()
         self.moved = asyncio.Event()
 
-    async def commit(self, outgoing: Iterable[Outgoing], source: TopicPartition | None, next_offset: int) -> None:
+    async def commit(
+        self, outgoing: Iterable[Outgoing], source: TopicPartition | None, next_offset: int, note: str = ""
+    ) -> None:
         await self.may_commit.wait()
         self.marks += [(next_offset, record.value) for record in outgoing if record.topic == "marks"]
         if source is not None:
             self.positions.append(next_offset)
+            self.notes.append(note)
         asyncio.get_running_loop().call_soon(self.moved.set)  # once the task knows too
 
     async def close(self) -> None: ...
@@ -67,6 +71,23 @@ class Counting:
     def reset(self) -> None: ...
 
 
+class Until:
+    """A gate that lets records before an offset through."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        self.ended = False
+
+    def allowed(self, records: Sequence[ConsumerRecord]) -> int:
+        return sum(record.offset < self.offset for record in records)
+
+    def note(self) -> str:
+        return f"until {self.offset}"
+
+    def end(self) -> None:
+        self.ended = True
+
+
 class Owners:
     """One owner of the partition after the other; each restores what the former one committed."""
 
@@ -78,12 +99,12 @@ class Owners:
         self.next_offset = 0
         self.task: PartitionTask | None = None
 
-    async def new(self) -> PartitionTask:
+    async def new(self, gate: Gate | None = None) -> PartitionTask:
         marks = CrashMarks("marks", *SOURCE)
         marks.table.rows = self._stored
         table = ChangelogTable("rows", 0)
         table.next_offset = self.next_offset
-        self.task = PartitionTask(SOURCE, self.commits, table, marks, self.step)  # type: ignore[arg-type]
+        self.task = PartitionTask(SOURCE, self.commits, table, marks, self.step, gate)  # type: ignore[arg-type]
         self.task.start(asyncio.Lock())
         self.generation = next(self._generations)
         self.task.resume(self.generation)
@@ -189,8 +210,10 @@ async def test_a_handover_does_not_wait_for_more_than_a_small_batch_of_careful_w
     task.marks.table.load(b"input:0", b'{"crashes":0,"is_open":true}')
     commit = owners.commits.commit
 
-    async def commit_and_suspend(outgoing: Iterable[Outgoing], source: TopicPartition | None, next_offset: int) -> None:
-        await commit(outgoing, source, next_offset)
+    async def commit_and_suspend(
+        outgoing: Iterable[Outgoing], source: TopicPartition | None, next_offset: int, note: str = ""
+    ) -> None:
+        await commit(outgoing, source, next_offset, note)
         if source is not None:
             suspending.append(asyncio.ensure_future(task.suspend()))
             await asyncio.sleep(0)
@@ -202,3 +225,37 @@ async def test_a_handover_does_not_wait_for_more_than_a_small_batch_of_careful_w
     await asyncio.wait_for(asyncio.gather(*suspending), TIMEOUT_S)
     assert owners.commits.positions == [SMALL_BATCH_RECORDS]
     assert task.position == SMALL_BATCH_RECORDS
+
+
+async def test_what_may_not_be_folded_yet_waits_in_order_and_nobody_waits_behind_it(owners: Owners) -> None:
+    log, gate = [b"x"] * (4 * BATCH), Until(0)
+    task = await owners.new(gate)
+    for start in range(0, len(log), BATCH):
+        await asyncio.wait_for(task.submit(owners.batch(log, start)), TIMEOUT_S)
+    await asyncio.wait_for(owners.commits.moved.wait(), TIMEOUT_S)
+    assert (owners.commits.positions[-1], owners.step.folded) == (0, 0)
+    assert owners.commits.notes[-1] == "until 0", "others are told although nothing was folded"
+    for offset in (BATCH + 7, 2 * BATCH, len(log)):
+        gate.offset = offset
+        while task.table.next_offset < offset:
+            owners.commits.moved.clear()
+            await asyncio.wait_for(owners.commits.moved.wait(), TIMEOUT_S)
+        assert (task.position, owners.step.folded) == (offset, offset)
+    await task.suspend()
+    assert gate.ended
+
+
+async def test_what_waits_is_dropped_when_the_partition_is_given_away(owners: Owners) -> None:
+    log, gate = [b"x"] * (2 * BATCH), Until(7)
+    task = await owners.new(gate)
+    await task.submit(owners.batch(log, 0))
+    await asyncio.wait_for(owners.commits.moved.wait(), TIMEOUT_S)
+    await task.suspend()
+    gate.offset = len(log)
+    task.resume(owners.generation)
+    await task.submit(owners.batch(log, 0))  # fetched again
+    await task.submit(owners.batch(log, BATCH))
+    while task.table.next_offset < len(log):
+        owners.commits.moved.clear()
+        await asyncio.wait_for(owners.commits.moved.wait(), TIMEOUT_S)
+    assert owners.step.folded == len(log)

@@ -1,11 +1,13 @@
 """The ranker's step commits weights when a round ends, and a restart goes on from them."""
 
+from math import inf
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from agents.dead_letters import DeadLetters
+from agents.epochs import Epochs, Points
 from agents.ranker import RANKER_KEY, RankerStep
 from agents.vector_fits import ROWS_PER_COMMIT, VectorFits
 from ranking import features
@@ -45,7 +47,7 @@ async def test_weights_are_published_when_a_round_ends() -> None:
 
 
 def test_fitted_vectors_are_committed_some_at_a_time_and_each_once() -> None:
-    fits = VectorFits(ItemModel(), lambda: {0})
+    fits = VectorFits(ItemModel(), lambda: {0}, Epochs(lambda _: None, 1, lambda: inf), Points(4.0, lambda: False))
     assert not fits
     fits._waiting = {b"e%d" % number: b"" for number in range(ROWS_PER_COMMIT + 3)}
     assert fits

@@ -12,6 +12,11 @@ OWNERS = ("tests/agents/test_ownership.py",)
 POISONED = ("tests/laws/test_model.py::test_a_record_that_ends_processes_becomes_one_dead_letter_soon",)
 TASKS = ("tests/agents/test_partition_task.py",)
 ITEMS = ("tests/tables/test_item_plane.py",)
+TOGETHER = ("tests/agents/test_alignment.py",)
+WATCHED = ("tests/agents/test_alignment_watch.py",)
+EPOCHS = ("tests/agents/test_epochs.py",)
+LEAKS = ("tests/offline/replay/test_leaks.py",)
+ERASED = ("tests/tables/test_erasure.py",)
 MARKER = ("tests/serving/test_redis_writer.py::test_a_marker_that_is_not_the_known_one_stays",)
 
 
@@ -106,7 +111,7 @@ BREAKAGES = [
     Breakage(
         "rows and offset in two transactions",
         TASK,
-        "await self.producer.commit(outgoing, self.source, self._position)\n        self.table",
+        "await self.producer.commit(outgoing, self.source, self._position, note)\n        self.table",
         "await self.producer.commit(outgoing, None, 0)\n"
         "        await self.producer.commit([], self.source, self._position)\n        self.table",
         MODEL,
@@ -355,5 +360,76 @@ BREAKAGES = [
         "        if hour > self._told_hour:\n",
         "        if False:\n",
         BOUNDS,
+    ),
+    # -- replays ---------------------------------------------------------------------------------------------------
+    Breakage(
+        "what is too old counted as erased",
+        PLANE,
+        "            self._refuse_too_old(event_ms, offset)\n            self._row.erased += 1",
+        "            self._row.erased += 1",
+        ERASED,
+    ),
+    Breakage(
+        "partitions wait for nobody",
+        "agents/alignment.py",
+        "return self._slowest_ms({partition}) + self._max_skew_ms",
+        "return inf",
+        (*TOGETHER, *LEAKS),
+    ),
+    Breakage(
+        "a partition's time without what it waits with",
+        "agents/alignment.py",
+        "PartitionTime(folded_ms, self._next_ms.get(partition, 0))",
+        "PartitionTime(folded_ms)",
+        TOGETHER,
+    ),
+    Breakage(
+        "times not told while nothing is folded",
+        TASK,
+        " or note != self._noted",
+        "",
+        TASKS,
+    ),
+    Breakage("held batches overtaken", TASK, "self._held.appendleft(", "self._held.append(", TASKS),
+    Breakage(
+        "markers taken for records",
+        "agents/alignment_watch.py",
+        "if tp not in short or tp in left",
+        "if True or left",
+        WATCHED,
+    ),
+    Breakage(
+        "epochs do not wait",
+        "agents/epochs.py",
+        "return record.key != item_rows.EPOCH or _row(record).reached_ms <= self._frontier_ms()",
+        "return True",
+        (*EPOCHS, *LEAKS),
+    ),
+    Breakage(
+        "rows overtake the epoch before them",
+        "agents/epochs.py",
+        "if waiting is not None:",
+        "if waiting is not None and record.key == item_rows.EPOCH:",
+        EPOCHS,
+    ),
+    Breakage(
+        "epoch behind its rows",
+        "agents/items.py",
+        "changes[:0] = self._new_epoch()",
+        "changes += self._new_epoch()",
+        EPOCHS,
+    ),
+    Breakage(
+        "points forgotten by a restart", "agents/items.py", "learned=known.learned + entries", "learned=entries", EPOCHS
+    ),
+    Breakage(
+        "fits by the clock alone", "agents/vector_fits.py", "        elif self.due:", "        elif False:", EPOCHS
+    ),
+    Breakage(
+        "judged whatever the items know",
+        "agents/judge.py",
+        "        if self._is_foreseen(event, knew_ms):",
+        "        if False:",
+        LEAKS,
     ),
 ]

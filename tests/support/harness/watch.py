@@ -37,14 +37,14 @@ class GroupWatch:
 
         await eventually("every partition moves", moved)
 
-    async def caught_up(self, topics: Iterable[str]) -> None:
+    async def caught_up(self, topics: Iterable[str], timeout_s: float = 120) -> None:
         """Waits until everything in `topics` is committed; a topic that others are derived from comes first."""
 
         async def nothing_left() -> bool:
             self._workers.tend()
             return await self._progress.caught_up(topics)
 
-        await eventually("everything is read", nothing_left)
+        await eventually("everything is read", nothing_left, timeout_s)
 
 
 @asynccontextmanager

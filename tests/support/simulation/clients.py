@@ -113,7 +113,7 @@ class Producer:
             raise RequestFailed(f"injected: {target}")
         await self._call(target, servers.kafka.produce, self._epoch, target, records)
 
-    async def send_offsets_to_transaction(self, offsets: dict[TopicPartition, int], group: str) -> None:
+    async def send_offsets_to_transaction(self, offsets: dict[TopicPartition, tuple[int, str]], group: str) -> None:
         assert self._open
         assert group
         await self._call("coordinator", self.servers.kafka.add_offsets, self._epoch, offsets)

@@ -133,11 +133,11 @@ class Kafka:
         for sent in records:
             self._append(tp, sent, transaction, 0)
 
-    def add_offsets(self, transactional_id: str, epoch: int, offsets: dict[TopicPartition, int]) -> None:
+    def add_offsets(self, transactional_id: str, epoch: int, offsets: dict[TopicPartition, tuple[int, str]]) -> None:
         """Adds group offsets to the id's open transaction."""
         transaction = self._state(transactional_id, epoch).current
         assert transaction is not None
-        transaction.offsets.update(offsets)
+        transaction.offsets.update({tp: offset for tp, (offset, _) in offsets.items()})
 
     def end(self, transactional_id: str, epoch: int, *, commit: bool) -> None:
         """Decides the open transaction. The answer does not wait for the markers."""

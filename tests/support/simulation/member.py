@@ -17,6 +17,7 @@ from agents.delivery.partition_task import PartitionTask
 from agents.delivery.producer import PartitionProducer
 from agents.delivery.quarantine import CrashMarks
 from agents.delivery.table import ChangelogTable
+from agents.epochs import Points
 from agents.erasures import Erasures
 from agents.interactions import InteractionsStep
 from agents.items import ItemsStep, PublishPacer
@@ -125,7 +126,10 @@ class Member:
             return ItemPlane(table.partition, table.rows, ItemLimits())
 
         pacer = PublishPacer(lambda: PUBLISH_EVERY_S, 1_000_000)
-        step = ItemsStep(new_plane, pacer, lambda: self.process.world.now, DeadLetters(TOPICS.dead_letters))
+        points = Points(4.0, lambda: False)
+        step = ItemsStep(
+            new_plane, table.rows, pacer, points, lambda: self.process.world.now, DeadLetters(TOPICS.dead_letters)
+        )
         return TalliedStep(step, table, tally_of_deltas)
 
     def _now_ms(self) -> int:

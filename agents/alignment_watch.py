@@ -1,0 +1,91 @@
+"""Reads how far the partitions of a replay are, those of other workers too: Kafka keeps it with the group's offsets."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
+from aiokafka.structs import TopicPartition
+
+from agents.alignment import Elsewhere
+from agents.backlog import Backlog
+from streams.bulk_read import POLL_MS, bulk_consumer, partitions_of
+from streams.partition_times import time_in
+from streams.topics import Topics
+
+logger = logging.getLogger(__name__)
+
+#: How soon a partition that waits learns that another one moved on.
+HELD_LOOK_S = 0.05
+LOOK_S = 1.0
+#: So few offsets may be transaction markers, which nobody commits: only reading tells.
+FEW = 1_000
+
+
+class AlignmentWatch:
+    """One background loop of a worker; looks while its version is far from the head. A version that `reads_archive`
+    has records left that the log does not hold any more."""
+
+    def __init__(self, bootstrap: str, topics: Topics, backlog: Backlog, reads_archive: Callable[[], bool]) -> None:
+        self._reads_archive = reads_archive
+        self._bootstrap = bootstrap
+        self._topics = topics
+        self._backlog = backlog
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                if self._backlog.far:
+                    await self._look_while_far()
+            except KafkaError as error:
+                if not error.retriable and not isinstance(error, GroupCoordinatorNotAvailableError):
+                    raise
+                logger.warning("what is known of other partitions stays as it is: %s", error)
+            await asyncio.sleep(LOOK_S)
+
+    async def _look_while_far(self) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        await admin.start()
+        try:
+            async with bulk_consumer(self._bootstrap) as reader:
+                partitions = await partitions_of(reader, [self._topics.interactions])
+                begins = await reader.beginning_offsets(partitions)
+                while self._backlog.far:
+                    await self._look(admin, reader, begins)
+                    await asyncio.sleep(HELD_LOOK_S if self._backlog.alignment.held else LOOK_S)
+        finally:
+            await admin.close()
+
+    async def _look(
+        self, admin: AIOKafkaAdminClient, reader: AIOKafkaConsumer, begins: dict[TopicPartition, int]
+    ) -> None:
+        ends = await reader.end_offsets(begins)  # before the offsets: what is committed since is no end
+        found = await admin.list_consumer_group_offsets(self._topics.consumer_group, partitions=list(begins))
+        positions = {tp: max(0, found[tp].offset) if tp in found else 0 for tp in begins}
+        archived = {tp for tp, begin in begins.items() if self._reads_archive() and positions[tp] < begin}
+        behind = {tp: max(begin, positions[tp]) for tp, begin in begins.items() if max(begin, positions[tp]) < ends[tp]}
+        short = {tp: offset for tp, offset in behind.items() if ends[tp] - offset <= FEW}
+        left = await _with_records(reader, short, ends) if short else set()
+        waiting = archived.union(tp for tp in behind if tp not in short or tp in left)
+        self._backlog.alignment.learn(
+            Elsewhere(
+                {tp.partition: time_in(found[tp].metadata) for tp in begins if tp in found},
+                {tp.partition for tp in begins if tp not in waiting},
+            )
+        )
+
+
+async def _with_records(
+    reader: AIOKafkaConsumer, offsets: dict[TopicPartition, int], ends: dict[TopicPartition, int]
+) -> set[TopicPartition]:
+    """Those of the partitions that hold a record at or behind the offset, and not only markers."""
+    reader.assign(list(offsets))
+    for tp, offset in offsets.items():
+        reader.seek(tp, offset)
+    found: set[TopicPartition] = set()
+    while pending := [tp for tp in offsets if tp not in found and await reader.position(tp) < ends[tp]]:
+        found |= set(await reader.getmany(*pending, timeout_ms=POLL_MS, max_records=1))
+    return found

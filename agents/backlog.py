@@ -1,0 +1,96 @@
+"""How a worker goes while its version is far behind the head: partitions together, epochs in their order, no lists."""
+
+from collections.abc import Callable
+from math import inf
+
+from aiokafka.structs import TopicPartition
+
+from agents.alignment import Alignment, Turn
+from agents.catch_up import CatchUp
+from agents.delivery.ownership import Ownership
+from agents.epochs import Epochs, Points
+from agents.interactions import InteractionsStep
+from agents.vector_fits import VectorFits
+from agents.worker_config import WorkerConfig
+from ranking.judgements import UNKNOWN_MS
+
+SECOND_MS = 1_000
+
+
+class Backlog:
+    """One worker's view. `serves` says whether anybody is served by the version, `paused` what an operator stopped.
+
+    `follow` tells it of what is made later.
+    """
+
+    def __init__(
+        self,
+        config: WorkerConfig,
+        ownership: Ownership,
+        serves: Callable[[], bool],
+        paused: Callable[[], frozenset[TopicPartition]],
+    ) -> None:
+        self._topic = config.topics.interactions
+        self._ownership = ownership
+        self._serves = serves
+        self._paused = paused
+        self._catch_ups: dict[int, CatchUp] = {}
+        self._epochs: Epochs | None = None
+        self._fits: VectorFits | None = None
+        self.points = Points(config.replay_refit_growth, lambda: self.far)
+        self.alignment = Alignment(
+            config.partitions, config.replay_max_skew_s * SECOND_MS, self._folded_ms, self._paused_partitions
+        )
+
+    def follow(self, epochs: Epochs, fits: VectorFits) -> None:
+        """What the item model knows, and what is fitted from it."""
+        self._epochs, self._fits = epochs, fits
+
+    @property
+    def far(self) -> bool:
+        """Whether one of the worker's partitions is far behind; whether any may be, when it owns none."""
+        owned = {tp.partition for tp in self._ownership.tasks if tp.topic == self._topic}
+        if not owned:
+            return not self._serves() and self.alignment.slowest_ms < inf
+        return any(self._catch_ups[partition].far for partition in owned)
+
+    def catch_up_of(self, partition: int) -> CatchUp:
+        """Of one partition of interactions; the same object every time."""
+        return self._catch_ups.setdefault(
+            partition, CatchUp(self._serves, lambda: partition in self.alignment.held, self._release)
+        )
+
+    def turn_of(self, partition: int) -> Turn:
+        """What lets the partition's records through."""
+        catch_up = self.catch_up_of(partition)
+        return Turn(self.alignment, partition, lambda: catch_up.far)
+
+    def not_to_read(self) -> frozenset[TopicPartition]:
+        """Partitions of which nothing more is to be read now; safe in any thread."""
+        return self._paused() | {TopicPartition(self._topic, partition) for partition in self.alignment.held}
+
+    def frontier_ms(self) -> float:
+        """The event time that the item model must not know more of: see agents.epochs."""
+        if not self.far:
+            return inf
+        return -inf if self._fits is not None and self._fits.due else self.alignment.slowest_ms
+
+    def knew_ms(self) -> int:
+        """The newest event time that the item model may know of, as far as that is asked: live, it is the present."""
+        return self._epochs.knew_ms if self._epochs is not None and self.far else UNKNOWN_MS
+
+    def model_ms(self, now_ms: int) -> int:
+        """As of when the item model is read: now, or, far behind the head, as of what it knows."""
+        knew_ms = self.knew_ms()
+        return knew_ms if knew_ms > 0 else now_ms
+
+    def _release(self) -> None:
+        if self._epochs is not None:
+            self._epochs.release()
+
+    def _folded_ms(self) -> dict[int, int]:
+        steps = [(task.source.partition, task.step) for task in self._ownership.tasks.values()]
+        return {partition: step.plane.highest_ms for partition, step in steps if isinstance(step, InteractionsStep)}
+
+    def _paused_partitions(self) -> set[int]:
+        return {tp.partition for tp in self._paused() if tp.topic == self._topic}

@@ -1,0 +1,94 @@
+"""What is read of a group's offsets: how far its partitions are, and which have no record left."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+
+from agents.alignment_watch import FEW, AlignmentWatch
+from streams.partition_times import PartitionTime, note_of
+from streams.topics import Topics
+
+TOPICS = Topics(version="v2")
+TP = TopicPartition(TOPICS.interactions, 0)
+TIME = PartitionTime(1_700_000_000_000, 1_700_000_000_500)
+
+
+class Log:
+    """One partition from `begin` to `end`, with records at `records`: a reader of it, and the group's offset in it."""
+
+    def __init__(self, begin: int, end: int, records: Iterable[int], committed: int | None) -> None:
+        self.begin, self.end, self.records = begin, end, sorted(records)
+        self.committed = committed
+        self.at = begin
+
+    async def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, self.end)
+
+    async def list_consumer_group_offsets(self, group: str, partitions: list[TopicPartition]) -> dict[Any, Any]:
+        assert group == TOPICS.consumer_group
+        known = self.committed is not None
+        return {tp: OffsetAndMetadata(self.committed, note_of(TIME)) for tp in partitions if known}
+
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        assert partitions == [TP]
+
+    def seek(self, tp: TopicPartition, offset: int) -> None:
+        self.at = max(offset, self.begin)
+
+    async def position(self, tp: TopicPartition) -> int:
+        return self.at
+
+    async def getmany(
+        self, *pending: TopicPartition, timeout_ms: int, max_records: int
+    ) -> dict[TopicPartition, list[int]]:
+        found = next((offset for offset in self.records if offset >= self.at), None)
+        self.at = self.end if found is None else found + 1
+        return {} if found is None else {TP: [found]}
+
+
+class Told:
+    """In the place of a backlog: what it is told."""
+
+    def __init__(self) -> None:
+        self.alignment = self
+        self.elsewhere: Any = None
+
+    def learn(self, elsewhere: Any) -> None:
+        self.elsewhere = elsewhere
+
+
+async def look(log: Log, *, archive: bool = False) -> Any:
+    told: Any = Told()
+    servers: Any = log
+    watch = AlignmentWatch("nowhere", TOPICS, told, lambda: archive)
+    await watch._look(servers, servers, {TP: log.begin})
+    return told.elsewhere
+
+
+@pytest.mark.parametrize(
+    ("log", "is_done"),
+    [
+        (Log(0, 10_000, range(10_000), 10_000), True),
+        (Log(0, 10_000, range(10_000), 9_999), False),
+        (Log(0, 10_000, range(10_000), 10_000 - 2 * FEW), False),
+        (Log(0, 10_000, range(9_990), 9_990), True),  # only markers are left
+        (Log(0, 10_000, range(9_991), 9_990), False),
+        (Log(0, 0, (), None), True),
+        (Log(0, 5, range(5), None), False),
+        (Log(700, 700, (), None), True),  # retention took everything
+    ],
+)
+async def test_a_partition_is_done_when_no_record_is_left(log: Log, is_done: bool) -> None:
+    assert (await look(log)).done == ({0} if is_done else set())
+
+
+async def test_what_an_archive_holds_is_left_too() -> None:
+    assert (await look(Log(700, 700, (), None), archive=True)).done == set()
+    assert (await look(Log(700, 700, (), 700), archive=True)).done == {0}
+
+
+async def test_times_come_with_the_offsets() -> None:
+    assert (await look(Log(0, 9, range(9), 3))).times == {0: TIME}
+    assert (await look(Log(0, 9, range(9), None))).times == {}

@@ -1,0 +1,13 @@
+"""What a process of ours is told is what its parent knows."""
+
+import pytest
+
+from ops.demo.processes import environment_of
+from ops.settings import Settings
+
+
+def test_a_child_reads_the_settings_of_its_parent_secrets_included(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(user_id_secret="0123456789abcdef0123456789abcdef", list_size=7, rerank_min_genres=2)
+    for name, value in environment_of(settings).items():
+        monkeypatch.setenv(name, value)
+    assert Settings() == settings
