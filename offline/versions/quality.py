@@ -3,6 +3,10 @@
 An event counts if both versions judged it; see `ranking.judgements` for which events a version judges, and by which
 list. What they differ by is a mean over events, and its interval comes from resampling groups of users, because events
 of one user resemble each other.
+
+A replay reads days in seconds, and items are published by the clock and at points: what they know may be days older
+than the event. Live they are seconds behind. So a judgement counts only if its items knew what happened up to an hour
+before the event, and all but the last fiftieth of the time judged so far.
 """
 
 from collections.abc import Mapping
@@ -20,6 +24,9 @@ TOP = 10
 #: The metric that decides; the others are told.
 DECISIVE = "ndcg@10"
 _METRICS = {DECISIVE: gains, "hr@10": hits}
+#: How much older than an event what its items knew may be, and as a share of the time since the first judged event.
+STALE_MS = 3_600_000
+STALE_SHARE = 0.02
 PERIODS = 24
 _MISS = np.int16(32_000)
 _SEED = 7
@@ -57,12 +64,14 @@ class Period:
 @dataclass(frozen=True, slots=True)
 class Quality:
     """`events` were judged by both versions; `foreseen` of them by the candidate with items that knew later events.
-    `differences` by metric, the decisive one first; `periods` in the order of time."""
+    `stale` more do not count, because items knew too little. `differences` by metric, the decisive one first; `periods`
+    in the order of time."""
 
     events: int
     foreseen: int
     differences: tuple[Difference, ...]
     periods: tuple[Period, ...] = ()
+    stale: int = 0
 
     def as_dict(self, live: str) -> dict[str, Any]:
         """What is kept with a version and with a switch, as plain JSON values; `live` names the other version."""
@@ -71,6 +80,7 @@ class Quality:
             "against": live,
             "events": self.events,
             "foreseen": self.foreseen,
+            "stale": self.stale,
             "production_lag_ms": PRODUCTION_LAG_MS,
             **decisive,
             "others": others,
@@ -78,21 +88,33 @@ class Quality:
 
 
 def paired(live: ByPartition, candidate: ByPartition) -> Quality | None:
-    """Over the events that both judged; None when there is none."""
+    """Over the events that both judged and that count; None when there is none."""
     pairs = [_joined(live[number], candidate[number]) for number in sorted(live.keys() & candidate.keys())]
     a = np.concatenate([pair[0] for pair in pairs] or [np.zeros(0, OUTCOME)])
     b = np.concatenate([pair[1] for pair in pairs] or [np.zeros(0, OUTCOME)])
-    if not len(a):
+    counts = _is_fresh(a) & _is_fresh(b)
+    if not counts.any():
         return None
+    stale, a, b = int((~counts).sum()), a[counts], b[counts]
     foreseen = (b["knew_ms"] != UNKNOWN_MS) & (b["knew_ms"] > b["event_ms"])
     differences = tuple(_difference(metric, a, b) for metric in _METRICS)
-    return Quality(len(a), int(foreseen.sum()), differences, _periods(a, b))
+    return Quality(len(a), int(foreseen.sum()), differences, _periods(a, b), stale)
 
 
 def hit_rate(outcomes: ByPartition) -> tuple[float, int] | None:
-    """HR@10 of one version over all that it judged, and how many events these are; None when there are none."""
-    ranks = np.concatenate([_ranks(rows) for rows in outcomes.values()] or [np.zeros(0, np.int16)])
+    """HR@10 of one version over all that it judged and that counts, and how many events these are; None when there are
+    none."""
+    rows = np.concatenate([*outcomes.values(), np.zeros(0, OUTCOME)])
+    ranks = _ranks(rows[_is_fresh(rows)])
     return (round(float(hits(ranks, TOP).mean()), 4), len(ranks)) if len(ranks) else None
+
+
+def _is_fresh(rows: Outcomes) -> NDArray[np.bool_]:
+    """Which rows were judged by items that knew enough. Live (UNKNOWN_MS) they always do."""
+    since_ms = rows["event_ms"] - rows["event_ms"].min(initial=np.iinfo(np.int64).max)
+    allowed_ms = np.minimum(STALE_MS, STALE_SHARE * since_ms)
+    fresh: NDArray[np.bool_] = (rows["event_ms"] - rows["knew_ms"] <= allowed_ms) | (rows["knew_ms"] == UNKNOWN_MS)
+    return fresh
 
 
 def _joined(a: Outcomes, b: Outcomes) -> tuple[Outcomes, Outcomes]:

@@ -63,6 +63,8 @@ def _quality_rows(quality: Quality | None) -> list[Row]:
     if quality is None:
         return [("events judged under both", "", "0")]
     rows = [("events judged under both", "", f"{quality.events:,}")]
+    if quality.stale:
+        rows.append(("more, of which items knew too little", "", f"{quality.stale:,}"))
     for found in quality.differences:
         rows.append((found.metric, f"{found.live:.4f}", f"{found.candidate:.4f}"))
         if found.low is not None and found.high is not None:

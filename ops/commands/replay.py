@@ -60,6 +60,7 @@ def replay(
     try:
         with Interrupts() as interrupts, view:
             interrupts.run(Replay(plan, view.progress, view.arrived).run(supervisor))
+        console().print(f"a worker of {new} ended for good: the version was retired, or it was asked to", markup=False)
     except Interrupted:
         console().print(f"{new} is left where it is; run the command again to go on", markup=False)
     finally:

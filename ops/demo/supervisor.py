@@ -66,6 +66,11 @@ class Supervisor:
         """Present pids by name."""
         return {child.name: child.pid for child in self._children}
 
+    @property
+    def is_over(self) -> bool:
+        """Whether a child ended by itself and says that all is well: there is nothing left for it to do."""
+        return any(child.process.poll() == 0 for child in self._children)
+
     def check(self) -> None:
         """Starts what has ended again. Raises `DemoError` when a child ended too often, with the end of its log."""
         for child in self._children:

@@ -55,7 +55,8 @@ class Replay:
         self._arrived = arrived
 
     async def run(self, supervisor: Supervisor) -> None:
-        """Goes on until cancelled. Raises `CommandFailed`, `TopicMissing` and `KafkaError`."""
+        """Goes on until cancelled, or until a worker ends for good: its version was retired, or somebody asked it to.
+        Raises `CommandFailed`, `TopicMissing` and `KafkaError`."""
         plan = self._plan
         await prepare(plan.settings, plan.topics, plan.beginning)
         began_s = time.monotonic()
@@ -63,7 +64,7 @@ class Replay:
         archived = KeptState(plan.settings, plan.topics).archived() if plan.beginning.archive else {}
         async with ReplayWatch(plan.settings.kafka_bootstrap, plan.topics, archived) as watch:
             pace, head, at_head = Pace(await watch.begin()), Head(), False
-            while True:
+            while not supervisor.is_over:
                 supervisor.check()
                 progress = pace.add(await watch.look(), time.time_ns() // 1_000_000)
                 self._tell(progress)

@@ -27,6 +27,7 @@ class ReplayWatch:
         self._bootstrap = bootstrap
         self._topics = topics
         self._open = AsyncExitStack()
+        self._deltas: dict[int, int] | None = None  # their ends when they were first asked for
 
     async def __aenter__(self) -> Self:
         self._progress = await self._open.enter_async_context(Progress(self._bootstrap, self._topics.consumer_group))
@@ -77,8 +78,12 @@ class ReplayWatch:
         )
 
     async def items_done(self) -> bool:
-        """Whether everything that was folded is learned and published by the item plane."""
-        return await self._progress.caught_up([self._topics.deltas])
+        """Whether all that was folded when this was first asked is learned and published by the item plane. What is
+        folded since follows on an interval: in a log that goes on there is always some."""
+        topic = self._topics.deltas
+        if self._deltas is None:
+            self._deltas = await self._progress.ends(topic)
+        return not await self._progress.waiting(topic, await self._progress.committed(topic), self._deltas)
 
     async def _first_times(self, behind: list[TopicPartition], committed: dict[int, int]) -> list[int]:
         """Append times of the first record that waits in each partition; none where there are only markers."""

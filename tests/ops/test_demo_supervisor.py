@@ -94,6 +94,15 @@ def test_a_child_that_always_ends_is_given_up_with_the_end_of_its_log(supervisor
         supervisor.check()
 
 
+def test_it_is_over_when_a_child_ends_well(supervisor: Supervisor, tmp_path: Path) -> None:
+    start(supervisor, tmp_path, *SLEEP)
+    failed = start(supervisor, tmp_path, sys.executable, "-c", "raise SystemExit(2)")
+    failed.process.wait(TIMEOUT_S)
+    assert not supervisor.is_over
+    start(supervisor, tmp_path, sys.executable, "-c", "pass").process.wait(TIMEOUT_S)
+    assert supervisor.is_over
+
+
 def test_stop_ends_every_child_and_what_it_left_behind(tmp_path: Path) -> None:
     supervisor = Supervisor(print)
     child = start(supervisor, tmp_path, sys.executable, "-c", PARENT)

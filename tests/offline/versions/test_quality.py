@@ -63,12 +63,30 @@ def test_one_user_is_no_interval() -> None:
 
 def test_knowledge_of_the_future_is_counted() -> None:
     live = {0: rows(*(outcome(offset, 0) for offset in range(4)))}
-    told = [UNKNOWN_MS, 1_000, 1_999, 3_001]
+    told = [UNKNOWN_MS, 1_000, 2_000, 3_001]
     candidate = {0: rows(*(outcome(offset, 0, knew_ms=told[offset]) for offset in range(4)))}
     found = paired(live, candidate)
     assert found is not None
     assert found.foreseen == 1
     assert found.as_dict("v1")["foreseen"] == 1
+
+
+def test_what_items_knew_too_little_for_does_not_count() -> None:
+    hour_ms = 3_600_000
+
+    def at(offset: int, event_ms: int, older_ms: int) -> Outcome:
+        return Outcome(offset, event_ms, event_ms - older_ms, 0, offset)
+
+    begin, day = at(0, 0, 0), 86_400_000
+    enough = [at(1, 100_000, 2_000), at(2, 30 * day, hour_ms)]
+    too_little = [at(3, 100_000, 2_001), at(4, 30 * day, hour_ms + 1)]
+    candidate = {0: rows(begin, *enough, *too_little)}
+    live = {0: rows(*(Outcome(offset, 0, UNKNOWN_MS, 0, offset) for offset in range(5)))}
+    found = paired(live, candidate)
+    assert found is not None
+    assert (found.events, found.stale, found.foreseen) == (3, 2, 0)
+    assert hit_rate(candidate) == (1.0, 3)
+    assert paired(live, {0: rows(*too_little)}) is None
 
 
 def test_periods_follow_event_time_and_hold_every_event() -> None:
