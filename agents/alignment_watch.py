@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
+from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from agents.alignment import Elsewhere
@@ -40,16 +40,14 @@ class AlignmentWatch:
             try:
                 if self._backlog.far:
                     await self._look_while_far()
-            except KafkaError as error:
-                if not error.retriable and not isinstance(error, GroupCoordinatorNotAvailableError):
-                    raise
-                logger.warning("what is known of other partitions stays as it is: %s", error)
+            except KafkaError as error:  # brokers come and go; what is known holds back too early, never too late
+                logger.warning("no news of other partitions: %r", error)
             await asyncio.sleep(LOOK_S)
 
     async def _look_while_far(self) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
-        await admin.start()
         try:
+            await admin.start()
             async with bulk_consumer(self._bootstrap) as reader:
                 partitions = await partitions_of(reader, [self._topics.interactions])
                 begins = await reader.beginning_offsets(partitions)

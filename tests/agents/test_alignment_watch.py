@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
+from agents import alignment_watch
 from agents.alignment_watch import FEW, AlignmentWatch
+from ops.local_stack.ports import free_port
 from streams.partition_times import PartitionTime, note_of
 from streams.topics import Topics
 
@@ -92,3 +94,22 @@ async def test_what_an_archive_holds_is_left_too() -> None:
 async def test_times_come_with_the_offsets() -> None:
     assert (await look(Log(0, 9, range(9), 3))).times == {0: TIME}
     assert (await look(Log(0, 9, range(9), None))).times == {}
+
+
+async def test_without_a_broker_it_goes_on_asking(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+
+    class Backlog:
+        @property
+        def far(self) -> bool:
+            nonlocal asked
+            asked += 1
+            if asked > 2:
+                raise ZeroDivisionError  # enough
+            return True
+
+    monkeypatch.setattr(alignment_watch, "LOOK_S", 0.0)
+    backlog: Any = Backlog()
+    with pytest.raises(ZeroDivisionError):
+        await AlignmentWatch(f"127.0.0.1:{free_port()}", TOPICS, backlog, lambda: False).run()
+    assert asked == 3
