@@ -146,6 +146,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     ) -> dict[TP, tuple[int, Sequence[ConsumerRecord], int]]:
         """What comes next of partitions that are not at the log yet: position, records, next position."""
         before_log = self._owner.before_log
+        if not self._owner.flow_active:  # nothing is handed over during a rebalance
+            return {}
         wanted = {
             tp: (position, end)
             for tp in partitions

@@ -25,9 +25,11 @@ _NAME: Final = re.compile(
 
 
 class About(msgspec.Struct, frozen=True):
-    """What the whole archive has in common; written once."""
+    """What the whole archive has in common; written once. `topic_id` is Kafka's: a topic that was deleted and made
+    again has another one."""
 
     topic: str
+    topic_id: str
     partitions: int
     format: int = ARCHIVE_FORMAT
 

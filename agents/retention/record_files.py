@@ -74,13 +74,13 @@ class RecordWriter:
 
 def read_records(path: Path, topic: str, partition: int) -> Iterator[list[KeptRecord]]:
     """Records in order, a group at a time, as if consumed from `topic`. Raises `StorageError` on another format."""
-    for rows in _groups(path):
-        yield [_kept(row, topic, partition) for row in rows]
+    for columns in _groups(path):
+        yield [_kept(topic, partition, *row) for row in zip(*columns, strict=True)]
 
 
 def users_in(path: Path) -> set[str]:
     """Every user that a record of the file names; reads no other column."""
-    return {user for rows in _groups(path, ["users"]) for row in rows for user in row["users"]}
+    return {user for (named,) in _groups(path, ["users"]) for users in named for user in users}
 
 
 def write_rows(path: Path, rows: Iterable[tuple[bytes, bytes]]) -> int:
@@ -97,17 +97,27 @@ def write_rows(path: Path, rows: Iterable[tuple[bytes, bytes]]) -> int:
 
 def read_rows(path: Path) -> Iterator[tuple[bytes, bytes]]:
     """What `write_rows` wrote. Raises `StorageError` on another format."""
-    for rows in _groups(path):
-        for row in rows:
-            yield row["key"], row["value"]
+    for keys, values in _groups(path):
+        yield from zip(keys, values, strict=True)
 
 
-def _kept(row: dict[str, Any], topic: str, partition: int) -> KeptRecord:
-    place = (topic, partition, row["offset"], row["append_ms"])
-    if row["erased"]:
-        return KeptRecord(blank_record(*place, row["event_ms"]))
-    headers = [(header["name"], header["value"]) for header in row["headers"]]
-    return KeptRecord(plain_record(*place, row["key"], row["value"], headers), row["users"])
+def _kept(
+    topic: str,
+    partition: int,
+    offset: int,
+    append_ms: int,
+    key: bytes | None,
+    value: bytes | None,
+    headers: list[dict[str, Any]],
+    users: list[str],
+    erased: bool,
+    event_ms: int | None,
+) -> KeptRecord:
+    """Takes the columns of `_record_schema` in their order."""
+    if erased:
+        return KeptRecord(blank_record(topic, partition, offset, append_ms, event_ms))
+    pairs = [(header["name"], header["value"]) for header in headers]
+    return KeptRecord(plain_record(topic, partition, offset, append_ms, key, value, pairs), users)
 
 
 class _Writer:
@@ -137,7 +147,8 @@ class _Writer:
             self._rows = []
 
 
-def _groups(path: Path, columns: list[str] | None = None) -> Iterator[list[dict[str, Any]]]:
+def _groups(path: Path, columns: list[str] | None = None) -> Iterator[list[list[Any]]]:
+    """The columns of a group of rows at a time; all of them, or those named."""
     _pyarrow()
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
@@ -146,7 +157,7 @@ def _groups(path: Path, columns: list[str] | None = None) -> Iterator[list[dict[
         with ParquetFile(path) as file:
             _check_format(path, file.schema_arrow.metadata or {})
             for batch in file.iter_batches(GROUP_ROWS, columns=columns):
-                yield batch.to_pylist()
+                yield [column.to_pylist() for column in batch.columns]
     except ArrowException as problem:
         raise StorageError(f"{path.name} cannot be read: {problem}") from None
 

@@ -34,12 +34,13 @@ class FileEntry(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """`offsets` is by partition of `topic`: the users' rows contain everything before it. `row_versions` are the row
-    formats of the code that wrote the rows, `fingerprint` is its version's."""
+    """`offsets` is by partition of `topic` (`topic_id` is Kafka's): the users' rows contain everything before it.
+    `row_versions` are the row formats of the code that wrote the rows, `fingerprint` is its version's."""
 
     name: str
     version: str
     topic: str
+    topic_id: str
     partitions: int
     created_ms: int
     who: str
@@ -107,12 +108,16 @@ def check_rows(manifest: Manifest, known: Mapping[str, int]) -> None:
         )
 
 
-def check_topic(manifest: Manifest, topic: str, partitions: int) -> None:
-    """Raises `SnapshotRefused` unless the snapshot is of `topic` with as many partitions."""
+def check_topic(manifest: Manifest, topic: str, topic_id: str, partitions: int) -> None:
+    """Raises `SnapshotRefused` unless the snapshot is of this topic with as many partitions."""
     if (manifest.topic, manifest.partitions) != (topic, partitions):
         raise SnapshotRefused(
             f"snapshot {manifest.name} is of {manifest.topic} with {manifest.partitions} partitions, "
             f"this is {topic} with {partitions}"
+        )
+    if manifest.topic_id != topic_id:
+        raise SnapshotRefused(
+            f"snapshot {manifest.name} is of another log: {topic} was deleted and made again, or is on other brokers"
         )
 
 

@@ -15,6 +15,7 @@ from agents.retention.archive_files import About, ArchiveFile, PartitionFiles, c
 from agents.retention.archive_store import ArchiveStore, hashed
 from agents.retention.record_files import KeptRecord, RecordWriter, read_records
 from ops.exit_codes import CommandFailed
+from ops.operator.log_identity import topic_id
 from streams.bulk_read import POLL_MS, bulk_consumer, partitions_of
 from streams.erasure import users_named
 from streams.topics import Topics
@@ -48,13 +49,14 @@ async def archive(bootstrap: str, topics: Topics, store: ArchiveStore) -> list[P
     with TemporaryDirectory() as scratch:
         async with bulk_consumer(bootstrap) as consumer:
             sources = await partitions_of(consumer, [topics.interactions])
-            check_about(store, topics, len(sources))
+            about = About(topics.interactions, await topic_id(bootstrap, topics.interactions), len(sources))
+            check_about(store, about)
             chains = chained(store.files())
             begins, ends = await consumer.beginning_offsets(sources), await consumer.end_offsets(sources)
             for source in sources:
                 check_meets_log(source, chains.get(source.partition), begins[source], ends[source])
             if store.about() is None:
-                store.begin(About(topics.interactions, len(sources)), Path(scratch))
+                store.begin(about, Path(scratch))
             results = []
             for source in sources:
                 work = _Partition(store, consumer, source, chains.get(source.partition), Path(scratch))
@@ -62,12 +64,18 @@ async def archive(bootstrap: str, topics: Topics, store: ArchiveStore) -> list[P
     return results
 
 
-def check_about(store: ArchiveStore, topics: Topics, partitions: int) -> None:
-    """Raises `CannotArchive` unless the archive, if there is one, is of a topic with as many partitions."""
-    about = store.about()
-    if about is not None and about.partitions != partitions:
+def check_about(store: ArchiveStore, log: About) -> None:
+    """Raises `CannotArchive` unless the archive, if there is one, is of the topic that `log` describes."""
+    found = store.about()
+    if found is None:
+        return
+    if found.partitions != log.partitions:
         raise CannotArchive(
-            f"{store.address} was made of {about.partitions} partitions, {topics.interactions} has {partitions}"
+            f"{store.address} was made of {found.partitions} partitions, {log.topic} has {log.partitions}"
+        )
+    if found.topic_id != log.topic_id:
+        raise CannotArchive(
+            f"{store.address} is of another log: {log.topic} was deleted and made again since, or is on other brokers"
         )
 
 

@@ -4,7 +4,7 @@ import msgspec
 from aiokafka.structs import TopicPartition
 
 from agents.fingerprint import Fingerprint, of_worker
-from agents.retention.archive_files import PartitionFiles, chained
+from agents.retention.archive_files import About, PartitionFiles, chained
 from agents.retention.archive_store import ArchiveStore
 from offline.snapshots.manifest import (
     Manifest,
@@ -16,6 +16,7 @@ from offline.snapshots.manifest import (
 )
 from ops.operator.archive import CannotArchive, check_about, check_meets_log
 from ops.operator.archive_erasure import read_erasures
+from ops.operator.log_identity import topic_id
 from ops.operator.snapshot_create import ROW_VERSIONS
 from ops.operator.snapshot_restore import Restore
 from ops.operator.snapshot_store import NoSnapshot, SnapshotStore
@@ -41,12 +42,14 @@ class KeptState:
         """Where each partition begins, in its archive or in the log. Raises `CannotArchive` on a gap between the two,
         on one in the archive `StorageError`."""
         begins, ends = await self._log()
-        check_about(self._archive, self._topics, len(begins))
+        topic = self._topics.interactions
+        log_id = await topic_id(self._settings.kafka_bootstrap, topic)
+        check_about(self._archive, About(topic, log_id, len(begins)))
         chains = self.archived()
         if not chains:
             raise CannotArchive(f"there is no archive in {self._archive.address}: `freshet archive` makes one")
         for partition, begin in begins.items():
-            source = TopicPartition(self._topics.interactions, partition)
+            source = TopicPartition(topic, partition)
             check_meets_log(source, chains.get(partition), begin, ends[partition])
         return {partition: _begin(chains.get(partition), begin) for partition, begin in begins.items()}
 
@@ -60,9 +63,11 @@ class KeptState:
         self._snapshots.check_files(manifest)
         begins, ends = await self._log()
         mine = of_worker(self._config)
+        topic = self._topics.interactions
+        log_id = await topic_id(self._settings.kafka_bootstrap, topic)
         theirs = Fingerprint.decode(msgspec.json.encode(manifest.fingerprint))
         try:
-            check_topic(manifest, self._topics.interactions, len(begins))
+            check_topic(manifest, topic, log_id, len(begins))
             check_rows(manifest, ROW_VERSIONS)
             check_fingerprint(manifest, theirs.differences(mine), inexact=inexact)
             check_offsets(manifest, await self.check_archive() if archive else begins, ends)

@@ -20,6 +20,7 @@ from offline.snapshots.manifest import FileEntry, Kind, Manifest
 from ops.exit_codes import CommandFailed, ExitCode
 from ops.operator.archive_erasure import read_erasures
 from ops.operator.cut import read_table, read_waiting
+from ops.operator.log_identity import topic_id
 from ops.operator.snapshot_erasure import SnapshotErasure
 from ops.operator.snapshot_store import SnapshotStore, entry_of
 from serving.registry import Registry
@@ -65,7 +66,8 @@ async def create(bootstrap: str, topics: Topics, store: SnapshotStore, identitie
         async with _Reader.opened(bootstrap) as reader:
             taking = _Taking(reader, topics, store, name, Path(scratch))
             offsets = await taking.take()
-        manifest = _manifest(registry, topics, name, offsets, taking.files)
+        log_id = await topic_id(bootstrap, topics.interactions)
+        manifest = _manifest(registry, topics, log_id, name, offsets, taking.files)
         store.complete(manifest, Path(scratch))
     # Whoever is erased from now on finds the files, whoever was while they were written is found here.
     SnapshotErasure(store, await read_erasures(bootstrap, topics, identities)).drop_from(name)
@@ -73,13 +75,14 @@ async def create(bootstrap: str, topics: Topics, store: SnapshotStore, identitie
 
 
 def _manifest(
-    registry: Registry, topics: Topics, name: str, offsets: dict[int, int], files: list[FileEntry]
+    registry: Registry, topics: Topics, log_id: str, name: str, offsets: dict[int, int], files: list[FileEntry]
 ) -> Manifest:
     record = registry.records.get(topics.version)
     return Manifest(
         name=name,
         version=topics.version,
         topic=topics.interactions,
+        topic_id=log_id,
         partitions=len(offsets),
         created_ms=time.time_ns() // 1_000_000,
         who=f"{getpass.getuser()}@{socket.gethostname()}",

@@ -18,6 +18,7 @@ from ops.operator.forgetting import forgotten
 from ops.operator.snapshot_store import SnapshotStore
 from ops.progress import Progress
 from streams.topics import Topics
+from tables import item_rows
 from tables.user import Change
 
 #: Rows in one transaction: it must be over before brokers give it up.
@@ -68,7 +69,8 @@ class Restore:
             if found != kind or await self._is_done(source):
                 continue
             self._store.fetch(self._manifest, entry, local)
-            rows: list[Change] = list(read_rows(local))
+            # What is known comes with how far it knows ahead of it, as the plane publishes it.
+            rows: list[Change] = sorted(read_rows(local), key=lambda row: row[0] != item_rows.EPOCH)
             self._store.fetch(self._manifest, entries[waiting, partition], local)  # type: ignore[index]  # of a kind
             records = [
                 Outgoing(topic, partition, kept.record.key, kept.record.value, kept.record.headers)

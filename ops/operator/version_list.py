@@ -39,6 +39,8 @@ async def _row(bootstrap: str, redis_url: str, topics: Topics, registry: Registr
         "created": None if record is None else rfc3339(record.created_ms),
         "created_by": None if record is None else record.who,
         "reads_from": None if record is None else record.reads_from,
+        "snapshot": None if record is None else record.snapshot or None,
+        "archive": record is not None and record.archive,
         "retired": None if record is None or record.retired_ms is None else rfc3339(record.retired_ms),
         "figures": registry.figures.get(version, {}),
     }

@@ -1,6 +1,7 @@
 """Deliberate breakages of the mechanisms that keep state exact. Each must be noticed by a law; `mutate.py` tries."""
 
-from dataclasses import dataclass
+from breakage import Breakage
+from retention_breakages import RETENTION
 
 MODEL = ("tests/laws/test_model.py",)
 FOLDS = ("tests/laws/test_folds.py",)
@@ -18,28 +19,6 @@ EPOCHS = ("tests/agents/test_epochs.py",)
 LEAKS = ("tests/offline/replay/test_leaks.py",)
 ERASED = ("tests/tables/test_erasure.py",)
 MARKER = ("tests/serving/test_redis_writer.py::test_a_marker_that_is_not_the_known_one_stays",)
-
-
-@dataclass(frozen=True)
-class Breakage:
-    """`old`, which occurs once in `file`, becomes `new`; at least one test of `tests` must fail then.
-
-    `also` are further changes of the same file, for mechanisms with two guards of which each is enough. `is_core` ones
-    are tried by every run of the tests.
-    """
-
-    name: str
-    file: str
-    old: str
-    new: str
-    tests: tuple[str, ...]
-    also: tuple[tuple[str, str], ...] = ()
-    is_core: bool = False
-
-    @property
-    def changes(self) -> tuple[tuple[str, str], ...]:
-        """All (old, new)."""
-        return ((self.old, self.new), *self.also)
 
 
 TASK = "agents/delivery/partition_task.py"
@@ -432,4 +411,5 @@ BREAKAGES = [
         "        if False:",
         LEAKS,
     ),
+    *RETENTION,
 ]

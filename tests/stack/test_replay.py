@@ -140,13 +140,20 @@ async def test_an_erased_user_comes_back_by_no_replay_archive_or_snapshot(live: 
     ends = {TopicPartition(topics.interactions, found.partition): found.end for found in run.partitions}
     await asyncio.to_thread(forget_log, place.bootstrap, ends)
     await live.publish_traffic(LATER_EVENTS)
-    started = [replays.start("v2", "--archive"), replays.start("v3", "--snapshot", "s1", "--archive")]
+    from_snapshot = replays.start("v3", "--snapshot", "s1", "--archive")
     refused = replays.start("v4", "--snapshot", "s1")
-    for replay in started:
-        await caught_up(replay)
-    async with Cluster(place, "v3") as restored:
-        await assert_equal_state(restored, live)
     async with Cluster(place, "v2") as replayed:
+        paused = TopicPartition(topics.interactions, PAUSED)
+        await set_pause(place.bootstrap, replayed.topics, paused, paused=True)
+        killed = replays.start("v2", "--archive")
+        await folded_some(replayed.progress, topics.interactions)
+        killed.kill()
+        await set_pause(place.bootstrap, replayed.topics, paused, paused=False)
+        from_archive = replays.start("v2", "--archive")
+        await caught_up(from_snapshot)
+        async with Cluster(place, "v3") as restored:
+            await assert_equal_state(restored, live)
+        await caught_up(from_archive)
         assert of_users(await replayed.user_rows()) == of_users(await live.user_rows())
         account = await replayed.account()
     assert account.unaccounted == 0, account

@@ -19,6 +19,7 @@ MANIFEST = Manifest(
     name="s1",
     version="v1",
     topic="user.interactions",
+    topic_id="id-1",
     partitions=2,
     created_ms=1,
     who="me@here",
@@ -63,11 +64,16 @@ def test_newer_rows_are_refused_and_older_ones_taken() -> None:
 
 
 def test_another_partition_count_is_refused() -> None:
-    check_topic(MANIFEST, "user.interactions", 2)
+    check_topic(MANIFEST, "user.interactions", "id-1", 2)
     with pytest.raises(SnapshotRefused, match=r"with 2 partitions, this is user\.interactions with 4"):
-        check_topic(MANIFEST, "user.interactions", 4)
+        check_topic(MANIFEST, "user.interactions", "id-1", 4)
     with pytest.raises(SnapshotRefused, match=r"this is demo\.user\.interactions"):
-        check_topic(MANIFEST, "demo.user.interactions", 2)
+        check_topic(MANIFEST, "demo.user.interactions", "id-1", 2)
+
+
+def test_a_topic_that_was_made_again_is_refused() -> None:
+    with pytest.raises(SnapshotRefused, match="snapshot s1 is of another log"):
+        check_topic(MANIFEST, "user.interactions", "id-2", 2)
 
 
 def test_a_gap_and_another_log_are_refused() -> None:

@@ -16,7 +16,6 @@ from ops.operator.archive_erasure import ArchiveErasure, KnownErasures
 from ops.operator.archive_run import check_files
 from streams.erasure import ErasureMarker
 from streams.identities import PLAIN
-from streams.topics import Topics
 
 TOPIC = "user.interactions"
 SOURCE = TopicPartition(TOPIC, 0)
@@ -59,7 +58,7 @@ def event(offset: int) -> ConsumerRecord:
 @pytest.fixture
 def store(tmp_path: Path) -> ArchiveStore:
     made = ArchiveStore(str(tmp_path / "storage"), "", TOPIC)
-    made.begin(About(TOPIC, 1), tmp_path)
+    made.begin(About(TOPIC, "id-1", 1), tmp_path)
     return made
 
 
@@ -155,7 +154,9 @@ def test_an_archive_that_does_not_meet_the_log_is_refused() -> None:
         check_meets_log(SOURCE, files, 0, 19)
 
 
-def test_another_partition_count_is_refused(store: ArchiveStore) -> None:
-    check_about(store, Topics(), 1)
+def test_another_topic_is_refused(store: ArchiveStore) -> None:
+    check_about(store, About(TOPIC, "id-1", 1))
     with pytest.raises(CannotArchive, match=r"made of 1 partitions, user\.interactions has 4"):
-        check_about(store, Topics(), 4)
+        check_about(store, About(TOPIC, "id-1", 4))
+    with pytest.raises(CannotArchive, match="is of another log"):
+        check_about(store, About(TOPIC, "id-2", 1))

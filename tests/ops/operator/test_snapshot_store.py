@@ -42,7 +42,7 @@ def put(store: SnapshotStore, scratch: Path, name: str, rows: dict[bytes, bytes]
     entry = entry_of("users", 0, write_rows(local, rows.items()), local)
     store.put(name, entry.name, local)
     fingerprint: dict[str, dict[str, str | float]] = {"files": {}, "settings": {"user_id_key": "none"}}
-    manifest = Manifest(name, "v1", "t", 1, NOW_MS, "me", "earliest", {0: len(rows)}, fingerprint, {}, [entry])
+    manifest = Manifest(name, "v1", "t", "id", 1, NOW_MS, "me", "earliest", {0: len(rows)}, fingerprint, {}, [entry])
     store.complete(manifest, scratch)
     return manifest
 
