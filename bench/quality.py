@@ -3,7 +3,8 @@
     freshet bench quality [--data DIR] [--only PART]... [--every N] [--json]
 
 Parts: ml_100k, online_retail, ml_1m (recommend, then learn, over the last part of each log), cold_start (new users),
-new_items (items of which only the catalogue tells), rules_cost (re-ranking on and off). One core; nothing is written.
+new_items (items of which only the catalogue tells), rules_cost (re-ranking on and off), item_vectors and user_embedding
+(what they are worth made otherwise), simulator (a closed loop in a world of known truth). One core; nothing is written.
 Needs the data sets: exit code 2 without them. What each figure means is in docs/evaluation.md.
 """
 
@@ -17,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import model_parts
 from threadpoolctl import threadpool_limits
 
 from offline.datasets.dataset import DatasetError
@@ -193,6 +195,19 @@ class Bench:
             },
         }
 
+    def item_vectors(self) -> dict[str, Any]:
+        """Of co-occurrence and of ALS, on the last 20 % of every user of ml-100k."""
+        return model_parts.vectors(self.log("ml-100k"), self.seed)
+
+    def user_embedding(self) -> dict[str, Any]:
+        """With an online update by river and without, on a tenth of the last 20 % of ml-100k."""
+        log = self.log("ml-100k")
+        return model_parts.user_vectors(log, SLICES["ml_100k"].window(len(log.events), 10 * self.every), self.seed)
+
+    def simulator(self) -> dict[str, Any]:
+        """Lists are shown, people use what they like, and that is learned."""
+        return model_parts.simulator(self.seed)
+
 
 PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "ml_100k": Bench.ml_100k,
@@ -201,6 +216,9 @@ PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "cold_start": Bench.cold_start,
     "new_items": Bench.new_items,
     "rules_cost": Bench.rules_cost,
+    "item_vectors": Bench.item_vectors,
+    "user_embedding": Bench.user_embedding,
+    "simulator": Bench.simulator,
 }
 
 

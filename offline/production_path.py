@@ -30,7 +30,11 @@ PARTITIONS = 4
 EXAMPLE_SIZE = 100
 BATCH = 500
 PRIORS_EVERY_MS = 60_000
+#: Vectors are fitted anew after so long, or when the log has grown by a fifth and by 1,000 events: some logs have an
+#: order and no times.
 FIT_EVERY_MS = 7 * 86_400_000
+FIT_GROWTH = 0.2
+FIT_EVENTS = 1000
 NO_CLEANING = replace(CleaningLimits(), bot_events_per_minute=0, training_events_per_day=0)
 RETENTION_MS = FoldLimits().retention_ms
 
@@ -54,6 +58,7 @@ class ProductionPath:
         self._learner = Learner.start()
         self.ranker = self._learner.published
         self._fitted_at_ms = 0
+        self._fitted_at_offset = 0
         self._lag_ms = lag_ms
         self._rules = rules
         limits = FoldLimits(retention_ms=retention_ms, cleaning=cleaning, cached_users=1_000_000)
@@ -70,7 +75,7 @@ class ProductionPath:
             self.model.apply_catalog(item_id, item)
 
     def learn(self, event: Interaction) -> None:
-        """Fold one event; what it tells the items waits until a list is asked for."""
+        """Fold one event; what it tells the items waits until a list is asked for or 500 events wait."""
         if wants(event):
             self._teach(event)
         partition = partition_of(event.user_id.encode(), PARTITIONS)
@@ -79,11 +84,11 @@ class ProductionPath:
         if fold.signal is not None:
             self._signals.append((event.timestamp_ms, fold.signal))
         if len(self._signals) > BATCH:
-            self._send(event.timestamp_ms)
+            self.publish(event.timestamp_ms)
 
     def _teach(self, event: Interaction) -> None:
-        """What the ranker learns from an event, as the decision was before it."""
-        self.publish(event.timestamp_ms)
+        """What the ranker learns from an event, as the decision was before it; the items are as known when last
+        published, as they are in a worker."""
         user, now_ms = self.user(event.user_id), event.timestamp_ms
         example = example_before(event, user, None, self.model, self.ranker, now_ms, EXAMPLE_SIZE)
         if example is not None and self._learner.learn(decode(encode_example(example))):
@@ -126,8 +131,9 @@ class ProductionPath:
         if now_ms - self._priors_at_ms >= PRIORS_EVERY_MS:
             self._priors_at_ms = now_ms
             self.model.refresh_priors(now_ms)
-            if now_ms - self._fitted_at_ms >= FIT_EVERY_MS:
-                self._fitted_at_ms = now_ms
+            new = self._offset - self._fitted_at_offset
+            if now_ms - self._fitted_at_ms >= FIT_EVERY_MS or new >= max(FIT_EVENTS, FIT_GROWTH * self._offset):
+                self._fitted_at_ms, self._fitted_at_offset = now_ms, self._offset
                 for key, value in fitted_rows(self.model, now_ms):
                     self.model.apply(key, value)
             self.model.refresh_vectors()

@@ -1,9 +1,10 @@
 """One score from what we know of the user and what everybody likes.
 
-    score = (m * personal + 5 * prior) / (m + 5)          m = n (1 + n / 5)
+    score = (m * personal + 5 * prior) / (m + 5)          m = n (1 + n)
 
-n is how many liked items the history holds: a new user gets the prior, every event moves the list towards them, and
-after twenty the prior hardly counts (5 parts in 105; with m = n it cost 2 % of HR@10 on ml-100k). `personal` is the
+n is how many liked items the history holds: a new user gets mostly the prior, every event moves the list towards them,
+and after ten the prior hardly counts (5 parts in 115). Next items alone would have it smaller still, the next 20 of
+those who just came larger: docs/decisions/0014-generators-and-ranker.md has the figures. `personal` is the
 ranker's score divided by the highest of the request.
 """
 
@@ -13,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 PRIOR_STRENGTH = 5.0
-TRUST_GROWS_WITH = 5.0
 _TINY = np.finfo(np.float64).tiny
 
 
@@ -49,7 +49,7 @@ def rank(
 
 def trust_in(strength: int) -> float:
     """How much a history of so many liked items weighs against the prior's 5."""
-    return strength * (1 + strength / TRUST_GROWS_WITH)
+    return strength * (1.0 + strength)
 
 
 def _best(scores: NDArray[np.float64], size: int) -> NDArray[np.int64]:

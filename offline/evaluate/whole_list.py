@@ -92,10 +92,18 @@ def whole_lists(
     return ListScores(*np.array(rows, np.float64).reshape(-1, 5).T)
 
 
+def ndcg(found: NDArray[np.float64], wanted: int) -> float:
+    """NDCG@10 of a list in which `found` float64[up to 10] is 1 where an item is one of the `wanted`.
+
+    >>> ndcg(np.array([1.0, 0.0]), 1)
+    1.0
+    """
+    discounts = 1 / np.log2(np.arange(TOP) + 2)
+    return float(found @ discounts[: len(found)] / discounts[:wanted].sum())
+
+
 def _scores(listed: Sequence[str], wanted: frozenset[str]) -> tuple[float, float, float, float, float]:
     found = np.array([item in wanted for item in listed], np.float64)
-    discounts = 1 / np.log2(np.arange(TOP) + 2)
-    ideal = discounts[: len(wanted)].sum()
     hits = found.sum()
     first = 1 / (found.argmax() + 1) if hits else 0.0
-    return float(found @ discounts[: len(found)] / ideal), hits / TOP, hits / len(wanted), float(hits > 0), float(first)
+    return ndcg(found, len(wanted)), hits / TOP, hits / len(wanted), float(hits > 0), float(first)

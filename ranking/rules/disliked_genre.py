@@ -1,7 +1,9 @@
 """Never list genres that the user does not want: those the profile says, and those the history says clearly.
 
-Clearly: of the last 100 items at least three more of the genre were refused (disliked, skipped, hidden) than liked. One
-skipped film is no verdict on its genre; what is published as `disliked_genres` of a user starts at one.
+Clearly: of the last 100 items at least three more of the genre were refused (disliked, skipped, hidden) than liked, and
+a larger share of them, by a quarter of all, than of the items of other genres. One skipped film is no verdict on its
+genre; who skips most of everything says nothing about genres, and would be left without a list. What is published as
+`disliked_genres` of a user starts at one.
 """
 
 from collections import Counter
@@ -16,6 +18,7 @@ from tables.item_model import ItemModel
 from tables.user import User
 
 CLEAR_MARGIN = 3
+CLEAR_SHARE = 0.25
 
 
 def disliked_genre(items: NDArray[np.int32], viewer: Viewer, model: ItemModel) -> Split:
@@ -47,9 +50,17 @@ def _learned(user: User, model: ItemModel) -> set[int]:
     history = user.history
     if len(history) - history.liked < CLEAR_MARGIN:
         return set()
-    margin: Counter[int] = Counter()
+    met: Counter[int] = Counter()
+    refused: Counter[int] = Counter()
     for item_id, (_, code) in history.entries.items():
         index = model.index(item_id)
         for genre in model.catalog.genres[index] if index >= 0 else ():
-            margin[genre] += -1 if code in POSITIVE_CODES else 1
-    return {genre for genre, count in margin.items() if count >= CLEAR_MARGIN}
+            met[genre] += 1
+            refused[genre] += code not in POSITIVE_CODES
+    all_met, all_refused = len(history), len(history) - history.liked
+    return {
+        genre
+        for genre, count in refused.items()
+        if 2 * count - met[genre] >= CLEAR_MARGIN
+        and count / met[genre] >= (all_refused - count) / max(all_met - met[genre], 1) + CLEAR_SHARE
+    }

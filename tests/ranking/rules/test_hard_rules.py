@@ -94,6 +94,14 @@ def test_genres_that_were_clearly_refused(shelf: SmallWorld, refused: int, kind:
     assert dropped["h0"] == "seen"
 
 
+def test_who_skips_most_of_everything_refuses_no_genre(shelf: SmallWorld) -> None:
+    films = {genre: [f"{genre}{number}" for number in range(6)] for genre in ("Horror", "Drama")}
+    shelf.lists(*(CatalogItem(film, genres=(genre,)) for genre, shown in films.items() for film in shown))
+    for shown in films.values():
+        shelf.sends("me", shown[:5], EventType.SKIP)
+    assert "disliked_genre" not in dropped_by(shelf, user_id="me").values()
+
+
 def test_a_list_says_how_many_each_rule_dropped(shelf: SmallWorld) -> None:
     shelf.publish()
     listed = recommend(None, UserProfile("me", kids=True), shelf.model, Ranker.start(), NOW_MS, 5)
