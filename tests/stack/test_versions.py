@@ -25,7 +25,7 @@ from streams.bulk_read import bulk_consumer
 
 pytestmark = pytest.mark.stack
 
-EVENTS = 1_500
+EVENTS = 1_000
 READERS, SATURATING_S, TICK_S = 16, 1.0, 0.01
 #: A database of Valkey that this test may empty.
 DATABASE = 10
@@ -109,7 +109,6 @@ async def two(stack: LocalStack, namespace: str, tmp_path: Path) -> AsyncIterato
         client = await opened.enter_async_context(httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30))
         made = Two(place, v1, v2, client)
         await eventually("the endpoint is ready", lambda: is_ready(client))
-        made.active = sorted({key[1:].decode() for _, key in await v1.user_rows() if key[:1] == b"r"})
         yield made
         v1.redis.flushdb()
 
@@ -174,6 +173,10 @@ async def test_from_candidate_to_everybody_and_back(two: Two) -> None:
 
     worker = two.v2.start_worker("a")
     await two.v2.wait_until_caught_up()
+    await two.v1.publish_traffic(EVENTS)  # which both judge live
+    for version in (two.v1, two.v2):
+        await version.wait_until_caught_up()
+    two.active = sorted({key[1:].decode() for _, key in await two.v1.user_rows() if key[:1] == b"r"})
     two.v1.redis.flushdb()  # lists were written while items were still being learned: now all are made anew
     await eventually("both versions have lists", lambda: has_lists(two.active, two.v1, two.v2))
     letters = len(await two.v1.dead_letters())
