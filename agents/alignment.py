@@ -5,8 +5,8 @@ next record when it waits with it. A record is folded only while it is not more 
 of every other partition that has records left. So what items learn, from all partitions, knows no more of the future of
 any of them than that. The partition whose next record is the oldest never waits, whatever gaps the log has.
 
-Times of partitions that other workers own are read from the group's committed offsets: Kafka keeps a note with each.
-They only grow, so old knowledge holds back too early and never too late.
+Times count as of the last commit. Those of partitions that other workers own are read from the offsets that the group
+committed: Kafka keeps a note with each. They only grow, so old knowledge holds back too early and never too late.
 
 Not bounded: a version that serves anybody, or is near the head, waits for nobody; a partition that an operator paused
 holds nobody back. Late events, which are behind their own partition's time, wait for nobody either.
@@ -48,20 +48,20 @@ class Elsewhere:
 class Alignment:
     """The partitions of interactions of one version, seen from one worker.
 
-    `folded` gives the highest time that each partition of this worker folded (0 = none), `paused` the partitions that
-    an operator stopped.
+    `own` gives the times of this worker's partitions, as of their last commits: what is folded and not committed may
+    have to be folded again, when others are far ahead of it. `paused` are the partitions that an operator stopped.
     """
 
     def __init__(
         self,
         partitions: int,
         max_skew_ms: int,
-        folded: Callable[[], Mapping[int, int]],
+        own: Callable[[], Mapping[int, PartitionTime]],
         paused: Callable[[], Collection[int]] = frozenset,
     ) -> None:
         self._partitions = range(partitions)
         self._max_skew_ms = max_skew_ms
-        self._folded = folded
+        self._own = own
         self._paused = paused
         self._next_ms: dict[int, int] = {}
         self._elsewhere = Elsewhere({}, ())
@@ -72,14 +72,8 @@ class Alignment:
         """Takes what was read of the group's offsets."""
         self._elsewhere = elsewhere
 
-    def time(self, partition: int) -> PartitionTime:
-        """How far a partition is, as far as this worker knows."""
-        return self._time(partition, self._folded())
-
-    def _time(self, partition: int, folded: Mapping[int, int]) -> PartitionTime:
-        folded_ms = folded.get(partition)
-        if folded_ms is None:
-            return self._elsewhere.times.get(partition, PartitionTime())
+    def time(self, partition: int, folded_ms: int) -> PartitionTime:
+        """The time of a partition of this worker that has folded so much, which its next commit is to tell."""
         return PartitionTime(folded_ms, self._next_ms.get(partition, 0))
 
     def limit_ms(self, partition: int) -> float:
@@ -92,8 +86,9 @@ class Alignment:
         return self._slowest_ms(set())
 
     def _slowest_ms(self, but: set[int]) -> float:
-        excused, folded = but.union(self._elsewhere.done, self._paused()), self._folded()
-        return min((self._time(number, folded).ms for number in self._partitions if number not in excused), default=inf)
+        excused, times = but.union(self._elsewhere.done, self._paused()), {**self._elsewhere.times, **self._own()}
+        unknown = PartitionTime()
+        return min((times.get(number, unknown).ms for number in self._partitions if number not in excused), default=inf)
 
     def allowed(self, partition: int, records: Sequence[ConsumerRecord]) -> int:
         """How many of the next records of a partition may be folded now."""
@@ -124,12 +119,18 @@ def _before(records: Sequence[ConsumerRecord], limit_ms: float) -> int:
 
 
 class Turn:
-    """One partition's place among the others: says how much of what came may be folded. Waits only while `far`."""
+    """One partition's place among the others: says how much of what came may be folded. Waits only while `far`.
 
-    def __init__(self, alignment: Alignment, partition: int, far: Callable[[], bool]) -> None:
+    `folded_ms` is the highest time that the partition folded.
+    """
+
+    def __init__(
+        self, alignment: Alignment, partition: int, far: Callable[[], bool], folded_ms: Callable[[], int]
+    ) -> None:
         self._alignment = alignment
         self._partition = partition
         self._far = far
+        self._folded_ms = folded_ms
 
     def allowed(self, records: Sequence[ConsumerRecord]) -> int:
         """How many of the next records may be folded now; 0 = none, ask again."""
@@ -140,7 +141,7 @@ class Turn:
 
     def note(self) -> str:
         """The partition's time, for the workers that own the others."""
-        return note_of(self._alignment.time(self._partition))
+        return note_of(self._alignment.time(self._partition, self._folded_ms()))
 
     def end(self) -> None:
         """The partition is given away."""

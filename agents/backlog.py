@@ -9,10 +9,10 @@ from agents.alignment import Alignment, Turn
 from agents.catch_up import CatchUp
 from agents.delivery.ownership import Ownership
 from agents.epochs import Epochs, Points
-from agents.interactions import InteractionsStep
 from agents.vector_fits import VectorFits
 from agents.worker_config import WorkerConfig
 from ranking.judgements import UNKNOWN_MS
+from streams.partition_times import PartitionTime, time_in
 
 SECOND_MS = 1_000
 
@@ -39,7 +39,7 @@ class Backlog:
         self._fits: VectorFits | None = None
         self.points = Points(config.replay_refit_growth, lambda: self.far)
         self.alignment = Alignment(
-            config.partitions, config.replay_max_skew_s * SECOND_MS, self._folded_ms, self._paused_partitions
+            config.partitions, config.replay_max_skew_s * SECOND_MS, self._own_times, self._paused_partitions
         )
 
     def follow(self, epochs: Epochs, fits: VectorFits) -> None:
@@ -60,10 +60,10 @@ class Backlog:
             partition, CatchUp(self._serves, lambda: partition in self.alignment.held, self._release)
         )
 
-    def turn_of(self, partition: int) -> Turn:
-        """What lets the partition's records through."""
+    def turn_of(self, partition: int, folded_ms: Callable[[], int]) -> Turn:
+        """What lets the partition's records through; `folded_ms` is the highest event time that it folded."""
         catch_up = self.catch_up_of(partition)
-        return Turn(self.alignment, partition, lambda: catch_up.far)
+        return Turn(self.alignment, partition, lambda: catch_up.far, folded_ms)
 
     def not_to_read(self) -> frozenset[TopicPartition]:
         """Partitions of which nothing more is to be read now; safe in any thread."""
@@ -88,9 +88,9 @@ class Backlog:
         if self._epochs is not None:
             self._epochs.release()
 
-    def _folded_ms(self) -> dict[int, int]:
-        steps = [(task.source.partition, task.step) for task in self._ownership.tasks.values()]
-        return {partition: step.plane.highest_ms for partition, step in steps if isinstance(step, InteractionsStep)}
+    def _own_times(self) -> dict[int, PartitionTime]:
+        tasks = self._ownership.tasks.items()
+        return {tp.partition: time_in(task.noted) for tp, task in tasks if tp.topic == self._topic}
 
     def _paused_partitions(self) -> set[int]:
         return {tp.partition for tp in self._paused() if tp.topic == self._topic}

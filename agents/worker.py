@@ -19,7 +19,7 @@ from agents.delivery.partition_task import PartitionTask
 from agents.delivery.process_exit import EXIT_UNEXPECTED, end_within
 from agents.delivery.producer import PartitionProducer
 from agents.delivery.quarantine import CrashMarks
-from agents.delivery.step import OpenGate, Step
+from agents.delivery.step import Gate, OpenGate, Step
 from agents.delivery.store import MemoryStores, RocksStores, Stores
 from agents.delivery.table import ChangelogTable
 from agents.erasures import Erasures
@@ -156,8 +156,11 @@ class Worker:
             config.bootstrap, topics.transactional_id(source.topic, source.partition), topics.consumer_group
         )
         marks = CrashMarks(topics.crash_marks, source.topic, source.partition)
-        gate = self._backlog.turn_of(source.partition) if source.topic == topics.interactions else OpenGate()
-        return PartitionTask(source, producer, table, marks, new_step(table), gate)
+        step = new_step(table)
+        gate: Gate = OpenGate()
+        if isinstance(step, InteractionsStep):
+            gate = self._backlog.turn_of(source.partition, lambda: step.plane.highest_ms)
+        return PartitionTask(source, producer, table, marks, step, gate)
 
     def _user_step(self, table: ChangelogTable) -> Step:
         config, topics = self._config, self._config.topics

@@ -61,6 +61,11 @@ class PartitionTask:
         """Offset of the next record to fold; what precedes it is folded, though maybe not committed yet."""
         return self._position
 
+    @property
+    def noted(self) -> str:
+        """The note with the last offset that this task committed; "" before the first."""
+        return self._noted
+
     # -- life cycle, driven by Ownership --------------------------------------------------------------------------
 
     def start(self, turn: asyncio.Lock) -> None:

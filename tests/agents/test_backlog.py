@@ -38,7 +38,7 @@ class World:
         for partition in partitions:
             self.backlog.catch_up_of(partition)
             source = TopicPartition(TOPICS.interactions, partition)
-            self.ownership.tasks[source] = SimpleNamespace(source=source, step=None)
+            self.ownership.tasks[source] = SimpleNamespace(noted="")
 
 
 def test_before_it_owns_anything_the_log_may_be_long_and_nothing_is_known_of_it() -> None:

@@ -358,8 +358,8 @@ BREAKAGES = [
     Breakage(
         "a partition's time without what it waits with",
         "agents/alignment.py",
-        "PartitionTime(folded_ms, self._next_ms.get(partition, 0))",
-        "PartitionTime(folded_ms)",
+        "return PartitionTime(folded_ms, self._next_ms.get(partition, 0))",
+        "return PartitionTime(folded_ms)",
         TOGETHER,
     ),
     Breakage(

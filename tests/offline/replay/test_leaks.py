@@ -25,6 +25,7 @@ from ranking.judgements import Outcomes, decode
 from ranking.ranker import Ranker
 from ranking.rerank.settings import RerankSettings
 from streams.identities import PLAIN
+from streams.partition_times import time_in
 from streams.partitioning import partition_of
 from streams.topics import Topics
 from tables import item_rows
@@ -68,6 +69,7 @@ class Partition:
     def __init__(self, number: int, partitions: int, alignment: Alignment, judge: Judge | None = None) -> None:
         lists: Any = Nobody()
         self.number = number
+        self.noted = ""
         self.step = InteractionsStep(
             lambda: UserPlane(number, partitions, {}, FoldLimits()),
             lists,
@@ -78,7 +80,7 @@ class Partition:
             Erasures(),
             judge=judge,
         )
-        self.turn = Turn(alignment, number, lambda: True)
+        self.turn = Turn(alignment, number, lambda: True, lambda: self.step.plane.highest_ms)
         users = [user for user in map("u{}".format, range(1_000)) if partition_of(user.encode(), partitions) == number]
         self.log = [record(offset, users[offset % 50]) for offset in range(600)]
 
@@ -91,6 +93,7 @@ class Partition:
         for each in batch[:allowed]:
             self.step.fold(each)
         del self.log[:allowed]
+        self.noted = self.turn.note()
         return (await self.step.effects(0, force=False)).outgoing
 
 
@@ -106,7 +109,7 @@ def record(offset: int, user: str) -> ConsumerRecord:
 async def steps_of(max_skew_ms: int) -> list[tuple[int, int]]:
     """What two partitions tell the item plane, one of which is worked on five times as often."""
     chance = random.Random(7)
-    alignment = Alignment(2, max_skew_ms, lambda: {each.number: each.step.plane.highest_ms for each in partitions})
+    alignment = Alignment(2, max_skew_ms, lambda: {each.number: time_in(each.noted) for each in partitions})
     partitions = [Partition(number, 2, alignment) for number in (0, 1)]
     told = []
     while any(each.log for each in partitions):
@@ -117,7 +120,7 @@ async def steps_of(max_skew_ms: int) -> list[tuple[int, int]]:
             if out.topic == "deltas" and out.key == b"%d" % partition.number
         ]
         if not partition.log:  # nothing is left of it
-            partition.step.plane._row.highest_ms = APPENDED_MS
+            partition.noted = str(APPENDED_MS)
     return told
 
 
