@@ -97,9 +97,9 @@ async def compare(redis_url: str, redis_pid: int, folder: Path, seconds: float, 
     own, plain = ours(redis_url, folder), naive(redis_url, folder)
     servers = [own, plain]
     try:
-        body = own.wait_ready(PATH % 7)
+        headers, body = own.wait_ready(PATH % 7)
         plain.wait_ready(PATH % 7)
-        fixed = static(body, folder)
+        fixed = static(headers, body, folder)
         servers.append(fixed)
         fixed.wait_ready("/")
         rows = await _turns(servers, seconds, rounds)

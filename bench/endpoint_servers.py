@@ -31,6 +31,7 @@ NAMESPACE = "bench"
 STARTED_S = 30
 TTL_S = 24 * 3600
 KEYS = Keys(NAMESPACE, "v1")
+_HOP = ("connection", "date", "server")
 _TOTAL = re.compile(r"^freshet_endpoint_(\w+)_total ([0-9.e+]+)$", re.MULTILINE)
 
 
@@ -52,12 +53,13 @@ class Server:
             stderr=subprocess.STDOUT,
         )
 
-    def wait_ready(self, path: str) -> bytes:
-        """The body of the first good answer."""
+    def wait_ready(self, path: str) -> tuple[list[tuple[str, str]], bytes]:
+        """The headers of the first good answer, without those of the connection and the server, and its body."""
         deadline_s = time.monotonic() + STARTED_S
         while True:
             with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=1) as answer:
-                return bytes(answer.read())
+                own = [(name, value) for name, value in answer.headers.items() if name not in _HOP]
+                return own, answer.read()
             if time.monotonic() > deadline_s or self._process.poll() is not None:
                 raise RuntimeError(f"{self.name} did not start; see {self._log.name}")
             time.sleep(0.05)
@@ -72,16 +74,18 @@ class Server:
 
     def worker_pids(self) -> list[int]:
         """The processes that answer, below the supervisor."""
-        children = self._process.children()
-        return [child.pid for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+        pids = []
+        for child in self._process.children():
+            with suppress(psutil.NoSuchProcess):
+                if "resource_tracker" not in " ".join(child.cmdline()):
+                    pids.append(child.pid)
+        return pids
 
-    def kill_worker(self) -> list[int]:
-        """Kills one worker process hard and waits until it is gone; who worked before."""
+    def kill_worker(self) -> set[int]:
+        """Kills one worker process hard; who worked before."""
         before = self.worker_pids()
-        worker = psutil.Process(before[-1])
-        worker.send_signal(signal.SIGKILL)
-        psutil.wait_procs([worker])
-        return before
+        os.kill(before[-1], signal.SIGKILL)
+        return set(before)
 
     def counters(self) -> dict[str, float]:
         """Totals without labels from /metrics, by name without prefix and suffix: all workers together."""
@@ -120,12 +124,14 @@ def naive(redis_url: str, folder: Path) -> Server:
     return Server("naive", command, {"REDIS_URL": redis_url}, folder, 1)
 
 
-def static(body: bytes, folder: Path) -> Server:
-    """One fixed answer of our size from granian."""
+def static(headers: list[tuple[str, str]], body: bytes, folder: Path) -> Server:
+    """One fixed answer from granian: the bytes of one of ours, headers included."""
     (folder / "body.json").write_bytes(body)
+    (folder / "headers.json").write_text(json.dumps(headers))
+    files = {"STATIC_BODY": str(folder / "body.json"), "STATIC_HEADERS": str(folder / "headers.json")}
     command = [sys.executable, "-m", "granian", "--interface", "asginl", "--loop", "uvloop", "--http", "1", "--no-ws"]
     command += ["--port", "{port}", "--log-level", "warning", "--working-dir", str(HERE), "static_endpoint:app"]
-    return Server("static", command, {"STATIC_BODY": str(folder / "body.json")}, folder, 1)
+    return Server("static", command, files, folder, 1)
 
 
 async def fill_elsewhere(redis_url: str) -> None:

@@ -1,16 +1,18 @@
-"""The least that granian can do: one fixed answer, read from the file that STATIC_BODY names."""
+"""The least that granian can do: one fixed answer, read from the files STATIC_BODY and STATIC_HEADERS (JSON pairs)."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 _BODY = Path(os.environ["STATIC_BODY"]).read_bytes()
+_HEADERS = json.loads(Path(os.environ["STATIC_HEADERS"]).read_bytes())
 _START = {
     "type": "http.response.start",
     "status": 200,
-    "headers": [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(_BODY))],
+    "headers": [(name.encode(), value.encode()) for name, value in _HEADERS],
 }
 _REST = {"type": "http.response.body", "body": _BODY}
 

@@ -14,7 +14,7 @@ from typing import Any
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.cors import Cors
 from serving.endpoint.guard.guard import Guard
-from serving.endpoint.messages import Given, Headers
+from serving.endpoint.messages import Headers
 from serving.endpoint.problems import Problem
 from serving.endpoint.routes import Route, Routes, routes_of
 from serving.endpoint.sampled_log import SampledLog
@@ -64,7 +64,11 @@ class Endpoint:
                 response = self._cors.preflight(headers.get(b"origin"))
             else:
                 route, raw_id = self._routes.find(scope["raw_path"])
-                given = _checked(route, raw_id, scope)
+                if method != "GET" and method != "HEAD":
+                    raise Problem(405, f"{method[:20]} is not allowed: read only", sent_headers=_ALLOW)
+                given = route.parameters.read(scope["query_string"])
+                if route.path_parameter is not None:
+                    given[route.path_parameter.name] = route.path_parameter.read(raw_id, plus_is_space=False)
                 if self._guard is None or not route.guarded:
                     response = await route.handler(given)
                 else:
@@ -128,15 +132,6 @@ class Endpoint:
         # Requests leave no reference cycles behind, so the collector only needs to look now and then.
         gc.freeze()
         gc.set_threshold(100_000, 50, 100)
-
-
-def _checked(route: Route, raw_id: bytes, scope: Scope) -> Given:
-    if scope["method"] not in ("GET", "HEAD"):
-        raise Problem(405, f"{scope['method'][:20]} is not allowed: read only", sent_headers=_ALLOW)
-    given = route.parameters.read(scope["query_string"])
-    if route.path_parameter is not None:
-        given[route.path_parameter.name] = route.path_parameter.read(raw_id, plus_is_space=False)
-    return given
 
 
 def _matches(if_none_match: bytes, etag: bytes) -> bool:

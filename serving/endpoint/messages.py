@@ -24,9 +24,10 @@ class Response(NamedTuple):
 
 def json_response(body: bytes, cache_control: Header, etag: bytes = b"") -> Response:
     """A 200 with JSON."""
+    headers = [JSON_TYPE, cache_control, NOSNIFF]
     if etag:
-        return Response(200, [JSON_TYPE, cache_control, NOSNIFF, (b"etag", etag)], body, etag)
-    return Response(200, [JSON_TYPE, cache_control, NOSNIFF], body)
+        headers.append((b"etag", etag))
+    return tuple.__new__(Response, (200, headers, body, etag))  # half the time of calling it
 
 
 def cache_control(directives: bytes) -> Header:

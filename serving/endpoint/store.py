@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -36,6 +37,10 @@ class Found(NamedTuple):
     version: Version
 
 
+#: A list and the joined items of it that were asked for, without blocked ones.
+Cut = tuple[Found, bytes]
+
+
 class Store:
     """Reads lists. No method raises because of Redis; `unavailable` and `unreadable` count what went wrong."""
 
@@ -64,29 +69,26 @@ class Store:
             names += [keys.row(NEW_ROW, GLOBAL_REGION), *(keys.trending_list(GLOBAL_REGION, w) for w in WINDOWS)]
         return [name.encode() for name in names]
 
-    async def user_cut(self, user_id: str, context: str, offset: int, limit: int) -> tuple[Found, bytes] | None:
-        """The user's list and the joined items [offset, offset + limit) of it without blocked ones; None as below.
+    def ask(self, version: Version, stored_id: str, context: str, end: int) -> asyncio.Future[bytes]:
+        """Sends for the start of a user's list, as much of it as its first `end` items should need; b"" is no list.
 
-        Asks for the start of the value only, as long as the cut should need: 20 of 100 items are 4 of 15 KB, which
-        halves the cost of the read here and in Redis. When that does not do, the whole value is read.
+        Raises RedisUnavailable. 20 of 100 items are 4 of 15 KB, which halves the cost of the read here and in Redis.
         """
-        version, stored_id = self.versions.of(user_id), self.stored_id(user_id)
-        expected = FIXED_BYTES + int((offset + limit) * self._item_bytes)
         key = version.list_head + stored_id.encode() + _CONTEXT_TAILS[context]
-        try:
-            value = await self.link.send(resp.get_start(key, expected))
-            prefix = read_prefix(value)
-            if value.startswith(b'{"user_id":%b,' % orjson.dumps(stored_id), PREFIX_BYTES):
-                items = cut_without(value, prefix, offset, limit, version.blocked)
-                return _as_tuple(Found, (value, prefix, version)), items
-        except RedisUnavailable:
-            self.unavailable += 1
-            return None
-        except UnreadableList:
-            pass  # absent, foreign, or cut short: the careful way tells them apart
-        return await self._user_cut_whole(user_id, context, offset, limit)
+        return self.link.send(resp.get_start(key, FIXED_BYTES + int(end * self._item_bytes)))
 
-    async def _user_cut_whole(self, user_id: str, context: str, offset: int, limit: int) -> tuple[Found, bytes] | None:
+    def cut_start(self, value: bytes, version: Version, stored_id: str, offset: int, limit: int) -> Cut:
+        """Out of what `ask` gave. Raises UnreadableList when it is absent, somebody else's or too short."""
+        prefix = read_prefix(value)
+        if not value.startswith(b'{"user_id":%b,' % orjson.dumps(stored_id), PREFIX_BYTES):
+            raise UnreadableList("somebody else's")
+        items = cut_without(value, prefix, offset, limit, version.blocked)
+        return _as_tuple(Found, (value, prefix, version)), items
+
+    async def user_cut(self, user_id: str, context: str, offset: int, limit: int, start: bytes = b"") -> Cut | None:
+        """Out of the whole list, of any version; None as below. For when `start` (what `ask` gave) was of no use."""
+        if not start and len(self.versions.all) == 1:
+            return None
         found = await self.user_list(user_id, context)
         if found is None:
             return None

@@ -16,7 +16,7 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from serving.endpoint.app import Endpoint
 from serving.endpoint.config import EndpointConfig, TokenConfig
@@ -175,12 +175,14 @@ async def test_a_limit_whose_redis_goes_away_meanwhile_lets_pass() -> None:
     await RateLimit.check(RateLimit.__new__(RateLimit), verdict)
 
 
-async def test_a_public_key_is_no_secret(config: EndpointConfig, issuer: tuple[str, Any]) -> None:
-    pem = (
-        issuer[1].public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
+async def test_a_public_key_is_no_secret(config: EndpointConfig, algorithm: str) -> None:
+    key: Any = (
+        ec.generate_private_key(ec.SECP256R1()) if algorithm == "ES256" else rsa.generate_private_key(65537, 2048)
     )
+    pem = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     async with running(replace(config, tokens=TokenConfig(public_key=pem.decode()))) as client:
-        good = bearer(issuer[1], "ES256")
+        good = bearer(key, algorithm)
         assert (await client.get(LIST, params=AS_U, headers=good)).status_code == 200
         forged = bearer("thirty-two characters, at the very least", "HS256")
         assert (await client.get(LIST, params=AS_U, headers=forged)).status_code == 401

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
@@ -12,11 +13,13 @@ from serving.endpoint.config import EndpointConfig
 from serving.endpoint.shared_lists import CHUNK
 from serving.endpoint.store import Store
 from serving.fragments import item_fragment
+from serving.list_format import UnreadableList
 from serving.redis_address import RedisAddress
 from serving.redis_link import RedisLink
 from serving.redis_writer import ListWriter
 
 from .conftest import TTL_S, eventually, fragments, stamp
+from .test_reads import LIST, ids, put_popular
 
 
 async def test_the_start_that_is_read_grows_to_what_lists_need_and_not_beyond(
@@ -28,12 +31,17 @@ async def test_the_start_that_is_read_grows_to_what_lists_need_and_not_beyond(
     link = RedisLink(RedisAddress.from_url(config.redis_url), deadline_s=2)
     await link.start()
     store = Store(config, link)
-    values = [await store.user_cut("u", "homepage", 0, 20) for _ in range(2)]
-    assert len({found and len(found[1]) for found in values}) == 1
-    whole, start = (len(found[0].value) for found in values if found)
-    assert start < whole / 4  # the second read needed one command, and no more of the list than its cut
-    await asyncio.gather(*[store.user_cut("u", "homepage", 0, 20) for _ in range(50)])
-    assert store._item_bytes < len(b",".join(long)) / 100
+    version = store.versions.first()
+
+    async def start() -> bytes:
+        return await store.ask(version, "u", "homepage", 20)
+
+    with pytest.raises(UnreadableList):
+        store.cut_start(await start(), version, "u", 0, 20)
+    cuts = await asyncio.gather(*[store.user_cut("u", "homepage", 0, 20, b"cut short") for _ in range(50)])
+    whole, joined = len(cuts[0][0].value) if cuts[0] else 0, cuts[0] and cuts[0][1]
+    assert store.cut_start(await start(), version, "u", 0, 20)[1] == joined
+    assert len(await start()) < whole / 4  # no more of the list than its cut, however many grew it at a time
     monkeypatch.setattr(store_module, "EASED", 0.1)
     await store.refresh()
     assert store._item_bytes == store_module.LEAST_ITEM_BYTES
@@ -60,3 +68,20 @@ async def test_more_lists_than_one_round_trip_takes_stay_fresh(client: httpx.Asy
         return await shown() == {"young"}
 
     await eventually(fresh)
+
+
+async def test_an_unknown_user_costs_one_command_once_the_popular_list_is_held(
+    client: httpx.AsyncClient, writer: ListWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[bytes] = []
+    send = RedisLink.send
+
+    def counted(link: RedisLink, frame: bytes) -> asyncio.Future[Any]:
+        sent.append(frame)
+        return send(link, frame)
+
+    await put_popular(writer, "p")
+    await client.get(LIST, params={"user_id": "nobody"})
+    monkeypatch.setattr(RedisLink, "send", counted)
+    assert ids((await client.get(LIST, params={"user_id": "nobody"})).json()["recommendations"]) == ["p"]
+    assert len([frame for frame in sent if b"list:{u:nobody}" in frame]) == 1
