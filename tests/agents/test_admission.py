@@ -9,8 +9,10 @@ import pytest
 from agents import admission
 from agents.admission import NotAdmitted, admit
 from agents.fingerprint import Fingerprint, digest, of_worker
+from agents.registry import change_registry, read_registry
 from agents.worker_config import WorkerConfig
 from ops.local_stack.stack import LocalStack
+from serving.registry import VersionRecord
 from streams.identities import Identities
 from streams.topics import Topics
 from streams.topics_admin import ensure_topics
@@ -87,3 +89,17 @@ async def test_only_the_versions_own_code_settings_and_partitions_are_admitted(
     second = replace(config, topics=Topics(namespace, "v2"))  # another version is free to differ
     await asyncio.to_thread(ensure_topics, stack.bootstrap, second.topics, 2, 1, 30.0)
     await admit(second)
+
+
+@pytest.mark.stack
+async def test_no_worker_joins_a_version_that_is_being_filled(stack: LocalStack, namespace: str) -> None:
+    config = config_for(stack.bootstrap, namespace)
+    await asyncio.to_thread(ensure_topics, stack.bootstrap, config.topics, 2, 1, 30.0)
+    record = VersionRecord(1, "me", snapshot="s1", filled=False)
+    await change_registry(stack.bootstrap, config.topics, lambda _: [record.record("v1")])
+    with pytest.raises(NotAdmitted, match="version v1 is being filled from the snapshot s1"):
+        await admit(config)
+    assert not (await read_registry(stack.bootstrap, config.topics)).fingerprints
+    filled = VersionRecord(1, "me", snapshot="s1")
+    await change_registry(stack.bootstrap, config.topics, lambda _: [filled.record("v1")])
+    await admit(config)

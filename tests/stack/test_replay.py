@@ -1,13 +1,16 @@
 """A replay that is killed half-way ends in the live version's rows, byte for byte; and one that begins later."""
 
 import asyncio
+import json
+import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka.structs import TopicPartition
-from harness.cluster import Cluster, Place, Rows, assert_equal_state
+from harness.cluster import FRESHET, Cluster, Place, Rows, assert_equal_state
 from harness.polling import eventually
 from harness.replays import Replays, caught_up, said
 from harness.traffic import catalogue, event_record
@@ -20,8 +23,6 @@ from ops.operator.erase_check import Names, check
 from ops.operator.kept_files import KeptFiles
 from ops.operator.leaks import audit
 from ops.operator.pauses import set_pause
-from ops.operator.snapshot_create import create
-from ops.operator.snapshot_store import SnapshotStore
 from ops.progress import Progress
 from streams.identities import PLAIN
 from tables.user_keys import PARTITION
@@ -124,10 +125,13 @@ async def test_an_erased_user_comes_back_by_no_replay_archive_or_snapshot(live: 
     storage = str(place.folder / "storage")
     await live.publish([event_record(topics.interactions, "gone", f"i{number}") for number in range(50)])
     await live.wait_until_caught_up()
-    snapshots = SnapshotStore(storage, place.namespace)
-    await run_archive(place.bootstrap, storage, topics, PLAIN, only_check=False)
+    assert sum(found["added"] for found in (await freshet(place, "archive"))["partitions"]) > EVENTS
     async with live.load():  # between transactions of all partitions
-        await create(place.bootstrap, topics, snapshots, PLAIN, "s1")
+        made = await freshet(place, "snapshot", "create", "--name", "s1")
+    listed = await freshet(place, "snapshot", "list", "--check")
+    assert [(found["name"], found["rows"], found["refusal"]) for found in listed["snapshots"]] == [
+        ("s1", sum(file["rows"] for file in made["files"]), "")
+    ]
     files = KeptFiles(storage, topics)
     names = Names.of("gone", PLAIN)
     before = (await check(place.bootstrap, place.redis_url, topics, names, files)).found
@@ -161,6 +165,18 @@ async def test_an_erased_user_comes_back_by_no_replay_archive_or_snapshot(live: 
     assert (await check(place.bootstrap, place.redis_url, topics, names, files)).total == 0
     assert refused.wait() == 2
     assert "events are missing in between. An archive that holds them is read with --archive" in refused.log_text
+
+
+async def freshet(place: Place, *arguments: str) -> dict[str, Any]:
+    """What a command says at its end."""
+    environment = dict(os.environ) | place.environment("v1")
+    command = await asyncio.create_subprocess_exec(
+        str(FRESHET), *arguments, "--json", stdout=asyncio.subprocess.PIPE, env=environment
+    )
+    said, _ = await command.communicate()
+    assert command.returncode == 0, said
+    result: dict[str, Any] = json.loads(said.splitlines()[-1])
+    return result
 
 
 def of_users(rows: Rows) -> Rows:
