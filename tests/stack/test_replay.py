@@ -16,6 +16,7 @@ from harness.replays import Replays, caught_up, said
 from harness.traffic import catalogue, event_record
 from kafka.admin import KafkaAdminClient
 
+from agents.delivery.producer import PartitionProducer
 from ops.local_stack.stack import LocalStack
 from ops.operator.archive_run import run_archive
 from ops.operator.erase import erase
@@ -23,7 +24,9 @@ from ops.operator.erase_check import Names, check
 from ops.operator.kept_files import KeptFiles
 from ops.operator.leaks import audit
 from ops.operator.pauses import set_pause
+from ops.operator.replay_start import Beginning, prepare
 from ops.progress import Progress
+from ops.settings_sources import load_settings
 from streams.identities import PLAIN
 from tables.user_keys import PARTITION
 
@@ -119,7 +122,9 @@ async def test_a_replay_from_a_time_begins_there(live: Cluster, replays: Replays
     assert "was begun with --from" in refused.log_text
 
 
-async def test_an_erased_user_comes_back_by_no_replay_archive_or_snapshot(live: Cluster, replays: Replays) -> None:
+async def test_an_erased_user_comes_back_by_no_replay_archive_or_snapshot(
+    live: Cluster, replays: Replays, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And with the log's beginning gone, archive and snapshot lead to the live version's rows."""
     place, topics = live.place, live.topics
     storage = str(place.folder / "storage")
@@ -144,6 +149,7 @@ async def test_an_erased_user_comes_back_by_no_replay_archive_or_snapshot(live: 
     ends = {TopicPartition(topics.interactions, found.partition): found.end for found in run.partitions}
     await asyncio.to_thread(forget_log, place.bootstrap, ends)
     await live.publish_traffic(LATER_EVENTS)
+    await restore_half(place, "v3", monkeypatch)
     from_snapshot = replays.start("v3", "--snapshot", "s1", "--archive")
     refused = replays.start("v4", "--snapshot", "s1")
     async with Cluster(place, "v2") as replayed:
@@ -165,6 +171,24 @@ async def test_an_erased_user_comes_back_by_no_replay_archive_or_snapshot(live: 
     assert (await check(place.bootstrap, place.redis_url, topics, names, files)).total == 0
     assert refused.wait() == 2
     assert "events are missing in between. An archive that holds them is read with --archive" in refused.log_text
+
+
+async def restore_half(place: Place, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restore that ends between the rows of a partition and the transaction that makes them valid."""
+    left, commit = [2], PartitionProducer.commit
+
+    async def failing(self: PartitionProducer, outgoing: Any, source: Any, next_offset: int, note: str = "") -> None:
+        left[0] -= source is not None
+        if left[0] < 0:
+            raise ConnectionResetError
+        await commit(self, outgoing, source, next_offset, note)
+
+    with monkeypatch.context() as patched:
+        for name, value in place.environment("v1").items():
+            patched.setenv(name, value)
+        patched.setattr(PartitionProducer, "commit", failing)
+        with pytest.raises(ConnectionResetError):
+            await prepare(load_settings(), place.topics(version), Beginning(snapshot="s1", archive=True))
 
 
 async def freshet(place: Place, *arguments: str) -> dict[str, Any]:
