@@ -26,6 +26,7 @@ from agents.erasures import Erasures
 from agents.examples import Examples
 from agents.follower import Follower
 from agents.heartbeat import Heartbeat
+from agents.index_check import IndexCheck
 from agents.interactions import InteractionsStep, Tally
 from agents.item_follower import ItemFollower
 from agents.items import ItemsStep, PublishPacer
@@ -107,6 +108,7 @@ class Worker:
             self._follower.model, self._item_partitions, self._follower.epochs, self._backlog.points
         )
         self._backlog.follow(self._follower.epochs, self._fits)
+        self._index_check = IndexCheck(self._follower.model)
         self._app: faust.App = build_app(config, self.ownership, self._backlog.not_to_read, self._archive)
 
     async def run(self, stop: asyncio.Event) -> int:
@@ -122,6 +124,7 @@ class Worker:
             heartbeat.run(),
             pointer.run(),
             self._fits.run(now_ms, time.monotonic),
+            self._index_check.run(),
             AlignmentWatch(
                 self._config.bootstrap, self._config.topics, self._backlog, lambda: self._standing.reads_archive
             ).run(),
@@ -245,6 +248,8 @@ class Worker:
             "lists_written": sum(step.lists.lists_written for step in steps),
             "next_items_judged": sum(step.quality.judged for step in steps if step.quality),
             "next_items_in_top_10": sum(step.quality.hits_at_10 for step in steps if step.quality),
+            "vector_searches_checked": self._index_check.checked,
+            "vector_recall_permille": self._index_check.recall_permille,
         }
 
 

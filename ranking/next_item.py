@@ -14,9 +14,12 @@ NOT_LISTED = -1
 def is_next(event: Interaction, user: User | None) -> bool:
     """Whether the protocol judges an event; `user` as before it. Not of an item met before, and not what says nothing
     for an item (ratings are judged whatever their stars)."""
-    if event.event_type is not EventType.RATING and event.event_type not in POSITIVE:
-        return False
-    return user is None or event.item_id not in user.seen
+    return is_use(event) and (user is None or event.item_id not in user.seen)
+
+
+def is_use(event: Interaction) -> bool:
+    """Whether an event says that an item was used: what speaks for it, and every rating whatever its stars."""
+    return event.event_type is EventType.RATING or event.event_type in POSITIVE
 
 
 def place_of_next(event: Interaction, user: User | None, shown: NDArray[np.int32], model: ItemModel) -> int | None:

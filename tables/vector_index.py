@@ -114,6 +114,11 @@ class VectorIndex:
             hits += int(np.count_nonzero(products >= least - 1e-5 * abs(least)))
         return hits / (k * len(asked))
 
+    def recall_at(self, row: int, k: int = 50) -> float | None:
+        """`recall` of the search with the vector of one row; None if it has none."""
+        sample = np.array([row], np.int32)
+        return self.recall(sample, k) if self._store.has(sample)[0] else None
+
     def _follow(self, rows: NDArray[np.int32], vectors: NDArray[np.float32]) -> None:
         held, lists = self._store.held, self._lists
         compressed = held >= self._sizes.compressed_from or bool(lists and lists.compressed)

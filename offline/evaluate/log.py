@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from offline.datasets.dataset import Dataset, DatasetError
 from offline.datasets.rows import EventRow, ItemRow, encode
+from ranking.next_item import is_use
 from streams.catalog import CatalogItem, parse_catalog_item
 from streams.events import Interaction, InvalidEvent, parse_interaction
 
@@ -26,6 +27,25 @@ class EvaluationLog:
         """
         events, repeats = _first_interactions(dataset.events(), limit)
         return cls(events, dict(map(_item, dataset.items())), repeats)
+
+    @classmethod
+    def of_interactions(
+        cls, interactions: Iterable[Interaction], catalog: dict[str, CatalogItem], limit: int | None = None
+    ) -> "EvaluationLog":
+        """The log of what was read from Kafka, up to the `limit`-th event that is kept: what speaks for an item, and
+        every rating, in the order of event time. Impressions, searches, skips and the like are no targets."""
+        events: list[Interaction] = []
+        met: set[tuple[str, str]] = set()
+        repeats = 0
+        for event in sorted(filter(is_use, interactions), key=lambda event: event.timestamp_ms):
+            if (event.user_id, event.item_id) in met:
+                repeats += 1
+                continue
+            if len(events) == limit:
+                break
+            met.add((event.user_id, event.item_id))
+            events.append(event)
+        return cls(events, catalog, repeats)
 
     def users(self) -> int:
         """How many users there are."""

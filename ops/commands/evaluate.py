@@ -36,6 +36,9 @@ def evaluate(
     dataset: Annotated[
         DatasetName | None, typer.Argument(help="A known data set; else give --events.", metavar="[DATASET]")
     ] = None,
+    log: Annotated[
+        bool, typer.Option("--log", help="Your own log: user.interactions and catalog.items in Kafka.")
+    ] = False,
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="Its folder (default: FRESHET_DATA_DIR).")] = None,
     events: Annotated[Path | None, typer.Option(metavar="FILE", help="Your events: CSV or Parquet.")] = None,
     items: Annotated[Path | None, typer.Option(metavar="FILE", help="Your items: CSV or Parquet.")] = None,
@@ -64,7 +67,7 @@ def evaluate(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Judge lists by what people did next, over a known data set or any CSV or Parquet file.
+    """Judge lists by what people did next, over your log in Kafka, a known data set or any CSV or Parquet file.
 
     Recommend, then learn: before every judged event its user is given a list by each model, through the very steps
     that workers run, and the event says what the list was worth. The first interaction of each (user, item) counts,
@@ -75,9 +78,13 @@ def evaluate(
     if from_fraction >= to_fraction:
         raise CannotEvaluate("--from-fraction must be below --to-fraction")
     names = _names(models)
-    log = _log(_dataset(dataset, data, events, items, columns or []), limit)
-    first, stop = (int(len(log.events) * fraction) for fraction in (from_fraction, to_fraction))
-    evaluation = _evaluation(log, (first, stop, every), names, production_lag, seed, whole_lists)
+    if log and (dataset or events or items):
+        raise CannotEvaluate("give one of a data set, --events and --log")
+    judged = _kafka(limit) if log else _log(_dataset(dataset, data, events, items, columns or []), limit)
+    if not judged.events:
+        raise CannotEvaluate("there are no events")
+    first, stop = (int(len(judged.events) * fraction) for fraction in (from_fraction, to_fraction))
+    evaluation = _evaluation(judged, (first, stop, every), names, production_lag, seed, whole_lists)
     if picture is not None:
         _draw(evaluation, picture)
     report = evaluation.as_dict()
@@ -146,9 +153,18 @@ def _log(dataset: Dataset, limit: int | None) -> EvaluationLog:
         log = EvaluationLog.of(dataset, limit)
     except DatasetError as problem:
         raise CannotEvaluate(str(problem)) from problem
-    if not log.events:
-        raise CannotEvaluate("there are no events")
     return log
+
+
+def _kafka(limit: int | None) -> EvaluationLog:
+    from ops.command_settings import command_settings
+    from ops.operator.evaluation_log import read_evaluation_log
+    from ops.operator.running import run
+    from streams.topics import Topics
+
+    settings = command_settings()
+    topics = Topics(settings.namespace, settings.model_version)
+    return run(read_evaluation_log(settings.kafka_bootstrap, topics, limit))
 
 
 def _evaluation(

@@ -42,5 +42,8 @@ def lag(json: JsonOption = False) -> None:
             console().print(
                 f"live HR@10 {rate[0]:.3f}: {rate[1]} sampled events, by the list each user had", markup=False
             )
+        recall = found.vector_recall()
+        if recall is not None:
+            console().print(f"vector index: recall@50 {recall:.3f} against exact searches, on samples", markup=False)
     if json:
         print_json(found.as_dict())

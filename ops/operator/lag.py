@@ -15,6 +15,7 @@ from streams.topics import Topics
 
 REDIS_TIMEOUT_S = 2.0
 _JUDGED = ("next_items_judged", "next_items_in_top_10")
+_CHECKED = ("vector_searches_checked", "vector_recall_permille")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +46,28 @@ class Lag:
     def hit_rate_at_10(self) -> tuple[float, int] | None:
         """In how many sampled events of the workers that live the item was among the first 10 of its user's list, and
         how many these are; None before the first one."""
-        counts = [[worker.get(name, 0) for worker in self.workers or ()] for name in _JUDGED]
-        judged, hits = map(sum, counts)
+        judged, hits = self._sums(_JUDGED)
         return (round(hits / judged, 4), judged) if judged else None
+
+    def vector_recall(self) -> float | None:
+        """Recall@50 of the workers' vector index against exact searches, on samples; None before the first one."""
+        checked, permille = self._sums(_CHECKED)
+        return round(permille / 1000 / checked, 4) if checked else None
+
+    def _sums(self, names: tuple[str, str]) -> tuple[int, int]:
+        first, second = (sum(worker.get(name, 0) for worker in self.workers or ()) for name in names)
+        return first, second
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         rate = self.hit_rate_at_10()
         quality = {"hr_at_10": None, "judged": 0} if rate is None else {"hr_at_10": rate[0], "judged": rate[1]}
-        return {**asdict(self), "total": self.total, "live_quality": quality}
+        return {
+            **asdict(self),
+            "total": self.total,
+            "live_quality": quality,
+            "vector_recall_at_50": self.vector_recall(),
+        }
 
 
 async def read_lag(bootstrap: str, redis_url: str, topics: Topics) -> Lag:

@@ -10,9 +10,10 @@ from harness.cluster import Cluster
 from harness.polling import eventually
 from harness.traffic import publish_event
 
+from ops.operator.evaluation_log import read_evaluation_log
 from ranking import judgements
 from ranking.examples import decode
-from ranking.next_item import NOT_LISTED
+from ranking.next_item import NOT_LISTED, is_use
 from serving.keys import Keys
 from streams.bulk_read import bulk_consumer, partitions_of, read_to_end
 from tables import item_rows
@@ -77,3 +78,12 @@ async def test_a_share_of_events_is_judged(reference: Cluster) -> None:
     assert outcomes["place"].min() == NOT_LISTED
     audited = await read(reference, reference.topics.predictions)
     assert all(key.split(b"\0")[0].decode() == orjson.loads(value)["user_id"] for key, value in audited.items())
+
+
+async def test_the_log_itself_can_be_judged(reference: Cluster) -> None:
+    await reference.wait_until_caught_up()
+    log = await read_evaluation_log(reference.place.bootstrap, reference.topics, limit=500)
+    assert len(log.events) == 500
+    assert all(map(is_use, log.events))
+    assert len({(event.user_id, event.item_id) for event in log.events}) == 500
+    assert log.catalog["i1"].title

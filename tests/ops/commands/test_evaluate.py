@@ -58,6 +58,7 @@ def test_a_sample_and_a_lag(events: Path) -> None:
     [
         ([], "name a data set"),
         (["ml-100k", "--events", "EVENTS", *COLUMNS], "not both"),
+        (["ml-100k", "--log"], "give one of"),
         (["--events", "EVENTS"], "--columns is needed once for every file: 1 times, not 0"),
         (["--events", "EVENTS", "--columns", "user=u,item=i,time=x"], "has no column 'x'"),
         (["--events", "EVENTS", *COLUMNS, "--models", "magic"], "no model magic"),
