@@ -7,6 +7,7 @@ from agents.item_follower import ItemFollower
 from agents.profiles import PartitionProfiles
 from agents.ranker import EXAMPLES_PARTITION
 from ranking.examples import encode, example_before
+from ranking.impressions import Impressions
 from streams.events import Interaction
 from tables.user import User
 
@@ -27,12 +28,21 @@ class Examples:
         self._profiles = profiles
         self._list_size = list_size
         self._topic = topic
+        self._impressions = Impressions()
+
+    def see(self, event: Interaction) -> None:
+        """Remembers what somebody was shown."""
+        self._impressions.note(event)
+
+    def forget(self, user_id: str) -> None:
+        """The user is erased."""
+        self._impressions.forget(user_id)
 
     def of(self, event: Interaction, user: User | None, now_ms: int) -> Outgoing | None:
         """The example in an event, of the row before it; None when it says nothing, or the model knows later events."""
         if self._knew_ms() > event.timestamp_ms:
             return None
         model, ranker = self._follower.model, self._follower.ranker
-        profile = self._profiles.get(event.user_id)
-        example = example_before(event, user, profile, model, ranker, now_ms, self._list_size)
+        profile, shown = self._profiles.get(event.user_id), self._impressions.passed_over(event)
+        example = example_before(event, user, profile, model, ranker, now_ms, self._list_size, shown)
         return None if example is None else Outgoing(self._topic, EXAMPLES_PARTITION, None, encode(example))

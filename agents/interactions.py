@@ -19,7 +19,7 @@ from agents.live_quality import LiveQuality
 from agents.retention.blanking import BlankedRecord
 from agents.retention.source_position import stamped
 from ranking.examples import wants
-from streams.events import Interaction, InvalidEvent, Reason, parse_interaction
+from streams.events import EventType, Interaction, InvalidEvent, Reason, parse_interaction
 from tables.item_deltas import encode, route, tell_time
 from tables.signal import HOUR_MS
 from tables.user_plane import Fold, FoldKind, Signal, UserPlane
@@ -124,9 +124,12 @@ class InteractionsStep:
             self._taught.append(before.example)
 
     def _example(self, event: Interaction, now_ms: int) -> Outgoing | None:
-        if self.examples is None or not wants(event):
+        if self.examples is None or not (wants(event) or event.event_type is EventType.IMPRESSION):
             return None
         known = self.plane.known_as(event)
+        if event.event_type is EventType.IMPRESSION:
+            self.examples.see(known)
+            return None
         return self.examples.of(known, self.plane.view(known.user_id), now_ms)
 
     def _pass_over(self, record: BlankedRecord) -> None:
@@ -164,6 +167,8 @@ class InteractionsStep:
         self._forgotten = self._mine.next_position
         for user_id in self._mine.since(since):
             self.plane.forget(user_id)
+            if self.examples:
+                self.examples.forget(user_id)
             self._to_purge.append(user_id)
 
     async def _purge(self) -> None:

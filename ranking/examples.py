@@ -1,11 +1,14 @@
 """What the ranker learns from: one decision, as the features were before anything was known of its outcome.
 
-The first candidate is what the user chose, the others are some of those they passed over. All candidates are the best
-of some generator, so they are hard enough: taking half of them from the top of the user's own list cost HR@10 on
-ml-100k (.2095 against .2155, 2,000 lists), because it teaches that what leads a list is wrong.
+The first candidate is what the user chose, the others are some of those they passed over: what they had been shown,
+each weighing as much as its slot is looked at (ranking/impressions.py), and other candidates as far as they were shown
+less than eight. All candidates are the best of some generator, so they are hard enough: taking half of them from the
+top of the user's own list cost HR@10 on ml-100k (.2095 against .2155, 2,000 lists), because it teaches that what leads
+a list is wrong.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from zlib import crc32
 
 import msgspec
@@ -14,6 +17,7 @@ from numpy.typing import NDArray
 
 from ranking import features
 from ranking.decision import Decision
+from ranking.impressions import PassedOver
 from ranking.ranker import Ranker
 from streams.catalog import UserProfile
 from streams.events import Interaction, effective_type
@@ -22,11 +26,12 @@ from tables.item_model import ItemModel
 from tables.row_codec import RowCodec
 from tables.user import User
 
-EXAMPLE_VERSION = 1
+EXAMPLE_VERSION = 2  # 2: weights
 #: An example costs as much as half a list; one of so many events makes one. With one in 16 examples took a fifth of a
 #: worker's time, and the weights were no better for it.
 ONE_IN = 64
 PASSED_OVER = 8
+NOTHING: PassedOver = []
 
 Matrix = NDArray[np.float32]
 
@@ -36,6 +41,7 @@ class _Example(msgspec.Struct, array_like=True, frozen=True, gc=False):
     bucket: int
     liked: bool
     features: bytes
+    weights: bytes = b""
 
 
 _CODEC = RowCodec(_Example, current=EXAMPLE_VERSION)
@@ -44,11 +50,13 @@ _CODEC = RowCodec(_Example, current=EXAMPLE_VERSION)
 @dataclass(frozen=True, slots=True)
 class Example:
     """`features` float32[candidates, COUNT], the chosen item first; `liked` whether it was liked, bought or finished;
-    `bucket` how much was known of the user (see ranker.bucket_of)."""
+    `bucket` how much was known of the user (see ranker.bucket_of). `weights` float32[candidates] in (0, 1] say how much
+    each counts; empty = 1 each."""
 
     bucket: int
     liked: bool
     features: Matrix
+    weights: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
 def wants(event: Interaction) -> bool:
@@ -64,31 +72,42 @@ def example_before(
     ranker: Ranker,
     now_ms: int,
     size: int,
+    shown: PassedOver = NOTHING,
 ) -> Example | None:
-    """The example in an event, of the row before it; None when it says nothing. `size` as of the user's list."""
+    """The example in an event, of the row before it; None when it says nothing. `size` as of the user's list, `shown`
+    what else they had been shown."""
     chosen = model.index(event.item_id)
     if chosen < 0 or user is None:
         return None
     decision = Decision.of(user, profile, model, ranker, now_ms, size)
-    return example_of(decision, chosen, liked=is_liked(event), event_id=event.event_id)
+    others = [(index, weight) for item_id, weight in shown if (index := model.index(item_id)) >= 0]
+    return example_of(decision, chosen, liked=is_liked(event), event_id=event.event_id, shown=others)
 
 
-def example_of(decision: Decision, chosen: int, *, liked: bool, event_id: str) -> Example | None:
+def example_of(
+    decision: Decision, chosen: int, *, liked: bool, event_id: str, shown: Sequence[tuple[int, float]] = ()
+) -> Example | None:
     """What choosing the item of index `chosen` says about a decision made before; None when it was no candidate, which
-    the ranker could not have helped. The same event gives the same example."""
+    the ranker could not have helped. `shown` are indices and weights of what was passed over before the user's eyes.
+    The same event gives the same example."""
     place = np.flatnonzero(decision.items == chosen)
     if not len(place) or not decision.bucket:
         return None
+    weight_of = dict(shown)
+    seen = np.flatnonzero(np.isin(decision.items, list(weight_of)) & (decision.items != chosen))[:PASSED_OVER]
     generator = np.random.default_rng(crc32(event_id.encode()))
-    others = np.flatnonzero(decision.items != chosen)
-    passed_over = generator.choice(others, min(PASSED_OVER, len(others)), replace=False)
-    return Example(decision.bucket, liked, decision.matrix[np.concatenate([place, passed_over])])
+    others = np.setdiff1d(np.flatnonzero(decision.items != chosen), seen, assume_unique=True)
+    unseen = generator.choice(others, min(PASSED_OVER - len(seen), len(others)), replace=False)
+    rows = np.concatenate([place, seen, unseen])
+    weights = np.ones(len(rows), np.float32)
+    weights[1 : 1 + len(seen)] = [weight_of[index] for index in decision.items[seen].tolist()]
+    return Example(decision.bucket, liked, decision.matrix[rows], weights)
 
 
 def encode(example: Example) -> bytes:
     """One record of `ranker.examples`."""
-    matrix = example.features.astype("<f4").tobytes()
-    return _CODEC.encode(_Example(EXAMPLE_VERSION, example.bucket, example.liked, matrix))
+    matrix, weights = example.features.astype("<f4").tobytes(), example.weights.astype("<f4").tobytes()
+    return _CODEC.encode(_Example(EXAMPLE_VERSION, example.bucket, example.liked, matrix, weights))
 
 
 def decode(value: bytes) -> Example:
@@ -96,4 +115,4 @@ def decode(value: bytes) -> Example:
     are not this version's."""
     record = _CODEC.decode(value)
     matrix = np.frombuffer(record.features, "<f4").reshape(-1, features.COUNT)
-    return Example(record.bucket, record.liked, matrix)
+    return Example(record.bucket, record.liked, matrix, np.frombuffer(record.weights, "<f4"))

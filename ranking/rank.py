@@ -1,9 +1,9 @@
 """One score from what we know of the user and what everybody likes.
 
-    score = (m * personal + 5 * prior) / (m + 5)          m = n (1 + n)
+    score = (m * personal + 5 * prior) / (m + 5)          m = 2 n (1 + n)
 
 n is how many liked items the history holds: a new user gets mostly the prior, every event moves the list towards them,
-and after ten the prior hardly counts (5 parts in 115). Next items alone would have it smaller still, the next 20 of
+and after five the prior hardly counts (5 parts in 65). Next items alone would have it smaller still, the next 20 of
 those who just came larger: docs/decisions/0014-generators-and-ranker.md has the figures. `personal` is the
 ranker's score divided by the highest of the request.
 """
@@ -49,7 +49,7 @@ def rank(
 
 def trust_in(strength: int) -> float:
     """How much a history of so many liked items weighs against the prior's 5."""
-    return strength * (1.0 + strength)
+    return 2.0 * strength * (1.0 + strength)
 
 
 def _best(scores: NDArray[np.float64], size: int) -> NDArray[np.int64]:

@@ -19,13 +19,13 @@ def test_a_new_user_gets_the_prior() -> None:
 
 def test_every_liked_item_moves_the_score_from_the_prior_to_the_taste() -> None:
     taste = [scores(liked, [3.0, 0.0], [0.0, 1.0])[10] for liked in range(6)]
-    assert taste == pytest.approx([0.0, 2 / 7, 6 / 11, 12 / 17, 20 / 25, 30 / 35])
+    assert taste == pytest.approx([0.0, 4 / 9, 12 / 17, 24 / 29, 40 / 45, 60 / 65])
 
 
 def test_a_long_history_decides() -> None:
     mixed = scores(95, [4.0, 2.0], [0.0, 1.0])
-    assert mixed[10] == pytest.approx(9120 / 9125)
-    assert mixed[20] == pytest.approx(4565 / 9125)
+    assert mixed[10] == pytest.approx(18240 / 18245)
+    assert mixed[20] == pytest.approx(9125 / 18245)
 
 
 def test_what_the_ranker_says_is_as_personal_as_its_evidence() -> None:
