@@ -56,7 +56,8 @@ async def measure_worker(
                     await asyncio.sleep(POLL_S)
             wall_s, cpu_s = time.monotonic() - began_s, _cpu_s(process) - began_cpu_s
     finally:
-        process.terminate()
+        if process.poll() is None:
+            process.terminate()
         await asyncio.to_thread(process.wait)
     return Speed(events / wall_s, events / cpu_s)
 

@@ -25,6 +25,7 @@ class NoLists:
     """In the place of a partition's list keeper."""
 
     lists_written = 0
+    kept = 0
 
     async def refresh(self, plane: UserPlane, users: Collection[str], next_offset: int) -> None:
         """Writes nothing."""
@@ -75,7 +76,7 @@ class StateOnlyWorker(Worker):
         step = super()._user_step(table)
         assert isinstance(step, InteractionsStep)
         step.lists = NoLists()  # type: ignore[assignment]
-        step.quality = step.examples = None
+        step.quality = step.examples = step.judge = None
         return step
 
 
