@@ -35,4 +35,4 @@ class WorkerConfig:
     state_store: Literal["memory", "rocksdb"] = "memory"
     instance_id: str = ""
     rerank: RerankSettings = field(default_factory=RerankSettings)
-    judged_share: float = 0.05
+    judged_share: float = 0.02

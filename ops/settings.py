@@ -110,7 +110,7 @@ class Settings(BaseSettings):
         3, ge=0, le=10, description="How many of the slots 11-20 try something else; 0 = no exploration."
     )
     judged_share: float = Field(
-        0.05,
+        0.02,
         ge=0.0,
         le=1.0,
         description="Share of the events by which versions are judged; those of a smaller share are among them.",
