@@ -27,10 +27,9 @@ from tables.user_plane import Fold, FoldKind, Signal, UserPlane
 
 @dataclass(slots=True)
 class Tally:
-    """Events that a process folded for the first time, and records it could not use, whatever it owned meanwhile."""
+    """Events that a process folded for the first time, whatever it owned meanwhile."""
 
     folded: int = 0
-    rejected: int = 0
 
 
 class _Before(NamedTuple):
@@ -146,7 +145,8 @@ class InteractionsStep:
         self._reject(record, Reason.FOLD_FAILED, detail)
 
     def _reject(self, record: ConsumerRecord, reason: Reason, detail: str) -> None:
-        self._tally.rejected += 1
+        if self.judge:
+            self.judge.reject(record)
         letter = letter_of(record, reason, detail)
         if self._erasures.cover(record):
             letter = letter.blank()

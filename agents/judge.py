@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from agents.delivery.outgoing import Outgoing
 from agents.profiles import PartitionProfiles
-from ranking.judgements import UNKNOWN_MS, Outcome, encode, group_of, in_sample, is_judged
+from ranking.judgements import REJECTED, UNKNOWN_MS, Outcome, encode, group_of, in_sample, is_judged
 from ranking.next_item import place_in
 from ranking.pipeline import listed_items
 from ranking.ranker import Ranker
@@ -127,6 +127,10 @@ class Judge:
         self._outcomes.append(Outcome(record.offset, event.timestamp_ms, judgement.knew_ms, judgement.place, group))
         if in_sample(judgement.event_id, AUDITED_SHARE) and self._answers_for(record.timestamp):
             self._audited.append(self._audit(judgement, record.offset))
+
+    def reject(self, record: ConsumerRecord) -> None:
+        """The version cannot use `record`, which another one may be able to."""
+        self._outcomes.append(Outcome(record.offset, record.timestamp, UNKNOWN_MS, REJECTED, 0))
 
     def _audit(self, judgement: Judgement, offset: int) -> Outgoing:
         event, ids, version = judgement.event, self._knowledge.model.ids, self._topics.version

@@ -243,7 +243,6 @@ class Worker:
         return {
             "cpu_ms": time.process_time_ns() // 1_000_000,
             "events_folded": self._tally.folded,
-            "events_rejected": self._tally.rejected,
             "lists_kept": sum(step.lists.kept for step in steps),
             "lists_written": sum(step.lists.lists_written for step in steps),
             "next_items_judged": sum(step.quality.judged for step in steps if step.quality),

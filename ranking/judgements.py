@@ -23,11 +23,13 @@ FORMAT_VERSION = 1
 PRODUCTION_LAG_MS = 1_000
 #: Users fall into so many groups; intervals resample groups.
 GROUPS = 1024
+#: In the place of a place: the version could not use the record. Kept of every such record, not of a sample.
+REJECTED = -2
 #: In the place of a time that is not known.
 UNKNOWN_MS = -1
 
 #: `offset` of the event in its partition, its time and that of the newest event the item model knew (UNKNOWN_MS = not
-#: told), ms since the epoch; `place` from 0, -1 = not in the list; `group` of the user.
+#: told), ms since the epoch; `place` from 0, -1 = not in the list, REJECTED; `group` of the user.
 OUTCOME = np.dtype([("offset", "<i8"), ("event_ms", "<i8"), ("knew_ms", "<i8"), ("place", "<i2"), ("group", "<u2")])
 
 Outcomes = NDArray[np.void]
@@ -81,3 +83,9 @@ def decode(value: bytes) -> Outcomes:
     if value[:1] != bytes([FORMAT_VERSION]):
         raise UnknownFormat(f"outcomes in format {value[:1]!r}, this code knows {FORMAT_VERSION}")
     return np.frombuffer(value, OUTCOME, offset=1)
+
+
+def without_rejected(rows: Outcomes) -> Outcomes:
+    """The rows about events that were judged."""
+    judged: Outcomes = rows[rows["place"] != REJECTED]
+    return judged

@@ -60,8 +60,8 @@ class Behind:
 class Evidence:
     """What is known of a candidate at one moment. `live` names the version that it is compared with, None when it is
     the only one that serves. `lists` and `quality` compare the two, None when there is nothing to compare;
-    `failed_folds` counts records that ended its workers, and the shares (0-1) are those of the records that workers of
-    either version could not use, None before they read one."""
+    `failed_folds` counts records that ended its workers, `more_rejected` is the share of the records which it cannot
+    use and the live version can."""
 
     version: str
     workers: int
@@ -70,8 +70,7 @@ class Evidence:
     live: str | None = None
     lists: ListDiff | None = None
     quality: Quality | None = None
-    rejected_share: float | None = None
-    live_rejected_share: float | None = None
+    more_rejected: float | None = None
 
 
 def reasons_against(evidence: Evidence, limits: GateLimits) -> list[str]:
@@ -91,10 +90,8 @@ def reasons_against(evidence: Evidence, limits: GateLimits) -> list[str]:
 
 
 def _rejection_reasons(evidence: Evidence, limits: GateLimits) -> list[str]:
-    if evidence.rejected_share is None or evidence.live_rejected_share is None:
-        return []
-    more = evidence.rejected_share - evidence.live_rejected_share
-    if more <= limits.more_rejected:
+    more = evidence.more_rejected
+    if more is None or more <= limits.more_rejected:
         return []
     return [f"{more:.1%} more records cannot be used by {evidence.version} (limit {limits.more_rejected:.0%})"]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from offline.evaluate.intervals import interval
 from offline.evaluate.metrics import gains, hits
-from ranking.judgements import OUTCOME, PRODUCTION_LAG_MS, UNKNOWN_MS, Outcomes
+from ranking.judgements import OUTCOME, PRODUCTION_LAG_MS, REJECTED, UNKNOWN_MS, Outcomes, without_rejected
 
 TOP = 10
 #: The metric that decides; the others are told.
@@ -89,7 +89,8 @@ class Quality:
 
 def paired(live: ByPartition, candidate: ByPartition) -> Quality | None:
     """Over the events that both judged and that count; None when there is none."""
-    pairs = [_joined(live[number], candidate[number]) for number in sorted(live.keys() & candidate.keys())]
+    both = sorted(live.keys() & candidate.keys())
+    pairs = [_joined(without_rejected(live[number]), without_rejected(candidate[number])) for number in both]
     a = np.concatenate([pair[0] for pair in pairs] or [np.zeros(0, OUTCOME)])
     b = np.concatenate([pair[1] for pair in pairs] or [np.zeros(0, OUTCOME)])
     counts = _is_fresh(a) & _is_fresh(b)
@@ -104,9 +105,26 @@ def paired(live: ByPartition, candidate: ByPartition) -> Quality | None:
 def hit_rate(outcomes: ByPartition) -> tuple[float, int] | None:
     """HR@10 of one version over all that it judged and that counts, and how many events these are; None when there are
     none."""
-    rows = np.concatenate([*outcomes.values(), np.zeros(0, OUTCOME)])
+    rows = without_rejected(np.concatenate([*outcomes.values(), np.zeros(0, OUTCOME)]))
     ranks = _ranks(rows[_is_fresh(rows)])
     return (round(float(hits(ranks, TOP).mean()), 4), len(ranks)) if len(ranks) else None
+
+
+def more_rejected(live: ByPartition, candidate: ByPartition) -> float | None:
+    """How many more of the records that both read the candidate could not use, as a share of them (negative: fewer);
+    None when there are none."""
+    records = more = 0
+    for number in live.keys() & candidate.keys():
+        a, b = live[number], candidate[number]
+        first, last = max(a["offset"].min(), b["offset"].min()), min(a["offset"].max(), b["offset"].max())
+        records += max(0, int(last - first) + 1)
+        more += _rejected_within(b, first, last) - _rejected_within(a, first, last)
+    return more / records if records else None
+
+
+def _rejected_within(rows: Outcomes, first: int, last: int) -> int:
+    offsets = rows["offset"][rows["place"] == REJECTED]
+    return len(np.unique(offsets[(offsets >= first) & (offsets <= last)]))
 
 
 def _is_fresh(rows: Outcomes) -> NDArray[np.bool_]:

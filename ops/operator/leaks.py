@@ -39,7 +39,7 @@ async def audit(bootstrap: str, topics: Topics, max_skew_ms: int) -> Audit:
         elif record.topic == topics.ranker_examples:
             taught.append(examples.decode(record.value))
         else:
-            judged.append(judgements.decode(record.value))
+            judged.append(judgements.without_rejected(judgements.decode(record.value)))
 
     await read_topics(bootstrap, [topics.deltas, topics.ranker_examples, topics.judged_events], apply)
     leaks = read_past_the_epoch(judged)

@@ -148,8 +148,7 @@ def _figures(evidence: Evidence, reasons: list[str]) -> dict[str, Any]:
         "failed_folds": evidence.failed_folds,
         "lists": None if evidence.lists is None else evidence.lists.summary(),
         "quality": None if evidence.quality is None else evidence.quality.as_dict(evidence.live or ""),
-        "rejected_share": evidence.rejected_share,
-        "live_rejected_share": evidence.live_rejected_share,
+        "more_rejected": evidence.more_rejected,
         "against": reasons,
     }
 

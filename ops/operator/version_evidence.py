@@ -10,12 +10,11 @@ from redis import Redis
 from agents.dead_letters import FAILED
 from offline.versions.gate import Behind, Evidence, GateLimits
 from offline.versions.list_diff import ListDiff, compare
-from offline.versions.quality import paired
+from offline.versions.quality import more_rejected, paired
 from ops.operator.judged import read_judged
 from ops.operator.lag import REDIS_TIMEOUT_S, read_workers
 from ops.operator.list_sample import sampled_users, stored_lists
 from ops.operator.oldest_waiting import oldest_waiting_ms
-from ops.operator.version_figures import rejected_share
 from ops.progress import Progress
 from serving.keys import Keys
 from serving.registry import Registry
@@ -35,19 +34,18 @@ async def read_evidence(
         workers=len(workers),
         behind=await read_behind(bootstrap, redis_url, topics, limits),
         failed_folds=await _failed_folds(bootstrap, topics),
-        rejected_share=rejected_share(workers),
     )
     live = registry.leader_beside(topics.version)
     if live is None:
         return evidence
     live_topics = Topics(topics.namespace, live)
-    live_workers = await asyncio.to_thread(read_workers, redis_url, Keys(topics.namespace, live))
+    of_live, own = await read_judged(bootstrap, live_topics), await read_judged(bootstrap, topics)
     return replace(
         evidence,
         live=live,
         lists=await asyncio.to_thread(_list_diff, redis_url, topics, live),
-        quality=paired(await read_judged(bootstrap, live_topics), await read_judged(bootstrap, topics)),
-        live_rejected_share=rejected_share(live_workers or ()),
+        quality=paired(of_live, own),
+        more_rejected=more_rejected(of_live, own),
     )
 
 

@@ -67,12 +67,5 @@ def events_per_cpu_s(workers: Workers) -> float | None:
     return round(events * 1000 / cpu_ms, 1) if events and cpu_ms else None
 
 
-def rejected_share(workers: Workers) -> float | None:
-    """The share (0-1) of the records that the workers could not use; None before the first."""
-    rejected = _sum(workers, "events_rejected")
-    records = rejected + _sum(workers, "events_folded")
-    return rejected / records if records else None
-
-
 def _sum(workers: Workers, name: str) -> int:
     return sum(int(worker.get(name, 0)) for worker in workers)

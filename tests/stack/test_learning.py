@@ -73,6 +73,9 @@ async def test_a_share_of_events_is_judged(reference: Cluster) -> None:
     await reference.wait_until_caught_up()
     judged = [judgements.decode(value) for value in (await read(reference, reference.topics.judged_events)).values()]
     outcomes = np.concatenate(judged)
+    rejected = outcomes["place"] == judgements.REJECTED
+    assert rejected.any()  # the traffic holds records that nobody can use
+    outcomes = outcomes[~rejected]
     assert len(outcomes) > 5
     assert outcomes["place"].max() >= 0
     assert outcomes["place"].min() == NOT_LISTED

@@ -79,6 +79,15 @@ class Two:
         body: dict[str, Any] = response.json()
         return body
 
+    async def own_list(self, user: str) -> dict[str, Any]:
+        """The answer from the user's own list. On a busy machine Redis may miss a deadline: then it is everybody's."""
+
+        async def own() -> dict[str, Any] | None:
+            body = await self.answer(user)
+            return None if body["recommendation_id"].startswith("shared.") else body
+
+        return await eventually(f"{user} gets their own list", own)
+
     async def served_by(self, versions: set[str]) -> None:
         """Waits until the endpoint serves the active users from exactly these versions."""
 
@@ -181,7 +190,7 @@ async def test_from_candidate_to_everybody_and_back(two: Two) -> None:
     await eventually("both versions have lists", lambda: has_lists(two.active, two.v1, two.v2))
     letters = len(await two.v1.dead_letters())
     assert letters
-    before = {user: await two.answer(user) for user in two.active}
+    before = {user: await two.own_list(user) for user in two.active}
     lists = {user: two.v1.list_bytes(user) for user in two.active}
     assert {body["model_version"] for body in before.values()} == {"v1"}
 
@@ -207,7 +216,7 @@ async def test_from_candidate_to_everybody_and_back(two: Two) -> None:
         assert seen["v2"]
         assert (await two.switch("rollback"))["weights"] == {"v1": 100}
         await two.served_by({"v1"})
-    assert {user: await two.answer(user) for user in two.active} == before
+    assert {user: await two.own_list(user) for user in two.active} == before
     assert {user: two.v1.list_bytes(user) for user in two.active} == lists
     assert len(await two.v1.dead_letters()) == letters  # the candidate's are not written twice
 

@@ -25,8 +25,7 @@ GOOD = Evidence(
     lists=compare(("v1", "v2"), {"u": StoredList(("a",), "personal", 9)}, {"u": StoredList(("a",), "personal", 9)}, {}),
     live="v1",
     quality=measured(0.201, -0.003),
-    rejected_share=0.02,
-    live_rejected_share=0.01,
+    more_rejected=0.01,
 )
 
 
@@ -41,7 +40,7 @@ def personal(items: str) -> StoredList:
 def test_nothing_speaks_against_a_good_version_measured_or_not() -> None:
     assert reasons_against(GOOD, LIMITS) == []
     assert reasons_against(replace(GOOD, live=None, lists=None, quality=None), LIMITS) == []
-    assert reasons_against(replace(GOOD, live_rejected_share=None), LIMITS) == []
+    assert reasons_against(replace(GOOD, more_rejected=None), LIMITS) == []
 
 
 @pytest.mark.parametrize(
@@ -64,7 +63,7 @@ def test_nothing_speaks_against_a_good_version_measured_or_not() -> None:
         (lists({"u": personal("a")}, {"u": personal("")}), "100.0% of the lists are empty"),
         (lists({"u": personal("a")}, {"u": StoredList(("a",), "popular", 9)}), "100.0% more lists are not personal"),
         (lists({"u": personal("abc")}, {"u": personal("xyz")}), "only 0.0% of the first 10 items"),
-        (replace(GOOD, rejected_share=0.03), "2.0% more records cannot be used by v2 (limit 1%)"),
+        (replace(GOOD, more_rejected=0.02), "2.0% more records cannot be used by v2 (limit 1%)"),
         (replace(GOOD, quality=None), "only 0 events were judged both by v1 and by it (at least 100)"),
         (replace(GOOD, quality=measured(0.2, 0.0, events=99)), "only 99 events were judged both by v1 and by it"),
         (replace(GOOD, quality=measured(0.2, None)), "the 5000 events that were judged are of too few users"),

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from offline.versions.quality import ByPartition, hit_rate, paired
-from ranking.judgements import UNKNOWN_MS, Outcome, Outcomes, decode, encode
+from offline.versions.quality import ByPartition, hit_rate, more_rejected, paired
+from ranking.judgements import REJECTED, UNKNOWN_MS, Outcome, Outcomes, decode, encode
 
 DAY_MS = 86_400_000
 
@@ -104,6 +104,19 @@ def test_the_figures_are_plain_values() -> None:
     said = found.as_dict("v1")
     assert (said["against"], said["events"], said["metric"], said["candidate"]) == ("v1", 2, "ndcg@10", 0.5)
     assert [other["metric"] for other in said["others"]] == ["hr@10"]
+
+
+def test_rejected_records_are_counted_where_both_have_read() -> None:
+    live = {0: rows(outcome(10, 0), outcome(12, REJECTED), outcome(109, 0)), 1: rows(outcome(0, 0))}
+    candidate = {
+        0: rows(outcome(5, REJECTED), *(outcome(n, REJECTED) for n in (12, 20, 20, 30)), outcome(200, REJECTED)),
+        2: rows(outcome(0, REJECTED)),
+    }
+    assert more_rejected(live, candidate) == pytest.approx(2 / 100)
+    assert more_rejected(candidate, live) == pytest.approx(-2 / 100)
+    assert more_rejected({}, candidate) is None
+    assert paired(live, {0: rows(outcome(12, 0))}) is None  # not judged by the first
+    assert hit_rate(live) == (1.0, 3)
 
 
 def test_the_rate_of_one_version_is_over_all_that_it_judged() -> None:

@@ -3,18 +3,16 @@
 import pytest
 
 from ops.operator.table_size import SampledTable
-from ops.operator.version_figures import events_per_cpu_s, rejected_share
+from ops.operator.version_figures import events_per_cpu_s
 
 
-def test_speed_and_rejections_are_those_of_all_workers() -> None:
+def test_speed_is_that_of_all_workers() -> None:
     workers = [
-        {"pid": 1, "events_folded": 900, "events_rejected": 100, "cpu_ms": 500},
+        {"pid": 1, "events_folded": 900, "cpu_ms": 500},
         {"pid": 2, "events_folded": 100, "cpu_ms": 1500},
     ]
     assert events_per_cpu_s(workers) == 500.0
-    assert rejected_share(workers) == pytest.approx(100 / 1100)
     assert events_per_cpu_s([]) is None
-    assert rejected_share([{"pid": 1, "cpu_ms": 100}]) is None
 
 
 def test_a_table_is_as_large_as_its_rows() -> None:
