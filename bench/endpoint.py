@@ -130,7 +130,8 @@ async def _turns(servers: list[Server], seconds: float, rounds: int) -> list[Row
 
 
 def _median(rows: list[Row]) -> Row:
-    figures = {name: statistics.median(row[name] for row in rows) for name in ("rps", "cpu_us", "p50_ms", "p99_ms")}
+    medians = {name: statistics.median(row[name] for row in rows) for name in ("rps", "cpu_us", "p50_ms", "p99_ms")}
+    figures = {name: round(value, 2) for name, value in medians.items()}
     return {**rows[0], **figures, "least_cpu_us": min(row["cpu_us"] for row in rows)}
 
 

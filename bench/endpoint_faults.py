@@ -25,7 +25,7 @@ from typing import Any
 
 import uvloop
 from endpoint_load import Load, Result
-from endpoint_servers import NAMESPACE, USERS, Server, fill, fill_elsewhere, ours
+from endpoint_servers import NAMESPACE, Server, fill, fill_elsewhere, ours
 from slow_proxy import SlowProxy
 
 from ops.local_stack.stack import LocalStack
@@ -35,7 +35,7 @@ from streams.topics_admin import ensure_topics
 PATH = "/api/v1/recommendations?user_id=u%d&limit=20"
 CONNECTIONS = 32
 PARTITIONS = 4
-QUIET_S = 1.0
+USERS = 1_000  # so that writing their lists again is no fault of its own
 Row = dict[str, Any]
 Fault = Callable[[], Awaitable[None]]
 
@@ -88,7 +88,7 @@ class Faults:
         await client.flushall()
         await client.aclose()
         await asyncio.sleep(self._seconds)
-        await fill_elsewhere(self._stack.redis_url)
+        await fill_elsewhere(self._stack.redis_url, USERS)
 
     async def redis_slow(self) -> None:
         """Every reply 100 ms late."""
@@ -104,7 +104,7 @@ class Faults:
 
     async def _start_redis(self) -> None:
         await asyncio.to_thread(self._stack.start_redis)
-        await fill_elsewhere(self._stack.redis_url)
+        await fill_elsewhere(self._stack.redis_url, USERS)
 
     def _redis_pid(self) -> int:
         pid = self._stack.redis_pid
@@ -112,16 +112,16 @@ class Faults:
         return pid
 
 
-async def under_load(server: Server, name: str, fault: Fault, rate: float) -> Row:
-    """Load before, during and after one fault."""
+async def under_load(server: Server, name: str, fault: Fault, rate: float, quiet_s: float) -> Row:
+    """Load before, during and after one fault, until `quiet_s` brought personal lists only."""
     before = await asyncio.to_thread(server.counters)
     load = Load(server.port, PATH, USERS, CONNECTIONS, checked=True)
     driver = asyncio.create_task(load.open(3600, rate))
-    await asyncio.sleep(QUIET_S)
+    await asyncio.sleep(quiet_s)
     began_s = time.perf_counter()
     await fault()
     ended_s = time.perf_counter()
-    await _until_personal(load)
+    await _until_personal(load, quiet_s)
     result = load.end()
     await driver
     after = await asyncio.to_thread(server.counters)
@@ -129,14 +129,21 @@ async def under_load(server: Server, name: str, fault: Fault, rate: float) -> Ro
     return {**_row(name, result, began_s, ended_s), **shown}
 
 
-async def _until_personal(load: Load) -> None:
-    """Waits until a whole second brought personal lists only."""
+async def _until_published(server: Server) -> None:
+    """Waits until Kafka has taken a record about what was shown: only then can it be missed."""
+    async with asyncio.timeout(60):
+        while not (await asyncio.to_thread(server.counters))["published"]:
+            await asyncio.to_thread(server.wait_ready, PATH % 7)
+            await asyncio.sleep(0.1)
+
+
+async def _until_personal(load: Load, quiet_s: float) -> None:
     async with asyncio.timeout(60):
         while True:
             await asyncio.sleep(0.1)
             last_s = load.result.timeline[-1][0]
-            recent = [kind for at_s, _, kind in reversed(load.result.timeline[-20_000:]) if at_s > last_s - QUIET_S]
-            if set(recent) == {"personal"} and time.perf_counter() - last_s < QUIET_S:
+            recent = [kind for at_s, _, kind in reversed(load.result.timeline[-20_000:]) if at_s > last_s - quiet_s]
+            if set(recent) == {"personal"} and time.perf_counter() - last_s < quiet_s:
                 return
 
 
@@ -160,7 +167,7 @@ def _row(name: str, result: Result, began_s: float, ended_s: float) -> Row:
 
 async def run(stack: LocalStack, folder: Path, rate: float, seconds: float) -> list[Row]:
     """All faults, one after the other, around one endpoint with two workers behind a proxy to Redis."""
-    await fill(stack.redis_url)
+    await fill(stack.redis_url, USERS)
     proxy = SlowProxy("127.0.0.1", int(stack.redis_url.rpartition(":")[2].partition("/")[0]))
     port = await proxy.start()
     await asyncio.to_thread(ensure_topics, stack.bootstrap, Topics(NAMESPACE, "v1"), PARTITIONS, 1, 60)
@@ -169,6 +176,7 @@ async def run(stack: LocalStack, folder: Path, rate: float, seconds: float) -> l
     rows = []
     try:
         await asyncio.to_thread(server.wait_ready, PATH % 7)
+        await _until_published(server)
         faults = Faults(stack, server, proxy, seconds)
         for name, fault in (
             ("kafka SIGSTOP", faults.kafka_paused),
@@ -180,7 +188,7 @@ async def run(stack: LocalStack, folder: Path, rate: float, seconds: float) -> l
             ("redis slow by 100 ms", faults.redis_slow),
             ("endpoint worker kill -9", faults.worker_killed),
         ):
-            rows.append(await under_load(server, name, fault, rate))
+            rows.append(await under_load(server, name, fault, rate, seconds / 3))
             print(rows[-1], file=sys.stderr)
     finally:
         server.stop()

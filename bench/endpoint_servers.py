@@ -134,20 +134,20 @@ def static(headers: list[tuple[str, str]], body: bytes, folder: Path) -> Server:
     return Server("static", command, files, folder, 1)
 
 
-async def fill_elsewhere(redis_url: str) -> None:
+async def fill_elsewhere(redis_url: str, users: int) -> None:
     """`fill` with our lists in a process of its own, so that a load generator in this one keeps its pace."""
-    process = await asyncio.create_subprocess_exec(sys.executable, __file__, redis_url)
+    process = await asyncio.create_subprocess_exec(sys.executable, __file__, redis_url, str(users))
     if await process.wait():
         raise RuntimeError("the lists could not be written")
 
 
-async def fill(redis_url: str, both: bool = False) -> None:
-    """USERS lists of ITEMS items each, and a popular list. With `both` the same for the naive service."""
+async def fill(redis_url: str, users: int = USERS, *, both: bool = False) -> None:
+    """Lists of ITEMS items each, and a popular list. With `both` the same for the naive service."""
     writer = ListWriter.connect(redis_url, KEYS, timeout_s=30)
     now_ms = time.time_ns() // 1_000_000
     own = ListStamp("v1", "personal", 0, now_ms, now_ms + TTL_S * 1000)
-    for first in range(0, USERS, 500):
-        values = {n: own.personal(f"u{n}", n, _items(n)) for n in range(first, first + 500)}
+    for first in range(0, users, 500):
+        values = {n: own.personal(f"u{n}", n, _items(n)) for n in range(first, min(first + 500, users))}
         await writer.write_lists([(KEYS.user_list(f"u{n}"), value) for n, value in values.items()], TTL_S)
         if both:
             await writer._redis.mset({f"naive:u{n}:homepage": _plain(value) for n, value in values.items()})
@@ -176,4 +176,4 @@ def _plain(value: bytes) -> str:
 
 
 if __name__ == "__main__":
-    asyncio.run(fill(sys.argv[1]))
+    asyncio.run(fill(sys.argv[1], int(sys.argv[2])))
