@@ -15,7 +15,7 @@ from offline.evaluate.prequential import Window
 from offline.evaluate.whole_list import TimeSplit
 from ranking.rerank.settings import RerankSettings
 
-PEOPLE, ITEMS, DAYS = 40, 300, 30
+PEOPLE, ITEMS, DAYS = 40, 600, 30
 
 
 def user_vectors(log: EvaluationLog, window: Window, seed: int) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 Every person looks at their list several times a day. The item at place p is looked at with probability 0.9^p; looked at
 it is used with the probability of the true affinity, else skipped half the time; used it is finished with that
 probability once more. At every look people also find something by themselves, as all people of the simulator do. Only
-what they do reaches the system. What a list is worth is the mean true affinity of its first ten; regret is what the
-best ten of all items that the person has not met would be worth more.
+what they do reaches the system. What a list is worth is the mean true affinity of its first ten, 0 when it is empty;
+regret is what the best ten of all items that the person has not met would be worth more.
 """
 
 from dataclasses import dataclass
@@ -83,14 +83,15 @@ class ClosedLoop:
         listed = self._path.recommend(self._people[person].user_id, now_ms, FRONT)
         self.shown.update(listed)
         likes = self.truth[person]
-        places = np.array([self._place[item_id] for item_id in listed])
+        places = np.array([self._place[item_id] for item_id in listed], np.int64)
         best = np.sort(likes[~self._met[person]])[-TOP:]
         chances = random.random((len(places), 3))
         looked = chances[:, 0] < LOOKS_ON ** np.arange(len(places))
         for slot in np.flatnonzero(looked).tolist():
             self._meet(person, places[slot], chances[slot], now_ms)
         self._browse(person, now_ms, random)
-        return float(likes[places[:TOP]].mean()), float(best.mean())
+        worth = float(likes[places[:TOP]].mean()) if listed else 0.0
+        return worth, float(best.mean())
 
     def _browse(self, person: int, now_ms: int, random: np.random.Generator) -> None:
         """Something found without a list."""

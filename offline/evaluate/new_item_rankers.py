@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.evaluate.evaluation import FOR_EVER_MS
 from offline.evaluate.freshet import Freshet
 from offline.production_path import ProductionPath
 from streams.catalog import CatalogItem
@@ -18,7 +19,8 @@ class FreshetOnNewItems:
     """The order of the items in a list of the whole catalogue; what the list leaves out is last."""
 
     def __init__(self, catalog: Mapping[str, CatalogItem]) -> None:
-        self._path = ProductionPath()
+        # Asked at the end of the log, when many have been idle for longer than anybody is kept; nobody else forgets.
+        self._path = ProductionPath(retention_ms=FOR_EVER_MS)
         self._freshet = Freshet(self._path, catalog)
 
     def learn(self, event: Interaction) -> None:
