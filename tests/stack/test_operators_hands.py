@@ -256,6 +256,8 @@ async def test_an_erased_user_is_gone_everywhere_and_for_every_version(cluster: 
         "requests": 1,
         "served": 1,
         "predictions": 1,
+        "archive": 0,
+        "snapshots": 0,
     }
 
     erased = await done(cluster, "erase", user)
