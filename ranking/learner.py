@@ -124,7 +124,7 @@ class Learner:
     def _model(self, bucket: int, task: int) -> "LogisticRegression":
         model = self._models.get((bucket, task))
         if model is None:
-            # Only here: river brings most of SciPy, half of what every worker would load, and one worker learns.
+            # Only here: river brings most of SciPy, a third of a worker's start, and one worker learns.
             from river import linear_model, optim
 
             model = linear_model.LogisticRegression(

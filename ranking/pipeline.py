@@ -59,7 +59,7 @@ def listed_items(
     size: int,
     settings: RerankSettings = DEFAULT_RULES,
 ) -> NDArray[np.int32]:
-    """The items of `recommend`, best first, at half its cost: for who judges lists and does not show them."""
+    """The items of `recommend`, best first, at three quarters of its cost: for who judges lists and shows none."""
     decision = Decision.of(user, profile, model, ranker, now_ms, size)
     _, pool, reranked = _in_order(decision, model, now_ms, size, settings)
     return pool.items[reranked.places]

@@ -1,7 +1,7 @@
 """Which partition of the item plane is told what of a batch: whole columns at a time, not event by event.
 
 The signals of a batch become columns of numbers once; what concerns a target partition is then a choice of rows. Event
-by event in Python this took a fifth of all the time it takes to fold.
+by event in Python this took a sixth of all the time it takes to fold.
 """
 
 from collections.abc import Sequence

@@ -14,7 +14,7 @@ from scipy import sparse
 from tables.columns import grown
 
 _GROW = 1.5
-#: Pairs that wait at most: merging many at once costs a third of merging each record's on its own.
+#: Pairs that wait at most: merging many at once costs two thirds of merging each record's on its own.
 _MOST_WAITING = 200_000
 
 Ints = NDArray[np.int64]
