@@ -8,8 +8,9 @@ any of them than that. The partition whose next record is the oldest never waits
 Times count as of the last commit. Those of partitions that other workers own are read from the offsets that the group
 committed: Kafka keeps a note with each. They only grow, so old knowledge holds back too early and never too late.
 
-Not bounded: a version that serves anybody, or is near the head, waits for nobody; a partition that an operator paused
-holds nobody back. Late events, which are behind their own partition's time, wait for nobody either.
+Not bounded: a version that serves anybody, or whose partitions have all come to their ends, waits for nobody; a
+partition that an operator paused holds nobody back. Late events, which are behind their own partition's time, wait for
+nobody either.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -119,22 +120,22 @@ def _before(records: Sequence[ConsumerRecord], limit_ms: float) -> int:
 
 
 class Turn:
-    """One partition's place among the others: says how much of what came may be folded. Waits only while `far`.
+    """One partition's place among the others: says how much of what came may be folded.
 
-    `folded_ms` is the highest time that the partition folded.
+    It waits only while they are `apart`. `folded_ms` is the highest time that the partition folded.
     """
 
     def __init__(
-        self, alignment: Alignment, partition: int, far: Callable[[], bool], folded_ms: Callable[[], int]
+        self, alignment: Alignment, partition: int, apart: Callable[[], bool], folded_ms: Callable[[], int]
     ) -> None:
         self._alignment = alignment
         self._partition = partition
-        self._far = far
+        self._apart = apart
         self._folded_ms = folded_ms
 
     def allowed(self, records: Sequence[ConsumerRecord]) -> int:
         """How many of the next records may be folded now; 0 = none, ask again."""
-        if self._far():
+        if self._apart():
             return self._alignment.allowed(self._partition, records)
         self._alignment.release(self._partition)
         return len(records)

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
@@ -20,38 +22,48 @@ logger = logging.getLogger(__name__)
 #: How soon a partition that waits learns that another one moved on.
 HELD_LOOK_S = 0.05
 LOOK_S = 1.0
+#: Who has come to where the log ended so long ago is at its head.
+NEAR_S = 5.0
 #: So few offsets may be transaction markers, which nobody commits: only reading tells.
 FEW = 1_000
 
 
+class _Ends(NamedTuple):
+    """Where the partitions ended, at a time of the event loop."""
+
+    at_s: float
+    offsets: Mapping[TopicPartition, int]
+
+
 class AlignmentWatch:
-    """One background loop of a worker; looks while its version is far from the head. A version that `reads_archive`
-    has records left that the log does not hold any more."""
+    """One background loop of a worker; looks until its version is at the head, and says so. A version that
+    `reads_archive` has records left that the log does not hold any more."""
 
     def __init__(self, bootstrap: str, topics: Topics, backlog: Backlog, reads_archive: Callable[[], bool]) -> None:
         self._reads_archive = reads_archive
         self._bootstrap = bootstrap
         self._topics = topics
         self._backlog = backlog
+        self._ends: deque[_Ends] = deque()  # of the last looks, the oldest first
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             try:
-                if self._backlog.far:
-                    await self._look_while_far()
+                if self._backlog.apart:
+                    await self._look_while_apart()
             except KafkaError as error:  # brokers come and go; what is known holds back too early, never too late
                 logger.warning("no news of other partitions: %r", error)
             await asyncio.sleep(LOOK_S)
 
-    async def _look_while_far(self) -> None:
+    async def _look_while_apart(self) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
         try:
             await admin.start()
             async with bulk_consumer(self._bootstrap) as reader:
                 partitions = await partitions_of(reader, [self._topics.interactions])
                 begins = await reader.beginning_offsets(partitions)
-                while self._backlog.far:
+                while self._backlog.apart:
                     await self._look(admin, reader, begins)
                     await asyncio.sleep(HELD_LOOK_S if self._backlog.alignment.held else LOOK_S)
         finally:
@@ -61,6 +73,7 @@ class AlignmentWatch:
         self, admin: AIOKafkaAdminClient, reader: AIOKafkaConsumer, begins: dict[TopicPartition, int]
     ) -> None:
         ends = await reader.end_offsets(begins)  # before the offsets: what is committed since is no end
+        self._ends.append(_Ends(asyncio.get_running_loop().time(), ends))
         found = await admin.list_consumer_group_offsets(self._topics.consumer_group, partitions=list(begins))
         positions = {tp: max(0, found[tp].offset) if tp in found else 0 for tp in begins}
         archived = {tp for tp, begin in begins.items() if self._reads_archive() and positions[tp] < begin}
@@ -68,12 +81,20 @@ class AlignmentWatch:
         short = {tp: offset for tp, offset in behind.items() if ends[tp] - offset <= FEW}
         left = await _with_records(reader, short, ends) if short else set()
         waiting = archived.union(tp for tp in behind if tp not in short or tp in left)
-        self._backlog.alignment.learn(
-            Elsewhere(
-                {tp.partition: time_in(found[tp].metadata) for tp in begins if tp in found},
-                {tp.partition for tp in begins if tp not in waiting},
-            )
-        )
+        done = {tp.partition for tp in begins if tp not in waiting}
+        times = {tp.partition: time_in(found[tp].metadata) for tp in begins if tp in found}
+        self._backlog.learn(Elsewhere(times, done), self._arrived(positions, done))
+
+    def _arrived(self, positions: Mapping[TopicPartition, int], done: Collection[int]) -> set[int]:
+        """Partitions that have no record left, or have come to where the log ended at most `NEAR_S` ago: the end itself
+        is never reached while events come in."""
+        now_s = asyncio.get_running_loop().time()
+        while self._ends and now_s - self._ends[0].at_s > NEAR_S:
+            self._ends.popleft()
+        if not self._ends:  # this look took so long: what it saw is old
+            return set()
+        ends = self._ends[0].offsets
+        return {tp.partition for tp, position in positions.items() if position >= ends[tp] or tp.partition in done}
 
 
 async def _with_records(

@@ -1,11 +1,11 @@
 """How a worker goes while its version is far behind the head: partitions together, epochs in their order, no lists."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import inf
 
 from aiokafka.structs import TopicPartition
 
-from agents.alignment import Alignment, Turn
+from agents.alignment import Alignment, Elsewhere, Turn
 from agents.catch_up import CatchUp
 from agents.delivery.ownership import Ownership
 from agents.epochs import Epochs, Points
@@ -34,6 +34,8 @@ class Backlog:
         self._ownership = ownership
         self._serves = serves
         self._paused = paused
+        self._partitions = set(range(config.partitions))
+        self._together = False  # all are at their ends
         self._catch_ups: dict[int, CatchUp] = {}
         self._epochs: Epochs | None = None
         self._fits: VectorFits | None = None
@@ -48,22 +50,32 @@ class Backlog:
 
     @property
     def far(self) -> bool:
-        """Whether one of the worker's partitions is far behind; whether any may be, when it owns none."""
+        """Whether one of the worker's partitions is far behind; whether any may be, when it owns none. One that an
+        operator paused is not asked."""
         owned = {tp.partition for tp in self._ownership.tasks if tp.topic == self._topic}
         if not owned:
             return not self._serves() and self.alignment.slowest_ms < inf
-        return any(self._catch_ups[partition].far for partition in owned)
+        return any(self._catch_ups[partition].far for partition in owned - self._paused_partitions())
+
+    @property
+    def apart(self) -> bool:
+        """Whether any partition, of whichever worker, may be far behind: then those at their end wait for it, too."""
+        return not self._serves() and (self.far or not self._together)
+
+    def learn(self, elsewhere: Elsewhere, arrived: Iterable[int]) -> None:
+        """Takes what was read of the group's offsets, and which partitions are at the log's end."""
+        self.alignment.learn(elsewhere)
+        self._together = self._paused_partitions().union(arrived) >= self._partitions
+        for partition in arrived:
+            self.catch_up_of(partition).arrive()
 
     def catch_up_of(self, partition: int) -> CatchUp:
         """Of one partition of interactions; the same object every time."""
-        return self._catch_ups.setdefault(
-            partition, CatchUp(self._serves, lambda: partition in self.alignment.held, self._release)
-        )
+        return self._catch_ups.setdefault(partition, CatchUp(self._serves, self._release))
 
     def turn_of(self, partition: int, folded_ms: Callable[[], int]) -> Turn:
         """What lets the partition's records through; `folded_ms` is the highest event time that it folded."""
-        catch_up = self.catch_up_of(partition)
-        return Turn(self.alignment, partition, lambda: catch_up.far, folded_ms)
+        return Turn(self.alignment, partition, lambda: self.apart, folded_ms)
 
     def not_to_read(self) -> frozenset[TopicPartition]:
         """Partitions of which nothing more is to be read now; safe in any thread."""

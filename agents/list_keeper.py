@@ -126,7 +126,6 @@ class ListKeeper:
     async def sweep(self, plane: UserPlane, next_offset: int) -> None:
         """Does a bounded part of what time, Redis or the catalogue made necessary; called at least every tick."""
         now_ms = self._now_ms()
-        self._catch_up.tick()
         if self._pauses() or self._catch_up.far:
             return
         if not 0 <= now_ms - self._checked_ms < self._pace.marker_check_ms:  # nor when the clock was set back

@@ -165,11 +165,11 @@ def test_a_paused_partition_holds_nobody_back() -> None:
     assert aligned(START_MS, paused=lambda: {1}).allowed(0, [record(0, 10_000)]) == 1
 
 
-def test_who_is_near_the_head_waits_for_nobody() -> None:
-    alignment, far = aligned(START_MS), True
-    turn = Turn(alignment, 0, lambda: far, lambda: START_MS)
+def test_once_all_are_at_the_head_nobody_waits() -> None:
+    alignment, apart = aligned(START_MS), True
+    turn = Turn(alignment, 0, lambda: apart, lambda: START_MS)
     assert turn.allowed([record(0, 0)]) == 0
-    far = False
+    apart = False
     assert turn.allowed([record(0, 0)]) == 1
     assert not alignment.held
 

@@ -1,5 +1,6 @@
 """What is read of a group's offsets: how far its partitions are, and which have no record left."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from agents import alignment_watch
-from agents.alignment_watch import FEW, AlignmentWatch
+from agents.alignment_watch import FEW, NEAR_S, AlignmentWatch
 from ops.local_stack.ports import free_port
 from streams.partition_times import PartitionTime, note_of
 from streams.topics import Topics
@@ -54,11 +55,11 @@ class Told:
     """In the place of a backlog: what it is told."""
 
     def __init__(self) -> None:
-        self.alignment = self
         self.elsewhere: Any = None
+        self.arrived: Any = None
 
-    def learn(self, elsewhere: Any) -> None:
-        self.elsewhere = elsewhere
+    def learn(self, elsewhere: Any, arrived: Any) -> None:
+        self.elsewhere, self.arrived = elsewhere, arrived
 
 
 async def look(log: Log, *, archive: bool = False) -> Any:
@@ -96,12 +97,52 @@ async def test_times_come_with_the_offsets() -> None:
     assert (await look(Log(0, 9, range(9), None))).times == {}
 
 
+class Looks:
+    """One watch that looks at a log again and again; its clock is set by hand."""
+
+    def __init__(self, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.log, self.now_s = log, 0.0
+        self.told: Any = Told()
+        self.watch = AlignmentWatch("nowhere", TOPICS, self.told, lambda: False)
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self.now_s)
+
+    async def arrived(self, committed: int, end: int) -> bool:
+        self.log.committed, self.log.end, self.log.records = committed, end, list(range(end))
+        servers: Any = self.log
+        await self.watch._look(servers, servers, {TP: 0})
+        return bool(self.told.arrived)
+
+
+async def test_a_partition_arrives_at_its_end_or_where_that_was_a_moment_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = Looks(Log(0, 0, (), None), monkeypatch)
+    assert not await looks.arrived(committed=0, end=100)
+    looks.now_s += 1
+    assert not await looks.arrived(committed=99, end=150), "silence and the age of records are not asked"
+    looks.now_s += 1
+    assert await looks.arrived(committed=100, end=200), "events come in"
+    looks.now_s += NEAR_S
+    assert not await looks.arrived(committed=150, end=1_000_000), "it was there too long ago"
+    assert await looks.arrived(committed=1_000_000, end=1_000_000)
+
+
+async def test_a_look_that_took_long_says_nothing_of_who_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = Looks(Log(0, 0, (), None), monkeypatch)
+    offsets = looks.log.list_consumer_group_offsets
+
+    async def slowly(group: str, partitions: list[TopicPartition]) -> dict[Any, Any]:
+        looks.now_s += NEAR_S + 1
+        return await offsets(group, partitions)
+
+    monkeypatch.setattr(looks.log, "list_consumer_group_offsets", slowly)
+    assert not await looks.arrived(committed=100, end=100)
+
+
 async def test_without_a_broker_it_goes_on_asking(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = 0
 
     class Backlog:
         @property
-        def far(self) -> bool:
+        def apart(self) -> bool:
             nonlocal asked
             asked += 1
             if asked > 2:

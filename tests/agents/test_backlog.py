@@ -1,10 +1,11 @@
 """What a worker does differently while its version is far behind the head."""
 
+from collections.abc import Mapping
 from math import inf
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.alignment import Elsewhere
 from agents.backlog import Backlog
@@ -34,6 +35,10 @@ class World:
     def _release(self) -> None:
         self.released += 1
 
+    def looked(self, *arrived: int, times: Mapping[int, PartitionTime] = MappingProxyType({})) -> None:
+        """The group's offsets were read: so many partitions are at their ends."""
+        self.backlog.learn(Elsewhere(times, ()), arrived)
+
     def owns(self, *partitions: int) -> None:
         for partition in partitions:
             self.backlog.catch_up_of(partition)
@@ -45,7 +50,7 @@ def test_before_it_owns_anything_the_log_may_be_long_and_nothing_is_known_of_it(
     world = World()
     assert world.backlog.far
     assert world.backlog.frontier_ms() == 0
-    world.backlog.alignment.learn(Elsewhere({}, {0, 1}))
+    world.backlog.learn(Elsewhere({}, {0, 1}), {0, 1})
     assert not world.backlog.far
     assert world.backlog.frontier_ms() == inf
 
@@ -70,14 +75,49 @@ def test_far_behind_items_are_read_as_of_what_they_know() -> None:
 def test_what_waits_is_released_when_a_partition_arrives() -> None:
     world = World()
     world.owns(0, 1)
-    for _ in range(100):
-        world.backlog.catch_up_of(0).tick()
+    world.looked(0)
     assert world.released == 1
     assert world.backlog.far, "the other one did not arrive"
-    for _ in range(100):
-        world.backlog.catch_up_of(1).tick()
+    world.looked(0, 1)
     assert world.released == 2
     assert not world.backlog.far
+
+
+def record(at_ms: int) -> ConsumerRecord:
+    value = b'{"event_type":"view","user_id":"u","item_id":"i","timestamp":%d}' % at_ms
+    return ConsumerRecord(TOPICS.interactions, 0, 0, at_ms, 1, b"u", value, None, 0, 0, ())
+
+
+def test_a_partition_at_its_end_waits_while_another_one_is_far_behind() -> None:
+    world = World()
+    world.owns(0)
+    turn = world.backlog.turn_of(0, lambda: AT_MS)
+    new = record(AT_MS + DAY_S * 1_000 + 1)
+    world.looked(0, times={1: PartitionTime(AT_MS)})
+    assert not world.backlog.far
+    assert world.backlog.apart
+    assert turn.allowed([new]) == 0
+    world.looked(0, 1, times={1: PartitionTime(AT_MS)})
+    assert not world.backlog.apart
+    assert turn.allowed([new]) == 1
+
+
+def test_nothing_waits_for_a_partition_that_an_operator_paused() -> None:
+    world = World()
+    world.owns(0, 1)
+    world.looked(0)
+    assert world.backlog.far
+    world.paused = frozenset({TopicPartition(TOPICS.interactions, 1)})
+    world.looked(0)
+    assert not world.backlog.far
+    assert not world.backlog.apart
+
+
+def test_a_version_that_serves_is_not_apart() -> None:
+    world = World()
+    assert world.backlog.apart
+    world.serves = True
+    assert not world.backlog.apart
 
 
 def test_partitions_that_wait_are_not_read_on() -> None:

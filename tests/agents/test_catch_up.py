@@ -1,68 +1,67 @@
 """When a version is far behind the head of the log."""
 
-from agents.catch_up import FAR_MS, NEAR_MS, QUIET_TICKS, CatchUp
+import pytest
+
+from agents.catch_up import FAR_MS, CatchUp
 from streams.events import EventType, Interaction
 from tables.user_plane import FoldLimits, UserPlane
 
 NOW_MS = 1_800_000_000_000
 
 
-def batch(catch_up: CatchUp, append_ms: int, now_ms: int) -> None:
-    """A batch of one new user's event."""
-    plane = UserPlane(0, 1, {}, FoldLimits())
-    plane.fold(Interaction("e", EventType.CLICK, "u", "item", append_ms), b"u", 0, append_ms)
-    catch_up.batch(plane, ["u", "nobody"], now_ms)
+class World:
+    """A partition of a version that serves nobody."""
+
+    def __init__(self) -> None:
+        self.serves = False
+        self.arrivals = 0
+        self.catch_up = CatchUp(lambda: self.serves, self._arrived)
+
+    def _arrived(self) -> None:
+        assert not self.catch_up.far
+        self.arrivals += 1
+
+    def batch(self, age_ms: int) -> None:
+        """A batch of one new user's event."""
+        plane, append_ms = UserPlane(0, 1, {}, FoldLimits()), NOW_MS - age_ms
+        plane.fold(Interaction("e", EventType.CLICK, "u", "item", append_ms), b"u", 0, append_ms)
+        self.catch_up.batch(plane, ["u", "nobody"], NOW_MS)
 
 
-def test_it_is_far_after_an_old_batch_until_a_young_one() -> None:
-    catch_up = CatchUp(serves=lambda: False)
-    batch(catch_up, NOW_MS - NEAR_MS, NOW_MS)
-    batch(catch_up, NOW_MS - FAR_MS, NOW_MS)
-    assert not catch_up.far
-    batch(catch_up, NOW_MS - FAR_MS - 1, NOW_MS)
-    assert catch_up.far
-    batch(catch_up, NOW_MS - NEAR_MS - 1, NOW_MS)  # no going to and fro around one limit
-    assert catch_up.far
-    batch(catch_up, NOW_MS - NEAR_MS, NOW_MS)
-    assert not catch_up.far
+@pytest.fixture
+def world() -> World:
+    return World()
 
 
-def tick(catch_up: CatchUp, times: int) -> None:
-    for _ in range(times):
-        catch_up.tick()
+@pytest.mark.parametrize("age_ms", [0, FAR_MS + 1])
+def test_it_is_far_until_it_arrives_however_young_the_log_is(world: World, age_ms: int) -> None:
+    assert world.catch_up.far
+    world.batch(age_ms)
+    assert world.catch_up.far
+    world.catch_up.arrive()
+    assert not world.catch_up.far
+    world.catch_up.arrive()
+    assert world.arrivals == 1
 
 
-def test_the_end_of_a_quiet_log_is_its_head_however_old() -> None:
-    catch_up = CatchUp(serves=lambda: False)
-    tick(catch_up, QUIET_TICKS - 1)
-    batch(catch_up, NOW_MS - 10 * FAR_MS, NOW_MS)
-    tick(catch_up, QUIET_TICKS - 1)
-    assert catch_up.far
-    catch_up.tick()
-    assert not catch_up.far
+def test_who_arrived_is_far_again_after_an_old_batch_only(world: World) -> None:
+    world.catch_up.arrive()
+    world.batch(FAR_MS)
+    world.catch_up.batch(UserPlane(0, 1, {}, FoldLimits()), ["nobody"], NOW_MS)
+    assert not world.catch_up.far
+    world.batch(FAR_MS + 1)
+    assert world.catch_up.far
+    world.catch_up.arrive()
+    assert world.arrivals == 2
 
 
-def test_a_version_that_is_read_is_never_far() -> None:
-    serves = False
-    catch_up = CatchUp(serves=lambda: serves)
-    batch(catch_up, NOW_MS - 10 * FAR_MS, NOW_MS)
-    assert catch_up.far
-    serves = True
-    assert not catch_up.far
-
-
-def test_before_the_first_batch_nobody_knows_and_an_empty_log_is_at_its_head() -> None:
-    catch_up = CatchUp(serves=lambda: False)
-    assert catch_up.far
-    tick(catch_up, QUIET_TICKS)
-    assert not catch_up.far
-
-
-def test_a_partition_that_waits_for_others_is_not_at_its_head() -> None:
-    waits = True
-    catch_up = CatchUp(serves=lambda: False, waits=lambda: waits)
-    tick(catch_up, 2 * QUIET_TICKS)
-    assert catch_up.far
-    waits = False
-    tick(catch_up, QUIET_TICKS)
-    assert not catch_up.far
+def test_a_version_that_is_read_is_never_far(world: World) -> None:
+    world.serves = True
+    world.batch(FAR_MS + 1)
+    assert not world.catch_up.far
+    world.serves = False
+    assert world.catch_up.far
+    world.serves = True
+    world.batch(0)
+    world.serves = False
+    assert not world.catch_up.far, "it was at the head when it was read last"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agents.catch_up import FAR_MS, QUIET_TICKS, CatchUp
+from agents.catch_up import FAR_MS, CatchUp
 from agents.list_keeper import DAY_MS, YOUNG_LIST_MS, ListKeeper
 from agents.list_maker import ROOM
 from agents.profiles import REMEMBERED_CHANGES, PartitionProfiles
@@ -138,7 +138,7 @@ class World:
 
     def new_owner(self, *, serves: bool = True) -> ListKeeper:
         pace = Pace(lists_per_tick=3, rows_per_tick=2, renewals_per_tick=1)
-        readers, catch_up = ReaderWatch(self.marks, 30), CatchUp(lambda: serves)
+        readers, self.catch_up = ReaderWatch(self.marks, 30), CatchUp(lambda: serves)
         return ListKeeper(
             0,
             self.maker,
@@ -149,7 +149,7 @@ class World:
             30,
             7,
             pace,
-            catch_up,  # type: ignore[arg-type]
+            self.catch_up,  # type: ignore[arg-type]
         )
 
     def says(self, user_id: str, country: str | None, at_ms: int = NOW_MS) -> None:
@@ -379,6 +379,7 @@ async def test_far_behind_the_head_a_candidate_writes_no_list_and_at_the_head_al
     await world.keeper.refresh(world.plane, old, world.next_offset)
     await world.sweep(ticks=10)
     assert (world.writer.writes, world.writer.position) == ([], found)
+    world.catch_up.arrive()
     young = world.event("u2", world.clock.ms)
     await world.keeper.refresh(world.plane, [young], world.next_offset)
     await world.sweep()
@@ -398,11 +399,13 @@ async def test_a_version_that_is_read_writes_every_list_however_late() -> None:
 async def test_a_candidate_that_fell_behind_later_owes_what_it_left_out() -> None:
     world = World(users=3)
     world.keeper = world.new_owner(serves=False)
-    await world.sweep(ticks=QUIET_TICKS + 10)
+    world.catch_up.arrive()
+    await world.sweep()
     assert world.writer.position == 3  # it was at the head: the marker is known
     world.clock.ms += FAR_MS + 1  # and no list is about to expire
     await world.keeper.refresh(world.plane, [world.event("u0")], world.next_offset)
     assert world.writer.lists["u0"] == b"0"
+    world.catch_up.arrive()
     await world.keeper.refresh(world.plane, [world.event("u1", world.clock.ms)], world.next_offset)
     await world.sweep(ticks=20)
     assert world.writer.lists["u0"] == b"3"

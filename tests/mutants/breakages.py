@@ -378,6 +378,20 @@ BREAKAGES = [
         WATCHED,
     ),
     Breakage(
+        "who is far from the end counted as arrived",
+        "agents/alignment_watch.py",
+        "if position >= ends[tp] or tp.partition in done}",
+        "}",
+        WATCHED,
+    ),
+    Breakage(
+        "partitions at their ends wait for nobody",
+        "agents/backlog.py",
+        "(self.far or not self._together)",
+        "self.far",
+        ("tests/agents/test_backlog.py",),
+    ),
+    Breakage(
         "epochs do not wait",
         "agents/epochs.py",
         "return record.key != item_rows.EPOCH or _row(record).reached_ms <= self._frontier_ms()",
