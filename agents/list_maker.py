@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.item_follower import ItemFollower
-from ranking.pipeline import DEFAULT_RULES, recommend
+from ranking.decision import Decision
+from ranking.pipeline import DEFAULT_RULES, decided
 from ranking.recommendations import Recommendations
 from ranking.rerank.settings import RerankSettings
 from ranking.rows import after_last, page_of
@@ -67,12 +68,14 @@ class ListMaker:
     ) -> tuple[NDArray[np.int32], list[tuple[str, bytes]]]:
         """The item indices that the user's list shows, ROOM among them when it is short, and (key, value) of everything
         derived from the user's row and profile, the list first."""
-        personal = recommend(user, profile, self.model, self._follower.ranker, now_ms, self.list_size, self._rerank)
+        model, ranker = self.model, self._follower.ranker
+        decision = Decision.of(user, profile, model, ranker, now_ms, self.list_size)
+        personal = decided(decision, model, ranker, self.list_size, self._rerank)
         stamp = self._stamp(personal.source, partition, now_ms)
         user_id, offset = user.user_id, user.row.last_offset
-        after = after_last(user, profile, self.model, now_ms)
+        after = after_last(decision.taste, decision.viewer, model)
         facts = self._features(user, profile, now_ms)
-        page = msgspec.json.encode(page_of(user, profile, facts.genre_preferences, self.model, now_ms))
+        page = msgspec.json.encode(page_of(decision.viewer, facts.genre_preferences, model))
         continued, played = self._continue(user), self.fragments(after)
         room = [ROOM] if len(personal) < self.list_size else []
         embedding = [(self._keys.user_embedding(user_id), personal.user_vector.astype("<f4").tobytes())]

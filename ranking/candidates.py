@@ -30,28 +30,30 @@ VECTOR_SIZE = 200
 
 Ints = NDArray[np.int32]
 Flags = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+_AFTER, _VECTOR = np.uint8(Generator.AFTER), np.uint8(Generator.VECTOR)
 
 
-def gather(
-    evidence: Evidence, met: NDArray[np.bool_], shared: Mapping[Generator, Ints], model: ItemModel
-) -> tuple[Ints, Flags]:
-    """(items ascending, their generators). `met` bool[items] take no place among the best of a generator; `shared` are
-    the candidates that do not depend on the user's taste, which may hold met ones."""
+def gather(evidence: Evidence, met: Mask, shared: Mapping[Generator, Ints], model: ItemModel) -> Flags:
+    """uint8[items of the model]: the generators that name each item, 0 = no candidate. `met` bool[items] take no place
+    among the best of a generator; `shared` are the candidates that do not depend on the user's taste, which may hold
+    met ones."""
     flags = np.zeros(len(model), np.uint8)
-    _mark(flags, evidence.together.scores, met, TOGETHER_SIZE, Generator.TOGETHER)
-    _mark(flags, evidence.after, met, AFTER_SIZE, Generator.AFTER)
+    unmet = ~met
+    flags[_best(evidence.together.scores, unmet, TOGETHER_SIZE)] = Generator.TOGETHER
+    flags[_best(evidence.after, unmet, AFTER_SIZE)] |= _AFTER
     if evidence.vector.any():
         near, _ = model.vectors.index.search(evidence.vector, VECTOR_SIZE + int(np.count_nonzero(met)))
-        flags[near[~met[near]][:VECTOR_SIZE]] |= np.uint8(Generator.VECTOR)
+        flags[near[unmet[near]][:VECTOR_SIZE]] |= _VECTOR
     for generator, items in shared.items():
         flags[items] |= np.uint8(generator)
-    items = np.flatnonzero(flags).astype(np.int32)
-    return items, flags[items]
+    return flags
 
 
-def _mark(flags: Flags, scores: NDArray[np.float64], met: NDArray[np.bool_], size: int, generator: Generator) -> None:
-    found = np.flatnonzero(scores)
-    found = found[~met[found]]
+def _best(scores: NDArray[np.float64], unmet: Mask, size: int) -> NDArray[np.intp]:
+    """The `size` highest of those that score more than 0, in no particular order."""
+    (found,) = ((scores > 0) & unmet).nonzero()
     if len(found) > size:
-        found = found[np.argpartition(scores[found], -size)[-size:]]
-    flags[found] |= np.uint8(generator)
+        found = found[scores[found].argpartition(-size)[-size:]]
+    return found

@@ -16,7 +16,6 @@ from ranking.ranker import Ranker, bucket_of
 from ranking.rerank import explorers
 from ranking.rules.hard import allowed
 from ranking.rules.viewer import Viewer
-from ranking.seen_index import seen_indices
 from ranking.situation import Situation
 from ranking.taste import Taste
 from streams.catalog import UserProfile
@@ -51,33 +50,30 @@ class Decision:
         """The decision for one user at `now_ms`, with at least `size` candidates if the rules allow as many."""
         taste = Taste.of(user, profile, model)
         evidence = Evidence.of(taste, model)
+        viewer = Viewer.of(user, profile, model, now_ms)
         seed = explorers.seed_of(user)
         tried = explorers.candidates(model, now_ms, seed)
-        met = _met(user, model)
         shared = {
             Generator.TRENDING: trending.candidates(model, size),
             # enough to fill the list though all that was met is dropped
-            Generator.POPULAR: popular.candidates(model, size + int(np.count_nonzero(met))),
+            Generator.POPULAR: popular.candidates(model, size + int(np.count_nonzero(viewer.met))),
             Generator.EXPLORE: tried,
         }
-        found, generators = gather(evidence, met, shared, model)
-        viewer = Viewer(user, profile, now_ms)
-        items, dropped = allowed(found, viewer, model)
+        generators = gather(evidence, viewer.met, shared, model)
+        items, dropped = allowed(generators.nonzero()[0].astype(np.int32), viewer, model)
         if len(items) < size:  # the rules left too little: whatever there is
-            found, generators = np.arange(len(model), dtype=np.int32), np.zeros(len(model), np.uint8)
-            items, dropped = allowed(found, viewer, model)
+            generators = np.zeros(len(model), np.uint8)
+            items, dropped = allowed(np.arange(len(model), dtype=np.int32), viewer, model)
         situation = Situation.of(user, profile, taste, model, now_ms)
         matrix = features.matrix(items, evidence, situation, model)
         bucket = bucket_of(len(taste.recent))
-        kept = np.zeros(len(model), np.bool_)
-        kept[items] = True
         return cls(
             viewer,
             situation,
             taste,
             evidence,
             items,
-            generators[kept[found]],
+            generators[items],
             dropped,
             tried,
             seed,
@@ -86,10 +82,3 @@ class Decision:
             ranker.score(matrix, bucket),
             ranker.personal_share(matrix, bucket),
         )
-
-
-def _met(user: User | None, model: ItemModel) -> NDArray[np.bool_]:
-    met = np.zeros(len(model), np.bool_)
-    if user is not None:
-        met[seen_indices(user.seen, model)] = True
-    return met

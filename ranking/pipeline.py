@@ -30,7 +30,14 @@ def recommend(
     settings: RerankSettings = DEFAULT_RULES,
 ) -> Recommendations:
     """Up to `size` items for one user at `now_ms`. A pure function of its arguments."""
-    decision = Decision.of(user, profile, model, ranker, now_ms, size)
+    return decided(Decision.of(user, profile, model, ranker, now_ms, size), model, ranker, size, settings)
+
+
+def decided(
+    decision: Decision, model: ItemModel, ranker: Ranker, size: int, settings: RerankSettings
+) -> Recommendations:
+    """The list of a decision that was made with the same model, ranker and size."""
+    now_ms = decision.viewer.now_ms
     ranked, pool, reranked = _in_order(decision, model, now_ms, size, settings)
     listed = _listed(pool, ranked, reranked)
     tried = reranked.places >= pool.ranked

@@ -12,10 +12,8 @@ from ranking.rules.disliked_genre import unwanted
 from ranking.rules.hard import allowed
 from ranking.rules.viewer import Viewer
 from ranking.taste import Taste
-from streams.catalog import UserProfile
 from tables.engagement import POSITIVE_CODES
 from tables.item_model import ItemModel
-from tables.user import User
 
 ROW_SIZE = 20
 MIN_ROW = 4
@@ -34,11 +32,9 @@ class Page:
     shared: bool
 
 
-def page_of(
-    user: User, profile: UserProfile | None, genre_shares: dict[str, float], model: ItemModel, now_ms: int
-) -> Page:
+def page_of(viewer: Viewer, genre_shares: dict[str, float], model: ItemModel) -> Page:
     """`genre_shares` are the user's genres, the favourite first (tables.user_features.genre_preferences)."""
-    viewer = Viewer(user, profile, now_ms)
+    profile = viewer.profile
     named = [*genre_shares, *(profile.favorite_genres if profile else ())]
     excluded = {model.catalog.genre_names[number] for number in unwanted(viewer, model)}
     genre = next((name for name in named if name in model.catalog.genre_ids and name not in excluded), "")
@@ -46,13 +42,9 @@ def page_of(
     return Page(genre, viewer.country or "", shared)
 
 
-def after_last(
-    user: User, profile: UserProfile | None, model: ItemModel, now_ms: int, size: int = ROW_SIZE
-) -> Recommendations:
+def after_last(taste: Taste, viewer: Viewer, model: ItemModel, size: int = ROW_SIZE) -> Recommendations:
     """What goes with the item the user liked last, or with one of those just before it when little goes with that: the
     list after playing, and the row "Because you watched ...". Empty when there is no such item."""
-    taste = Taste.of(user, profile, model)
-    viewer = Viewer(user, profile, now_ms)
     liked = [(item, code) for item, code in zip(taste.recent.tolist(), taste.codes, strict=True) if code in _LIKED]
     for anchor, code in liked[:ANCHORS]:
         found = related(anchor, model)

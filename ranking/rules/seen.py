@@ -4,16 +4,11 @@ retention."""
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.rules.split import Split, keep_all, split
+from ranking.rules.split import Split, split
 from ranking.rules.viewer import Viewer
-from ranking.seen_index import seen_indices
 from tables.item_model import ItemModel
 
 
-def seen(items: NDArray[np.int32], viewer: Viewer, model: ItemModel) -> Split:
+def seen(items: NDArray[np.int32], viewer: Viewer, model: ItemModel) -> Split:  # noqa: ARG001  all rules alike
     """Drops the items the user has met."""
-    if viewer.user is None:
-        return keep_all(items)
-    met = np.zeros(len(model), np.bool_)
-    met[seen_indices(viewer.user.seen, model)] = True
-    return split(items, ~met[items])
+    return split(items, ~viewer.met[items])

@@ -2,17 +2,32 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ranking.seen_index import seen_indices
 from streams.catalog import UserProfile
+from tables.item_model import ItemModel
 from tables.user import User
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """A user's row and profile, either of which may be missing, and the time."""
+    """A user's row and profile, either of which may be missing, and the time. `met` bool[items of the model] is what
+    the user has met."""
 
     user: User | None
     profile: UserProfile | None
     now_ms: int
+    met: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, user: User | None, profile: UserProfile | None, model: ItemModel, now_ms: int) -> "Viewer":
+        """The viewer at `now_ms`, before the items of `model`."""
+        met = np.zeros(len(model), np.bool_)
+        if user is not None:
+            met[seen_indices(user.seen, model)] = True
+        return cls(user, profile, now_ms, met)
 
     @property
     def country(self) -> str | None:

@@ -3,7 +3,10 @@
 import pytest
 from small_world import NOW_MS, SmallWorld
 
+from ranking.recommendations import Recommendations
 from ranking.rows import MIN_ROW, Page, after_last, page_of
+from ranking.rules.viewer import Viewer
+from ranking.taste import Taste
 from streams.catalog import CatalogItem, UserProfile
 from streams.events import EventType
 from tables.user_features import genre_preferences
@@ -11,7 +14,14 @@ from tables.user_features import genre_preferences
 
 def page(world: SmallWorld, user_id: str, profile: UserProfile | None = None) -> Page:
     user = world.user(user_id)
-    return page_of(user, profile, genre_preferences(user, world.model), world.model, NOW_MS)
+    viewer = Viewer.of(user, profile, world.model, NOW_MS)
+    return page_of(viewer, genre_preferences(user, world.model), world.model)
+
+
+def row(world: SmallWorld, profile: UserProfile | None = None) -> Recommendations:
+    user = world.user("me")
+    taste, viewer = Taste.of(user, profile, world.model), Viewer.of(user, profile, world.model, NOW_MS)
+    return after_last(taste, viewer, world.model)
 
 
 @pytest.fixture
@@ -33,7 +43,7 @@ def test_what_goes_with_the_item_liked_last(world: SmallWorld) -> None:
     world.lists(CatalogItem("a", title="Alien"))
     world.sends("me", ["x", "b"])
     world.sends("me", ["a"], EventType.LIKE)
-    listed = after_last(world.user("me"), None, world.model, NOW_MS)
+    listed = row(world)
     assert set(names(world, listed)) == set("cdef")
     assert set(listed.reason) == {"Because you liked Alien"}
     assert {world.model.ids[index] for index in listed.reason_item} == {"a"}
@@ -44,19 +54,19 @@ def test_what_goes_with_the_item_liked_last(world: SmallWorld) -> None:
 def test_an_item_with_little_to_go_with_it_gives_way_to_the_one_before(world: SmallWorld) -> None:
     assert MIN_ROW > 1
     world.sends("me", ["a", "x"])
-    listed = after_last(world.user("me"), None, world.model, NOW_MS)
+    listed = row(world)
     assert {world.model.ids[index] for index in listed.reason_item} == {"a"}
 
 
 def test_what_was_refused_is_followed_by_nothing(world: SmallWorld) -> None:
     world.sends("me", ["a"], EventType.DISLIKE)
-    assert len(after_last(world.user("me"), None, world.model, NOW_MS)) == 0
+    assert len(row(world)) == 0
 
 
 def test_rules_hold_for_the_row_too(world: SmallWorld) -> None:
     world.lists(CatalogItem("b", maturity="18"))
     world.sends("me", ["a"])
-    listed = after_last(world.user("me"), UserProfile("me", kids=True), world.model, NOW_MS)
+    listed = row(world, UserProfile("me", kids=True))
     assert set(names(world, listed)) == set("cdef")
 
 

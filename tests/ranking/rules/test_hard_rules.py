@@ -15,7 +15,7 @@ from streams.events import EventType
 
 def dropped_by(world: SmallWorld, profile: UserProfile | None = None, user_id: str | None = None) -> dict[str, str]:
     """Item id to the rule that dropped it."""
-    viewer = Viewer(world.user(user_id) if user_id else None, profile, NOW_MS)
+    viewer = Viewer.of(world.user(user_id) if user_id else None, profile, world.model, NOW_MS)
     kept, dropped = allowed(np.arange(len(world.model), dtype=np.int32), viewer, world.model)
     assert sorted([*kept.tolist(), *np.concatenate(list(dropped.values())).tolist()]) == list(range(len(world.model)))
     return {world.model.ids[index]: rule for rule, items in dropped.items() for index in items.tolist()}
