@@ -1,6 +1,8 @@
 """Makes finished list values: rank, word, encode. The only place where the model meets the list format."""
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -38,6 +40,29 @@ def zone_of(name: str) -> ZoneInfo | None:
         return None
 
 
+Key = TypeVar("Key")
+
+
+class Kept(dict[Key, bytes]):
+    """Bytes that repeat, made when they are first asked for; asking again runs no Python."""
+
+    def __init__(self, make: Callable[[Key], bytes]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: Key) -> bytes:
+        made = self[key] = self._make(key)
+        return made
+
+
+def _tail(reason: tuple[str, str]) -> bytes:
+    return reason_tail(*reason)
+
+
+#: What the lists of a batch share.
+stamp = lru_cache(maxsize=64)(ListStamp)
+
+
 class ListMaker:
     """Turns users and shared recommendations into Redis values; caches the bytes that repeat."""
 
@@ -57,8 +82,8 @@ class ListMaker:
         self._keys = keys
         self._model_version = model_version
         self._rerank = rerank
-        self._heads: dict[int, bytes] = {}
-        self._tails: dict[tuple[str, str], bytes] = {}
+        self._heads = Kept(self._head)
+        self._tails = Kept(_tail)
         self._heads_version = follower.catalogue_version
 
     # -- users ----------------------------------------------------------------------------------------------------
@@ -112,28 +137,18 @@ class ListMaker:
     def fragments(self, recommendations: Recommendations) -> list[bytes]:
         """The items of a list as JSON objects."""
         self._drop_stale_heads()
-        heads = [self._head(index) for index in recommendations.item_index.tolist()]
         steps = np.rint(recommendations.score * SCORE_STEPS).astype(int).tolist()
-        tails = [
-            self._tail(reason, code)
-            for reason, code in zip(recommendations.reason, recommendations.reason_code, strict=True)
-        ]
-        return fragments_of(heads, steps, tails)
-
-    def _stamp(self, source: str, partition: int, now_ms: int) -> ListStamp:
-        return ListStamp(self._model_version, source, partition, now_ms, now_ms + self.expires_ms)
+        return fragments_of(
+            map(self._heads.__getitem__, recommendations.item_index.tolist()),
+            steps,
+            map(self._tails.__getitem__, zip(recommendations.reason, recommendations.reason_code, strict=True)),
+        )
 
     def _head(self, index: int) -> bytes:
-        head = self._heads.get(index)
-        if head is None:
-            head = self._heads[index] = item_head(self.model.ids[index], self.model.title(index))
-        return head
+        return item_head(self.model.ids[index], self.model.title(index))
 
-    def _tail(self, reason: str, code: str) -> bytes:
-        tail = self._tails.get((reason, code))
-        if tail is None:
-            tail = self._tails[reason, code] = reason_tail(reason, code)
-        return tail
+    def _stamp(self, source: str, partition: int, now_ms: int) -> ListStamp:
+        return stamp(self._model_version, source, partition, now_ms, now_ms + self.expires_ms)
 
     # -- catalogue changes ----------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from ranking.recommendations import Recommendations
 from ranking.rerank.pool import Pool
 from ranking.rerank.rerank import Reranked, rerank
 from ranking.rerank.settings import RerankSettings
-from ranking.sources import contributions
+from ranking.sources import strongest
 from streams.catalog import UserProfile
 from tables.item_model import ItemModel
 from tables.user import User
@@ -41,9 +41,9 @@ def decided(
     ranked, pool, reranked = _in_order(decision, model, now_ms, size, settings)
     listed = _listed(pool, ranked, reranked)
     tried = reranked.places >= pool.ranked
-    contributed = contributions(listed.items, decision, ranker, model)
+    places = strongest(listed, decision, ranker, model)
     taste, country = decision.taste, decision.viewer.country
-    codes, texts, sources = personal_reasons(listed, tried, contributed, taste, model, now_ms, country)
+    codes, texts, sources = personal_reasons(listed.items, tried, places, taste, model, now_ms, country)
     return Recommendations(
         listed.items,
         listed.scores,
@@ -52,7 +52,7 @@ def decided(
         sources,
         "personal" if listed.personal_share.any() else "popular",
         {rule: len(items) for rule, items in decision.dropped.items()},
-        reranked.moved(),
+        reranked,
         decision.evidence.vector,
     )
 

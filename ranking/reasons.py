@@ -11,9 +11,7 @@ for_you               none of these: a bit of everything
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.rank import Ranked
 from ranking.recommendations import ReasonCode
-from ranking.sources import strongest
 from ranking.taste import Taste
 from streams.events import EventType
 from tables.engagement import POSITIVE_CODES
@@ -26,8 +24,7 @@ POPULAR_ITEMS = 100
 POPULAR_SHARE = 0.1
 PICKED = 0  # no event: chosen while onboarding
 
-_CITABLE = np.zeros(256, np.bool_)
-_CITABLE[[*POSITIVE_CODES, PICKED]] = True
+_CITABLE = {*POSITIVE_CODES, PICKED}
 _VERBS = {
     PICKED: "picked",
     CODE_OF[EventType.CLICK]: "opened",
@@ -52,30 +49,32 @@ def because(code: int, title: str) -> str:
 
 
 def personal_reasons(
-    ranked: Ranked,
+    items: NDArray[np.int32],
     tried: NDArray[np.bool_],
-    contributed: NDArray[np.float64],
+    sources: NDArray[np.intp],
     taste: Taste,
     model: ItemModel,
     now_ms: int,
     country: str | None,
 ) -> Reasons:
-    """Codes, texts and source items: the recent item behind each score that is mostly personal, else a shared one.
-    `contributed` float64[items, recent] is what the recent items add. What is only `tried` (bool by item) is no
-    favourite of anybody, and says so."""
-    found = strongest(contributed, _CITABLE[taste.codes])
-    found[ranked.personal_share <= 0.5] = -1
-    codes, texts, _ = shared_reasons(ranked.items, model, now_ms, country)
-    for slot in np.flatnonzero(tried).tolist():
-        if codes[slot] != "new":
-            codes[slot], texts[slot] = "explore", _TEXTS["explore"]
-    recent = taste.recent.tolist()
-    cited = [because(code, model.title(index)) for index, code in zip(recent, taste.codes, strict=True)]
-    places = found.tolist()
-    for slot, place in enumerate(places):
-        if place >= 0:
-            codes[slot], texts[slot] = "because_you_watched", cited[place]
-    return codes, texts, np.append(taste.recent, np.int32(-1))[found]  # place -1 reads the last element
+    """Codes, texts and source items: the recent item behind each, else a shared reason. `sources` intp[items] is the
+    place of the one that added most to a score that is mostly personal, -1 = none: what somebody disliked may speak for
+    an item, but is no reason to give. What is only `tried` (bool by item) is no favourite of anybody, and says so."""
+    citable = [place for place in set(sources.tolist()) if place >= 0 and taste.codes[place] in _CITABLE]
+    cited = np.full(len(taste.recent) + 1, -1, np.int32)
+    cited[citable] = taste.recent[citable]
+    reason_items = cited[sources]  # -1 reads the last element
+    citations = {place: because(taste.codes[place], model.title(int(cited[place]))) for place in citable}
+    texts = [citations.get(place, "") for place in sources.tolist()]
+    codes: list[ReasonCode] = ["because_you_watched"] * len(texts)
+    (others,) = (reason_items < 0).nonzero()
+    shared_codes, shared_texts, _ = shared_reasons(items[others], model, now_ms, country)
+    for slot, is_tried, code, text in zip(
+        others.tolist(), tried[others].tolist(), shared_codes, shared_texts, strict=True
+    ):
+        explores = is_tried and code != "new"
+        codes[slot], texts[slot] = ("explore", _TEXTS["explore"]) if explores else (code, text)
+    return codes, texts, reason_items
 
 
 def shared_reasons(items: NDArray[np.int32], model: ItemModel, now_ms: int, country: str | None = None) -> Reasons:

@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from ranking import features, successors
 from ranking.decision import Decision
+from ranking.rank import Ranked
 from ranking.ranker import TASK_WEIGHTS, Ranker
 from ranking.user_vector import weights_of
 from tables.item_model import ItemModel
 
 _TOGETHER, _AFTER, _VECTOR = (features.NAMES.index(name) for name in ("together", "after", "vector"))
 _TINY = 1e-30
+#: A score is somebody's own when more than this share of it is.
+MOSTLY = 0.5
 
 Doubles = NDArray[np.float64]
 
@@ -25,28 +28,34 @@ Doubles = NDArray[np.float64]
 def contributions(items: NDArray[np.int32], decision: Decision, ranker: Ranker, model: ItemModel) -> Doubles:
     """float64[items, recent]: what each recent item adds to the logit of each of `items`, which are candidates."""
     taste = decision.taste
-    found = np.zeros((len(items), len(taste.recent)))
-    if not found.size:
-        return found
+    if not len(items) or not len(taste.recent):
+        return np.zeros((len(items), len(taste.recent)))
     values = decision.matrix[np.searchsorted(decision.items, items)]
-    weights = TASK_WEIGHTS @ ranker.weights[decision.bucket]
+    weighed = values * (TASK_WEIGHTS @ ranker.weights[decision.bucket])
+    vectors = model.vectors.vectors
+    dots = vectors.take(items, 0) @ vectors.take(taste.recent, 0).T
+    dots *= weights_of(taste)
+    found = _divided(np.where(values[:, _VECTOR] > 0, weighed[:, _VECTOR], 0.0), dots)
     together = decision.evidence.together.by_recent(items)
     after = successors.by_recent(taste, items, model)
     for feature, parts in ((_TOGETHER, together), (_AFTER, after)):
-        shares = parts / np.maximum(parts.sum(axis=1, keepdims=True), _TINY)
-        found[:, : parts.shape[1]] += weights[feature] * values[:, feature, None] * shares
-    vectors = model.vectors.vectors
-    dots = (vectors[items] @ vectors[taste.recent].T) * weights_of(taste)
-    lengths = np.maximum(dots.sum(axis=1, keepdims=True), _TINY)
-    found += weights[_VECTOR] * values[:, _VECTOR, None] * np.where(values[:, _VECTOR, None] > 0, dots / lengths, 0)
+        found[:, : parts.shape[1]] += _divided(weighed[:, feature], parts)
     return found
 
 
-def strongest(contributed: Doubles, citable: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """For each item the recent one that adds most, -1 where none adds anything or that one is not `citable`
-    (bool[recent]): what somebody disliked may speak for an item, but is no reason to give."""
-    if not contributed.size:
-        return np.full(len(contributed), -1)
-    places: NDArray[np.int64] = contributed.argmax(axis=1)
-    places[(contributed[np.arange(len(places)), places] <= 0) | ~citable[places]] = -1
-    return places
+def _divided(sums: Doubles, parts: NDArray[np.floating]) -> Doubles:
+    """float64[items, recent]: `sums` float64[items] in the proportion of `parts`; 0 where these have no sum above 0."""
+    divided: Doubles = parts * (sums / np.maximum(parts.sum(axis=1), _TINY))[:, None]
+    return divided
+
+
+def strongest(listed: Ranked, decision: Decision, ranker: Ranker, model: ItemModel) -> NDArray[np.intp]:
+    """For each of the listed candidates the place of the recent item that adds most; -1 where none adds anything, or no
+    more than half of the score is personal."""
+    found = np.full(len(listed.items), -1, np.intp)
+    (slots,) = (listed.personal_share > MOSTLY).nonzero()
+    contributed = contributions(listed.items[slots], decision, ranker, model)
+    if contributed.size:
+        places = contributed.argmax(axis=1)
+        found[slots] = np.where(contributed[np.arange(len(slots)), places] > 0, places, -1)
+    return found

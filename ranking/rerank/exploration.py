@@ -17,22 +17,20 @@ MOST_EVIDENCE = 100
 
 def exploration(slate: Slate, pool: Pool, settings: RerankSettings) -> Slate:
     """Moves the winners among the runners-up and the unranked to slots spread evenly over 11-20."""
-    order = slate.order
-    rivals = (
-        np.flatnonzero((order[FRONT:] >= pool.ranked) | (np.arange(FRONT, len(order)) < FRONT + RUNNERS_UP)) + FRONT
-    )
+    front, behind = slate.order[:FRONT].tolist(), slate.order[FRONT:]
+    competes = behind >= pool.ranked
+    competes[:RUNNERS_UP] = True
+    (rivals,) = competes.nonzero()
     count = min(settings.explore_items, len(rivals))
     if count <= 0:
         return slate
-    places = order[rivals]
+    places = behind[rivals]
     evidence = np.minimum(pool.model.events[pool.items[places]], MOST_EVIDENCE)
     liked = evidence * slate.scores[places]
     draws = np.random.Generator(np.random.PCG64(pool.seed)).beta(1.0 + liked, 1.0 + evidence - liked)
     winners = rivals[np.argsort(-draws, kind="stable")[:count]]
-    slots = TOP + np.arange(1, count + 1) * (FRONT - TOP) // count - 1
-    front = order[:FRONT].tolist()
-    for slot, winner in zip(slots.tolist(), order[winners].tolist(), strict=True):
-        front.insert(slot, winner)
-    left = np.ones(len(order), np.bool_)
+    for number, winner in enumerate(behind[winners].tolist(), start=1):
+        front.insert(TOP + number * (FRONT - TOP) // count - 1, winner)
+    left = np.ones(len(behind), np.bool_)
     left[winners] = False
-    return slate.ordered(np.concatenate([np.array(front, np.intp), order[FRONT:][left[FRONT:]]]))
+    return slate.ordered(np.concatenate([np.array(front, np.intp), behind[left]]))

@@ -12,6 +12,8 @@ from tables.user import User
 NEW_ITEMS = 12
 ANY_ITEMS = 20
 NEWEST = 256
+#: Multiples of a prime larger than any catalogue fall everywhere.
+_STEPS = np.arange(ANY_ITEMS) * 2_147_483_647
 
 
 def seed_of(user: User | None) -> int:
@@ -29,9 +31,5 @@ def candidates(model: ItemModel, now_ms: int, seed: int) -> NDArray[np.int32]:
     new = newest[(released_at_ms > now_ms - NEW_FOR_MS) & (released_at_ms <= now_ms)]
     if len(new) > NEW_ITEMS:
         new = new[(seed + np.arange(NEW_ITEMS)) % len(new)]
-    anywhere = (seed + np.arange(ANY_ITEMS) * _STRIDE) % items
-    return np.unique(np.concatenate([new, anywhere])).astype(np.int32)
-
-
-#: A prime larger than any catalogue: multiples of it fall everywhere.
-_STRIDE = 2_147_483_647
+    anywhere = (seed + _STEPS) % items
+    return np.array(sorted({*new.tolist(), *anywhere.tolist()}), np.int32)

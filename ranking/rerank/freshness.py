@@ -13,7 +13,7 @@ def freshness(slate: Slate, pool: Pool, settings: RerankSettings) -> Slate:
     """Orders by boosted score; what was not ranked stays last."""
     if settings.boost_30d == settings.boost_7d == 1.0:
         return slate
-    new = pool.new()
+    new = pool.is_new
     if not new[: pool.ranked].any():
         return slate
     boosts = np.where(new, settings.boost_30d, 1.0)

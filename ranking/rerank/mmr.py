@@ -35,15 +35,15 @@ def mmr(slate: Slate, pool: Pool, settings: RerankSettings) -> Slate:
 
 
 def _choose(relevance: Floats, likeness: Floats, count: int) -> list[int]:
-    """`count` places among the rivals; the first is the first. Uses `relevance` up."""
-    highest = np.zeros(len(relevance), np.float32)
-    value = np.empty(len(relevance), np.float32)
+    """`count` places among the rivals; the first is the first. An item is worth what the likest of those chosen before
+    leaves of its relevance."""
+    left_by = relevance - likeness
+    value = left_by[0]
     best = 0
     chosen = [0]
     for _ in range(count - 1):
-        relevance[best] = -np.inf
-        np.maximum(highest, likeness[best], out=highest)
-        np.subtract(relevance, highest, out=value)
+        np.minimum(value, left_by[best], out=value)
+        value[best] = -np.inf
         best = int(value.argmax())
         chosen.append(best)
     return chosen

@@ -12,9 +12,9 @@ from ranking.rerank.settings import RerankSettings
 
 def new_items(slate: Slate, pool: Pool, settings: RerankSettings) -> Slate:
     """Moves new items up to the last slots of the runs."""
-    if not settings.new_item_share:
+    if not settings.new_item_share or not pool.is_new.any():
         return slate
-    slots = np.flatnonzero(pool.new()[slate.order]).tolist()
+    slots = np.flatnonzero(pool.is_new[slate.order]).tolist()
     run = max(2, round(1.0 / settings.new_item_share))
     listed = 0  # how many of `slots` lie before the run's end
     for end in range(run, min(pool.size, len(slate.order)) + 1, run):

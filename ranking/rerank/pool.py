@@ -14,11 +14,13 @@ Places = NDArray[np.intp]
 
 class Pool(NamedTuple):
     """Items that may be listed, best first: `items` int32[pool]; the last `explorers` of them were not ranked. `age_ms`
-    int64[pool] is the time since their release, negative before it. A list shows `size` of the pool. `seed` decides
+    int64[pool] is the time since their release, negative before it; `is_new` bool[pool] says that they were released
+    within 30 days. A list shows `size` of the pool. `seed` decides
     what chance would decide: the same seed gives the same list."""
 
     items: NDArray[np.int32]
     age_ms: NDArray[np.int64]
+    is_new: NDArray[np.bool_]
     explorers: int
     size: int
     model: ItemModel
@@ -36,16 +38,14 @@ class Pool(NamedTuple):
     ) -> "Pool":
         """A pool of ranked items, best first, and of others."""
         items = np.concatenate([ranked, explorers])
-        return cls(items, now_ms - model.catalog.released_at_ms[items], len(explorers), size, model, seed)
+        age_ms = now_ms - model.catalog.released_at_ms[items]
+        is_new = (age_ms >= 0) & (age_ms < NEW_FOR_MS)
+        return cls(items, age_ms, is_new, len(explorers), size, model, seed)
 
     @property
     def ranked(self) -> int:
         """How many were ranked."""
         return len(self.items) - self.explorers
-
-    def new(self) -> NDArray[np.bool_]:
-        """bool[pool]: released within 30 days."""
-        return (self.age_ms >= 0) & (self.age_ms < NEW_FOR_MS)
 
 
 class Slate(NamedTuple):
