@@ -8,20 +8,28 @@ from numpy.typing import NDArray
 from ranking import co_occurrence, successors
 from ranking.co_occurrence import Personal
 from ranking.taste import Taste
-from ranking.user_vector import user_vector
+from ranking.user_vector import user_vectors
 from tables.item_model import ItemModel
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """`together` the co-occurrence of recent items, `after` float64[items] what follows the newest, `vector`
-    float32[128] the user's own."""
+    """`together` the co-occurrence of recent items; `after` float64[items] what follows the last items and
+    `after_newest` the newest; `vectors` float32[2, 128] the user's own."""
 
     together: Personal
     after: NDArray[np.float64]
-    vector: NDArray[np.float32]
+    after_newest: NDArray[np.float64]
+    vectors: NDArray[np.float32]
 
     @classmethod
     def of(cls, taste: Taste, model: ItemModel) -> "Evidence":
         """The evidence for a taste."""
-        return cls(co_occurrence.score(taste, model), successors.score(taste, model), user_vector(taste, model))
+        after, newest = successors.score(taste, model)
+        return cls(co_occurrence.score(taste, model), after, newest, user_vectors(taste, model))
+
+    @property
+    def vector(self) -> NDArray[np.float32]:
+        """float32[128]: the one that finds candidates and is published."""
+        vector: NDArray[np.float32] = self.vectors[0]
+        return vector

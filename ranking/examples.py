@@ -26,7 +26,7 @@ from tables.item_model import ItemModel
 from tables.row_codec import RowCodec
 from tables.user import User
 
-EXAMPLE_VERSION = 2  # 2: weights
+EXAMPLE_VERSION = 3  # 2: weights; 3: other features
 #: An example costs as much as half a list; one of so many events makes one. With one in 16 examples took a fifth of a
 #: worker's time, and the weights were no better for it.
 ONE_IN = 64
@@ -51,7 +51,7 @@ _CODEC = RowCodec(_Example, current=EXAMPLE_VERSION)
 class Example:
     """`features` float32[candidates, COUNT], the chosen item first; `liked` whether it was liked, bought or finished;
     `bucket` how much was known of the user (see ranker.bucket_of). `weights` float32[candidates] in (0, 1] say how much
-    each counts; empty = 1 each."""
+    each counts; empty = 1 each. Without candidates it teaches nothing."""
 
     bucket: int
     liked: bool
@@ -111,8 +111,10 @@ def encode(example: Example) -> bytes:
 
 
 def decode(value: bytes) -> Example:
-    """The example in a record. Raises RowVersionError on a newer format, ValueError when it is damaged or its features
-    are not this version's."""
+    """The example in a record; one of an older version, whose features were others, has no candidates and teaches
+    nothing. Raises RowVersionError on a newer format, ValueError when it is damaged."""
     record = _CODEC.decode(value)
+    if value[1] < EXAMPLE_VERSION:
+        return Example(record.bucket, record.liked, np.zeros((0, features.COUNT), np.float32))
     matrix = np.frombuffer(record.features, "<f4").reshape(-1, features.COUNT)
     return Example(record.bucket, record.liked, matrix, np.frombuffer(record.weights, "<f4"))

@@ -6,7 +6,7 @@ loss was not worse; else they are thrown away and learning goes on from the publ
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -30,7 +30,7 @@ FIRST_SQUARES = 10.0
 ROUND = 200
 #: A round's log loss may be worse by chance; by so much it is not.
 WORSE_BY = 0.02
-RANKER_VERSION = 1
+RANKER_VERSION = 2  # 2: other features
 
 Doubles = NDArray[np.float64]
 
@@ -75,8 +75,10 @@ class Learner:
 
     @classmethod
     def from_row(cls, value: bytes) -> "Learner":
-        """The learner that wrote a row, at its last accepted round."""
+        """The learner that wrote a row, at its last accepted round; see `ranker_of` about rows of version 1."""
         row = CODEC.decode(value)
+        if value[1] == 1:
+            return replace(cls.start(), published=ranker_of(value), rejected=row.rejected)
         shape = (ranker.BUCKETS, len(ranker.TASKS), features.COUNT)
         return cls(ranker_of(value), np.frombuffer(row.squares, "<f8").reshape(shape).copy(), row.rejected)
 
@@ -97,6 +99,8 @@ class Learner:
 
     def learn(self, example: Example) -> bool:
         """Learn from one example; True when a round ended by it (accepted or rejected)."""
+        if not len(example.features):
+            return False
         if example.bucket:  # the ranker of users without history is fixed
             for task in range(len(ranker.TASKS)):
                 self._learn_task(example, task)
@@ -159,8 +163,12 @@ class Learner:
 
 
 def ranker_of(value: bytes) -> Ranker:
-    """The ranker in a row of `ranker.weights`. Raises ValueError when it has other features than this code."""
+    """The ranker in a row of `ranker.weights`. Weights of version 1 were learned of features that are gone: they are
+    read as where learning starts, with the number they had. Raises ValueError when a row has other features than this
+    code."""
     row = CODEC.decode(value)
+    if value[1] == 1:
+        return replace(Ranker.start(), number=row.number)
     if row.features != list(features.NAMES):
         raise ValueError(f"the ranker was learned with the features {', '.join(row.features)}")
     tasks = (ranker.BUCKETS, len(ranker.TASKS))

@@ -2,7 +2,7 @@
 
 The three generators that look at recent items are sums over them, so each feature can be divided among the items:
 
-    contribution(j) = w_together f_together share_j + w_after f_after share_j + w_vector (part of the dot product)
+    contribution(j) = sum over their features of  w f share_j          share_j = its part of the sum or dot product
 
 What concerns all of them at once (genres, language) or nobody in particular (popularity, trend) belongs to no item.
 """
@@ -10,14 +10,17 @@ What concerns all of them at once (genres, language) or nobody in particular (po
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking import features, successors
+from ranking import co_occurrence, features, successors
 from ranking.decision import Decision
 from ranking.rank import Ranked
 from ranking.ranker import TASK_WEIGHTS, Ranker
 from ranking.user_vector import weights_of
 from tables.item_model import ItemModel
 
-_TOGETHER, _AFTER, _VECTOR = (features.NAMES.index(name) for name in ("together", "after", "vector"))
+_TOGETHER, _LATELY, _AFTER, _NEWEST, _VECTOR, _LASTING = (
+    features.NAMES.index(name)
+    for name in ("together", "together_lately", "after", "after_newest", "vector", "vector_lasting")
+)
 _TINY = 1e-30
 #: A score is somebody's own when more than this share of it is.
 MOSTLY = 0.5
@@ -34,11 +37,17 @@ def contributions(items: NDArray[np.int32], decision: Decision, ranker: Ranker, 
     weighed = values * (TASK_WEIGHTS @ ranker.weights[decision.bucket])
     vectors = model.vectors.vectors
     dots = vectors.take(items, 0) @ vectors.take(taste.recent, 0).T
-    dots *= weights_of(taste)
-    found = _divided(np.where(values[:, _VECTOR] > 0, weighed[:, _VECTOR], 0.0), dots)
+    likeness, lasting = (dots * counted for counted in weights_of(taste))
     together = decision.evidence.together.by_recent(items)
     after = successors.by_recent(taste, items, model)
-    for feature, parts in ((_TOGETHER, together), (_AFTER, after)):
+    found = _divided(weighed[:, _VECTOR], likeness)
+    for feature, parts in (
+        (_LASTING, lasting),
+        (_TOGETHER, together),
+        (_LATELY, co_occurrence.lately_of(together)),
+        (_AFTER, after),
+        (_NEWEST, after[:, :1]),
+    ):
         found[:, : parts.shape[1]] += _divided(weighed[:, feature], parts)
     return found
 

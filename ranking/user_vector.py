@@ -1,6 +1,9 @@
-"""The user's vector: a running, recency-weighted sum of the vectors of what they used.
+"""The user's vectors: running, recency-weighted sums of the vectors of what they used.
 
-u = sum over the last 50 items, newest at place 0, of 0.85^place * weight * v(item)     scaled to length 1
+u = sum over the last 50 items, newest at place 0, of decay^place * weight * v(item)     scaled to length 1
+
+The decay is 0.6 for the vector that finds candidates and is published, and 0.95 for a second one: the taste that does
+not change with the evening, which is what tells most about items that nobody has used yet.
 """
 
 import numpy as np
@@ -9,19 +12,21 @@ from numpy.typing import NDArray
 from ranking.taste import RECENT_ITEMS, Taste
 from tables.item_model import ItemModel
 
-PLACE_DECAY = 0.85
-_PLACE_WEIGHTS = (PLACE_DECAY ** np.arange(RECENT_ITEMS)).astype(np.float32)
+PLACE_DECAY = 0.6
+LASTING_DECAY = 0.95
+_PLACE_WEIGHTS = (np.array([[PLACE_DECAY], [LASTING_DECAY]]) ** np.arange(RECENT_ITEMS)).astype(np.float32)
 
 
-def user_vector(taste: Taste, model: ItemModel) -> NDArray[np.float32]:
-    """float32[128] of length 1, or 0 when nothing the user used has a vector."""
-    weights = weights_of(taste)
-    vector: NDArray[np.float32] = weights @ model.vectors.vectors[taste.recent]
-    length = float(np.sqrt(vector @ vector))
-    return vector / np.float32(length) if length > 0 else vector
+def user_vectors(taste: Taste, model: ItemModel) -> NDArray[np.float32]:
+    """float32[2, 128] of length 1, or 0 when nothing the user used has a vector: the vector, and the lasting one."""
+    vectors: NDArray[np.float32] = weights_of(taste) @ model.vectors.vectors[taste.recent]
+    lengths: NDArray[np.float32] = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    lengths[lengths == 0] = 1
+    scaled: NDArray[np.float32] = vectors / lengths[:, None]
+    return scaled
 
 
 def weights_of(taste: Taste) -> NDArray[np.float32]:
-    """float32[recent]: how much each recent item counts."""
-    weights: NDArray[np.float32] = _PLACE_WEIGHTS[: len(taste.recent)] * taste.weights
+    """float32[2, recent]: how much each recent item counts in either vector."""
+    weights: NDArray[np.float32] = _PLACE_WEIGHTS[:, : len(taste.recent)] * taste.weights
     return weights

@@ -23,7 +23,7 @@ from ranking.candidates import VECTOR_SIZE
 from ranking.pipeline import DEFAULT_RULES, listed_items
 from ranking.seen_index import seen_indices
 from ranking.taste import Taste
-from ranking.user_vector import user_vector
+from ranking.user_vector import user_vectors
 from streams.catalog import CatalogItem
 from tables import item_rows, item_vectors
 from tables.spectral import DIMENSIONS
@@ -85,7 +85,7 @@ def _als_rows(split: TimeSplit, path: ProductionPath, seed: int) -> list[tuple[b
 
 def _judged(path: ProductionPath, user_id: str, wanted: frozenset[str], now_ms: int) -> list[float]:
     model, user = path.model, path.user(user_id)
-    nearest = model.vectors.vectors[: len(model)] @ user_vector(Taste.of(user, None, model), model)
+    nearest = model.vectors.vectors[: len(model)] @ user_vectors(Taste.of(user, None, model), model)[0]
     if user is not None:
         nearest[seen_indices(user.seen, model)] = -np.inf
     order = np.argsort(-nearest, kind="stable")[: max(GENERATED)]

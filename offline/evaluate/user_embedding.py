@@ -25,7 +25,7 @@ from ranking.decision import Decision
 from ranking.pipeline import pool_of
 from ranking.seen_index import seen_indices
 from ranking.taste import Taste
-from ranking.user_vector import user_vector
+from ranking.user_vector import user_vectors
 from streams.catalog import CatalogItem
 from streams.events import Interaction
 
@@ -87,7 +87,7 @@ def compare(
         model = path.model
         chosen = model.index(event.item_id)
         user = path.user(event.user_id)
-        folded = user_vector(Taste.of(user, None, model), model)
+        folded = user_vectors(Taste.of(user, None, model), model)[0]
         if judged and chosen >= 0:
             decision = Decision.of(user, None, model, path.ranker, event.timestamp_ms, LIST_SIZE)
             online = offsets.applied(event.user_id, folded)
@@ -118,7 +118,7 @@ def _place(path: ProductionPath, event: Interaction, vector: Floats, chosen: int
 
 def _listed(path: ProductionPath, decision: Decision, vector: Floats, event: Interaction, chosen: int) -> int:
     """Where the ranker puts the item with this vector."""
-    evidence = replace(decision.evidence, vector=vector)
+    evidence = replace(decision.evidence, vectors=np.stack([vector, decision.evidence.vectors[1]]))
     matrix = features.matrix(decision.items, evidence, decision.situation, path.model)
     scores = path.ranker.score(matrix, decision.bucket)
     decided = replace(decision, evidence=evidence, matrix=matrix, scores=scores)

@@ -37,7 +37,8 @@ async def audit(bootstrap: str, topics: Topics, max_skew_ms: int) -> Audit:
         if record.topic == topics.deltas:
             steps.setdefault(record.partition, []).append((int(record.key), reached_in(record.headers)))
         elif record.topic == topics.ranker_examples:
-            taught.append(examples.decode(record.value))
+            if len((example := examples.decode(record.value)).features):
+                taught.append(example)
         else:
             judged.append(judgements.without_rejected(judgements.decode(record.value)))
 

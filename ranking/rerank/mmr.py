@@ -27,7 +27,7 @@ def mmr(slate: Slate, pool: Pool, settings: RerankSettings) -> Slate:
     if spread <= 0:
         return slate
     likeness = pool.model.catalog.genre_columns.similarity(pool.items[rivals])
-    relevance = (scores - scores[-1]) * np.float32(weight / (1.0 - weight) / spread)
+    relevance = (scores - scores[-1]) / np.float32(spread) * np.float32(weight / (1.0 - weight))
     chosen = _choose(relevance, likeness, min(FRONT, len(rivals)))
     left = np.ones(len(rivals), np.bool_)
     left[chosen] = False

@@ -1,5 +1,6 @@
 """The ranker learns what is chosen, is judged before it is believed, and survives a restart."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -99,6 +100,26 @@ def test_weights_of_other_features_are_refused() -> None:
     other = type(row)(row.version, ["together", "moon"], row.weights, row.intercepts, row.squares, 1, 0)
     with pytest.raises(ValueError, match="moon"):
         ranker_of(CODEC.encode(other))
+
+
+def test_weights_of_the_first_version_are_where_learning_starts() -> None:
+    old = CODEC.decode(taught(2).to_row())
+    names = ["together", "after", "vector", "trend_28d"]
+    values = np.ones((4, 2, len(names))).astype("<f8").tobytes()
+    row = msgspec.msgpack.encode((1, names, values, old.intercepts, values, 7, 3))
+    assert np.array_equal(ranker_of(row).weights, Ranker.start().weights)
+    assert ranker_of(row).number == 7
+    learner = Learner.from_row(row)
+    assert taught(1, learner).published.number == 8
+    assert learner.rejected == 3
+    assert ranker_of(learner.to_row()).number == 8
+
+
+def test_examples_of_other_features_teach_nothing() -> None:
+    old = decode(msgspec.msgpack.encode((2, BUCKET, True, np.ones((9, 12), "<f4").tobytes(), b"")))
+    learner = Learner.start()
+    assert not any(learner.learn(old) for _ in range(2 * ROUND))
+    assert np.array_equal(learner.published.weights, Ranker.start().weights)
 
 
 def test_an_example_travels_unchanged() -> None:

@@ -62,8 +62,10 @@ def test_the_reason_names_the_item_behind_it(world: SmallWorld) -> None:
 
 
 def test_a_refused_item_is_no_reason(world: SmallWorld) -> None:
-    world.sends("me", ["u1", "u2", "u3", "u4", "u5", "x"])
+    world.sends("me", ["u1", "u2", "u3", "u4", "u5"])
+    world.publish()
     world.sends("me", ["a"], EventType.DISLIKE)
+    world.sends("me", ["x"])
     listed = listed_for(world, "me")
     sources = {world.model.ids[index] for index in listed.reason_item if index >= 0}
     assert sources == {"x"}
@@ -79,6 +81,7 @@ def test_a_score_that_is_mostly_the_prior_does_not_claim_to_be_personal(world: S
 def test_the_first_item_of_the_model_gets_its_true_reason(world: SmallWorld) -> None:
     assert world.model.ids[0] == "a"
     world.sends("me", [f"u{number}" for number in range(12)] + ["b"])  # a long history: its score is mostly personal
+    world.publish()
     listed = listed_for(world, "me")
     assert listed.reason[ids(world, listed).index("a")] == "Because you viewed b"
 

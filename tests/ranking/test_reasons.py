@@ -50,19 +50,28 @@ def added_by(user: User, world: SmallWorld, item: int) -> dict[int, float]:
         hits = columns.items[row] == item  # type: ignore[attr-defined]
         return float(columns.weights[row][hits].sum())  # type: ignore[attr-defined]
 
-    together = [
-        0.8**place * taste.weights[place] * weight_in(model.neighbours, j) * model.norm[j]
-        for place, j in enumerate(recent[:20])
-    ]
-    after = [
-        0.6**place * taste.weights[place] * weight_in(model.successors, j) / (model.visits[j] + 5)
-        for place, j in enumerate(recent[:3])
-    ]
+    together = {
+        j: taste.weights[place] * weight_in(model.neighbours, j) * model.norm[j] for place, j in enumerate(recent[:20])
+    }
+    after = {
+        j: taste.weights[place] * weight_in(model.successors, j) / (model.visits[j] + 5)
+        for place, j in enumerate(recent[:10])
+    }
+    vectors = model.vectors.vectors
+    likeness = {j: taste.weights[place] * float(vectors[item] @ vectors[j]) for place, j in enumerate(recent)}
     added = dict.fromkeys(recent, 0.0)
-    for name, parts in (("together", together), ("after", after)):
-        total = sum(parts)
-        for j, part in zip(recent, parts, strict=False):
-            added[j] += weights[name] * values[name] * part / total if total else 0.0
+    for name, parts, decay, most in (
+        ("together", together, 0.9, 20),
+        ("together_lately", together, 0.5, 8),
+        ("after", after, 0.7, 10),
+        ("after_newest", after, 1.0, 1),
+        ("vector", likeness, 0.6, 50),
+        ("vector_lasting", likeness, 0.95, 50),
+    ):
+        faded = {j: part * decay**place for place, (j, part) in enumerate(list(parts.items())[:most])}
+        total = sum(faded.values())
+        for j, part in faded.items():
+            added[j] += weights[name] * values[name] * part / total if total > 0 else 0.0
     return added
 
 
