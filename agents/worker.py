@@ -53,7 +53,7 @@ logger = logging.getLogger(__name__)
 SECOND_MS = 1_000
 DAY_MS = 86_400_000
 #: How often items publish while their version catches up; also what is learned again after a crash.
-CATCH_UP_INTERVAL_S = 20.0
+CATCH_UP_INTERVAL_S = 60.0
 #: A worker ends in less than a second; with brokers that do not answer it would try for ever.
 SHUTDOWN_GRACE_S = 15.0
 

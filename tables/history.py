@@ -82,9 +82,13 @@ class History:
     def context(self, newer: int, limit: int) -> list[str]:
         """Up to `limit` used items older than a visit that `visit` placed, newest first; `newer` is what `visit`
         returned."""
-        older = islice(reversed(self.entries.items()), newer + 1, None)
-        used = (item_id for item_id, (_, code) in older if code in CONSUMED_CODES)
-        return list(islice(used, limit))
+        used: list[str] = []
+        for item_id, (_, code) in islice(reversed(self.entries.items()), newer + 1, None):
+            if code in CONSUMED_CODES:
+                used.append(item_id)
+                if len(used) == limit:
+                    break
+        return used
 
     def to_row(self) -> HistoryRow:
         """The stored form."""

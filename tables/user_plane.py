@@ -119,7 +119,7 @@ class UserPlane:
         if user is None and offset <= self._row.last_offset:  # the row it was counted in may have been purged
             return Fold(FoldKind.REDELIVERED, user_id)
         watermark_ms = self._admit(event, offset)
-        if user is not None and self._is_idle(user.row.last_event_ms):
+        if user is not None and user.row.last_event_ms < watermark_ms - self._limits.retention_ms:
             self._purge(user)
             user = None
         if user is None:
@@ -183,20 +183,21 @@ class UserPlane:
 
     def _admit(self, event: Interaction, offset: int) -> int:
         """The watermark before this event. Raises InvalidEvent when the event is behind the retention."""
-        self._refuse_too_old(event.timestamp_ms, offset)
-        watermark_ms = self.watermark_ms
+        watermark_ms = self._refuse_too_old(event.timestamp_ms, offset)
         self._count_partition(offset, late=offset > self._row.last_offset and event.timestamp_ms < watermark_ms)
         return watermark_ms
 
-    def _refuse_too_old(self, event_ms: int, offset: int) -> None:
-        watermark_ms, first_sight = self.watermark_ms, offset > self._row.last_offset
+    def _refuse_too_old(self, event_ms: int, offset: int) -> int:
+        watermark_ms = self.watermark_ms
         if event_ms < watermark_ms - self._limits.retention_ms:
-            self._count_partition(offset, too_old=first_sight)
+            self._count_partition(offset, too_old=offset > self._row.last_offset)
             raise InvalidEvent(Reason.TOO_OLD, f"older than the retention behind watermark {watermark_ms}")
+        return watermark_ms
 
     def _count_partition(self, offset: int, *, late: bool = False, too_old: bool = False) -> None:
         row = self._row
-        row.last_offset = max(row.last_offset, offset)
+        if offset > row.last_offset:
+            row.last_offset = offset
         row.late += late
         row.too_old += too_old
         self._row_changed = True
@@ -204,7 +205,8 @@ class UserPlane:
     def _fold(self, user: User, event: Interaction, place: Place) -> Fold:
         row = user.row
         row.last_offset = place.offset
-        row.last_append_ms = max(row.last_append_ms, place.append_ms)
+        if place.append_ms > row.last_append_ms:
+            row.last_append_ms = place.append_ms
         id_hash = hash_of(event.event_id)
         if id_hash in user.dedupe.known:
             row.duplicates += 1
