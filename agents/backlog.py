@@ -36,6 +36,7 @@ class Backlog:
         self._paused = paused
         self._partitions = set(range(config.partitions))
         self._together = False  # all are at their ends
+        self._settled = False  # and items know what was folded until then
         self._catch_ups: dict[int, CatchUp] = {}
         self._epochs: Epochs | None = None
         self._fits: VectorFits | None = None
@@ -62,8 +63,19 @@ class Backlog:
         """Whether any partition, of whichever worker, may be far behind: then those at their end wait for it, too."""
         return not self._serves() and (self.far or not self._together)
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether lists wait: for all partitions to come to their ends, and for items to know what was folded there.
+        A list that is made earlier would stay as it is, until its user comes back."""
+        return not self._serves() and (self.apart or not self._settled)
+
+    def settle(self) -> None:
+        """Items know what was folded when all partitions were at their ends."""
+        self._settled = True
+
     def learn(self, elsewhere: Elsewhere, arrived: Iterable[int]) -> None:
         """Takes what was read of the group's offsets, and which partitions are at the log's end."""
+        self._settled = False
         self.alignment.learn(elsewhere)
         self._together = self._paused_partitions().union(arrived) >= self._partitions
         for partition in arrived:
@@ -71,11 +83,16 @@ class Backlog:
 
     def catch_up_of(self, partition: int) -> CatchUp:
         """Of one partition of interactions; the same object every time."""
-        return self._catch_ups.setdefault(partition, CatchUp(self._serves, self._release))
+        return self._catch_ups.setdefault(partition, CatchUp(self._serves, self._release, lambda: self.unsettled))
 
     def turn_of(self, partition: int, folded_ms: Callable[[], int]) -> Turn:
         """What lets the partition's records through; `folded_ms` is the highest event time that it folded."""
         return Turn(self.alignment, partition, lambda: self.apart, folded_ms)
+
+    def unpaused(self, partitions: Iterable[TopicPartition]) -> list[TopicPartition]:
+        """Those that no operator paused."""
+        paused = self._paused()
+        return [partition for partition in partitions if partition not in paused]
 
     def not_to_read(self) -> frozenset[TopicPartition]:
         """Partitions of which nothing more is to be read now; safe in any thread."""

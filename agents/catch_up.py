@@ -17,15 +17,26 @@ class CatchUp:
     is made.
     """
 
-    def __init__(self, serves: Callable[[], bool], arrived: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        serves: Callable[[], bool],
+        arrived: Callable[[], None] = lambda: None,
+        unsettled: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._serves = serves
         self._arrived = arrived
+        self._unsettled = unsettled
         self._far = True
 
     @property
     def far(self) -> bool:
-        """Whether lists are left for later now."""
+        """Whether its end is not reached."""
         return self._far and not self._serves()
+
+    @property
+    def leaves_lists(self) -> bool:
+        """Whether lists are left for later: until the version is settled, what items know is not all they will."""
+        return self.far or self._unsettled()
 
     def batch(self, plane: UserPlane, users: Iterable[str], now_ms: int) -> None:
         """A batch with events of `users` was folded into `plane`; one without a usable event says nothing."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import ConsumerRecord
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.delivery.process_exit import die
 from streams.bulk_read import Apply, bulk_consumer, partitions_of, poll, read_to_end
@@ -27,6 +27,7 @@ class Follower:
         self._after_poll = after_poll
         self._open = AsyncExitStack()
         self._task: asyncio.Task[None] | None = None
+        self._consumer: AIOKafkaConsumer | None = None
 
     async def start(self) -> None:
         """Returns when everything up to the high watermarks seen at the start is applied; goes on in the background.
@@ -34,10 +35,15 @@ class Follower:
         Raises:
             TopicMissing: a topic does not exist.
         """
-        consumer = await self._open.enter_async_context(bulk_consumer(self._bootstrap))
+        consumer = self._consumer = await self._open.enter_async_context(bulk_consumer(self._bootstrap))
         count = await read_to_end(consumer, await partitions_of(consumer, self._topics), self._apply)
         logger.info("followed %s to the end: %d records", ", ".join(self._topics), count)
         self._task = asyncio.create_task(self._follow(consumer), name="follower")
+
+    async def has_read(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """Whether everything before the offsets is applied; False before the start."""
+        consumer = self._consumer
+        return consumer is not None and all([await consumer.position(tp) >= end for tp, end in ends.items()])
 
     async def stop(self) -> None:
         """Ends the background task and the consumer."""

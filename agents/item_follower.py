@@ -2,10 +2,10 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 
-from aiokafka.structs import ConsumerRecord
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.delivery.table import POSITION_KEY
 from agents.epochs import Epochs
@@ -55,6 +55,10 @@ class ItemFollower:
     async def start(self) -> None:
         """Returns when the model contains everything that was published before the call."""
         await self._follower.start()
+
+    async def has_read(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """Whether everything before the offsets of `item.model` is read, and known unless it must wait."""
+        return await self._follower.has_read(ends)
 
     async def stop(self) -> None:
         """Stops following."""

@@ -115,7 +115,7 @@ class ListKeeper:
         Far behind the head nothing is written, nor remembered: the marker says later what is owed.
         """
         self._catch_up.batch(plane, users, self._now_ms())
-        if self._catch_up.far:
+        if self._catch_up.leaves_lists:
             self._skip()
             return
         self._owe(users)
@@ -126,7 +126,7 @@ class ListKeeper:
     async def sweep(self, plane: UserPlane, next_offset: int) -> None:
         """Does a bounded part of what time, Redis or the catalogue made necessary; called at least every tick."""
         now_ms = self._now_ms()
-        if self._pauses() or self._catch_up.far:
+        if self._pauses() or self._catch_up.leaves_lists:
             return
         if not 0 <= now_ms - self._checked_ms < self._pace.marker_check_ms:  # nor when the clock was set back
             await self._check_marker(plane, now_ms)

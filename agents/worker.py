@@ -126,7 +126,11 @@ class Worker:
             self._fits.run(now_ms, time.monotonic),
             self._index_check.run(),
             AlignmentWatch(
-                self._config.bootstrap, self._config.topics, self._backlog, lambda: self._standing.reads_archive
+                self._config.bootstrap,
+                self._config.topics,
+                self._backlog,
+                lambda: self._standing.reads_archive,
+                self._follower.has_read,
             ).run(),
         )
         helpers = [asyncio.create_task(loop) for loop in loops]
@@ -235,7 +239,7 @@ class Worker:
 
     def _item_partitions_to_list(self) -> set[int]:
         """The owned ones, unless the lists that belong to nobody would be out of date at once."""
-        return set() if self._backlog.far else self._item_partitions()
+        return set() if self._backlog.unsettled else self._item_partitions()
 
     def _counters(self) -> dict[str, int]:
         """Of this process since it began, for its sign of life."""

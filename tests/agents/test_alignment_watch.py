@@ -1,7 +1,7 @@
 """What is read of a group's offsets: how far its partitions are, and which have no record left."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -25,6 +25,9 @@ class Log:
         self.begin, self.end, self.records = begin, end, sorted(records)
         self.committed = committed
         self.at = begin
+
+    async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, self.begin)
 
     async def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         return dict.fromkeys(partitions, self.end)
@@ -62,10 +65,14 @@ class Told:
         self.elsewhere, self.arrived = elsewhere, arrived
 
 
+async def never(_ends: Mapping[TopicPartition, int]) -> bool:
+    return False
+
+
 async def look(log: Log, *, archive: bool = False) -> Any:
     told: Any = Told()
     servers: Any = log
-    watch = AlignmentWatch("nowhere", TOPICS, told, lambda: archive)
+    watch = AlignmentWatch("nowhere", TOPICS, told, lambda: archive, never)
     await watch._look(servers, servers, {TP: log.begin})
     return told.elsewhere
 
@@ -103,7 +110,7 @@ class Looks:
     def __init__(self, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
         self.log, self.now_s = log, 0.0
         self.told: Any = Told()
-        self.watch = AlignmentWatch("nowhere", TOPICS, self.told, lambda: False)
+        self.watch = AlignmentWatch("nowhere", TOPICS, self.told, lambda: False, never)
         monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self.now_s)
 
     async def arrived(self, committed: int, end: int) -> bool:
@@ -137,12 +144,87 @@ async def test_a_look_that_took_long_says_nothing_of_who_arrived(monkeypatch: py
     assert not await looks.arrived(committed=100, end=100)
 
 
+class Settling:
+    """A version whose partitions are together: each look ends with what `between` does, by its number."""
+
+    def __init__(self, log: Log, between: Mapping[int, Callable[["Settling"], None]]) -> None:
+        self.log, self.looks, self.between = log, 0, between
+        self.apart = False
+        self.settled = False
+        self.followed = False
+        self.paused: set[TopicPartition] = set()
+
+    @property
+    def unsettled(self) -> bool:
+        if self.looks > 9:
+            raise TimeoutError
+        self.between.get(self.looks, lambda _: None)(self)
+        self.looks += 1
+        return not self.settled
+
+    def settle(self) -> None:
+        self.settled = True
+
+    def unpaused(self, partitions: Iterable[TopicPartition]) -> list[TopicPartition]:
+        return [tp for tp in partitions if tp not in self.paused]
+
+    async def settles_after(self, monkeypatch: pytest.MonkeyPatch) -> int | None:
+        """The number of looks; None when it went back to look for partitions that are apart."""
+
+        async def partitions_of(_reader: Any, topics: list[str]) -> list[TopicPartition]:
+            assert topics in ([TOPICS.deltas], [TOPICS.item_model])
+            return [TP]
+
+        async def followed(ends: Mapping[TopicPartition, int]) -> bool:
+            assert ends == {TP: self.log.end}
+            return self.followed
+
+        monkeypatch.setattr(alignment_watch, "partitions_of", partitions_of)
+        monkeypatch.setattr(alignment_watch, "SETTLING_LOOK_S", 0.0)
+        servers: Any = self.log
+        backlog: Any = self
+        await AlignmentWatch("nowhere", TOPICS, backlog, lambda: False, followed)._settle(servers, servers)
+        return self.looks if self.settled else None
+
+
+def learned(world: Settling) -> None:
+    world.log.committed = 9
+
+
+def follows(world: Settling) -> None:
+    world.followed = True
+
+
+def falls_behind(world: Settling) -> None:
+    world.apart = True
+
+
+async def test_it_is_settled_once_items_learned_everything_and_the_process_read_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = Log(0, 10, range(9), 3)
+    assert await Settling(log, {2: learned, 4: follows}).settles_after(monkeypatch) == 5
+    log.committed = 3
+    with pytest.raises(TimeoutError):
+        await Settling(log, {0: follows}).settles_after(monkeypatch)
+
+
+async def test_it_looks_at_the_log_again_when_it_falls_behind_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await Settling(Log(0, 10, range(9), 3), {2: falls_behind}).settles_after(monkeypatch) is None
+
+
+async def test_lists_do_not_wait_for_items_that_an_operator_paused(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = Settling(Log(0, 10, range(9), 3), {0: follows})
+    world.paused = {TP}
+    assert await world.settles_after(monkeypatch) == 1
+
+
 async def test_without_a_broker_it_goes_on_asking(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = 0
 
     class Backlog:
         @property
-        def apart(self) -> bool:
+        def unsettled(self) -> bool:
             nonlocal asked
             asked += 1
             if asked > 2:
@@ -152,5 +234,5 @@ async def test_without_a_broker_it_goes_on_asking(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(alignment_watch, "LOOK_S", 0.0)
     backlog: Any = Backlog()
     with pytest.raises(ZeroDivisionError):
-        await AlignmentWatch(f"127.0.0.1:{free_port()}", TOPICS, backlog, lambda: False).run()
+        await AlignmentWatch(f"127.0.0.1:{free_port()}", TOPICS, backlog, lambda: False, never).run()
     assert asked == 3

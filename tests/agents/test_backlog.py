@@ -125,3 +125,29 @@ def test_partitions_that_wait_are_not_read_on() -> None:
     world.paused = frozenset({TopicPartition(TOPICS.deltas, 3)})
     world.backlog.alignment.held = frozenset({1})
     assert world.backlog.not_to_read() == world.paused | {TopicPartition(TOPICS.interactions, 1)}
+
+
+def test_lists_wait_for_every_partition_and_then_for_what_items_learned() -> None:
+    world = World()
+    world.owns(0, 1)
+    own = world.backlog.catch_up_of(0)
+    world.looked(0)
+    assert (own.far, own.leaves_lists) == (False, True), "the other one is far"
+    world.backlog.settle()
+    assert own.leaves_lists
+    world.looked(0, 1)
+    assert own.leaves_lists, "items do not know it yet"
+    world.backlog.settle()
+    assert not own.leaves_lists
+    world.looked(0)
+    world.looked(0, 1)
+    assert own.leaves_lists, "it fell behind, and came again"
+    world.serves = True
+    assert not own.leaves_lists
+
+
+def test_a_paused_partition_is_told_from_the_others() -> None:
+    world = World()
+    items = [TopicPartition(TOPICS.deltas, partition) for partition in (0, 1)]
+    world.paused = frozenset(items[:1])
+    assert world.backlog.unpaused(items) == items[1:]
