@@ -1,10 +1,11 @@
 """What must be true of a version before anybody is served by it. Pure: evidence in, reasons against it out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from offline.versions.list_diff import ListDiff
 from offline.versions.quality import Quality
+from offline.versions.verdict import QualityLimits, quality_reasons
 
 SECOND_MS = 1_000
 
@@ -14,18 +15,13 @@ class GateLimits:
     """Beyond these a promotion is refused. Shares are 0–1.
 
     `behind_ms` bounds the age of the oldest interaction that is not folded, or whose user's list is not written;
-    `items_behind_ms` the same for what items learn, which is published on an interval. `judged_events` must have been
-    judged under both versions. `quality_margin` is the share of the live version's quality that may be lost at the
-    lower end of the interval. One that is higher even there, by more than `too_good` and by more than the share
-    `too_good_share` of the live version's, is not believed.
+    `items_behind_ms` the same for what items learn, which is published on an interval. For `quality` see
+    `offline.versions.verdict`.
     """
 
     behind_ms: int = 10 * SECOND_MS
     items_behind_ms: int = 120 * SECOND_MS
-    judged_events: int = 100
-    quality_margin: float = 0.05
-    too_good: float = 0.1
-    too_good_share: float = 0.5
+    quality: QualityLimits = field(default_factory=QualityLimits)
     failed_folds: int = 0
     more_rejected: float = 0.01
     missing_share: float = 0.01
@@ -85,7 +81,7 @@ def reasons_against(evidence: Evidence, limits: GateLimits) -> list[str]:
     if evidence.lists is not None:
         reasons += list_reasons(evidence.lists, limits)
     if evidence.live is not None:
-        reasons += quality_reasons(evidence.quality, evidence.live, limits)
+        reasons += quality_reasons(evidence.quality, evidence.live, limits.quality)
     return reasons
 
 
@@ -113,25 +109,4 @@ def list_reasons(diff: ListDiff, limits: GateLimits) -> list[str]:
             f"only {diff.overlap:.1%} of the first {diff.depth} items are the live version's "
             f"(limit {limits.overlap:.0%})"
         )
-    return reasons
-
-
-def quality_reasons(quality: Quality | None, live: str, limits: GateLimits) -> list[str]:
-    """Why what the candidate's lists were worth is not enough, or too much to be true; `live` is the other version."""
-    events = quality.events if quality else 0
-    if quality is None or events < limits.judged_events:
-        return [f"only {events} events were judged both by {live} and by it (at least {limits.judged_events})"]
-    reasons = []
-    if quality.foreseen:
-        reasons.append(f"{quality.foreseen} of {events} events were judged by items that knew what came later: a leak")
-    decisive = quality.differences[0]
-    if decisive.low is None:
-        return [*reasons, f"the {events} events that were judged are of too few users"]
-    told = f"{decisive.metric} is {decisive.candidate:.4f} against {decisive.live:.4f} of {live}"
-    allowed = -limits.quality_margin * decisive.live
-    believed = max(limits.too_good, limits.too_good_share * decisive.live)
-    if decisive.low < allowed:
-        reasons.append(f"{told}: may be lower by as much as {-decisive.low:.4f} (limit {-allowed:.4f})")
-    if decisive.low > believed:
-        reasons.append(f"{told}: higher by {decisive.low:.4f} at least, as if it knew what it is judged by")
     return reasons

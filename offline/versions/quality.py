@@ -28,6 +28,8 @@ _METRICS = {DECISIVE: gains, "hr@10": hits}
 STALE_MS = 3_600_000
 STALE_SHARE = 0.02
 PERIODS = 24
+#: Events that both judged before anything is decided.
+FIRST_DECISION = 100
 _MISS = np.int16(32_000)
 _SEED = 7
 
@@ -52,6 +54,17 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """The decisive metric over the first `events` judged by both: 100, 150, 200, 300, 400, 600, 800 and so on.
+
+    In between nothing changes, so asking again and again does not find the moment at which chance is kind.
+    """
+
+    events: int
+    found: Difference
+
+
+@dataclass(frozen=True, slots=True)
 class Period:
     """HR@10 of both versions over a stretch of the judged events that begins at an event time, ms since the epoch."""
 
@@ -65,13 +78,14 @@ class Period:
 class Quality:
     """`events` were judged by both versions; `foreseen` of them by the candidate with items that knew later events.
     `stale` more do not count, because items knew too little. `differences` by metric, the decisive one first; `periods`
-    in the order of time."""
+    in the order of time; `decision` is what the gate goes by, None while there are too few events."""
 
     events: int
     foreseen: int
     differences: tuple[Difference, ...]
     periods: tuple[Period, ...] = ()
     stale: int = 0
+    decision: Decision | None = None
 
     def as_dict(self, live: str) -> dict[str, Any]:
         """What is kept with a version and with a switch, as plain JSON values; `live` names the other version."""
@@ -83,6 +97,9 @@ class Quality:
             "stale": self.stale,
             "production_lag_ms": PRODUCTION_LAG_MS,
             **decisive,
+            "decision": None
+            if self.decision is None
+            else {"events": self.decision.events, **_rounded(self.decision.found)},
             "others": others,
         }
 
@@ -99,7 +116,38 @@ def paired(live: ByPartition, candidate: ByPartition) -> Quality | None:
     stale, a, b = int((~counts).sum()), a[counts], b[counts]
     foreseen = (b["knew_ms"] != UNKNOWN_MS) & (b["knew_ms"] > b["event_ms"])
     differences = tuple(_difference(metric, a, b) for metric in _METRICS)
-    return Quality(len(a), int(foreseen.sum()), differences, _periods(a, b), stale)
+    return Quality(len(a), int(foreseen.sum()), differences, _periods(a, b), stale, _decision(a, b))
+
+
+def decided_at(events: int) -> int:
+    """Over how many of so many events is decided; 0 = not yet.
+
+    >>> [decided_at(events) for events in (99, 100, 149, 150, 326, 635)]
+    [0, 100, 100, 150, 300, 600]
+    """
+    decided = 0
+    while (following := decided_after(decided)) <= events:
+        decided = following
+    return decided
+
+
+def decided_after(events: int) -> int:
+    """Over how many is decided next: 100, 150, 200, 300, 400, 600, 800 and so on.
+
+    >>> decided_after(0), decided_after(100), decided_after(150), decided_after(200)
+    (100, 150, 200, 300)
+    """
+    if not events:
+        return FIRST_DECISION
+    doublings = (events // FIRST_DECISION).bit_length() - 1
+    half = FIRST_DECISION << doublings
+    return half * 3 // 2 if events == half else half * 2
+
+
+def _decision(a: Outcomes, b: Outcomes) -> Decision | None:
+    events = decided_at(len(a))
+    first = np.argsort(a["event_ms"], kind="stable")[:events]
+    return Decision(events, _difference(DECISIVE, a[first], b[first])) if events else None
 
 
 def hit_rate(outcomes: ByPartition) -> tuple[float, int] | None:

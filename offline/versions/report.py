@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from offline.versions.list_diff import ListDiff
-from offline.versions.quality import Quality
+from offline.versions.quality import Difference, Quality
 from serving.fragments import rfc3339
 
 _STYLE = """
@@ -67,10 +67,18 @@ def _quality_rows(quality: Quality | None) -> list[Row]:
         rows.append(("more, of which items knew too little", "", f"{quality.stale:,}"))
     for found in quality.differences:
         rows.append((found.metric, f"{found.live:.4f}", f"{found.candidate:.4f}"))
-        if found.low is not None and found.high is not None:
-            told = f"{found.difference:+.4f} ({found.low:+.4f} to {found.high:+.4f})"
-            rows.append((f"{found.metric}, difference and 95 % interval", "", told))
+        rows += _interval_row(found, f"{found.metric}, difference and 95 % interval")
+    if quality.decision is not None:
+        rows += _interval_row(
+            quality.decision.found, f"the same at {quality.decision.events:,} events: the gate decides"
+        )
     return rows
+
+
+def _interval_row(found: Difference, words: str) -> list[Row]:
+    if found.low is None or found.high is None:
+        return []
+    return [(words, "", f"{found.difference:+.4f} ({found.low:+.4f} to {found.high:+.4f})")]
 
 
 def _cost_rows(diff: ListDiff, figures: Figures) -> list[Row]:

@@ -37,6 +37,7 @@ def promote(
     5 % are among those of 25 %. The version before goes on folding until it is retired.
     """
     from offline.versions.gate import GateLimits
+    from offline.versions.verdict import QualityLimits, only_undecided
     from ops.operator.running import run
     from ops.operator.switches import NotSwitched, Switching
 
@@ -45,14 +46,18 @@ def promote(
         settings.kafka_bootstrap,
         settings.redis_url,
         settings.namespace,
-        GateLimits(quality_margin=settings.quality_margin),
+        GateLimits(quality=QualityLimits(margin=settings.quality_margin)),
     )
     try:
         switch = run(switching.promote(version, percent, force=force))
     except NotSwitched as refusal:
         complaints().print(str(refusal), markup=False, soft_wrap=True)
         if json:
-            print_json({"switched": False, "version": version, "percent": percent, "reasons": refusal.reasons})
+            undecided = only_undecided(refusal.reasons)
+            print_json(
+                {"switched": False, "version": version, "percent": percent, "undecided": undecided}
+                | {"reasons": refusal.reasons}
+            )
         raise typer.Exit(ExitCode.CHECK_FAILED) from None
     weights = ", ".join(f"{name} {weight} %" for name, weight in switch.weights.items())
     console().print(f"switch {switch.sequence}: {weights}{' (forced)' if switch.forced else ''}", markup=False)

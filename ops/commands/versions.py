@@ -31,9 +31,9 @@ def versions(json: JsonOption = False) -> None:
 
 
 def _print(found: dict[str, Any]) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("Version", "State", "Users", "Lag", "Workers", "Since", "Figures")
+    table = Table(Column("Version", no_wrap=True), "State", "Users", "Lag", "Workers", "Since", "Figures")
     for row in found["versions"]:
         cells = (
             row["version"],
@@ -41,7 +41,7 @@ def _print(found: dict[str, Any]) -> None:
             f"{row['percent']} %" if row["percent"] else "",
             "" if row["lag"] is None else str(row["lag"]),
             "" if row["workers"] is None else str(row["workers"]),
-            row["created"] or "",
+            (row["created"] or "")[:16].replace("T", " "),
             _in_words(row["figures"]),
         )
         table.add_row(*cells)
@@ -64,6 +64,12 @@ def _in_words(figures: dict[str, Any]) -> str:
     if figures.get("events_per_cpu_s") is not None:
         lines.append(f"{figures['events_per_cpu_s']:,.0f} events a second of CPU")
     if "gate" in figures:
-        against = len(figures["gate"]["against"])
-        lines.append(f"gate: {against} reasons against it" if against else "gate: passed")
+        lines.append(f"gate: {_verdict(figures['gate'])}")
     return "\n".join(lines)
+
+
+def _verdict(gate: dict[str, Any]) -> str:
+    against = len(gate["against"])
+    if not against:
+        return "passed"
+    return "undecided" if gate.get("undecided") else f"{against} reason{'s' * (against > 1)} against it"

@@ -15,6 +15,7 @@ from agents.live_pointer import LivePointerKeeper
 from agents.registry import Change, RegistryBusy, change_registry, read_registry
 from offline.versions.gate import Evidence, GateLimits, reasons_against
 from offline.versions.switching import Decision, Refused, check_retirable, promote, rollback
+from offline.versions.verdict import only_undecided
 from ops.exit_codes import CommandFailed
 from ops.operator.version_evidence import read_evidence
 from ops.operator.version_figures import record
@@ -67,7 +68,7 @@ class Switching:
         figures = _figures(evidence, reasons)
         await record(self._bootstrap, self._namespace, {version: {"gate": figures}})
         if reasons and not force:
-            raise NotSwitched(f"{version} is not promoted:", reasons)
+            raise NotSwitched(f"{version} is not promoted{' yet' * only_undecided(reasons)}:", reasons)
         decided = replace(decision, forced=bool(reasons), figures=figures)
         return await self._switch(lambda found: promote(found, version, percent, decided))
 
@@ -149,6 +150,7 @@ def _figures(evidence: Evidence, reasons: list[str]) -> dict[str, Any]:
         "lists": None if evidence.lists is None else evidence.lists.summary(),
         "quality": None if evidence.quality is None else evidence.quality.as_dict(evidence.live or ""),
         "more_rejected": evidence.more_rejected,
+        "undecided": only_undecided(reasons),
         "against": reasons,
     }
 

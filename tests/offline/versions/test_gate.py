@@ -6,13 +6,22 @@ import pytest
 
 from offline.versions.gate import Behind, Evidence, GateLimits, reasons_against
 from offline.versions.list_diff import StoredList, compare
-from offline.versions.quality import Difference, Quality
+from offline.versions.quality import Decision, Difference, Quality
+from offline.versions.verdict import QualityLimits, only_undecided
 
 LIMITS = GateLimits()
 
 
-def measured(candidate: float, low: float | None, *, events: int = 5_000, foreseen: int = 0) -> Quality:
-    return Quality(events, foreseen, (Difference("ndcg@10", 0.2, candidate, low, 1.0),))
+def difference(candidate: float, low: float | None, high: float = 1.0) -> Difference:
+    return Difference("ndcg@10", 0.2, candidate, low, high)
+
+
+def measured(
+    candidate: float, low: float | None, *, high: float = 1.0, foreseen: int = 0, of_all: Difference | None = None
+) -> Quality:
+    """Decided at 3,200 of 4,000 events, over all of which things are the same, or `of_all`."""
+    decided = difference(candidate, low, high)
+    return Quality(4_000, foreseen, (of_all or decided,), decision=Decision(3_200, decided))
 
 
 GOOD = Evidence(
@@ -64,15 +73,37 @@ def test_nothing_speaks_against_a_good_version_measured_or_not() -> None:
         (lists({"u": personal("a")}, {"u": StoredList(("a",), "popular", 9)}), "100.0% more lists are not personal"),
         (lists({"u": personal("abc")}, {"u": personal("xyz")}), "only 0.0% of the first 10 items"),
         (replace(GOOD, more_rejected=0.02), "2.0% more records cannot be used by v2 (limit 1%)"),
-        (replace(GOOD, quality=None), "only 0 events were judged both by v1 and by it (at least 100)"),
-        (replace(GOOD, quality=measured(0.2, 0.0, events=99)), "only 99 events were judged both by v1 and by it"),
-        (replace(GOOD, quality=measured(0.2, None)), "the 5000 events that were judged are of too few users"),
         (
-            replace(GOOD, quality=measured(0.193, -0.013)),
-            "ndcg@10 is 0.1930 against 0.2000 of v1: may be lower by as much as 0.0130 (limit 0.0100)",
+            replace(GOOD, quality=None),
+            "undecided: 0 events were judged both by v1 and by it, 100 more are needed",
+        ),
+        (
+            replace(GOOD, quality=Quality(99, 0, (difference(0.2, 0.0),))),
+            "undecided: 99 events were judged both by v1 and by it, 1 more are needed",
+        ),
+        (
+            replace(GOOD, quality=measured(0.2, None)),
+            "undecided: the 4,000 events that were judged are of too few users",
+        ),
+        (
+            replace(GOOD, quality=measured(0.198, -0.03)),
+            "undecided: ndcg@10 of 3,200 events is 0.1980 against 0.2000 of v1, and may be lower by as much as 0.0300 "
+            "(limit 0.0100); decided again at 4,800 events, 800 more, and 51,200 will do if it stays so",
+        ),
+        (
+            replace(GOOD, quality=measured(0.189, -0.034)),
+            "decided again at 4,800 events, 800 more. Its mean is beyond the limit: it is more likely to be worse",
+        ),
+        (
+            replace(GOOD, quality=measured(0.15, -0.08, high=-0.011)),
+            "ndcg@10 of 4,000 events is 0.1500 against 0.2000 of v1: lower by 0.0110 at least (limit 0.0100)",
+        ),
+        (
+            replace(GOOD, quality=measured(0.2, 0.0, of_all=difference(0.189, -0.02))),
+            "lower by more than the limit (0.0100), though it was not at first",
         ),
         (replace(GOOD, quality=measured(0.35, 0.11)), "higher by 0.1100 at least, as if it knew what it is judged by"),
-        (replace(GOOD, quality=measured(0.2, 0.0, foreseen=3)), "3 of 5000 events were judged by items that knew"),
+        (replace(GOOD, quality=measured(0.2, 0.0, foreseen=3)), "3 of 4000 events were judged by items that knew"),
     ],
 )
 def test_each_fault_is_named(evidence: Evidence, reason: str) -> None:
@@ -83,10 +114,19 @@ def test_each_fault_is_named(evidence: Evidence, reason: str) -> None:
 def test_each_limit_is_where_it_is_said_to_be() -> None:
     assert reasons_against(replace(GOOD, quality=measured(0.193, -0.01)), LIMITS) == []
     assert reasons_against(replace(GOOD, quality=measured(0.31, 0.1)), LIMITS) == []
-    stricter = replace(LIMITS, quality_margin=0.0)
+    stricter = replace(LIMITS, quality=QualityLimits(margin=0.0))
     assert len(reasons_against(replace(GOOD, quality=measured(0.2, -0.001)), stricter)) == 1
 
 
 def test_what_is_measured_at_zero_may_be_mended() -> None:
-    nothing = Quality(5_000, 0, (Difference("ndcg@10", 0.0, 0.08, 0.07, 0.09),))
+    found = Difference("ndcg@10", 0.0, 0.08, 0.07, 0.09)
+    nothing = Quality(5_000, 0, (found,), decision=Decision(3_200, found))
     assert reasons_against(replace(GOOD, quality=nothing), LIMITS) == []
+
+
+def test_between_two_decisions_more_events_open_nothing() -> None:
+    """Over all events the interval is within the margin just now; by what is decided it was not."""
+    lucky = measured(0.198, -0.02, of_all=difference(0.2, -0.001))
+    reasons = reasons_against(replace(GOOD, quality=lucky), LIMITS)
+    assert only_undecided(reasons)
+    assert not only_undecided([*reasons, "no worker of v2 is alive"])

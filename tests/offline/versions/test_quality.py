@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from offline.versions.quality import ByPartition, hit_rate, more_rejected, paired
+from offline.versions.quality import ByPartition, Decision, hit_rate, more_rejected, paired
 from ranking.judgements import REJECTED, UNKNOWN_MS, Outcome, Outcomes, decode, encode
 
 DAY_MS = 86_400_000
@@ -122,3 +122,26 @@ def test_rejected_records_are_counted_where_both_have_read() -> None:
 def test_the_rate_of_one_version_is_over_all_that_it_judged() -> None:
     assert hit_rate({0: rows(outcome(1, 0), outcome(2, -1)), 1: rows(outcome(1, 9), outcome(2, 10))}) == (0.5, 4)
     assert hit_rate({}) is None
+
+
+def test_what_is_decided_changes_only_at_certain_numbers_of_events() -> None:
+    """Whatever comes in between: later events are left out of it."""
+    chance = np.random.default_rng(3)
+    live = {offset: int(chance.integers(-1, 60)) for offset in range(450)}
+    candidate = {offset: int(chance.integers(-1, 60)) for offset in range(450)}
+
+    def decision(events: int) -> Decision | None:
+        found = paired(*(many({offset: each[offset] for offset in range(events)}) for each in (live, candidate)))
+        assert found is not None
+        return found.decision
+
+    assert decision(99) is None
+    sizes = (100, 149, 150, 199, 200, 299, 300, 450)
+    decided = [found.events for events in sizes if (found := decision(events))]
+    assert decided == [100, 100, 150, 150, 200, 200, 300, 400]
+    assert decision(200) == decision(299) != decision(300) == decision(399)
+    whole = paired(many(live), many(candidate))
+    assert whole is not None
+    assert whole.decision is not None
+    assert whole.decision.found != whole.differences[0]
+    assert whole.as_dict("v1")["decision"]["events"] == 400
