@@ -1,11 +1,13 @@
 """The archive of one topic in its storage: what there is, and files in and out."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
 
 from agents.retention.archive_files import ABOUT, ARCHIVE_FORMAT, About, ArchiveFile
 from agents.retention.errors import StorageError
+from agents.retention.record_files import may_name
 from agents.retention.storage import Storage, sha256_of
 
 #: The folder of a system without a namespace.
@@ -62,6 +64,11 @@ class ArchiveStore:
         self._storage.put(f"{self._folder}/{file.name}", local)
         if former is not None and former != file:
             self.remove(former)
+
+    def may_name(self, file: ArchiveFile, users: Collection[str]) -> bool:
+        """Whether a file may name one of the users, as its footer says; no more of it is read."""
+        with self._storage.opened(f"{self._folder}/{file.name}") as opened:
+            return may_name(opened, users)
 
     def fetch(self, file: ArchiveFile, local: Path) -> None:
         """Copies a file and checks it against its checksum."""

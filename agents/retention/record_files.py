@@ -1,15 +1,17 @@
 """Records of a topic, or rows of a table, as Parquet files. pyarrow comes with the extra `retention`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from types import MappingProxyType, TracebackType
+from typing import Any, BinaryIO, Self
 
 from aiokafka.structs import ConsumerRecord
 
+from agents.retention import user_index
 from agents.retention.blanking import BlankedRecord, blank_record
 from agents.retention.errors import StorageError
+from agents.retention.user_index import encoded, hash_of
 
 #: Of the files' columns. Files of a higher one are refused; one that is raised comes with a reader of the former.
 FILE_FORMAT = 1
@@ -44,6 +46,7 @@ class RecordWriter:
 
     def __init__(self, path: Path) -> None:
         self._file = _Writer(path, _record_schema())
+        self._users: set[bytes] = set()
         self.rows = 0
 
     def __enter__(self) -> Self:
@@ -52,12 +55,13 @@ class RecordWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._file.close()
+        self._file.close(encoded(self._users))
 
     def add(self, kept: KeptRecord) -> None:
         """Takes the next record."""
         record, is_blank = kept.record, isinstance(kept.record, BlankedRecord)
         self.rows += 1
+        self._users.update(map(hash_of, kept.users))
         self._file.add(
             {
                 "offset": record.offset,
@@ -76,6 +80,21 @@ def read_records(path: Path, topic: str, partition: int) -> Iterator[list[KeptRe
     """Records in order, a group at a time, as if consumed from `topic`. Raises `StorageError` on another format."""
     for columns in _groups(path):
         yield [_kept(topic, partition, *row) for row in zip(*columns, strict=True)]
+
+
+def may_name(file: BinaryIO, users: Collection[str]) -> bool:
+    """Whether the open file may name one of the users; reads no more than its footer.
+
+    True also when it has no index, or is damaged: whoever reads it then says so.
+    """
+    _pyarrow()
+    from pyarrow import ArrowException
+    from pyarrow.parquet import read_metadata
+
+    try:
+        return user_index.may_name(read_metadata(file).metadata or {}, users)
+    except (ArrowException, OSError):
+        return True
 
 
 def users_in(path: Path) -> set[str]:
@@ -135,8 +154,9 @@ class _Writer:
         if len(self._rows) >= GROUP_ROWS:
             self._flush()
 
-    def close(self) -> None:
+    def close(self, metadata: Mapping[bytes, bytes] = MappingProxyType({})) -> None:
         self._flush()
+        self._writer.add_key_value_metadata(dict(metadata))
         self._writer.close()
 
     def _flush(self) -> None:

@@ -3,9 +3,11 @@
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import fsspec
 
@@ -68,6 +70,15 @@ class Storage:
         except FileNotFoundError:
             raise StorageError(f"{self.url}/{name} is missing") from None
         return digest.hexdigest()
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[BinaryIO]:
+        """A file to read parts of. Raises `StorageError` when it is not there."""
+        try:
+            with self._place.fs.open(self._path(name), "rb", block_size=_CHUNK_BYTES) as file:
+                yield file
+        except FileNotFoundError:
+            raise StorageError(f"{self.url}/{name} is missing") from None
 
     def read(self, name: str) -> bytes | None:
         """A small file; None when it is not there."""

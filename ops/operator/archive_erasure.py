@@ -84,7 +84,9 @@ class ArchiveErasure:
             return sum(not erased or self._left(record) is not None for record in theirs)
 
     def _naming(self, file: ArchiveFile, users: Collection[str], scratch: Path) -> Path | None:
-        """A copy of the file, None when it names none of the users."""
+        """A copy of the file, None when it names none of the users. Most files are told by their footers."""
+        if not self._store.may_name(file, users):
+            return None
         local = scratch / "archived.parquet"
         self._store.fetch(file, local)
         return None if users_in(local).isdisjoint(users) else local

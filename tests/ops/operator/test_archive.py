@@ -130,6 +130,35 @@ async def test_erased_users_are_blanked_and_nobody_else(store: ArchiveStore, tmp
     assert erasure.count("u0") == 0
 
 
+async def test_only_files_that_name_an_erased_user_are_fetched(
+    store: ArchiveStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[ArchiveFile] = []
+    fetch = store.fetch
+    monkeypatch.setattr(store, "fetch", lambda file, local: (fetched.append(file), fetch(file, local)))
+    at_ms = START_MS + 2 * DAY_MS
+    rare = plain_record(
+        TOPIC, 0, 21, at_ms, b"u0", b'{"event_type":"view","user_id":"rare","item_id":"i","timestamp":1}'
+    )
+    others = [event(offset) for offset in range(40) if offset % 3 and offset % 13 != 12 and offset != 21]
+    log = Log(sorted([*others, rare], key=lambda record: record.offset), 40)
+    await _Partition(store, log, SOURCE, None, tmp_path).archive(0, 40)
+    files = chained(store.files())[0].chain
+    assert len(files) == 4
+    fetched.clear()
+    nobody = KnownErasures(Erasures(), frozenset({"nobody"}), PLAIN)
+    assert ArchiveErasure(store, TOPIC, nobody).blank(files) == ArchiveErasure(store, TOPIC, nobody).count("no") == 0
+    assert fetched == []
+    assert ArchiveErasure(store, TOPIC, nobody).count("rare") == 1
+    assert fetched == [files[2]]
+    assert ArchiveErasure(store, TOPIC, nobody).count("u0") == 1  # by the record's key
+    monkeypatch.setattr("agents.retention.record_files.encoded", lambda _: {})  # as a former release wrote them
+    await archive(store, tmp_path, 45)
+    fetched.clear()
+    assert ArchiveErasure(store, TOPIC, nobody).count("no") == 0
+    assert len(fetched) == 1
+
+
 async def test_damage_and_gaps_are_named(store: ArchiveStore, tmp_path: Path) -> None:
     await archive(store, tmp_path, 40)
     files = chained(store.files())[0].chain
