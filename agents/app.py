@@ -5,14 +5,15 @@ from typing import Any
 
 import faust
 from aiokafka.structs import TopicPartition
-from faust.types import StreamT
+from faust.types import TP, StreamT
 
 from agents.delivery.ownership import Ownership
 from agents.delivery.process_exit import die
 from agents.delivery.table_manager import table_manager_for
 from agents.delivery.version_guard import check_versions
 from agents.worker_config import WorkerConfig
-from streams.batch_transport import BATCH_SERIALIZER, BeforeLog, batch_transport
+from streams.batch_transport import BATCH_SERIALIZER, batch_transport
+from streams.before_log import BeforeLog
 from streams.record_batch import RecordBatch
 
 #: Batches, not records, that may wait in one stream: what a rebalance throws away and fetches again.
@@ -48,7 +49,7 @@ def build_app(
         datadir=str(config.data_dir),
         TableManager=table_manager_for(ownership),
     )
-    app.transport = batch_transport(app, config.batch_max_records, ownership.positions, paused, before_log)
+    app.transport = batch_transport(app, config.batch_max_records, ownership.positions, paused, before_log, _end_at_gap)
 
     async def on_revoked(*_: Any, **__: Any) -> None:
         await ownership.suspend()
@@ -58,6 +59,19 @@ def build_app(
     _add_agent(app, "items", config.topics.deltas, ownership)
     _add_agent(app, "ranker", config.topics.ranker_examples, ownership)
     return app
+
+
+class RecordsRemoved(RuntimeError):
+    """The log begins behind where a partition was to go on: its retention removed records that nobody folded."""
+
+
+def _end_at_gap(tp: TP, position: int, begin: int) -> None:
+    lost = (
+        f"offsets {position} to {begin - 1} were removed from the log before they were folded: this version was away "
+        "for longer than the log reaches back, and going on would leave them out without a word. Replay into a new "
+        "version, with --archive if they are to be in it (docs/operations.md)"
+    )
+    die(f"{tp.topic}:{tp.partition} cannot be read on", RecordsRemoved(lost))
 
 
 def _add_agent(app: faust.App, name: str, topic_name: str, ownership: Ownership) -> None:

@@ -108,6 +108,12 @@ class Progress:
         ends = await _retried(lambda: self._ends.end_offsets(partitions))
         return {tp.partition: end for tp, end in ends.items()}
 
+    async def begins(self, topic: str) -> dict[int, int]:
+        """Where the log begins by partition. Raises `TopicMissing`."""
+        partitions = await self._partitions_of(topic)
+        begins = await _retried(lambda: self._ends.beginning_offsets(partitions))
+        return {tp.partition: begin for tp, begin in begins.items()}
+
     async def waiting(self, topic: str, committed: dict[int, int], ends: dict[int, int]) -> set[int]:
         """Partitions that hold a record between their committed offset and their end.
 

@@ -2,7 +2,7 @@
 
 Stock Faust walks every record through conductor, channel, stream and event objects and remembers it until it is
 acknowledged: about 1 ms of CPU each. This transport hands one event per fetched run of records to the stream, so that
-cost is paid once a batch. Five more differences, each needed for exactly-once work:
+cost is paid once a batch. Six more differences, each needed for exactly-once work:
 
 * The consumer reads committed records only, and polls every 100 ms instead of 1.5 s.
 * It never commits offsets. The owner of a partition commits them inside its own Kafka transaction
@@ -10,13 +10,14 @@ cost is paid once a batch. Five more differences, each needed for exactly-once w
 * It begins where the owners of the partitions say, not at the group's committed offsets: a seek to those leaves a
   partition that has none wherever it is, even behind records that were fetched and thrown away.
 * What the log does not hold any more may come from elsewhere (`BeforeLog`), under the same offsets.
+* Records that retention removed before anybody read them are reported, where Kafka's clients jump to what is left.
 * Every batch says what it follows. Faust drops fetched records silently in several places around a rebalance; the
   owner of the partition compares positions and stops on a gap instead of losing records.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence, Set
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import aiokafka
 from aiokafka.structs import ConsumerRecord
@@ -25,6 +26,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 from faust.types.tuples import ConsumerMessage
 
+from streams.before_log import BeforeLog, NothingBefore
+from streams.log_begin import MARKERS, gaps
 from streams.record_batch import RecordBatch, split
 
 FETCH_MAX_WAIT_MS = 100
@@ -35,33 +38,8 @@ PAUSED_POLL_S = 0.1
 Positions = Callable[[], Mapping[TP, int]]
 #: Partitions to leave alone at this moment; called in the consumer's thread.
 Paused = Callable[[], Set[TP]]
-
-
-class BeforeLog(Protocol):
-    """Where records are that the log does not hold any more; used in the consumer's thread."""
-
-    def end(self, topic: str, partition: int, position: int) -> int | None:
-        """Where the log takes over; None when what follows `position` is to be read from the log."""
-
-    async def read(self, partition: int, position: int) -> tuple[Sequence[ConsumerRecord], int]:
-        """Some records from `position` on, if any are left, and the position after them."""
-
-    def hand_over(self, partition: int, end: int, log_begin: int) -> None:
-        """Called when everything before `end` was read, with where the log begins. Ends the process on a gap."""
-
-
-class NothingBefore:
-    """A log that is all there is."""
-
-    def end(self, topic: str, partition: int, position: int) -> None:
-        """Always None."""
-
-    async def read(self, partition: int, position: int) -> tuple[Sequence[ConsumerRecord], int]:
-        """Never called."""
-        return (), position
-
-    def hand_over(self, partition: int, end: int, log_begin: int) -> None:
-        """Never called."""
+#: Called with a partition, where it was to go on, and where its log begins instead; in the consumer's thread.
+Removed = Callable[[TP, int, int], None]
 
 
 class _BatchCodec(codecs.Codec):
@@ -139,7 +117,16 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
                 if records:
                     batches[tp] = [RecordBatch(records, generation, position, next_offset)]
                 self._delivered[tp] = next_offset
+        jumps = {
+            tp: batch.follows for tp, (batch,) in batches.items() if batch.records[0].offset > batch.follows + MARKERS
+        }
+        await self._check_begins(consumer, {tp: position for tp, position in jumps.items() if tp not in earlier})
         return batches
+
+    async def _check_begins(self, consumer: aiokafka.AIOKafkaConsumer, positions: Mapping[TP, int]) -> None:
+        if positions:
+            for tp, begin in gaps(positions, await consumer.beginning_offsets(list(positions))).items():
+                self._owner.removed(tp, positions[tp], begin)
 
     async def _read_before_log(
         self, consumer: aiokafka.AIOKafkaConsumer, partitions: Set[TP]
@@ -169,6 +156,12 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
                 for tp, end in done.items():
                     before_log.hand_over(tp.partition, end, begins[tp])
         return found
+
+    async def check_begins(self, positions: Mapping[TP, int]) -> None:
+        """Reports partitions whose log begins behind their position, unless what precedes the log goes on there."""
+        end = self._owner.before_log.end
+        in_log = {tp: at for tp, at in positions.items() if end(tp.topic, tp.partition, at) is None}
+        await self.call_thread(self._check_begins, self._ensure_consumer(), in_log)
 
     async def seek_all(self, positions: Mapping[TP, int]) -> None:
         """Begins each partition that is still assigned at its position."""
@@ -202,6 +195,9 @@ class BatchConsumer(driver.Consumer):
     def paused(self) -> Set[TP]:
         """Partitions to hand nothing over from, for now; `batch_transport` replaces it."""
         return frozenset()
+
+    def removed(self, tp: TP, position: int, begin: int) -> None:
+        """Records from `position` to `begin` are gone unread; `batch_transport` replaces it."""
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -244,6 +240,7 @@ class BatchConsumer(driver.Consumer):
     async def perform_seek(self) -> None:
         """Begins every owned partition where its owner goes on."""
         positions = self.positions()
+        await self._thread.check_begins(positions)
         await self._thread.seek_all(positions)
         self._read_offset.update({tp: position or None for tp, position in positions.items()})
 
@@ -270,12 +267,13 @@ def batch_transport(
     positions: Positions,
     paused: Paused = frozenset,
     before_log: BeforeLog | None = None,
+    removed: Removed = lambda *_: None,
 ) -> BatchTransport:
     """A transport for `app` (not started yet) with batches of at most `batch_max_records` (1 or more).
 
     `positions()` is asked after every rebalance, once the partitions have owners. Nothing is handed over from
     partitions in `paused()`, which is asked at every poll. Partitions begin in `before_log` where that holds what
-    follows their position.
+    follows their position. `removed` hears of records that are in neither.
     """
     if batch_max_records < 1:
         raise ValueError(f"batch_max_records must be at least 1, not {batch_max_records}")
@@ -285,6 +283,7 @@ def batch_transport(
         "positions": lambda _: positions(),
         "paused": lambda _: paused(),
         "before_log": before_log or NothingBefore(),
+        "removed": staticmethod(removed),
     }
     consumer = type("BatchConsumer", (BatchConsumer,), settings)
     transport.Consumer = consumer  # type: ignore[misc]

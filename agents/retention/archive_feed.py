@@ -60,7 +60,7 @@ class ArchiveFeed:
             raise
 
     def hand_over(self, partition: int, end: int, log_begin: int) -> None:
-        """See `streams.batch_transport.BeforeLog`."""
+        """See `streams.before_log.BeforeLog`."""
         if log_begin > end:
             gap = f"the archive ends at offset {end} and the log begins at {log_begin}; what is between is in neither"
             die(f"{self._topic}:{partition} cannot be read", StorageError(gap))

@@ -15,7 +15,8 @@ def lag(json: JsonOption = False) -> None:
     """Show per input partition how many records wait, which are paused, and which workers are alive.
 
     Committed is the offset before which everything is folded and durable; lag counts offsets from there to the end of
-    the log, 0 when no record is left. `item.deltas` is what the user plane tells the item plane. Workers give a sign of
+    the log, 0 when no record is left. "Removed unread" are records that retention took before they were folded: workers
+    refuse to go on without them. `item.deltas` is what the user plane tells the item plane. Workers give a sign of
     life in Redis every second, and say in how many sampled events the item was among the first 10 of the list that the
     user had. A lag that grows: see `freshet scale`.
     """
@@ -30,7 +31,8 @@ def lag(json: JsonOption = False) -> None:
 
     table = Table("Topic", "Partition", "End", "Committed", "Lag", "")
     for row in found.partitions:
-        cells = (row.topic, row.partition, row.end, row.committed, row.lag, "paused" if row.paused else "")
+        remarks = ["paused"] * row.paused + [f"{row.removed} removed unread"] * bool(row.removed)
+        cells = (row.topic, row.partition, row.end, row.committed, row.lag, ", ".join(remarks))
         table.add_row(*map(str, cells))
     console().print(table)
     if found.workers is None:

@@ -11,6 +11,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from ops.operator.pauses import read_pauses
 from ops.progress import Progress
 from serving.keys import Keys
+from streams.log_begin import unread_removed
 from streams.topics import Topics
 
 REDIS_TIMEOUT_S = 2.0
@@ -20,7 +21,8 @@ _CHECKED = ("vector_searches_checked", "vector_recall_permille")
 
 @dataclass(frozen=True, slots=True)
 class PartitionLag:
-    """`lag` = offsets between `committed` and `end`, 0 when no record is among them (a log may end in markers)."""
+    """`lag` = offsets between `committed` and `end`, 0 when no record is among them (a log may end in markers).
+    `removed` of them are gone: the log's retention was over before they were folded."""
 
     topic: str
     partition: int
@@ -28,6 +30,7 @@ class PartitionLag:
     committed: int
     lag: int
     paused: bool
+    removed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ async def read_lag(bootstrap: str, redis_url: str, topics: Topics) -> Lag:
     async with Progress(bootstrap, topics.consumer_group) as progress:
         for topic in topics.inputs:
             committed, ends = await progress.committed(topic), await progress.ends(topic)
+            begins = await progress.begins(topic)
             waiting = await progress.waiting(topic, committed, ends)
             partitions += [
                 PartitionLag(
@@ -86,6 +90,7 @@ async def read_lag(bootstrap: str, redis_url: str, topics: Topics) -> Lag:
                     committed[number],
                     ends[number] - committed[number] if number in waiting else 0,
                     (topic, number) in paused,
+                    unread_removed(committed[number], begins[number]),
                 )
                 for number in sorted(ends)
             ]

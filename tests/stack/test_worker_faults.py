@@ -1,9 +1,16 @@
 """Two workers in mid-load, hurt in every way: state is that of an undisturbed run, byte for byte."""
 
-import pytest
-from harness.cluster import Cluster, assert_equal_state
+import asyncio
+from pathlib import Path
 
-from agents.delivery.process_exit import EXIT_FENCED
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.structs import TopicPartition
+from harness.cluster import Cluster, Place, assert_equal_state
+
+from agents.delivery.process_exit import EXIT_FENCED, EXIT_UNEXPECTED
+from ops.local_stack.stack import LocalStack
+from ops.operator.lag import read_lag
 
 pytestmark = pytest.mark.stack
 
@@ -51,3 +58,39 @@ async def test_sigterm(cluster: Cluster, reference: Cluster) -> None:
         await cluster.group.members_are(2)
         await cluster.group.all_partitions_move()
     await assert_equal_state(cluster, reference)
+
+
+async def test_who_was_away_for_longer_than_the_log_reaches_back_leaves_nothing_out(
+    stack: LocalStack, namespace: str, tmp_path: Path
+) -> None:
+    place = Place(stack.bootstrap, stack.redis_url, namespace, tmp_path)
+    async with Cluster(place, "v1") as cluster:
+        worker = cluster.start_worker("first")
+        await cluster.publish_traffic(200)
+        await cluster.wait_until_caught_up()
+        assert await worker.terminate() == 0
+        rows, topic = await cluster.user_rows(), cluster.topics.interactions
+        await cluster.publish_traffic(200)
+        committed, ends = await cluster.progress.committed(topic), await cluster.progress.ends(topic)
+        late = next(number for number, end in ends.items() if end - committed[number] > 10)
+        await remove_records(place.bootstrap, TopicPartition(topic, late), committed[late] + 5)
+
+        lag = await read_lag(place.bootstrap, place.redis_url, cluster.topics)
+        assert {(row.topic, row.partition): row.removed for row in lag.partitions if row.removed} == {(topic, late): 5}
+        back = cluster.start_worker("back")
+        assert await asyncio.to_thread(back.wait) == EXIT_UNEXPECTED
+        assert f"{topic}:{late} cannot be read on" in back.log_text
+        assert f"offsets {committed[late]} to {committed[late] + 4} were removed from the log" in back.log_text
+        assert (await cluster.progress.committed(topic))[late] == committed[late]
+        left = await cluster.user_rows()
+        assert {key: left[key] for key in left if key[0] == late} == {key: rows[key] for key in rows if key[0] == late}
+
+
+async def remove_records(bootstrap: str, tp: TopicPartition, before: int) -> None:
+    """What retention does."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_records({tp: RecordsToDelete(before_offset=before)})
+    finally:
+        await admin.close()

@@ -13,6 +13,7 @@ import redis
 from aiokafka.structs import ConsumerRecord
 
 from agents.delivery.table import POSITION_KEY
+from harness.polling import eventually
 from harness.processes import WorkerProcess, Workers
 from harness.traffic import Traffic
 from harness.watch import GroupWatch, live_load
@@ -119,8 +120,11 @@ class Cluster:
         return live_load(self.publish_traffic, LOAD_PER_S, LOAD_CHUNK)
 
     async def wait_until_caught_up(self) -> None:
-        """Until every event is folded and everything that follows from it is published."""
+        """Until every event is folded and everything that follows from it is published and can be read: offsets of a
+        transaction may become visible before its rows."""
         await self.group.caught_up([self.topics.interactions, self.topics.deltas])
+        written = [self.topics.user_changelog, self.topics.dead_letters]
+        await eventually("the last transactions end", lambda: self.progress.readable(written))
 
     # -- seeing ---------------------------------------------------------------------------------------------------
 
