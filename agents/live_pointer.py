@@ -39,7 +39,7 @@ class LivePointerKeeper:
             return False
         written = await self._writer.switch_live(switch.pointer)
         if written:
-            logger.warning("live pointer %d written: %s", switch.sequence, switch.weights)
+            logger.info("live pointer %d written: %s", switch.sequence, switch.weights)
         return written
 
     async def _stored_sequence(self) -> int:

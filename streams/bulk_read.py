@@ -43,7 +43,10 @@ async def partitions_of(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> li
         await consumer._client.add_topic(topic)
         numbers = consumer.partitions_for_topic(topic)
         if not numbers:
-            raise TopicMissing(f"topic {topic} does not exist: run `freshet topics create`")
+            raise TopicMissing(
+                f"topic {topic} does not exist: run `freshet topics create`, or set FRESHET_MODEL_VERSION to a version "
+                "that `freshet versions` lists"
+            )
         found += [TopicPartition(topic, number) for number in sorted(numbers)]
     return found
 

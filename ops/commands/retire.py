@@ -29,8 +29,14 @@ def retire(
     switching = Switching(settings.kafka_bootstrap, settings.redis_url, settings.namespace)
     removed, keys = run(switching.retire(version, wait_s))
     console().print(
-        f"{version} is retired: {len(removed.topics)} topics, {len(removed.groups)} groups, {keys} keys removed",
+        f"{version} is retired; removed: topics {len(removed.topics)}, groups {len(removed.groups)}, keys {keys}",
         markup=False,
     )
+    if version == settings.model_version:
+        console().print(
+            f"FRESHET_MODEL_VERSION still says {version} here: set it to the version that serves, for workers and "
+            "commands alike",
+            markup=False,
+        )
     if json:
         print_json({"version": version, "topics": removed.topics, "groups": removed.groups, "keys": keys})

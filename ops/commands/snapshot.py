@@ -57,7 +57,7 @@ def list_(
     json: JsonOption = False,
 ) -> None:
     """List the snapshots of the namespace; those that are damaged or incomplete are named, and the exit code is 1."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from ops.operator.running import run
     from ops.operator.snapshot_list import listed
@@ -65,7 +65,8 @@ def list_(
 
     settings = command_settings()
     found = run(listed(SnapshotStore(settings.storage, settings.namespace), check=check))
-    table = Table("Snapshot", "Version", "Made", "Rows", "Bytes", "Offsets", "State")
+    name = Column("Snapshot", no_wrap=True)  # other commands want all of it
+    table = Table(name, "Version", "Made", "Rows", "Bytes", "Offsets", "State")
     for entry in found:
         table.add_row(*entry.cells)
     console().print(table)

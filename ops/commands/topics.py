@@ -20,13 +20,16 @@ def create(json: JsonOption = False) -> None:
     """Create every missing topic, changelogs included, and wait until all have leaders.
 
     May be run again at any time. A topic that exists with other settings is reported, never altered or deleted, and
-    the exit code is 1.
+    the exit code is 1. Those of a version that was retired are not made again (exit code 2).
     """
+    from ops.operator.retired import refuse_retired
+    from ops.operator.running import run
     from streams.topics import Topics
     from streams.topics_admin import ensure_topics
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
+    run(refuse_retired(settings.kafka_bootstrap, topics))
     report = ensure_topics(
         settings.kafka_bootstrap, topics, settings.partitions, settings.replication, timeout_s=_TIMEOUT_S
     )

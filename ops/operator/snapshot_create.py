@@ -61,7 +61,7 @@ async def create(bootstrap: str, topics: Topics, store: SnapshotStore, identitie
         )
     registry = await read_registry(bootstrap, topics)
     if topics.version not in registry.fingerprints:
-        raise CannotCreate(f"version {topics.version} has no tables: no worker of it ever ran")
+        raise CannotCreate(f"version {topics.version} has no tables: no worker of it ever ran, or it was retired")
     with TemporaryDirectory() as scratch:
         async with _Reader.opened(bootstrap) as reader:
             taking = _Taking(reader, topics, store, name, Path(scratch))

@@ -25,7 +25,7 @@ class Listed:
         if found is None:
             return (self.name, "", "", "", "", "", self.refusal)
         offsets = " ".join(f"{partition}:{offset}" for partition, offset in sorted(found.offsets.items()))
-        made = rfc3339(found.created_ms)
+        made = rfc3339(found.created_ms)[:16].replace("T", " ")
         return (self.name, found.version, made, str(found.rows), str(found.bytes), offsets, self.refusal or "whole")
 
     def as_dict(self) -> dict[str, Any]:

@@ -45,11 +45,11 @@ class Two:
         self.place, self.v1, self.v2, self.client = place, v1, v2, client
         self.active: list[str] = []
 
-    def freshet(self, *arguments: str) -> tuple[int, dict[str, Any]]:
-        """A command's exit code and result."""
+    def freshet(self, *arguments: str, version: str = "v1") -> tuple[int, dict[str, Any]]:
+        """A command's exit code and result; `version` is what FRESHET_MODEL_VERSION says."""
         done = subprocess.run(
             [str(FRESHET), *arguments, "--json"],
-            env={**os.environ, **self.place.environment("v1")},
+            env={**os.environ, **self.place.environment(version)},
             cwd=self.place.folder,
             capture_output=True,
             text=True,
@@ -71,7 +71,8 @@ class Two:
             code, result = await asyncio.to_thread(self.freshet, "promote", version, "--percent", str(percent))
             if code == 0:
                 return
-            assert all(" old " in reason or " yet" in reason for reason in result["reasons"]), result
+            known = (" old ", " yet", "undecided")
+            assert all(any(word in reason for word in known) for reason in result["reasons"]), result
 
     async def answer(self, user: str) -> dict[str, Any]:
         response = await self.client.get("/api/v1/recommendations", params={"user_id": user})
@@ -236,6 +237,8 @@ async def test_from_candidate_to_everybody_and_back(two: Two) -> None:
     async with bulk_consumer(two.place.bootstrap) as consumer:
         assert not await consumer.topics() & set(two.v2.topics.versioned())
     assert not list(two.v1.redis.scan_iter(match=f"{two.v2.keys.prefix}*"))
+    code, refused = two.freshet("topics", "create", version="v2")
+    assert (code, "v2 was retired" in refused["said"]) == (2, True), refused
     _, listed = two.freshet("versions")
     assert {row["version"]: row["state"] for row in listed["versions"]} == {"v1": "live", "v2": "retired"}
     assert [switch["action"] for switch in listed["switches"]] == [
