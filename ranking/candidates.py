@@ -41,19 +41,29 @@ def gather(evidence: Evidence, met: Mask, shared: Mapping[Generator, Ints], mode
     met ones."""
     flags = np.zeros(len(model), np.uint8)
     unmet = ~met
-    flags[_best(evidence.together.scores, unmet, TOGETHER_SIZE)] = Generator.TOGETHER
-    flags[_best(evidence.after, unmet, AFTER_SIZE)] |= _AFTER
+    together, after = evidence.together.scores, evidence.after.scores
+    flags[_best(together, (together > 0) & unmet, TOGETHER_SIZE)] = Generator.TOGETHER
+    flags[_best(after, (after > 0) & unmet, AFTER_SIZE)] |= _AFTER
     if evidence.vector.any():
-        near, _ = model.vectors.index.search(evidence.vector, VECTOR_SIZE + int(np.count_nonzero(met)))
-        flags[near[unmet[near]][:VECTOR_SIZE]] |= _VECTOR
+        flags[_nearest(evidence.vector, unmet, model)] |= _VECTOR
     for generator, items in shared.items():
         flags[items] |= np.uint8(generator)
     return flags
 
 
-def _best(scores: NDArray[np.float64], unmet: Mask, size: int) -> NDArray[np.intp]:
-    """The `size` highest of those that score more than 0, in no particular order."""
-    (found,) = ((scores > 0) & unmet).nonzero()
+def _nearest(vector: NDArray[np.float32], unmet: Mask, model: ItemModel) -> NDArray[np.integer]:
+    """The best by inner product with the vector, of those that have one."""
+    vectors = model.vectors
+    if vectors.index.kind == "matrix":  # asks all items in any case, and need not put the found ones in order
+        products = vectors.vectors[: len(model)] @ vector
+        return _best(products, (products != 0) & unmet, VECTOR_SIZE)
+    near, _ = vectors.index.search(vector, VECTOR_SIZE + len(unmet) - int(np.count_nonzero(unmet)))
+    return near[unmet[near]][:VECTOR_SIZE]
+
+
+def _best(scores: NDArray[np.floating], among: Mask, size: int) -> NDArray[np.intp]:
+    """The `size` highest `among` the items, in no particular order."""
+    (found,) = among.nonzero()
     if len(found) > size:
         found = found[scores[found].argpartition(-size)[-size:]]
     return found

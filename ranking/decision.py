@@ -67,6 +67,7 @@ class Decision:
         situation = Situation.of(user, profile, taste, model, now_ms)
         matrix = features.matrix(items, evidence, situation, model)
         bucket = bucket_of(len(taste.recent))
+        scores, personal = ranker.judge(matrix, bucket)
         return cls(
             viewer,
             situation,
@@ -79,6 +80,6 @@ class Decision:
             seed,
             bucket,
             matrix,
-            ranker.score(matrix, bucket),
-            ranker.personal_share(matrix, bucket),
+            scores,
+            personal,
         )

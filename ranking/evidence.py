@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ranking import co_occurrence, successors
 from ranking.co_occurrence import Personal
+from ranking.successors import Following
 from ranking.taste import Taste
 from ranking.user_vector import user_vectors
 from tables.item_model import ItemModel
@@ -14,19 +15,17 @@ from tables.item_model import ItemModel
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """`together` the co-occurrence of recent items; `after` float64[items] what follows the last items and
-    `after_newest` the newest; `vectors` float32[2, 128] the user's own."""
+    """`together` the co-occurrence of recent items, `after` what follows the last items; `vectors` float32[2, 128] the
+    user's own."""
 
     together: Personal
-    after: NDArray[np.float64]
-    after_newest: NDArray[np.float64]
+    after: Following
     vectors: NDArray[np.float32]
 
     @classmethod
     def of(cls, taste: Taste, model: ItemModel) -> "Evidence":
         """The evidence for a taste."""
-        after, newest = successors.score(taste, model)
-        return cls(co_occurrence.score(taste, model), after, newest, user_vectors(taste, model))
+        return cls(co_occurrence.score(taste, model), successors.score(taste, model), user_vectors(taste, model))
 
     @property
     def vector(self) -> NDArray[np.float32]:

@@ -43,30 +43,31 @@ Floats = NDArray[np.float32]
 
 def matrix(items: NDArray[np.int32], evidence: Evidence, situation: Situation, model: ItemModel) -> Floats:
     """float32[items, COUNT], columns in the order of NAMES."""
-    features = np.zeros((len(items), COUNT), np.float32)
+    features = np.zeros((COUNT, len(items)), np.float32)  # one after the other in memory, as they are computed and used
     if not len(items):
-        return features
-    priors, catalog = model.priors, model.catalog
-    popularity = _relative(priors.popularity[items])
-    together = evidence.together
-    for column, scores in enumerate((together.scores, together.lately, evidence.after, evidence.after_newest)):
-        features[:, column] = np.sqrt(_relative(scores[items]))
-    np.maximum(model.vectors.vectors[items] @ evidence.vectors.T, 0, out=features[:, 4:6])
-    features[:, 6] = _relative(priors.trend_28d[items])
-    features[:, 7] = _relative(priors.trend_24h[items])
-    features[:, 8] = popularity
-    features[:, 9] = situation.genre_shares(items, model)
-    features[:, 10] = _freshness(catalog.released_at_ms[items], situation.now_ms)
-    features[:, 11] = situation.language_match(items, model)
-    features[:, 12] = popularity * situation.is_weekend
-    features[:, 13] = popularity * situation.is_night
-    features[:, 14] = popularity * situation.is_handheld
-    return features
+        return features.T
+    priors, catalog, together, after = model.priors, model.catalog, evidence.together, evidence.after
+    sums = (together.scores, together.lately, after.scores, after.newest)
+    np.sqrt(_relative([scores.take(items) for scores in sums]), out=features[:4])
+    np.maximum(evidence.vectors @ model.vectors.vectors.take(items, 0).T, 0, out=features[4:6])
+    shared = (priors.trend_28d, priors.trend_24h, priors.popularity)
+    features[6:9] = _relative([scores.take(items) for scores in shared])
+    features[9] = situation.genre_shares(items, model)
+    features[10] = _freshness(catalog.released_at_ms.take(items), situation.now_ms)
+    features[11] = situation.language_match(items, model)
+    for row, holds in enumerate((situation.is_weekend, situation.is_night, situation.is_handheld), start=12):
+        if holds:
+            features[row] = features[8]
+    return features.T
 
 
-def _relative(scores: NDArray[np.floating]) -> NDArray[np.floating]:
-    highest = scores.max()
-    return scores / highest if highest > 0 else scores
+def _relative(scores: list[NDArray[np.floating]]) -> NDArray[np.floating]:
+    """The rows, each divided by its highest; a row of zeros stays as it is."""
+    rows = np.array(scores)
+    highest = rows.max(axis=1, keepdims=True)
+    highest[highest <= 0] = 1
+    rows /= highest
+    return rows
 
 
 def _freshness(released_at_ms: NDArray[np.int64], now_ms: int) -> NDArray[np.float64]:

@@ -6,7 +6,8 @@ use = the item is used at all (click, view, purchase, rating), like = it is like
 Users without history have a fixed ranker of popularity and trend: nothing personal is known that could be weighed.
 """
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,12 @@ class Ranker:
     weights: Doubles
     intercepts: Doubles
     number: int = 0
+    _asked: Doubles = field(init=False, repr=False, compare=False)  # what `judge` multiplies with, by bucket
+
+    def __post_init__(self) -> None:
+        mean = np.einsum("t,btf->bf", TASK_WEIGHTS, self.weights)[:, None]
+        asked = np.concatenate([self.weights, mean * features.PERSONAL, mean * ~features.PERSONAL], axis=1)
+        object.__setattr__(self, "_asked", asked)
 
     @classmethod
     def start(cls) -> "Ranker":
@@ -81,23 +88,24 @@ class Ranker:
 
     def score(self, matrix: NDArray[np.float32], bucket: int) -> Doubles:
         """float64[items] in 0..1 for the features of each item."""
-        scores: Doubles = self.tasks(matrix, bucket) @ TASK_WEIGHTS
-        return scores
+        return self.judge(matrix, bucket)[0]
+
+    def judge(self, matrix: NDArray[np.float32], bucket: int) -> tuple[Doubles, Doubles]:
+        """Both float64[items] in 0..1: `score`, and which part of what speaks for each item is about this user.
+        Popularity may count against an item, and then takes from what its trend says for it."""
+        sums = self._asked[bucket] @ matrix.T
+        scores = TASK_WEIGHTS @ _sigmoid(sums[: len(TASKS)] + self.intercepts[bucket][:, None])
+        personal, shared = np.maximum(sums[len(TASKS) :], 0)
+        return scores, personal / np.maximum(personal + shared, 1e-12)
 
     def tasks(self, matrix: NDArray[np.float32], bucket: int) -> Doubles:
         """float64[items, tasks]: the probability of each task."""
-        logits = matrix @ self.weights[bucket].T + self.intercepts[bucket]
-        probabilities: Doubles = 1 / (1 + np.exp(-logits))
-        return probabilities
+        return _sigmoid(matrix @ self.weights[bucket].T + self.intercepts[bucket])
 
-    def personal_share(self, matrix: NDArray[np.float32], bucket: int) -> Doubles:
-        """float64[items] in 0..1: which part of what speaks for each item is about this user. Popularity may count
-        against an item, and then takes from what its trend says for it."""
-        weights = TASK_WEIGHTS @ self.weights[bucket]
-        personal = np.maximum(matrix @ (weights * features.PERSONAL), 0)
-        shared = np.maximum(matrix @ (weights * ~features.PERSONAL), 0)
-        shares: Doubles = personal / np.maximum(personal + shared, 1e-12)
-        return shares
+
+def _sigmoid(logits: Doubles) -> Doubles:
+    probabilities: Doubles = 1 / (1 + np.exp(-logits))
+    return probabilities
 
 
 def bucket_of(used: int) -> int:
@@ -106,4 +114,4 @@ def bucket_of(used: int) -> int:
     >>> [bucket_of(used) for used in (0, 1, 4, 5, 19, 20, 100)]
     [0, 1, 1, 2, 2, 3, 3]
     """
-    return int(np.searchsorted(BUCKET_STARTS, used, side="right")) - 1
+    return bisect_right(BUCKET_STARTS, used) - 1

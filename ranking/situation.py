@@ -13,6 +13,8 @@ from tables.user import User
 _THURSDAY = 3  # 1970-01-01
 _SATURDAY = 5
 _NIGHT = frozenset((22, 23, 0, 1, 2, 3, 4, 5))
+#: float32[256, 8]: the bits of every byte, the lowest first.
+_BITS_OF = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little").astype(np.float32)
 _HANDHELD = frozenset(("mobile", "phone", "tablet", "ios", "android"))
 
 
@@ -47,7 +49,14 @@ class Situation:
 
     def genre_shares(self, items: NDArray[np.int32], model: ItemModel) -> NDArray[np.float32]:
         """float32[items]: how much of the user's recent taste an item's genres cover."""
-        return model.catalog.genre_columns.covered(items, self.genres)
+        bits = model.catalog.genre_columns.bits.take(items, 0).astype("<u8", copy=False).view(np.uint8)
+        places = sorted({genre // 8 for genre in self.genres})  # bytes that say something of these genres
+        shares = np.zeros((8, len(places)), np.float32)
+        for genre, share in self.genres.items():
+            shares[genre % 8, places.index(genre // 8)] = share
+        by_byte = _BITS_OF @ shares
+        covered: NDArray[np.float32] = by_byte[bits[:, places], np.arange(len(places))].sum(axis=1)
+        return covered
 
     def language_match(self, items: NDArray[np.int32], model: ItemModel) -> NDArray[np.bool_]:
         """bool[items]: in the user's language; False where either is unknown."""

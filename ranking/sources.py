@@ -17,15 +17,25 @@ from ranking.ranker import TASK_WEIGHTS, Ranker
 from ranking.user_vector import weights_of
 from tables.item_model import ItemModel
 
-_TOGETHER, _LATELY, _AFTER, _NEWEST, _VECTOR, _LASTING = (
-    features.NAMES.index(name)
-    for name in ("together", "together_lately", "after", "after_newest", "vector", "vector_lasting")
+#: Features that are sums of the same parts, which they only count differently.
+_TOGETHER, _AFTER, _VECTORS = (
+    [features.NAMES.index(name) for name in names]
+    for names in (("together", "together_lately"), ("after", "after_newest"), ("vector", "vector_lasting"))
 )
 _TINY = 1e-30
 #: A score is somebody's own when more than this share of it is.
 MOSTLY = 0.5
 
 Doubles = NDArray[np.float64]
+
+
+def _all_and(first: NDArray[np.float32], recent: int) -> NDArray[np.float32]:
+    """float32[2, recent]: every place counts 1, and `first` what it says, 0 behind its end."""
+    return np.stack([np.ones(recent, np.float32), np.pad(first, (0, recent - len(first)))])
+
+
+_LATELY = _all_and(co_occurrence.LATELY, co_occurrence.RECENT_ITEMS)
+_NEWEST = _all_and(successors.NEWEST, successors.WINDOW)
 
 
 def contributions(items: NDArray[np.int32], decision: Decision, ranker: Ranker, model: ItemModel) -> Doubles:
@@ -35,26 +45,20 @@ def contributions(items: NDArray[np.int32], decision: Decision, ranker: Ranker, 
         return np.zeros((len(items), len(taste.recent)))
     values = decision.matrix[np.searchsorted(decision.items, items)]
     weighed = values * (TASK_WEIGHTS @ ranker.weights[decision.bucket])
-    vectors = model.vectors.vectors
+    vectors, evidence = model.vectors.vectors, decision.evidence
     dots = vectors.take(items, 0) @ vectors.take(taste.recent, 0).T
-    likeness, lasting = (dots * counted for counted in weights_of(taste))
-    together = decision.evidence.together.by_recent(items)
-    after = successors.by_recent(taste, items, model)
-    found = _divided(weighed[:, _VECTOR], likeness)
-    for feature, parts in (
-        (_LASTING, lasting),
-        (_TOGETHER, together),
-        (_LATELY, co_occurrence.lately_of(together)),
-        (_AFTER, after),
-        (_NEWEST, after[:, :1]),
-    ):
-        found[:, : parts.shape[1]] += _divided(weighed[:, feature], parts)
+    together = evidence.together.parts.by_recent(items, len(model))
+    after = evidence.after.parts.by_recent(items, len(model))
+    found = _divided(weighed[:, _VECTORS], dots, weights_of(taste))
+    found[:, : together.shape[1]] += _divided(weighed[:, _TOGETHER], together, _LATELY[:, : together.shape[1]])
+    found[:, : after.shape[1]] += _divided(weighed[:, _AFTER], after, _NEWEST[:, : after.shape[1]])
     return found
 
 
-def _divided(sums: Doubles, parts: NDArray[np.floating]) -> Doubles:
-    """float64[items, recent]: `sums` float64[items] in the proportion of `parts`; 0 where these have no sum above 0."""
-    divided: Doubles = parts * (sums / np.maximum(parts.sum(axis=1), _TINY))[:, None]
+def _divided(sums: Doubles, parts: NDArray[np.floating], counted: NDArray[np.float32]) -> Doubles:
+    """float64[items, recent]: `sums` float64[items, 2], each in the proportion of `parts` [items, recent] times what
+    these are `counted` [2, recent] for it, together; 0 where they have no sum above 0."""
+    divided: Doubles = parts * ((sums / np.maximum(parts @ counted.T, _TINY)) @ counted)
     return divided
 
 

@@ -6,6 +6,8 @@ The decay is 0.6 for the vector that finds candidates and is published, and 0.95
 not change with the evening, which is what tells most about items that nobody has used yet.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,11 +21,12 @@ _PLACE_WEIGHTS = (np.array([[PLACE_DECAY], [LASTING_DECAY]]) ** np.arange(RECENT
 
 def user_vectors(taste: Taste, model: ItemModel) -> NDArray[np.float32]:
     """float32[2, 128] of length 1, or 0 when nothing the user used has a vector: the vector, and the lasting one."""
-    vectors: NDArray[np.float32] = weights_of(taste) @ model.vectors.vectors[taste.recent]
-    lengths: NDArray[np.float32] = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-    lengths[lengths == 0] = 1
-    scaled: NDArray[np.float32] = vectors / lengths[:, None]
-    return scaled
+    vectors: NDArray[np.float32] = weights_of(taste) @ model.vectors.vectors.take(taste.recent, 0)
+    for vector in vectors:
+        length = math.sqrt(vector @ vector)
+        if length > 0:
+            vector /= np.float32(length)
+    return vectors
 
 
 def weights_of(taste: Taste) -> NDArray[np.float32]:

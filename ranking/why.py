@@ -64,7 +64,7 @@ def why(
         "reason": listed.reason[slot - 1] if slot else None,
         "generators": {
             "together": {"score": float(evidence.together.scores[item]), "named": Generator.TOGETHER in generators},
-            "after": {"score": float(evidence.after[item]), "named": Generator.AFTER in generators},
+            "after": {"score": float(evidence.after.scores[item]), "named": Generator.AFTER in generators},
             "vector": {"score": _dot(evidence, item, model), "named": Generator.VECTOR in generators},
             "trending": {"score": float(model.priors.trend_7d[item]), "named": Generator.TRENDING in generators},
             "popular": {"score": float(model.priors.prior[item]), "named": Generator.POPULAR in generators},
@@ -123,7 +123,7 @@ def _scored(decision: Decision, item: int, ranker: Ranker, model: ItemModel) -> 
     """All candidates and the item, ranked, and what the item's score is made of."""
     items = np.union1d(decision.items, _alone(item)).astype(np.int32)
     matrix = features.matrix(items, decision.evidence, decision.situation, model)
-    scores, personal = ranker.score(matrix, decision.bucket), ranker.personal_share(matrix, decision.bucket)
+    scores, personal = ranker.judge(matrix, decision.bucket)
     prior, strength = model.priors.prior[items], decision.taste.strength
     ranked = rank(items, scores, personal, prior, strength, len(items))
     row, place = int(np.flatnonzero(items == item)[0]), _place(ranked.items, item)

@@ -51,8 +51,9 @@ def _learned(user: User, model: ItemModel) -> set[int]:
     bits = model.catalog.genre_columns.bits
     indices = np.fromiter(map(model.index, history.entries), np.intp, len(history))
     is_refused = np.array([code not in POSITIVE_CODES for _, code in history.entries.values()])
-    met = _by_genre(bits[indices[indices >= 0]])
-    refused = _by_genre(bits[indices[(indices >= 0) & is_refused]])
+    known = indices >= 0
+    has = _genres(bits[indices[known]])
+    met, refused = has.sum(axis=0, dtype=np.int64), has[is_refused[known]].sum(axis=0, dtype=np.int64)
     all_met, all_refused = len(history), len(history) - history.liked
     return {
         genre
@@ -61,8 +62,6 @@ def _learned(user: User, model: ItemModel) -> set[int]:
     }
 
 
-def _by_genre(bits: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """int64[genres, up to the end of the last word]: how many of the items of these bits have each genre."""
-    each = np.unpackbits(bits.astype("<u8", copy=False).view(np.uint8), axis=1, bitorder="little")
-    counts: NDArray[np.int64] = each.sum(axis=0, dtype=np.int64)
-    return counts
+def _genres(bits: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """uint8[items, genres up to the end of the last word]: 1 where the item has the genre."""
+    return np.unpackbits(bits.astype("<u8", copy=False).view(np.uint8), axis=1, bitorder="little")
