@@ -85,7 +85,7 @@ class Settings(BaseSettings):
         description="A list older than this is rewritten, and labelled stale until it is.",
     )
     rerank_mmr_lambda: float = Field(
-        0.7,
+        0.85,
         gt=0.0,
         le=1.0,
         description="Relevance against likeness in the first 20 items of a list; 1 = relevance only.",

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from ranking.evidence import Evidence
 from ranking.situation import Situation
 from tables.item_catalog import ALWAYS_FROM_MS
-from tables.item_model import DAY_MS, ItemModel
+from tables.item_model import DAY_MS, NORM_SHRINK, ItemModel
 
 NAMES = (
     "together",  # used together with recent items
     "together_lately",  # the same, of the newest few
     "after",  # used right after the last items
     "after_newest",  # the same, of the newest alone
-    "vector",  # near the user's vector
+    "vector",  # near the user's vector; near the lasting one as far as nobody has used the item yet
     "vector_lasting",  # near the vector of the user's lasting taste
     "trend_28d",
     "trend_24h",
@@ -49,7 +49,8 @@ def matrix(items: NDArray[np.int32], evidence: Evidence, situation: Situation, m
     priors, catalog, together, after = model.priors, model.catalog, evidence.together, evidence.after
     sums = (together.scores, together.lately, after.scores, after.newest)
     np.sqrt(_relative([scores.take(items) for scores in sums]), out=features[:4])
-    np.maximum(evidence.vectors @ model.vectors.vectors.take(items, 0).T, 0, out=features[4:6])
+    own, lasting = np.maximum(evidence.vectors @ model.vectors.vectors.take(items, 0).T, 0, out=features[4:6])
+    own += newness(items, model) * (lasting - own)
     shared = (priors.trend_28d, priors.trend_24h, priors.popularity)
     features[6:9] = _relative([scores.take(items) for scores in shared])
     features[9] = situation.genre_shares(items, model)
@@ -59,6 +60,11 @@ def matrix(items: NDArray[np.int32], evidence: Evidence, situation: Situation, m
         if holds:
             features[row] = features[8]
     return features.T
+
+
+def newness(items: NDArray[np.int32], model: ItemModel) -> Floats:
+    """float32[items] in 0..1: 1 where nobody has used an item, 1/2 after five visits, 1/5 after twenty."""
+    return NORM_SHRINK * model.norm.take(items) ** 2
 
 
 def _relative(scores: list[NDArray[np.floating]]) -> NDArray[np.floating]:

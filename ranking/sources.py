@@ -44,7 +44,13 @@ def contributions(items: NDArray[np.int32], decision: Decision, ranker: Ranker, 
     if not len(items) or not len(taste.recent):
         return np.zeros((len(items), len(taste.recent)))
     values = decision.matrix[np.searchsorted(decision.items, items)]
-    weighed = values * (TASK_WEIGHTS @ ranker.weights[decision.bucket])
+    weights = TASK_WEIGHTS @ ranker.weights[decision.bucket]
+    weighed = values * weights
+    # of an item that is new, the vector's feature is in part the lasting one
+    own, lasting = _VECTORS
+    lent = weights[own] * features.newness(items, model) * values[:, lasting]
+    weighed[:, own] -= lent
+    weighed[:, lasting] += lent
     vectors, evidence = model.vectors.vectors, decision.evidence
     dots = vectors.take(items, 0) @ vectors.take(taste.recent, 0).T
     together = evidence.together.parts.by_recent(items, len(model))

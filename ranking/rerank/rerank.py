@@ -1,7 +1,7 @@
 """From a ranked pool to the list: every rule in its order, on this screen.
 
     freshness       orders by boosted score                                            1.3 / 1.1
-    mmr             first 20: good and unlike those before                             lambda 0.7
+    mmr             first 20: good and unlike those before                             lambda 0.85
     category_max    first 10: at most n of a category                                  off
     genre_share     first 20: at most a share of one category                          off
     new_items       last slot of each 20: a new release                                5 %

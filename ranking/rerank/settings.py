@@ -17,7 +17,7 @@ class RerankSettings:
     released within 30 days. `explore_items` 0..10 of the slots 11-20 try something the ranker would not list.
     """
 
-    mmr_lambda: float = 0.7
+    mmr_lambda: float = 0.85
     min_genres: int = 3
     category_max: int = 0
     genre_share_max: float = 1.0
