@@ -9,6 +9,8 @@ import signal
 import sys
 from collections.abc import Callable, Collection, Mapping
 
+from aiokafka import TopicPartition
+
 from agents.delivery.step import Step
 from agents.delivery.table import ChangelogTable
 from agents.interactions import InteractionsStep
@@ -59,6 +61,10 @@ class NoFollower:
 
     async def start(self) -> None:
         """Reads nothing."""
+
+    async def has_read(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """There is nothing to read."""
+        return True
 
     async def stop(self) -> None:
         """There is nothing to stop."""

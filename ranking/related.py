@@ -28,7 +28,7 @@ class Related:
 
     def best(self, size: int) -> NDArray[np.int32]:
         """Up to `size` related items, best first."""
-        found = np.flatnonzero(self.scores)
+        (found,) = (self.scores > 0).nonzero()
         if len(found) > size:
             found = found[np.argpartition(self.scores[found], -size)[-size:]]
         return found[np.argsort(-self.scores[found], kind="stable")].astype(np.int32)
