@@ -229,7 +229,9 @@ BREAKAGES = [
         FOLDS,
         is_core=True,
     ),
-    Breakage("too old counted at redelivery too", PLANE, "too_old=first_sight", "too_old=True", FOLDS),
+    Breakage(
+        "too old counted at redelivery too", PLANE, "too_old=offset > self._row.last_offset", "too_old=True", FOLDS
+    ),
     Breakage(
         "evicted users not written", PLANE, "            if user_id in self._dirty:\n", "            if False:\n", FOLDS
     ),
@@ -251,7 +253,7 @@ BREAKAGES = [
     Breakage(
         "whoever comes back finds the old row if it is still there",
         PLANE,
-        "if user is not None and self._is_idle(user.row.last_event_ms):\n            self._purge",
+        "if user is not None and user.row.last_event_ms < watermark_ms - self._limits.retention_ms:\n            self._purge",
         "if False:\n            self._purge",
         PURGE,
     ),
@@ -373,8 +375,8 @@ BREAKAGES = [
     Breakage(
         "markers taken for records",
         "agents/alignment_watch.py",
-        "if tp not in short or tp in left",
-        "if True or left",
+        "if tp not in short or tp in found",
+        "if True or found",
         WATCHED,
     ),
     Breakage(
@@ -456,9 +458,9 @@ BREAKAGES = [
     ),
     Breakage(
         "gate by the mean",
-        "offline/versions/gate.py",
-        "decisive.low < allowed",
-        "decisive.difference < allowed",
+        "offline/versions/verdict.py",
+        "elif decisive.low < limits.allowed(decisive):",
+        "elif decisive.difference < limits.allowed(decisive):",
         ("tests/offline/versions/test_gate.py",),
     ),
     Breakage(
