@@ -13,8 +13,7 @@ from agents.vector_fits import VectorFits
 from agents.worker_config import WorkerConfig
 from ranking.judgements import UNKNOWN_MS
 from streams.partition_times import PartitionTime, time_in
-
-SECOND_MS = 1_000
+from streams.units import SECOND_MS
 
 
 class Backlog:

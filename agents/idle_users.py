@@ -8,6 +8,7 @@ anybody else: see tables.user_plane.
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
+from streams.units import HOUR_MS
 from tables.user_plane import UserPlane
 
 logger = logging.getLogger(__name__)
@@ -16,7 +17,7 @@ logger = logging.getLogger(__name__)
 ROWS_A_TICK = 1_000
 USERS_A_TICK = 50
 #: A walk over the rows begins when event time has moved by this much since the last one began.
-WALK_EVERY_MS = 6 * 3_600_000
+WALK_EVERY_MS = 6 * HOUR_MS
 
 
 class IdleUsers:

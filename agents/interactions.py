@@ -20,8 +20,8 @@ from agents.retention.blanking import BlankedRecord
 from agents.retention.source_position import stamped
 from ranking.examples import wants
 from streams.events import EventType, Interaction, InvalidEvent, Reason, parse_interaction
+from streams.units import HOUR_MS
 from tables.item_deltas import encode, route, tell_time
-from tables.signal import HOUR_MS
 from tables.user_plane import Fold, FoldKind, Signal, UserPlane
 
 

@@ -30,11 +30,11 @@ from agents.reader_watch import ReaderWatch
 from agents.sweep_pace import Census, Pace
 from serving.redis_errors import RedisUnavailable
 from serving.redis_writer import Group, ListWriter
+from streams.units import DAY_MS
 from tables.user_plane import UserPlane
 
 logger = logging.getLogger(__name__)
 
-DAY_MS = 86_400_000
 NO_MARKER = -1
 
 #: A list made longer ago is no measure of what the model knows now.

@@ -45,13 +45,12 @@ from agents.vector_fits import FITTING_PARTITION, VectorFits
 from agents.worker_config import WorkerConfig
 from serving.keys import Keys
 from serving.redis_writer import ListWriter
+from streams.units import DAY_MS, SECOND_MS
 from tables.item_plane import ItemLimits, ItemPlane
 from tables.user_plane import FoldLimits, UserPlane
 
 logger = logging.getLogger(__name__)
 
-SECOND_MS = 1_000
-DAY_MS = 86_400_000
 #: How often items publish while their version catches up; also what is learned again after a crash.
 CATCH_UP_INTERVAL_S = 60.0
 #: A worker ends in less than a second; with brokers that do not answer it would try for ever.

@@ -18,6 +18,7 @@ from ranking.rerank.settings import RerankSettings
 from streams.catalog import CatalogItem
 from streams.events import Interaction
 from streams.partitioning import partition_of
+from streams.units import WEEK_MS
 from tables.cleaning import CleaningLimits
 from tables.item_deltas import encode, route
 from tables.item_model import ItemModel
@@ -32,7 +33,7 @@ BATCH = 500
 PRIORS_EVERY_MS = 60_000
 #: Vectors are fitted anew after so long, or when the log has grown by a fifth and by 1,000 events: some logs have an
 #: order and no times.
-FIT_EVERY_MS = 7 * 86_400_000
+FIT_EVERY_MS = WEEK_MS
 FIT_GROWTH = 0.2
 FIT_EVENTS = 1000
 NO_CLEANING = replace(CleaningLimits(), bot_events_per_minute=0, training_events_per_day=0)

@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from streams.bulk_read import POLL_MS, bulk_consumer, partitions_of
 from streams.partition_times import PartitionTime, time_in
@@ -59,21 +59,23 @@ class Progress:
 
     async def committed(self, topic: str) -> dict[int, int]:
         """Committed offset by partition, 0 where the group committed nothing yet. Raises `TopicMissing`."""
-        partitions = await self._partitions_of(topic)
-        found = await _retried(lambda: self._admin.list_consumer_group_offsets(self._group, partitions=partitions))
-        return {tp.partition: max(found[tp].offset, 0) if tp in found else 0 for tp in partitions}
+        found = await self._offsets(topic)
+        return {tp.partition: found[tp].offset if tp in found else 0 for tp in await self._partitions_of(topic)}
 
     async def times(self, topic: str) -> dict[int, PartitionTime]:
         """How far each partition is in event time, as of its committed offset. Raises `TopicMissing`."""
-        partitions = await self._partitions_of(topic)
-        found = await _retried(lambda: self._admin.list_consumer_group_offsets(self._group, partitions=partitions))
+        found, partitions = await self._offsets(topic), await self._partitions_of(topic)
         return {tp.partition: time_in(found[tp].metadata) if tp in found else PartitionTime() for tp in partitions}
 
     async def begun(self, topic: str) -> set[int]:
         """Partitions of which the group has committed an offset. Raises `TopicMissing`."""
+        return {tp.partition for tp in await self._offsets(topic)}
+
+    async def _offsets(self, topic: str) -> dict[TopicPartition, OffsetAndMetadata]:
+        """Of the partitions of which the group committed any."""
         partitions = await self._partitions_of(topic)
         found = await _retried(lambda: self._admin.list_consumer_group_offsets(self._group, partitions=partitions))
-        return {tp.partition for tp in partitions if tp in found and found[tp].offset >= 0}
+        return {tp: known for tp, known in found.items() if known.offset >= 0}
 
     async def behind(self, topic: str) -> int:
         """Offsets between the committed position and the end of the log, transaction markers included: an upper

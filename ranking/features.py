@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from ranking.evidence import Evidence
 from ranking.situation import Situation
+from streams.units import DAY_MS
 from tables.item_catalog import ALWAYS_FROM_MS
-from tables.item_model import DAY_MS, NORM_SHRINK, ItemModel
+from tables.item_model import NORM_SHRINK, ItemModel
 
 NAMES = (
     "together",  # used together with recent items

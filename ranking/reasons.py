@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from ranking.recommendations import ReasonCode
 from ranking.taste import Taste
 from streams.events import EventType
+from streams.units import DAY_MS, WEEK_MS
 from tables.engagement import POSITIVE_CODES
-from tables.item_model import DAY_MS, ItemModel
+from tables.item_model import ItemModel
 from tables.type_codes import CODE_OF
 
 NEW_FOR_MS = 30 * DAY_MS
-WEEK_MS = 7 * DAY_MS
 POPULAR_ITEMS = 100
 POPULAR_SHARE = 0.1
 PICKED = 0  # no event: chosen while onboarding

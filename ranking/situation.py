@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from ranking.taste import Taste
 from streams.catalog import UserProfile
-from tables.item_model import DAY_MS, HOUR_MS, ItemModel
+from streams.units import DAY_MS, HOUR_MS
+from tables.item_model import ItemModel
 from tables.user import User
 
 _THURSDAY = 3  # 1970-01-01

@@ -125,16 +125,6 @@ class ListWriter:
                     pipeline.expire(key, ttl_s)
                 await pipeline.execute()
 
-    async def replace_blocked(self, item_ids: Collection[str]) -> None:
-        """Sets which items no answer of this version may show."""
-        with passing_failures():
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.delete(self.keys.blocked)
-                if item_ids:
-                    pipeline.sadd(self.keys.blocked, *item_ids)
-                pipeline.incr(self.keys.blocked_stamp)
-                await pipeline.execute()
-
     async def blocked_items(self) -> set[str]:
         """The items that no answer of this version may show."""
         with passing_failures():

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-DAY_MS: Final = 24 * 60 * 60 * 1000
+from streams.units import DAY_MS
+
 #: Large enough for a dead letter's original value and key plus its headers (see `streams.dead_letters`).
 DEAD_LETTER_MAX_BYTES: Final = 2 * 1024 * 1024
 

@@ -6,12 +6,11 @@ import msgspec
 
 from streams.event_weights import weight_of
 from streams.events import EventType, Interaction
+from streams.units import DAY_MS, HOUR_MS
 from tables.day_counts import count_day
 from tables.history import HistoryEntry
 from tables.type_codes import CODE_OF, FINISHED
 
-DAY_MS = 86_400_000
-HOUR_MS = 3_600_000
 KEPT_DEVICES = 5
 WATCH_DAYS = 7
 #: Weight of an event for the engagement score shrinks by e^(-0.05) a day: by half in two weeks.

@@ -7,10 +7,9 @@ of them lags: an event that a fast partition's watermark shuts out would have ex
 
 from collections.abc import MutableMapping
 
+from streams.units import HOUR_MS
 from tables import item_rows
 from tables.item_rows import BucketRow
-
-HOUR_MS = 3_600_000
 
 
 class Buckets:

@@ -17,9 +17,7 @@ from enum import StrEnum
 import msgspec
 
 from streams.events import EventType, Interaction
-
-MINUTE_MS = 60_000
-DAY_MS = 86_400_000
+from streams.units import DAY_MS, MINUTE_MS
 
 
 class HeldBack(StrEnum):

@@ -9,11 +9,12 @@ from hashlib import blake2b
 
 import msgspec
 
+from streams.units import DAY_MS
 from tables.row_codec import RowCodec
 from tables.segmented_log import SEGMENT_ENTRIES, Segment, SegmentedLog
 
 KEPT_IDS = 1_000
-KEPT_MS = 24 * 3_600_000
+KEPT_MS = DAY_MS
 MAX_IDS = 10_000
 _HASH_BYTES = 8
 

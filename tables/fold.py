@@ -5,6 +5,7 @@ from enum import Enum
 
 import msgspec
 
+from streams.units import DAY_MS
 from tables.cleaning import CleaningLimits, HeldBack
 from tables.signal import Signal
 
@@ -36,7 +37,7 @@ class FoldLimits:
     """
 
     allowed_lateness_ms: int = 5 * 60_000
-    retention_ms: int = 90 * 86_400_000
+    retention_ms: int = 90 * DAY_MS
     history: int = 100
     cached_users: int = 10_000
     cleaning: CleaningLimits = field(default_factory=CleaningLimits)

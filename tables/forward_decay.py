@@ -8,7 +8,7 @@ is stored is ever touched again to grow old. float32 holds 30 years on either si
 import numpy as np
 from numpy.typing import NDArray
 
-from tables.signal import HOUR_MS
+from streams.units import HOUR_MS
 
 HALF_LIFE_H = 90 * 24.0
 LANDMARK_H = 438_288  # 2020-01-01T00:00Z in hours since the epoch

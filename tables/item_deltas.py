@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.units import HOUR_MS
 from tables.delta_entries import LATE, LEARNS, Entries, Ints
 from tables.delta_routing import item_partition, route, tell_time
 from tables.row_codec import RowCodec
-from tables.signal import HOUR_MS
 
 __all__ = ["Deltas", "Entries", "decode", "encode", "item_partition", "route", "tell_time"]
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.catalog import CatalogItem
+from streams.units import DAY_MS, HOUR_MS
 from tables import item_rows
 from tables.bucket_columns import BucketColumns
 from tables.columns import grown
@@ -22,8 +23,6 @@ from tables.search_trends import SearchTrends
 
 NORM_SHRINK = 5.0
 TREND_HALF_LIFE_DAYS = 14.0
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 DAY_WINDOW_H = 24
 WEEK_WINDOW_H = 7 * 24
 WINDOW_HALF_LIFE_H = 12.0

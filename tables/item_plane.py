@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.events import EventType
+from streams.units import DAY_MS
 from tables import item_rows
 from tables.buckets import Buckets
 from tables.engagement import COUNTED_CODES
@@ -36,7 +37,7 @@ _WATCH_END = CODE_OF[EventType.WATCH_END]
 class ItemLimits:
     """Settings of the item plane; the same for every worker of a model version, because they shape the rows."""
 
-    bucket_retention_ms: int = 8 * 86_400_000
+    bucket_retention_ms: int = 8 * DAY_MS
 
 
 class ItemPlane:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from streams.units import HOUR_MS
 from tables.bucket_columns import BucketColumns
 
-HOUR_MS = 3_600_000
 HALF_LIFE_H = 12.0
 #: A query that fewer searches named within the window is not shown: it may be about a person.
 MIN_SEARCHES = 3

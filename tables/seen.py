@@ -7,10 +7,10 @@ watermark, counted from the last time it was met.
 
 import msgspec
 
+from streams.units import HOUR_MS
 from tables.row_codec import RowCodec
 from tables.segmented_log import Segment, SegmentedLog
 
-HOUR_MS = 3_600_000
 MAX_ITEMS = 50_000
 # A meeting is logged again only when the logged one is a week old; in return segments live a week longer.
 REFRESH_HOURS = 7 * 24

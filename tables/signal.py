@@ -2,7 +2,6 @@
 
 import msgspec
 
-HOUR_MS = 3_600_000
 NO_COMPLETION = -1
 
 

@@ -16,7 +16,8 @@ from math import exp
 import msgspec
 
 from streams.catalog import UserProfile
-from tables.activity import DAY_MS, WATCH_DAYS, decayed_weight
+from streams.units import DAY_MS
+from tables.activity import WATCH_DAYS, decayed_weight
 from tables.day_counts import sum_days
 from tables.engagement import POSITIVE_CODES
 from tables.item_model import ItemModel

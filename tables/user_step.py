@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from streams.event_weights import is_finished_watch
 from streams.events import EventType, Interaction, effective_type
+from streams.units import HOUR_MS
 from tables import activity, cleaning, session
 from tables.cleaning import CleaningLimits, HeldBack
 from tables.engagement import CONSUMED, COUNTED
 from tables.history import KNOWN
 from tables.search_query import normal_query
-from tables.signal import HOUR_MS, NO_COMPLETION, Signal
+from tables.signal import NO_COMPLETION, Signal
 from tables.type_codes import CODE_OF, FINISHED
 from tables.user import User
 

@@ -19,9 +19,9 @@ from offline.simulator.tastes import Tastes
 from ranking.rerank.settings import FRONT, TOP, RerankSettings
 from streams.catalog import CatalogItem, parse_catalog_item
 from streams.events import parse_interaction
+from streams.units import DAY_MS
 
 START_MS = 1_700_006_400_000  # a midnight, UTC
-DAY_MS = 86_400_000
 LOOKS_ON = 0.9
 SKIPS = 0.5
 _FINISHED_PCT = 100.0

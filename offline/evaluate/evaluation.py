@@ -13,12 +13,13 @@ from offline.evaluate.models import DENSE, DENSE_ITEMS, FRESHET, MODELS, Circums
 from offline.evaluate.prequential import Judged, Window, prequential
 from offline.evaluate.report import difference, model_report
 from offline.evaluate.whole_list import ListScores, TimeSplit, whole_lists
+from streams.units import DAY_MS
 
 #: More users than this are sampled for whole lists.
 MOST_LISTS = 2000
 #: Whole lists are made as of the log's end, when many users of an old data set have been idle for longer than we keep
 #: anybody; no baseline forgets them.
-FOR_EVER_MS = 100 * 365 * 86_400_000
+FOR_EVER_MS = 100 * 365 * DAY_MS
 
 
 class Progress(Protocol):

@@ -10,8 +10,8 @@ import numpy as np
 
 from offline.simulator.tastes import Person, Tastes
 from offline.simulator.vocabulary import COUNTRIES, GENRES
+from streams.units import DAY_MS
 
-DAY_MS: Final = 24 * 60 * 60 * 1000
 #: A country's fashion lasts this long.
 FASHION_MS: Final = 7 * DAY_MS
 _COUNTRY_NUMBERS: Final = {country: number for number, (country, *_) in enumerate(COUNTRIES)}

@@ -11,16 +11,15 @@ from offline.datasets.rows import EventRow, encode
 from offline.simulator.life import Lived
 from offline.simulator.records import Kind, SimulatedRecord
 from streams.events import FUTURE_TOLERANCE_MS, Reason
+from streams.units import DAY_MS, MINUTE_MS
 
-_MINUTE_MS: Final = 60_000
-_DAY_MS: Final = 24 * 60 * _MINUTE_MS
-_LATE_MS: Final = (_MINUTE_MS, 6 * 60 * _MINUTE_MS)
+_LATE_MS: Final = (MINUTE_MS, 6 * 60 * MINUTE_MS)
 #: A minute is left for clocks that differ and for nothing else, because appending never happens before sending.
-_AHEAD_MS: Final = (1000, FUTURE_TOLERANCE_MS - _MINUTE_MS)
+_AHEAD_MS: Final = (1000, FUTURE_TOLERANCE_MS - MINUTE_MS)
 #: So far ahead that it stays in the future for a world that is published months after it happened.
-_FUTURE_MS: Final = (365 * _DAY_MS, 400 * _DAY_MS)
+_FUTURE_MS: Final = (365 * DAY_MS, 400 * DAY_MS)
 #: Behind the default retention of 90 days and the greatest lateness that can be allowed.
-_TOO_OLD_MS: Final = (120 * _DAY_MS, 400 * _DAY_MS)
+_TOO_OLD_MS: Final = (120 * DAY_MS, 400 * DAY_MS)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ import numpy as np
 import orjson
 
 from streams.events import Reason
+from streams.units import DAY_MS
 from streams.wire import MAX_RECORD_BYTES
 
 Event = Mapping[str, Any]
-_YEAR_MS: Final = 365 * 24 * 60 * 60 * 1000
+_YEAR_MS: Final = 365 * DAY_MS
 
 
 def _without(*fields: str) -> Callable[[Event], bytes]:

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from offline.versions.list_diff import ListDiff
 from offline.versions.quality import Quality
 from offline.versions.verdict import QualityLimits, quality_reasons
-
-SECOND_MS = 1_000
+from streams.units import SECOND_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from offline.evaluate.intervals import interval
 from offline.evaluate.metrics import gains, hits
 from ranking.judgements import OUTCOME, PRODUCTION_LAG_MS, REJECTED, UNKNOWN_MS, Outcomes, without_rejected
+from streams.units import HOUR_MS
 
 TOP = 10
 #: The metric that decides; the others are told.
 DECISIVE = "ndcg@10"
 _METRICS = {DECISIVE: gains, "hr@10": hits}
 #: How much older than an event what its items knew may be, and as a share of the time since the first judged event.
-STALE_MS = 3_600_000
+STALE_MS = HOUR_MS
 STALE_SHARE = 0.02
 PERIODS = 24
 #: Events that both judged before anything is decided.

@@ -17,12 +17,12 @@ from streams.bulk_read import bulk_consumer, read_to_end, read_topics
 from streams.catalog import CatalogItem, parse_catalog_item
 from streams.reasons import InvalidEvent
 from streams.topics import Topics
+from streams.units import HOUR_MS
 from tables import item_rows
 from tables.item_deltas import item_partition
 from tables.item_facts import Facts, facts_of
 
 SHOWN_NEIGHBOURS = 20
-_HOUR_MS = 3_600_000
 
 
 async def inspect_item(bootstrap: str, redis_url: str, topics: Topics, item_id: str) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _hours(rows: Mapping[bytes, bytes]) -> list[dict[str, Any]]:
         if key[:1] == item_rows.BUCKET
     ]
     found.sort(key=lambda bucket: -bucket[0])
-    return [{"from_ms": hour * _HOUR_MS, "events": countries} for hour, countries in found]
+    return [{"from_ms": hour * HOUR_MS, "events": countries} for hour, countries in found]
 
 
 def _neighbours(rows: Mapping[bytes, bytes]) -> list[dict[str, Any]]:

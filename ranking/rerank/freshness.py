@@ -4,9 +4,7 @@ import numpy as np
 
 from ranking.rerank.pool import Pool, Slate
 from ranking.rerank.settings import RerankSettings
-from tables.item_model import DAY_MS
-
-WEEK_MS = 7 * DAY_MS
+from streams.units import WEEK_MS
 
 
 def freshness(slate: Slate, pool: Pool, settings: RerankSettings) -> Slate:

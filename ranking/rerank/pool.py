@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tables.item_model import DAY_MS, ItemModel
+from streams.units import DAY_MS
+from tables.item_model import ItemModel
 
 NEW_FOR_MS = 30 * DAY_MS
 

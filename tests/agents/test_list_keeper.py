@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from agents.catch_up import FAR_MS, CatchUp
-from agents.list_keeper import DAY_MS, YOUNG_LIST_MS, ListKeeper
+from agents.list_keeper import YOUNG_LIST_MS, ListKeeper
 from agents.list_maker import ROOM
 from agents.profiles import REMEMBERED_CHANGES, PartitionProfiles
 from agents.reader_watch import PAGE, ReaderWatch
@@ -16,6 +16,7 @@ from serving.redis_errors import RedisUnavailable
 from streams.catalog import UserProfile
 from streams.events import EventType, Interaction
 from streams.partitioning import partition_of
+from streams.units import DAY_MS
 from tables.user_plane import FoldLimits, User, UserPlane
 
 NOW_MS = 1_800_000_000_000

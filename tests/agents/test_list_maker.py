@@ -13,7 +13,7 @@ from serving.keys import Keys
 from serving.list_format import decode, read_prefix
 from streams.catalog import CatalogItem, UserProfile
 from streams.events import EventType, Interaction
-from tables.item_model import HOUR_MS
+from streams.units import HOUR_MS
 from tables.user_plane import User
 
 KEYS = Keys("t", "v1")

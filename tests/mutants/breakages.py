@@ -253,8 +253,8 @@ BREAKAGES = [
     Breakage(
         "whoever comes back finds the old row if it is still there",
         PLANE,
-        "if user is not None and user.row.last_event_ms < watermark_ms - self._limits.retention_ms:\n            self._purge",
-        "if False:\n            self._purge",
+        "if user is not None and user.row.last_event_ms < watermark_ms - self._limits.retention_ms:",
+        "if False:",
         PURGE,
     ),
     Breakage(

@@ -12,7 +12,7 @@ from ranking.ranker import Ranker
 from ranking.recommendations import Recommendations
 from streams.catalog import CatalogItem, UserProfile
 from streams.events import EventType
-from tables.item_model import DAY_MS
+from streams.units import DAY_MS
 
 
 def ids(world: SmallWorld, listed: Recommendations) -> list[str]:

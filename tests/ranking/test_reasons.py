@@ -10,7 +10,7 @@ from ranking.pipeline import recommend
 from ranking.ranker import TASK_WEIGHTS, Ranker
 from streams.catalog import CatalogItem, UserProfile
 from streams.events import EventType, Interaction
-from tables.item_model import DAY_MS
+from streams.units import DAY_MS
 from tables.user import User
 
 RANKER = Ranker.start()

@@ -7,7 +7,7 @@ from small_world import NOW_MS, SmallWorld
 from ranking.related import related
 from ranking.shared_lists import new_releases, popular_of_genre, similar
 from streams.catalog import CatalogItem
-from tables.item_model import DAY_MS
+from streams.units import DAY_MS
 
 
 def names(world: SmallWorld, indices: np.ndarray) -> list[str]:

@@ -119,10 +119,10 @@ async def test_zset_is_replaced_as_a_whole(writer: ListWriter) -> None:
 
 
 async def test_blocked_items(writer: ListWriter) -> None:
-    await writer.replace_blocked(["a", "b"])
+    await writer.change_blocked(block=["a", "b"])
     await writer.change_blocked(block=["c"], unblock=["a"])
     assert await writer._redis.smembers(writer.keys.blocked) == {b"b", b"c"}
-    await writer.replace_blocked([])
+    await writer.change_blocked(unblock=["b", "c"])
     assert not await writer._redis.exists(writer.keys.blocked)
 
 
@@ -164,7 +164,7 @@ async def test_purge_takes_this_version_and_nothing_else(writer: ListWriter) -> 
     other = Keys(writer.keys.namespace, "v10")
     await writer._redis.set(other.user_list("u"), b"x")
     await writer.write_lists([(writer.keys.user_list("u"), value_at(1, 1))], TTL_S)
-    await writer.replace_blocked(["a"])
+    await writer.change_blocked(block=["a"])
     assert await writer.purge_version() == 3
     assert await writer._redis.exists(other.user_list("u"))
     assert await writer.purge_namespace() == 1

@@ -2,7 +2,8 @@
 
 import pytest
 
-from streams.topics import DAY_MS, Topics, TopicSpec
+from streams.topics import Topics, TopicSpec
+from streams.units import DAY_MS
 
 NAMES = {
     "user.interactions",

@@ -8,7 +8,8 @@ from ranking.rerank.pool import Pool
 from ranking.rerank.rerank import Reranked, rerank
 from ranking.rerank.settings import RerankSettings
 from streams.catalog import CatalogItem
-from tables.item_model import DAY_MS, ItemModel
+from streams.units import DAY_MS
+from tables.item_model import ItemModel
 
 NOW_MS = 1_700_000_000_000
 

@@ -1,7 +1,8 @@
 """Bots and the daily share: who is held back, for how long, and what neither rule may touch."""
 
 from streams.events import EventType, Interaction
-from tables.cleaning import DAY_MS, MINUTE_MS, CleaningLimits, CleaningRow, HeldBack, is_bot, over_daily_share
+from streams.units import DAY_MS, MINUTE_MS
+from tables.cleaning import CleaningLimits, CleaningRow, HeldBack, is_bot, over_daily_share
 from tables.user_plane import Fold, FoldLimits, UserPlane
 
 NOW_MS = 1_700_000_000_000

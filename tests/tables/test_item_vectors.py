@@ -5,8 +5,9 @@ import pytest
 from scipy.sparse import csr_matrix, random_array
 
 from streams.catalog import CatalogItem
+from streams.units import HOUR_MS
 from tables import content, item_rows, item_vectors
-from tables.forward_decay import HALF_LIFE_H, HOUR_MS, LANDMARK_H, fading, weight_of_hour
+from tables.forward_decay import HALF_LIFE_H, LANDMARK_H, fading, weight_of_hour
 from tables.item_model import ItemModel
 from tables.item_rows import NeighboursRow, VisitsRow
 from tables.spectral import fit

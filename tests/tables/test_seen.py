@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tables.seen import HOUR_MS, MAX_ITEMS, Seen, decode_segment, encode_segment
+from streams.units import HOUR_MS
+from tables.seen import MAX_ITEMS, Seen, decode_segment, encode_segment
 from tables.segmented_log import SEGMENT_ENTRIES, SegmentedLog
 
 DAY_MS = 24 * HOUR_MS

@@ -9,8 +9,8 @@ from small_world import NOW_MS, SmallWorld
 
 from streams.catalog import CatalogItem
 from streams.events import EventType, Interaction
+from streams.units import DAY_MS, HOUR_MS
 from tables.engagement import COUNTED
-from tables.item_model import DAY_MS, HOUR_MS
 from tables.regions import MIN_COUNTRY_EVENTS
 from tables.search_query import normal_query
 from tables.search_trends import MIN_SEARCHES, SearchTrends

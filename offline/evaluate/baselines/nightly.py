@@ -7,8 +7,7 @@ from scipy.sparse import csr_array
 
 from offline.evaluate.baselines.seen_log import Floats, SeenLog
 from streams.events import Interaction
-
-DAY_MS = 86_400_000
+from streams.units import DAY_MS
 
 
 class Nightly(ABC):

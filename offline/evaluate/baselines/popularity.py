@@ -6,8 +6,9 @@ import numpy as np
 
 from offline.evaluate.baselines.seen_log import SeenLog
 from streams.events import Interaction
+from streams.units import WEEK_MS
 
-TREND_MS = 7 * 86_400_000
+TREND_MS = WEEK_MS
 _TIE = 1e-9
 
 

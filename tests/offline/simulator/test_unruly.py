@@ -8,12 +8,13 @@ import numpy as np
 import orjson
 import pytest
 
-from offline.simulator.changes import DAY_MS, FASHION_MS
+from offline.simulator.changes import FASHION_MS
 from offline.simulator.clocks import Clocks
 from offline.simulator.records import SimulatedRecord
 from offline.simulator.vocabulary import COUNTRIES
 from offline.simulator.world import World
 from streams.events import FUTURE_TOLERANCE_MS, Reason, parse_interaction
+from streams.units import DAY_MS
 
 START_MS = 1_700_000_000_000
 MINUTE_MS = 60_000
