@@ -1,9 +1,15 @@
 """What a worker is told is what the settings say."""
 
+import asyncio
+import gc
+import logging
 from dataclasses import fields
 
+import pytest
+from aiokafka.errors import ProducerFenced
+
 from ops.settings import Settings
-from ops.worker_process import rerank_settings, worker_config
+from ops.worker_process import is_news, rerank_settings, worker_config
 from ranking.rerank.settings import RerankSettings
 
 
@@ -15,3 +21,17 @@ def test_every_strength_of_a_rule_is_a_setting() -> None:
     off = RerankSettings.off()
     given = {f"rerank_{field.name}": getattr(off, field.name) for field in fields(off)}
     assert rerank_settings(Settings(**given)) == off
+
+
+@pytest.mark.parametrize(("error", "said"), [(ProducerFenced(), 0), (ValueError("odd"), 1)])
+async def test_what_a_fenced_producer_leaves_behind_is_no_news(
+    error: Exception, said: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = logging.getLogger("asyncio")
+    log.addFilter(is_news)
+    try:
+        asyncio.get_running_loop().create_future().set_exception(error)  # nobody reads it
+        gc.collect()
+    finally:
+        log.removeFilter(is_news)
+    assert sum("never retrieved" in entry.message for entry in caplog.records) == said
