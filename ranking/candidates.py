@@ -3,8 +3,8 @@
 A bit for each generator says where a candidate comes from, so that a list can tell and `freshet why` can show it.
 """
 
-from collections.abc import Mapping
 from enum import IntFlag
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,22 +32,30 @@ Ints = NDArray[np.int32]
 Flags = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
-_AFTER, _VECTOR = np.uint8(Generator.AFTER), np.uint8(Generator.VECTOR)
+_TOGETHER, _AFTER, _VECTOR = np.array([Generator.TOGETHER, Generator.AFTER, Generator.VECTOR], np.uint8)
+_SHARED = np.array([Generator.TRENDING, Generator.POPULAR, Generator.EXPLORE], np.uint8)
 
 
-def gather(evidence: Evidence, met: Mask, shared: Mapping[Generator, Ints], model: ItemModel) -> Flags:
-    """uint8[items of the model]: the generators that name each item, 0 = no candidate. `met` bool[items] take no place
-    among the best of a generator; `shared` are the candidates that do not depend on the user's taste, which may hold
-    met ones."""
+class Shared(NamedTuple):
+    """Candidates int32[] that do not depend on the user's taste, by their generator."""
+
+    trending: Ints
+    popular: Ints
+    explore: Ints
+
+
+def gather(evidence: Evidence, unmet: Mask, shared: Shared, model: ItemModel) -> Flags:
+    """uint8[items of the model]: the generators that name each item, 0 = no candidate. Only `unmet` bool[items] take a
+    place among the best of a generator; `shared` are the candidates that do not depend on the user's taste, which may
+    be met ones."""
     flags = np.zeros(len(model), np.uint8)
-    unmet = ~met
     together, after = evidence.together.scores, evidence.after.scores
-    flags[_best(together, (together > 0) & unmet, TOGETHER_SIZE)] = Generator.TOGETHER
+    flags[_best(together, (together > 0) & unmet, TOGETHER_SIZE)] = _TOGETHER
     flags[_best(after, (after > 0) & unmet, AFTER_SIZE)] |= _AFTER
     if evidence.vector.any():
         flags[_nearest(evidence.vector, unmet, model)] |= _VECTOR
-    for generator, items in shared.items():
-        flags[items] |= np.uint8(generator)
+    for flag, items in zip(_SHARED, shared, strict=True):
+        flags[items] |= flag
     return flags
 
 

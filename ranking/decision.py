@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranking import features, popular, trending
-from ranking.candidates import Flags, Generator, Ints, gather
+from ranking.candidates import Flags, Ints, Shared, gather
 from ranking.evidence import Evidence
 from ranking.ranker import Ranker, bucket_of
 from ranking.rerank import explorers
@@ -53,13 +53,10 @@ class Decision:
         viewer = Viewer.of(user, profile, model, now_ms)
         seed = explorers.seed_of(user)
         tried = explorers.candidates(model, now_ms, seed)
-        shared = {
-            Generator.TRENDING: trending.candidates(model, size),
-            # enough to fill the list though all that was met is dropped
-            Generator.POPULAR: popular.candidates(model, size + int(np.count_nonzero(viewer.met))),
-            Generator.EXPLORE: tried,
-        }
-        generators = gather(evidence, viewer.met, shared, model)
+        # enough popular ones to fill the list though all that was met is dropped
+        popular_size = size + int(np.count_nonzero(viewer.met))
+        shared = Shared(trending.candidates(model, size), popular.candidates(model, popular_size), tried)
+        generators = gather(evidence, viewer.unmet, shared, model)
         items, dropped = allowed(generators.nonzero()[0].astype(np.int32), viewer, model)
         if len(items) < size:  # the rules left too little: whatever there is
             generators = np.zeros(len(model), np.uint8)

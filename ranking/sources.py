@@ -43,28 +43,28 @@ def contributions(items: NDArray[np.int32], decision: Decision, ranker: Ranker, 
     taste = decision.taste
     if not len(items) or not len(taste.recent):
         return np.zeros((len(items), len(taste.recent)))
-    values = decision.matrix[np.searchsorted(decision.items, items)]
+    values = decision.matrix.T.take(np.searchsorted(decision.items, items), 1)
     weights = TASK_WEIGHTS @ ranker.weights[decision.bucket]
-    weighed = values * weights
+    weighed = values * weights[:, None]
     # of an item that is new, the vector's feature is in part the lasting one
     own, lasting = _VECTORS
-    lent = weights[own] * features.newness(items, model) * values[:, lasting]
-    weighed[:, own] -= lent
-    weighed[:, lasting] += lent
+    lent = weights[own] * features.newness(items, model) * values[lasting]
+    weighed[own] -= lent
+    weighed[lasting] += lent
     vectors, evidence = model.vectors.vectors, decision.evidence
     dots = vectors.take(items, 0) @ vectors.take(taste.recent, 0).T
     together = evidence.together.parts.by_recent(items, len(model))
     after = evidence.after.parts.by_recent(items, len(model))
-    found = _divided(weighed[:, _VECTORS], dots, weights_of(taste))
-    found[:, : together.shape[1]] += _divided(weighed[:, _TOGETHER], together, _LATELY[:, : together.shape[1]])
-    found[:, : after.shape[1]] += _divided(weighed[:, _AFTER], after, _NEWEST[:, : after.shape[1]])
+    found = _divided(weighed[_VECTORS], dots, weights_of(taste))
+    found[:, : together.shape[1]] += _divided(weighed[_TOGETHER], together, _LATELY[:, : together.shape[1]])
+    found[:, : after.shape[1]] += _divided(weighed[_AFTER], after, _NEWEST[:, : after.shape[1]])
     return found
 
 
 def _divided(sums: Doubles, parts: NDArray[np.floating], counted: NDArray[np.float32]) -> Doubles:
-    """float64[items, recent]: `sums` float64[items, 2], each in the proportion of `parts` [items, recent] times what
+    """float64[items, recent]: `sums` float64[2, items], each in the proportion of `parts` [items, recent] times what
     these are `counted` [2, recent] for it, together; 0 where they have no sum above 0."""
-    divided: Doubles = parts * ((sums / np.maximum(parts @ counted.T, _TINY)) @ counted)
+    divided: Doubles = parts * ((sums / np.maximum(counted @ parts.T, _TINY)).T @ counted)
     return divided
 
 

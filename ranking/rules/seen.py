@@ -11,4 +11,4 @@ from tables.item_model import ItemModel
 
 def seen(items: NDArray[np.int32], viewer: Viewer, model: ItemModel) -> Split:  # noqa: ARG001  all rules alike
     """Drops the items the user has met."""
-    return split(items, ~viewer.met[items])
+    return split(items, viewer.unmet[items])

@@ -13,13 +13,14 @@ from tables.user import User
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """A user's row and profile, either of which may be missing, and the time. `met` bool[items of the model] is what
-    the user has met."""
+    """A user's row and profile, either of which may be missing, and the time. `met` and `unmet` bool[items of the
+    model] say what the user has met."""
 
     user: User | None
     profile: UserProfile | None
     now_ms: int
     met: NDArray[np.bool_]
+    unmet: NDArray[np.bool_]
 
     @classmethod
     def of(cls, user: User | None, profile: UserProfile | None, model: ItemModel, now_ms: int) -> "Viewer":
@@ -27,7 +28,7 @@ class Viewer:
         met = np.zeros(len(model), np.bool_)
         if user is not None:
             met[seen_indices(user.seen, model)] = True
-        return cls(user, profile, now_ms, met)
+        return cls(user, profile, now_ms, met, ~met)
 
     @property
     def country(self) -> str | None:
