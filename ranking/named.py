@@ -1,6 +1,6 @@
 """What each of a user's recent items says of the items it names, kept so that sums over it can be taken apart again."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 Doubles = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """`items` intp[recent, width] that each recent item names, none twice, and with which `weights` (float of the same
     shape), 0 = the place is empty."""
 
@@ -32,13 +31,11 @@ class Named:
 
     def by_recent(self, items: NDArray[np.int32], size: int) -> Doubles:
         """float64[items, recent]: with which weight each recent item names each of `items`; `size` as in `summed`."""
-        slot = np.full(size, -1, np.int32)
-        slot[items] = np.arange(len(items), dtype=np.int32)
-        asked = slot.take(self.items.ravel())
-        (hits,) = (asked >= 0).nonzero()
-        weights = self.weights.ravel()[hits]
-        filled = weights > 0
-        hits = hits[filled]
-        table = np.zeros((len(items), len(self.items)))
-        table[asked[hits], hits // self.items.shape[1]] = weights[filled]
-        return table
+        recent = len(self.items)
+        row = np.full(
+            size, len(items) * recent
+        )  # where an item's row of the table begins; one behind it for the others
+        row[items] = np.arange(len(items)) * recent
+        places = row.take(self.items) + np.arange(recent)[:, None]
+        table = np.bincount(places.ravel(), self.weights.ravel(), (len(items) + 1) * recent)
+        return table[: len(items) * recent].reshape(len(items), recent).astype(np.float64, copy=False)
