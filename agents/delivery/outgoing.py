@@ -1,11 +1,11 @@
 """One record that a partition's transaction is to write."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """`key` and `value` as they go on the wire; `value` None is a tombstone; at least one of them is not None."""
 
     topic: str

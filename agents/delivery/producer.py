@@ -30,7 +30,8 @@ class PartitionProducer:
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_REQUEST_BYTES,
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
-            compression_type="lz4",
+            # Not lz4, which aiokafka packs at level 9, for a tenth of a replay's CPU: zstd is faster, and smaller.
+            compression_type="zstd",
         )
 
     async def fence(self) -> None:
@@ -84,7 +85,5 @@ class PartitionProducer:
 
 
 def _append(batch: BatchBuilder, record: Outgoing) -> bool:
-    appended = batch.append(
-        timestamp=None, key=record.key, value=record.value, headers=[(name, data) for name, data in record.headers]
-    )
+    appended = batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers))
     return appended is not None

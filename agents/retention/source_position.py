@@ -6,8 +6,9 @@ rows reached in the same transaction.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from agents.delivery.outgoing import Outgoing
 
