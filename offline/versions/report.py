@@ -69,9 +69,10 @@ def _quality_rows(quality: Quality | None) -> list[Row]:
         rows.append((found.metric, f"{found.live:.4f}", f"{found.candidate:.4f}"))
         rows += _interval_row(found, f"{found.metric}, difference and 95 % interval")
     if quality.decision is not None:
-        rows += _interval_row(
-            quality.decision.found, f"the same at {quality.decision.events:,} events: the gate decides"
+        of_first = (
+            f"{quality.decision.found.metric} of the first {quality.decision.events:,}, by which the gate decides"
         )
+        rows += _interval_row(quality.decision.found, of_first)
     return rows
 
 

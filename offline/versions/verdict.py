@@ -79,10 +79,11 @@ def _not_yet(decided: int, events: int, found: Difference, low: float, live: str
         f"{_told(found, live, decided)}, and may be lower by as much as {-low:.4f} (limit {-allowed:.4f}); "
         f"decided again at {following:,} events, {following - events:,} more"
     )
-    room = found.difference - allowed
-    if room <= 0:
-        return f"{text}. Its mean is beyond the limit: it is more likely to be worse"
-    enough = following
-    while (found.difference - low) * (decided / enough) ** 0.5 > room:  # an interval halves with four times the events
-        enough = decided_after(enough)
-    return f"{text}, and {enough:,} will do if it stays so"
+    if found.difference < allowed:
+        text += ". Its mean is beyond the limit: it is more likely to be worse"
+    elif (room := max(0.0, found.difference) - allowed) > 0:
+        enough = following
+        while (found.difference - low) * (decided / enough) ** 0.5 > room:  # an interval halves with four times as many
+            enough = decided_after(enough)
+        text += f", and some {enough:,} will do if it is as good"
+    return text

@@ -88,7 +88,7 @@ def test_nothing_speaks_against_a_good_version_measured_or_not() -> None:
         (
             replace(GOOD, quality=measured(0.198, -0.03)),
             "undecided: ndcg@10 of 3,200 events is 0.1980 against 0.2000 of v1, and may be lower by as much as 0.0300 "
-            "(limit 0.0100); decided again at 4,800 events, 800 more, and 51,200 will do if it stays so",
+            "(limit 0.0100); decided again at 4,800 events, 800 more, and some 25,600 will do if it is as good",
         ),
         (
             replace(GOOD, quality=measured(0.189, -0.034)),

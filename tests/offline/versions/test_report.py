@@ -4,7 +4,7 @@ import re
 import xml.etree.ElementTree as ET
 
 from offline.versions.list_diff import StoredList, compare
-from offline.versions.quality import Difference, Period, Quality
+from offline.versions.quality import Decision, Difference, Period, Quality
 from offline.versions.report import html_report
 
 EVIL = "<script>alert('x')</script>"
@@ -13,6 +13,7 @@ QUALITY = Quality(
     0,
     (Difference("ndcg@10", 0.2, 0.21, 0.004, 0.016), Difference("hr@10", 0.3, 0.31, None, None)),
     (Period(0, 150, 0.25, 0.5), Period(86_400_000, 150, 0.125, 0.0)),
+    decision=Decision(200, Difference("ndcg@10", 0.2, 0.205, -0.01, 0.02)),
 )
 
 
@@ -40,6 +41,7 @@ def test_the_page_is_well_formed_and_holds_every_figure() -> None:
     cells = ["".join(cell.itertext()) for cell in page.iter("td")]
     assert "75.0%" in cells  # the mean overlap of one equal list and one that is half equal
     assert {"0.2000", "0.2100", "+0.0100 (+0.0040 to +0.0160)", "0.3100", "300"} <= set(cells)
+    assert {"ndcg@10 of the first 200, by which the gate decides", "+0.0050 (-0.0100 to +0.0200)"} <= set(cells)
     assert {"4,321", "2,000", "700"} <= set(cells)  # 7 lists of 100 bytes
     plots = list(page.iter("svg"))
     assert len(plots) == 3
