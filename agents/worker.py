@@ -43,6 +43,7 @@ from agents.shared_lists import SharedLists
 from agents.standing import Standing
 from agents.vector_fits import FITTING_PARTITION, VectorFits
 from agents.worker_config import WorkerConfig
+from ranking.learner import load_river
 from serving.keys import Keys
 from serving.redis_writer import ListWriter
 from streams.units import DAY_MS, SECOND_MS
@@ -226,6 +227,7 @@ class Worker:
         )
 
     def _ranker_step(self, table: ChangelogTable) -> Step:
+        asyncio.get_running_loop().run_in_executor(None, load_river)  # should it fail, so does the first example
         return RankerStep(lambda: table.rows, self._dead_letters)
 
     def _publish_interval_s(self) -> float:

@@ -5,6 +5,7 @@ learn). After a round of examples the learned weights replace the published ones
 loss was not worse; else they are thrown away and learning goes on from the published ones.
 """
 
+import importlib
 import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -128,8 +129,7 @@ class Learner:
     def _model(self, bucket: int, task: int) -> "LogisticRegression":
         model = self._models.get((bucket, task))
         if model is None:
-            # Only here: river brings most of SciPy, a third of a worker's start, and one worker learns.
-            from river import linear_model, optim
+            from river import linear_model, optim  # see load_river
 
             model = linear_model.LogisticRegression(
                 optim.AdaGrad(LEARNING_RATE), l2=L2, intercept_init=float(self.published.intercepts[bucket, task])
@@ -160,6 +160,12 @@ class Learner:
             intercepts[place] = model.intercept
             squares[place] = [model.optimizer.g2[name] for name in features.NAMES]
         return weights, intercepts, squares
+
+
+def load_river() -> None:
+    """Imports river. It brings most of SciPy, which takes a second, and one worker learns: so it is not imported with
+    this module. Whoever is going to learn calls this in a thread, and the first example need not wait for it."""
+    importlib.import_module("river.linear_model")
 
 
 def ranker_of(value: bytes) -> Ranker:

@@ -1,5 +1,8 @@
 """The ranker learns what is chosen, is judged before it is believed, and survives a restart."""
 
+import subprocess
+import sys
+
 import msgspec
 import numpy as np
 import pytest
@@ -127,3 +130,12 @@ def test_an_example_travels_unchanged() -> None:
     arrived = decode(encode(sent))
     assert (arrived.bucket, arrived.liked) == (sent.bucket, sent.liked)
     assert np.array_equal(arrived.features, sent.features)
+
+
+def test_river_is_loaded_by_who_learns_and_by_nobody_else() -> None:
+    code = (
+        "import sys, agents.worker; from ranking.learner import load_river\n"
+        "print('river' in sys.modules); load_river(); print('river.linear_model' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["False", "True"]
