@@ -1,6 +1,6 @@
 """The genres of items as bits, so that sets of genres are compared by the word and not one by one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,12 +75,3 @@ class GenreColumns:
         """The genres of all of `items` together."""
         genres: Words = np.bitwise_or.reduce(self.bits[items], axis=0)
         return genres
-
-    def covered(self, items: Indices, shares: Mapping[int, float]) -> NDArray[np.float32]:
-        """float32[items]: the sum of the shares of an item's genres, for shares by genre number."""
-        covered = np.zeros(len(items), np.float32)
-        bits = self.bits[items]
-        for genre, share in shares.items():
-            word, bit = divmod(genre, _WORD)
-            covered += np.float32(share) * ((bits[:, word] >> np.uint64(bit)) & np.uint64(1)).astype(np.float32)
-        return covered
