@@ -56,8 +56,10 @@ async def measure(server: Server, seconds: float, rate: float | None = None, pat
 
 def _check(server: Server, result: Result) -> None:
     wrong = {status: count for status, count in result.statuses.items() if status != 200}
-    if wrong or result.foreign or result.broken or not result.answers:
-        raise RuntimeError(f"{server.name}: {wrong} foreign {result.foreign} broken {result.broken}")
+    if wrong or result.foreign or result.empty or result.broken or not result.answers:
+        raise RuntimeError(
+            f"{server.name}: {wrong} foreign {result.foreign} empty {result.empty} broken {result.broken}"
+        )
 
 
 async def measure_redis(url: str, pid: int, seconds: float) -> Row:

@@ -158,6 +158,7 @@ def _row(name: str, result: Result, began_s: float, ended_s: float) -> Row:
         "server_errors": sum(count for status, count in result.statuses.items() if status >= 500),
         "broken_connections": result.broken,
         "foreign": result.foreign,
+        "empty": result.empty,
         "fallbacks": len(fallbacks),
         "fault_s": round(ended_s - began_s, 2),
         "p99_during_ms": Result(latencies_s=during).quantile_ms(0.99),
@@ -212,7 +213,7 @@ def main() -> int:
             stack.stop()
     if arguments.json:
         print(json.dumps({"rows": rows}))
-    return int(any(row["server_errors"] or row["foreign"] for row in rows))
+    return int(any(row["server_errors"] or row["foreign"] or row["empty"] for row in rows))
 
 
 if __name__ == "__main__":

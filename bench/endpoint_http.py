@@ -29,6 +29,11 @@ class Answer(NamedTuple):
         found = _SOURCE.search(self.body, 0, _HEAD_OF_BODY)
         return found[1].decode() if found else ""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is a list without items."""
+        return self.status == 200 and b'"item_id":' not in self.body
+
     def belongs_to(self, user: int) -> bool:
         """Whether the body names this user and every item in it is of their list, as `endpoint_servers.fill` wrote it
         (errors belong to nobody and are counted by their status).

@@ -18,13 +18,15 @@ from endpoint_http import Answer, Connection
 
 @dataclass
 class Result:
-    """What one run of load saw. Latencies in seconds, in order of completion; `sources` by what the body says."""
+    """What one run of load saw. Latencies in seconds, in order of completion; `sources` by what the body says.
+    `foreign` answers are somebody else's, `empty` ones hold no item."""
 
     seconds: float = 0.0
     latencies_s: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     sources: Counter[str] = field(default_factory=Counter)
     foreign: int = 0
+    empty: int = 0
     broken: int = 0
     timeline: list[tuple[float, float, str]] = field(default_factory=list)
     broken_at_s: list[float] = field(default_factory=list)
@@ -135,7 +137,9 @@ class Load:
         source = answer.source
         result.sources[source] += 1
         result.timeline.append((now_s, now_s - answer.due_s, source if answer.status == 200 else str(answer.status)))
-        if self._checked and not answer.belongs_to(answer.user):
+        if self._checked and answer.is_empty:
+            result.empty += 1
+        elif self._checked and not answer.belongs_to(answer.user):
             result.foreign += 1
         if answer.closes:  # the server says that it takes no more on this connection; `_lost` makes another
             return

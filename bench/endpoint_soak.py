@@ -4,8 +4,8 @@
 
 Runs until both are reached. Late replies are what could hand a reader somebody else's list, so Redis is stopped for
 60 ms twice a second, long enough to miss the deadline and short enough to keep the connection, and for 700 ms every
-10 s, which does not keep it. The exit code is 1 for an answer that is not 200 or not the asker's own, and when memory
-grew by more than a tenth after the first fifth of the run.
+10 s, which does not keep it. The exit code is 1 for an answer that is not 200, not the asker's own or empty, and when
+memory grew by more than a tenth after the first fifth of the run.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ async def soak(server: Server, redis_pid: int, answers: int, seconds: float) -> 
         "not_200": sum(count for status, count in result.statuses.items() if status != 200),
         "broken_connections": result.broken,
         "foreign": result.foreign,
+        "empty": result.empty,
         "rss_warm_bytes": warm_bytes,
         "rss_end_bytes": server.rss_bytes(),
     }
@@ -81,7 +82,7 @@ async def run(stack: LocalStack, folder: Path, answers: int, seconds: float) -> 
     await fill(stack.redis_url)
     server = ours(stack.redis_url, folder)
     try:
-        await asyncio.to_thread(server.wait_ready, PATH % 7)
+        await asyncio.to_thread(server.wait_ready, "/readyz")
         pid = stack.redis_pid
         assert pid is not None
         return await soak(server, pid, answers, seconds)
@@ -105,7 +106,8 @@ def main() -> int:
             stack.stop_redis()
     print(json.dumps(outcome))
     grew = outcome["rss_end_bytes"] > GROWTH * outcome["rss_warm_bytes"]
-    return int(bool(outcome["not_200"] or outcome["foreign"] or outcome["broken_connections"] or grew))
+    faults = ("not_200", "foreign", "empty", "broken_connections")
+    return int(grew or any(outcome[fault] for fault in faults))
 
 
 if __name__ == "__main__":

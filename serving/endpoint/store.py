@@ -51,6 +51,7 @@ class Store:
         self.stored_id = config.identities.of
         self.unavailable = 0
         self.unreadable = 0
+        self.refreshed = False  # once: it holds every fallback list that there is
         self.countries: set[str] = set()  # that readers have named: there are 676 pairs of letters
         self._item_bytes: float = LEAST_ITEM_BYTES  # grows to what the lists at hand turn out to need
 
@@ -59,6 +60,7 @@ class Store:
         await self.versions.refresh()
         self._item_bytes = max(LEAST_ITEM_BYTES, self._item_bytes * EASED)
         await self.shared.refresh(self._fallbacks())
+        self.refreshed = True
 
     def _fallbacks(self) -> list[bytes]:
         """What answers are made of while Redis is away, to be held before anybody needs it: then it is too late."""

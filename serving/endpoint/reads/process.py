@@ -27,7 +27,8 @@ class Ready:
     """Whether to send readers here, and why not.
 
     A Redis that is away does not make a process unready that has fallback lists: a balancer would then take all
-    processes out at once, where all of them can still answer.
+    processes out at once, where all of them can still answer. A process that has not read them yet is not ready, though
+    Redis is there: for whoever has no list, or at the first late reply, its answer would be empty.
     """
 
     def __init__(self, store: Store) -> None:
@@ -44,8 +45,9 @@ class Ready:
             "live_sequence": versions.sequence,
             "versions": [version.keys.version for version in versions.all],
         }
-        if not link.is_up and not len(self._store.shared):
-            raise Problem(503, "Redis is away and no fallback list was ever seen", **state)
+        if not self._store.refreshed:
+            away = "" if link.is_up else "Redis is away and "
+            raise Problem(503, f"{away}no fallback list was ever seen", **state)
         return json_response(orjson.dumps({"status": "ready", **state}), NO_STORE)
 
 

@@ -30,7 +30,7 @@ def test_no_fault_costs_an_answer() -> None:
     rows = {row["fault"]: row for row in json.loads(done.stdout.splitlines()[-1])["rows"]}
     assert set(rows) == FAULTS
     for name, row in rows.items():
-        assert (row["not_200"], row["foreign"]) == (0, 0), row
+        assert (row["not_200"], row["foreign"], row["empty"]) == (0, 0, 0), row
         assert row["broken_connections"] == 0 or name == "endpoint worker kill -9", row
         assert row["answers"] > 100, row
     for name in ("redis SIGSTOP", "redis kill -9", "redis wiped", "redis slow by 100 ms"):

@@ -9,11 +9,14 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
+from harness.polling import eventually
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from serving.endpoint import openapi
 from serving.endpoint.config import EndpointConfig
+from serving.endpoint.shared_lists import SharedLists
+from serving.redis_errors import RedisUnavailable
 from serving.redis_writer import ListWriter
 
 from .conftest import running
@@ -144,6 +147,24 @@ async def test_not_ready_says_why(config: EndpointConfig) -> None:
         assert answer.status_code == 503
         assert "111" in answer.json()["redis"]  # connection refused
         assert (await client.get(LIST, params=USER)).json()["source"] == "popular"
+
+
+async def test_it_is_not_ready_before_it_holds_what_it_falls_back_to(
+    config: EndpointConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(*_: Any) -> None:
+        raise RedisUnavailable("no reply within 25 ms")
+
+    monkeypatch.setattr(SharedLists, "refresh", late)
+    async with running(replace(config, refresh_ms=20)) as client:
+        answer = await client.get("/readyz")
+        assert (answer.status_code, answer.json()["redis"]) == (503, "up")
+        monkeypatch.undo()
+
+        async def ready() -> bool:
+            return (await client.get("/readyz")).status_code == 200
+
+        await eventually("it holds them", ready, timeout_s=20)
 
 
 def test_the_checked_in_document_is_the_routes() -> None:
