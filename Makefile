@@ -9,12 +9,15 @@ NEEDS := pyproject.toml constraints.txt
 MADE_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test mutants check replay-equality bench up down docs constraints clean
+.PHONY: help install hooks demo test mutants check fuzz chaos chaos-short drill replay-equality bench up down docs constraints clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: .venv/.dev ## Install everything into .venv, at the versions in constraints.txt
+
+hooks: .venv/.dev ## Check every commit before it is made (pre-commit)
+	$(BIN)/pre-commit install
 
 demo: .venv/.local ## Events in, lists out, live in the terminal: make demo [DATA=DIR] [ARGS="--seconds 30 --json"]
 	@echo "install: $$(( $$(date +%s) - $(MADE_AT) )) s"
@@ -24,7 +27,7 @@ test: .venv/.dev ## Run all tests, against a real Kafka and Valkey that they sta
 	@$(BIN)/pytest --numprocesses 2 --dist loadscope $(ARGS)
 
 mutants: .venv/.dev ## Break each mechanism of exact state on purpose: a test must notice [ARGS="--core" or "part of a name"]
-	@$(BIN)/python tests/mutants/mutate.py $(ARGS)
+	@PYTHONPATH=tests/support $(BIN)/python tests/mutants/mutate.py $(ARGS)
 
 check: .venv/.dev ## Lint, formatting, types, import rules
 	$(BIN)/ruff check .
@@ -37,6 +40,12 @@ chaos: .venv/.dev ## Hurt real workers and servers in every way, three times eac
 
 chaos-short: .venv/.dev ## The same, once each: make -s chaos-short [JSON=1]
 	@PYTHONPATH=tests/support $(BIN)/python tests/chaos/run.py --runs 1 $(if $(JSON),--json) $(ARGS)
+
+drill: .venv/.dev ## Several clients, random faults, and a recount by an independent parser: make drill [SEEDS=10] [ARGS="--seed 7"]
+	@PYTHONPATH=tests/support $(BIN)/python tests/chaos/drill.py --seeds $(or $(SEEDS),1) $(if $(JSON),--json) $(ARGS)
+
+fuzz: .venv/.dev ## Hostile records through every door: make fuzz [RECORDS=1000000]
+	@PYTHONPATH=tests/support $(BIN)/python tests/fuzz/run.py --records $(or $(RECORDS),1000000)
 
 replay-equality: .venv/.dev ## Replay MovieLens 1M, killed half-way, into the very rows of the live version: make replay-equality DATA=DIR
 	@FRESHET_TEST_MOVIELENS_1M="$(DATA)" $(BIN)/pytest tests/stack/test_replay_movielens.py $(ARGS)
@@ -51,8 +60,9 @@ down: .venv/.local ## Stop them
 	@$(BIN)/freshet down
 
 docs: .venv/.dev ## Generate the pages and schemas that come from the code
-	$(BIN)/python -m ops.settings_docs > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
+	$(BIN)/python -m ops.configuration.settings_docs > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
 	$(BIN)/freshet schema --write docs/schemas
+	$(BIN)/python -m serving.endpoint.openapi
 
 constraints: ## Pin the newest versions that pyproject.toml allows
 	rm -rf build/pins && $(PYTHON) -m venv build/pins

@@ -7,14 +7,16 @@ import faust
 from aiokafka.structs import TopicPartition
 from faust.types import TP, StreamT
 
+from agents.delivery.log_check import source_changed, warn_of_removed
 from agents.delivery.ownership import Ownership
-from agents.delivery.process_exit import die
+from agents.delivery.process_exit import EXIT_LOG, EXIT_UNEXPECTED, die
 from agents.delivery.table_manager import table_manager_for
 from agents.delivery.version_guard import check_versions
 from agents.worker_config import WorkerConfig
-from streams.batch_transport import BATCH_SERIALIZER, batch_transport
-from streams.before_log import BeforeLog
-from streams.record_batch import RecordBatch
+from streams.kafka.batch_transport import BATCH_SERIALIZER, batch_transport
+from streams.kafka.before_log import BeforeLog
+from streams.kafka.log_position import LogMismatch, LogPosition
+from streams.kafka.record_batch import RecordBatch
 
 #: Batches, not records, that may wait in one stream: what a rebalance throws away and fetches again.
 STREAM_BUFFER_BATCHES = 8
@@ -49,7 +51,19 @@ def build_app(
         datadir=str(config.data_dir),
         TableManager=table_manager_for(ownership),
     )
-    app.transport = batch_transport(app, config.batch_max_records, ownership.positions, paused, before_log, _end_at_gap)
+    derived = config.topics.derived_inputs
+
+    def removed(tp: TP, position: int, begin: int) -> None:
+        (warn_of_removed if tp.topic in derived else _end_at_gap)(tp, position, begin)
+
+    def changed(tp: TP, place: LogPosition, found: LogMismatch) -> None:
+        # The next owner of a derived log goes on where it can: see LogCheck.
+        code = EXIT_UNEXPECTED if tp.topic in derived else EXIT_LOG
+        die(f"{tp.topic}:{tp.partition} cannot be read on", source_changed(tp, place, found), code)
+
+    app.transport = batch_transport(
+        app, config.batch_max_records, ownership.places, paused, before_log, removed, changed
+    )
 
     async def on_revoked(*_: Any, **__: Any) -> None:
         await ownership.suspend()
@@ -71,7 +85,7 @@ def _end_at_gap(tp: TP, position: int, begin: int) -> None:
         "for longer than the log reaches back, and going on would leave them out without a word. Replay into a new "
         "version, with --archive if they are to be in it (docs/operations.md)"
     )
-    die(f"{tp.topic}:{tp.partition} cannot be read on", RecordsRemoved(lost))
+    die(f"{tp.topic}:{tp.partition} cannot be read on", RecordsRemoved(lost), EXIT_LOG)
 
 
 def _add_agent(app: faust.App, name: str, topic_name: str, ownership: Ownership) -> None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from aiokafka.structs import ConsumerRecord
 
 from agents.delivery.outgoing import Outgoing
-from streams.codec import dumps
-from streams.dead_letters import DeadLetter
-from streams.events import Reason
+from streams.contract.codec import dumps
+from streams.contract.dead_letters import MAX_DETAIL_CHARS, DeadLetter
+from streams.contract.events import Reason
+from streams.kafka.damaged_record import DamagedRecord
 
 #: What begins the keys under which a version keeps its own failures, in its crash-mark topic.
 FAILED = b"failed:"
@@ -29,17 +30,19 @@ class DeadLetters:
     failures_topic: str = ""
     answers_for: Callable[[int], bool] = always
 
-    def records(self, letter: DeadLetter) -> list[Outgoing]:
-        """What a transaction writes of a letter: one record, or none."""
-        if self.answers_for(letter.append_time_ms):
-            return [letter_record(letter, self.topic)]
-        if letter.reason is Reason.FOLD_FAILED:
-            value = dumps({"detail": letter.detail, "append_time_ms": letter.append_time_ms})
-            return [Outgoing(self.failures_topic, letter.partition, FAILED + letter.name.encode(), value)]
+    def records(self, dead_letter: DeadLetter) -> list[Outgoing]:
+        """What a transaction writes of a dead letter: one record, or none."""
+        if self.answers_for(dead_letter.append_time_ms):
+            return [dead_letter_record(dead_letter, self.topic)]
+        if dead_letter.reason is Reason.FOLD_FAILED:
+            # A lone surrogate, which a detail may quote, has no UTF-8 form.
+            detail = dead_letter.detail[:MAX_DETAIL_CHARS].encode("utf-8", "backslashreplace").decode()
+            value = dumps({"detail": detail, "append_time_ms": dead_letter.append_time_ms})
+            return [Outgoing(self.failures_topic, dead_letter.partition, FAILED + dead_letter.name.encode(), value)]
         return []
 
 
-def letter_of(record: ConsumerRecord, reason: Reason, detail: str) -> DeadLetter:
+def dead_letter_of(record: ConsumerRecord, reason: Reason, detail: str) -> DeadLetter:
     """The dead letter of `record`."""
     return DeadLetter(
         key=record.key,
@@ -50,10 +53,11 @@ def letter_of(record: ConsumerRecord, reason: Reason, detail: str) -> DeadLetter
         partition=record.partition,
         offset=record.offset,
         append_time_ms=record.timestamp,
+        original_bytes=record.original_bytes if isinstance(record, DamagedRecord) else None,
     )
 
 
-def letter_record(letter: DeadLetter, topic: str) -> Outgoing:
-    """`letter` for the dead-letter `topic`, in the partition of its source."""
-    key, value, partition, headers = letter.to_record()
+def dead_letter_record(dead_letter: DeadLetter, topic: str) -> Outgoing:
+    """`dead_letter` for the dead-letter `topic`, in the partition of its source."""
+    key, value, partition, headers = dead_letter.to_record()
     return Outgoing(topic, partition, key, value, headers)

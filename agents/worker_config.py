@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from ranking.rerank.settings import RerankSettings
-from streams.identities import PLAIN, Identities
-from streams.topics import Topics
+from streams.contract.catalog import DEFAULT_MATURITY, Maturity
+from streams.contract.identities import PLAIN, Identities
+from streams.kafka.topics import Topics
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class WorkerConfig:
     active_days: int
     item_model_interval_s: float
     item_model_budget_bytes_per_s: int
+    item_model_max_staleness_s: float
     session_timeout_s: float
     replay_max_skew_s: int
     replay_refit_growth: float
@@ -35,4 +37,6 @@ class WorkerConfig:
     state_store: Literal["memory", "rocksdb"] = "memory"
     instance_id: str = ""
     rerank: RerankSettings = field(default_factory=RerankSettings)
-    judged_share: float = 0.02
+    evaluation_sample_rate: float = 0.02
+    refresh_cpu_share: float = 0.6
+    default_maturity: Maturity = DEFAULT_MATURITY

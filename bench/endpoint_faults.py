@@ -29,8 +29,8 @@ from endpoint_servers import NAMESPACE, Server, fill, fill_elsewhere, ours
 from slow_proxy import SlowProxy
 
 from ops.local_stack.stack import LocalStack
-from streams.topics import Topics
-from streams.topics_admin import ensure_topics
+from streams.kafka.topics import Topics
+from streams.kafka.topics_admin import ensure_topics
 
 PATH = "/api/v1/recommendations?user_id=u%d&limit=20"
 CONNECTIONS = 32

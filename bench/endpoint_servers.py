@@ -19,6 +19,8 @@ import psutil
 from endpoint_http import POPULAR
 
 from ops.local_stack.ports import free_port
+from serving import audience
+from serving.eligibility import ALWAYS_MS, facts_of
 from serving.fragments import item_fragment
 from serving.keys import Keys
 from serving.list_format import ListStamp, decode
@@ -30,6 +32,7 @@ ITEMS = 100
 NAMESPACE = "bench"
 STARTED_S = 30
 TTL_S = 24 * 3600
+FACTS = facts_of(12, ("Drama", "War"))
 KEYS = Keys(NAMESPACE, "v1")
 _HOP = ("connection", "date", "server")
 _TOTAL = re.compile(r"^freshet_endpoint_(\w+)_total ([0-9.e+]+)$", re.MULTILINE)
@@ -134,6 +137,11 @@ def static(headers: list[tuple[str, str]], body: bytes, folder: Path) -> Server:
     return Server("static", command, files, folder, 1)
 
 
+def _audience(n: int) -> bytes:
+    """What a user may see who has met a hundred items."""
+    return audience.encode(f"u{n}", 16, "DE", b"", (), (10, os.urandom(128)), until_ms=ALWAYS_MS)
+
+
 async def fill_elsewhere(redis_url: str, users: int) -> None:
     """`fill` with our lists in a process of its own, so that a load generator in this one keeps its pace."""
     process = await asyncio.create_subprocess_exec(sys.executable, __file__, redis_url, str(users))
@@ -147,11 +155,16 @@ async def fill(redis_url: str, users: int = USERS, *, both: bool = False) -> Non
     now_ms = time.time_ns() // 1_000_000
     own = ListStamp("v1", "personal", 0, now_ms, now_ms + TTL_S * 1000)
     for first in range(0, users, 500):
-        values = {n: own.personal(f"u{n}", n, _items(n)) for n in range(first, min(first + 500, users))}
-        await writer.write_lists([(KEYS.user_list(f"u{n}"), value) for n, value in values.items()], TTL_S)
+        ids = range(first, min(first + 500, users))
+        values = {n: own.personal(f"u{n}", n, _items(n), [FACTS] * ITEMS) for n in ids}
+        groups = [
+            ((KEYS.user_list(f"u{n}"), value), (KEYS.audience(f"u{n}"), _audience(n))) for n, value in values.items()
+        ]
+        await writer.write_together(groups, TTL_S)
         if both:
             await writer._redis.mset({f"naive:u{n}:homepage": _plain(value) for n, value in values.items()})
-    popular = ListStamp("v1", "popular", 0, now_ms, now_ms + TTL_S * 1000).shared(_items(POPULAR))
+    shown = _items(POPULAR)
+    popular = ListStamp("v1", "popular", 0, now_ms, now_ms + TTL_S * 1000).shared(shown, [FACTS] * len(shown))
     await writer.write_shared(KEYS.popular(), popular, TTL_S)
     await writer.close()
 

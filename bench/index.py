@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from index_catalogue import item_vectors, user_vectors
+from index_catalogue import item_vectors, user_embeddings
 from numpy.typing import NDArray
 from ranking.vector_index import VECTOR_DIM, VectorIndex
 
@@ -41,7 +41,7 @@ def measure(count: int) -> Row:
     """One catalogue size."""
     generator = np.random.default_rng(SEED)
     vectors, topic_of = item_vectors(count, VECTOR_DIM, generator)
-    users = user_vectors(vectors, topic_of, QUERIES, generator)
+    users = user_embeddings(vectors, topic_of, QUERIES, generator)
     before_bytes = psutil.Process().memory_info().rss
     index = VectorIndex()
     build_s = _wall_s(lambda: index.put(np.arange(count, dtype=np.int32), vectors))

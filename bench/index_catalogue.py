@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-GENRES, TOPICS, TASTE_TOPICS, HISTORY = 20, 400, 3, 20
+GENRES, TOPICS, TOPICS_OF_INTEREST, HISTORY = 20, 400, 3, 20
 RECENCY = 0.9
 
 
@@ -27,13 +27,13 @@ def item_vectors(count: int, dim: int, generator: np.random.Generator) -> tuple[
     return vectors, topic_of
 
 
-def user_vectors(
+def user_embeddings(
     vectors: NDArray[np.float32], topic_of: NDArray[np.intp], count: int, generator: np.random.Generator
 ) -> NDArray[np.float32]:
     """float32[count, dim]: recency-weighted sums of what users with a few favourite topics met."""
     weights = (RECENCY ** np.arange(HISTORY)).astype(np.float32)
     users = np.empty((count, vectors.shape[1]), np.float32)
     for user in range(count):
-        favourite = np.flatnonzero(np.isin(topic_of, generator.integers(0, TOPICS, TASTE_TOPICS)))
+        favourite = np.flatnonzero(np.isin(topic_of, generator.integers(0, TOPICS, TOPICS_OF_INTEREST)))
         users[user] = weights @ vectors[generator.choice(favourite, HISTORY)]
     return users

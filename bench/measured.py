@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from ops.progress import Progress
-from streams.topics import Topics
+from ops.group_progress import GroupProgress
+from streams.kafka.topics import Topics
 
 READY = "worker ready"
 POLL_S = 0.05
@@ -50,7 +50,7 @@ async def measure_worker(
         async with asyncio.timeout(TIMEOUT_S):
             await _until_ready(process, log)
             began_s, began_cpu_s = time.monotonic(), _cpu_s(process)
-            async with Progress(bootstrap, topics.consumer_group) as progress:
+            async with GroupProgress(bootstrap, topics.consumer_group) as progress:
                 while not await progress.caught_up([topics.interactions, topics.deltas]):
                     _check(process, log)
                     await asyncio.sleep(POLL_S)

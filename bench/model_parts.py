@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from evaluators import item_vectors, user_embedding
+from evaluators.closed_loop import ClosedLoop, Look
 
-from offline.evaluate import item_vectors, user_embedding
-from offline.evaluate.closed_loop import ClosedLoop, Look
 from offline.evaluate.evaluation import FOR_EVER_MS
 from offline.evaluate.intervals import interval
 from offline.evaluate.log import EvaluationLog
@@ -18,7 +18,7 @@ from ranking.rerank.settings import RerankSettings
 PEOPLE, ITEMS, DAYS = 40, 600, 30
 
 
-def user_vectors(log: EvaluationLog, window: Window, seed: int) -> dict[str, Any]:
+def user_embeddings(log: EvaluationLog, window: Window, seed: int) -> dict[str, Any]:
     """The gain of an online update of the user's vector by river."""
     return user_embedding.compare(log.events, log.catalog, window, seed)
 

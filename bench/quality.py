@@ -19,24 +19,24 @@ from pathlib import Path
 from typing import Any
 
 import model_parts
+from evaluators import cold_start, new_items
+from evaluators.both_ways import BothWays, Recorded
+from evaluators.new_item_rankers import Chance, ContentCosine, FreshetOnNewItems
 from threadpoolctl import threadpool_limits
 
 from offline.datasets.dataset import DatasetError
 from offline.datasets.known import KNOWN
-from offline.evaluate import cold_start, new_items
 from offline.evaluate.baselines.popularity import Popularity
-from offline.evaluate.both_ways import BothWays, Recorded
 from offline.evaluate.evaluation import Evaluation, evaluate
 from offline.evaluate.freshet import Freshet
 from offline.evaluate.log import EvaluationLog
 from offline.evaluate.metrics import gains, hits, mean
-from offline.evaluate.models import FRESHET, MODELS, Circumstances
-from offline.evaluate.new_item_rankers import Chance, ContentCosine, FreshetOnNewItems
-from offline.evaluate.prequential import Judged, Window, prequential
+from offline.evaluate.models import FRESHET, MODELS, EvaluationConditions
+from offline.evaluate.prequential import EvaluatedEvents, Window, prequential
 from offline.evaluate.report import difference, model_report
 from offline.production_path import ProductionPath
+from ops.configuration.settings_sources import load_settings
 from ops.publish_progress import progress_bar
-from ops.settings_sources import load_settings
 from ranking.rerank.settings import RerankSettings
 from tables.cleaning import CleaningLimits
 
@@ -58,8 +58,8 @@ TUNED = {
 
 @dataclass(frozen=True)
 class Slice:
-    """The judged part of a log: events `start` to `stop` (fractions of the first `limit` events), every `every`-th of
-    them, and every `baseline_every`-th of those for the baselines in `baselines`."""
+    """The evaluated part of a log: events `start` to `stop` (fractions of the first `limit` events), every `every`-th
+    of them, and every `baseline_every`-th of those for the baselines in `baselines`."""
 
     dataset: str
     start: float
@@ -70,7 +70,7 @@ class Slice:
     whole_lists: bool = False
 
     def window(self, events: int, every: int) -> Window:
-        """The same events for every model, as far as it is judged at them."""
+        """The same events for every model, as far as it is evaluated at them."""
         return Window(int(events * self.start), events, every)
 
 
@@ -81,13 +81,13 @@ SLICES = {
     "online_retail": Slice("online-retail", 0.8, 10, 1, tuple(name for name in BASELINES if "live" not in name)),
     "ml_1m": Slice("ml-1m", 0.5, 40, 1, BASELINES, limit=400_000),
 }
-#: Of the judged events of ml-100k every so many-th: for paths that differ in one thing, and for the rules' cost.
+#: Of the evaluated events of ml-100k every so many-th: for paths that differ in one thing, and for the rules' cost.
 VARIANT_EVERY, RULES_EVERY = 8, 4
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Where the data is and how much is judged."""
+    """Where the data is and how much is evaluated."""
 
     place: Path
     seed: int
@@ -109,12 +109,13 @@ class Bench:
         return {
             **figures,
             "events": len(log.events),
-            "evaluated": len(ours.judged[FRESHET]),
+            "evaluated": len(ours.evaluated[FRESHET]),
             "from_event": int(len(log.events) * part.start),
             "every": every,
             "baselines": others.as_dict()["models"],
             "freshet_minus": {
-                name: difference(ours.judged[FRESHET], judged, self.seed) for name, judged in others.judged.items()
+                name: difference(ours.evaluated[FRESHET], evaluated, self.seed)
+                for name, evaluated in others.evaluated.items()
             },
         }
 
@@ -122,7 +123,7 @@ class Bench:
         def progress(what: str, total: int) -> Any:
             return progress_bar(what, total, "events")
 
-        given = Circumstances(log.catalog, seed=self.seed)
+        given = EvaluationConditions(log.catalog, seed=self.seed)
         return evaluate(log, window, names, given, progress, with_whole_lists=with_whole_lists)
 
     def ml_100k(self) -> dict[str, Any]:
@@ -136,15 +137,15 @@ class Bench:
             found[name] = self._short(log, self._variant(log, path))
         return found
 
-    def _variant(self, log: EvaluationLog, path: ProductionPath) -> Judged:
+    def _variant(self, log: EvaluationLog, path: ProductionPath) -> EvaluatedEvents:
         """A sample of the last 20 %."""
         window = SLICES["ml_100k"].window(len(log.events), VARIANT_EVERY * self.every)
         with progress_bar("variant", len(log.events), "events") as advance:
             return prequential(log.events, Freshet(path, log.catalog), window, advance)
 
-    def _short(self, log: EvaluationLog, judged: Judged) -> dict[str, Any]:
-        figures = model_report(judged, log.catalog, self.seed)
-        return {"evaluated": len(judged)} | {key: figures[key] for key in ("hr_at_10", "ndcg_at_10", "mrr", "ci95")}
+    def _short(self, log: EvaluationLog, evaluated: EvaluatedEvents) -> dict[str, Any]:
+        figures = model_report(evaluated, log.catalog, self.seed)
+        return {"evaluated": len(evaluated)} | {key: figures[key] for key in ("hr_at_10", "ndcg_at_10", "mrr", "ci95")}
 
     def online_retail(self) -> dict[str, Any]:
         """A sample of the last 20 %."""
@@ -184,9 +185,12 @@ class Bench:
                 "content_cosine": ContentCosine(log.catalog),
                 "chance": Chance(self.seed),
             }
-            judged = {name: new_items.judge(split, log.catalog, ranker, self.seed) for name, ranker in rankers.items()}
+            evaluated = {
+                name: new_items.evaluate_new_items(split, log.catalog, ranker, self.seed)
+                for name, ranker in rankers.items()
+            }
             counts = {"users": len(split.wanted), "new_items": len(split.new)}
-            found[f"after_{known}_users"] = counts | judged
+            found[f"after_{known}_users"] = counts | evaluated
         return found
 
     def rules_cost(self) -> dict[str, Any]:
@@ -198,7 +202,7 @@ class Bench:
             on = prequential(log.events, both, window, advance)
         off = prequential(log.events, Recorded(both.others), window)
         change = difference(on, off, self.seed)
-        with_rules, without = (model_report(judged, log.catalog, self.seed) for judged in (on, off))
+        with_rules, without = (model_report(evaluated, log.catalog, self.seed) for evaluated in (on, off))
         return {
             "precision_at_10_on": round(mean(hits(on.rank, 10)) / 10, 5),
             "precision_at_10_off": round(mean(hits(off.rank, 10)) / 10, 5),
@@ -220,7 +224,7 @@ class Bench:
     def user_embedding(self) -> dict[str, Any]:
         """With an online update by river and without, on a tenth of the last 20 % of ml-100k."""
         log = self.log("ml-100k")
-        return model_parts.user_vectors(log, SLICES["ml_100k"].window(len(log.events), 10 * self.every), self.seed)
+        return model_parts.user_embeddings(log, SLICES["ml_100k"].window(len(log.events), 10 * self.every), self.seed)
 
     def simulator(self) -> dict[str, Any]:
         """Lists are shown, people use what they like, and that is learned."""
@@ -259,7 +263,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder that holds the data sets (default: FRESHET_DATA_DIR)")
     parser.add_argument("--only", action="append", choices=PARTS, help="only this part; may be repeated")
-    parser.add_argument("--every", type=int, default=1, help="judge only every so many-th of the events (default 1)")
+    parser.add_argument("--every", type=int, default=1, help="evaluate only every N-th event (default 1)")
     parser.add_argument("--seed", type=int, default=1, help="of samples, intervals and models")
     parser.add_argument("--json", action="store_true", help="print the object as the last line of standard output")
     arguments = parser.parse_args()

@@ -26,12 +26,13 @@ from aiokafka.structs import TopicPartition
 
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.producer import PartitionProducer
-from agents.delivery.table import ChangelogTable, restore
-from ops.settings_sources import load_settings
-from streams.bulk_read import read_topics
-from streams.partitioning import partition_of
-from streams.topics import Topics
-from streams.topics_admin import delete_namespace, ensure_topics
+from agents.delivery.restore import restore
+from agents.delivery.table import ChangelogTable
+from ops.configuration.settings_sources import load_settings
+from streams.contract.partitioning import partition_of
+from streams.kafka.bulk_read import read_topics
+from streams.kafka.topics import Topics
+from streams.kafka.topics_admin import delete_namespace, ensure_topics
 from tables import user_keys, user_row
 from tables.user_row import UserRow
 

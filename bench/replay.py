@@ -4,8 +4,9 @@
 
 1. The first 300,000 events of MovieLens 1M, preloaded: stock Faust (`baselines/stock_faust.py`, which reads the first
    of them), the worker of a version that serves (it writes every list), and the worker that `freshet replay` starts.
-   Ratios are of events by CPU second; nobody is judged.
-2. MovieLens 1M, preloaded: `freshet replay` with two workers, which judge 10 % of the events on the way, from its start
+   Ratios are of events by CPU second; nobody is evaluated.
+2. MovieLens 1M, preloaded: `freshet replay` with two workers, which evaluate 10 % of the events on the way, from its
+   start
    to the head of the log and to a list for every user, in wall time on this machine, broker and Redis included.
 
 Starts a Kafka and a Valkey of its own and removes them. Needs the data set: exit code 2 without it.
@@ -23,28 +24,27 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from measured import BenchFailed, Speed, measure_stock, measure_worker
+from ops.operator.versions.generator_scores import read_behind
 
-from agents.catch_up import FAR_MS
-from agents.registry import change_registry
+from agents.versions.registry import change_registry
 from offline.datasets.dataset import Dataset, DatasetError
 from offline.datasets.movielens_1m import MovieLens1M
 from offline.traffic import DatasetTraffic
 from offline.versions.gate import GateLimits
+from ops.configuration.settings_sources import load_settings
 from ops.local_stack.stack import LocalStack
-from ops.operator.replay import BATCH_MAX_RECORDS
-from ops.operator.version_evidence import read_behind
-from ops.settings_sources import load_settings
+from ops.operator.replay.run import BATCH_MAX_RECORDS
 from serving.registry import Switch
-from streams.producer import Producer
-from streams.topics import Topics
-from streams.topics_admin import ensure_topics
+from streams.kafka.producer import Producer
+from streams.kafka.topics import Topics
+from streams.kafka.topics_admin import ensure_topics
 
 PARTITIONS = 4
 SMALL, LARGE = "ratios", "whole"
 LIVE, REPLAYED = "live", "replayed"
 WORKERS = 2
-#: Of MovieLens 1M, so many events are judged.
-JUDGED_SHARE = 0.1
+#: Of MovieLens 1M, so many events are evaluated.
+EVALUATION_SAMPLE_RATE = 0.1
 #: What the ratios are measured over: long enough that what is done once, or once a minute, does not decide.
 RATIO_EVENTS = 300_000
 #: Of the log that all three read; at its speed the rest would take minutes and change nothing.
@@ -69,9 +69,9 @@ async def preload(stack: LocalStack, namespace: str, dataset: Dataset, first: in
         return await producer.publish_all(timed.record for timed in traffic.events())
 
 
-def judging(share: float) -> dict[str, str]:
-    """Which share of the events a version is judged by."""
-    return {"FRESHET_JUDGED_SHARE": str(share)}
+def evaluating(share: float) -> dict[str, str]:
+    """Which share of the events a version is evaluated by."""
+    return {"FRESHET_EVALUATION_SAMPLE_RATE": str(share)}
 
 
 def environment(stack: LocalStack, namespace: str, version: str, folder: Path) -> dict[str, str]:
@@ -89,14 +89,12 @@ def environment(stack: LocalStack, namespace: str, version: str, folder: Path) -
 async def ratios(stack: LocalStack, dataset: Dataset, folder: Path) -> dict[str, Speed]:
     """Stock Faust, the live path and the replay, one after the other over the same log."""
     events = await preload(stack, SMALL, dataset, RATIO_EVENTS)
-    loaded_s = time.monotonic()
     stock = await asyncio.to_thread(
         measure_stock, stack.bootstrap, Topics(SMALL).interactions, PARTITIONS, folder, min(events, STOCK_EVENTS)
     )
-    live = await measure(stack, LIVE, folder, events, judging(0.0))
-    await asyncio.sleep(max(0.0, loaded_s + FAR_MS / 1000 - time.monotonic()))  # else it is at the head from the start
+    live = await measure(stack, LIVE, folder, events, evaluating(0.0))
     batches = {"FRESHET_BATCH_MAX_RECORDS": str(BATCH_MAX_RECORDS)}
-    replay = await measure(stack, REPLAYED, folder, events, batches | judging(0.0))
+    replay = await measure(stack, REPLAYED, folder, events, batches | evaluating(0.0))
     return {"stock": stock, "live": live, "replay": replay}
 
 
@@ -108,15 +106,14 @@ async def measure(stack: LocalStack, version: str, folder: Path, events: int, mo
 
 
 async def whole(stack: LocalStack, dataset: Dataset, folder: Path) -> dict[str, float]:
-    """`freshet replay` over a log that is older than what it calls near."""
+    """`freshet replay` over a whole log."""
     events = await preload(stack, LARGE, dataset, None)
-    await asyncio.sleep(FAR_MS / 1000)
     command = [sys.executable, "-m", "ops.cli", "replay", REPLAYED, "--workers", str(WORKERS), "--json"]
     log, began_s = folder / "replay.log", time.monotonic()
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *command,
-            env=os.environ | environment(stack, LARGE, LIVE, folder) | judging(JUDGED_SHARE),
+            env=os.environ | environment(stack, LARGE, LIVE, folder) | evaluating(EVALUATION_SAMPLE_RATE),
             stdout=output,
             stderr=output,
             cwd=folder,
@@ -143,7 +140,7 @@ async def _caught_up_s(process: asyncio.subprocess.Process, log: Path, began_s: 
 
 
 async def _listed(stack: LocalStack) -> None:
-    """Waits until nothing speaks against the version's lists: every partition's marker says that none is owed."""
+    """Waits until nothing speaks against the version's lists: every partition's marker says that none is pending."""
     topics, limits = Topics(LARGE, REPLAYED), GateLimits()
     while True:
         behind = await read_behind(stack.bootstrap, stack.redis_url, topics, limits)

@@ -8,17 +8,22 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Collection, Mapping
+from types import SimpleNamespace
 
 from aiokafka import TopicPartition
 
-from agents.delivery.step import Step
+from agents.delivery.step import BackPressure, PartitionStep
 from agents.delivery.table import ChangelogTable
 from agents.interactions import InteractionsStep
+from agents.lists.list_rights import Proof
+from agents.observers import Observers
+from agents.partitions import Partitions
 from agents.worker import Worker
 from agents.worker_config import WorkerConfig
-from ops import worker_process
-from ops.settings_sources import load_settings
+from ops.configuration.settings_sources import load_settings
+from ops.processes import worker_process
 from ranking.ranker import Ranker
+from streams.kafka.log_position import LogPosition
 from tables.item_model import ItemModel
 from tables.user_plane import UserPlane
 
@@ -28,6 +33,7 @@ class NoLists:
 
     lists_written = 0
     kept = 0
+    maintenance = SimpleNamespace(lost=0, remade=0)
 
     async def refresh(self, plane: UserPlane, users: Collection[str], next_offset: int) -> None:
         """Writes nothing."""
@@ -66,8 +72,23 @@ class NoFollower:
         """There is nothing to read."""
         return True
 
+    def places(self) -> dict[TopicPartition, LogPosition]:
+        """Nothing is followed."""
+        return {}
+
     async def stop(self) -> None:
         """There is nothing to stop."""
+
+
+class StateOnlyPartitions(Partitions):
+    """Users without lists, and without anything that looks at them."""
+
+    def user_step(self, table: ChangelogTable, prove: Proof) -> tuple[PartitionStep, BackPressure]:
+        """As always, but for what makes lists."""
+        step, gate = super().user_step(table, prove)
+        assert isinstance(step, InteractionsStep)
+        step.lists, step.observers = NoLists(), Observers(tally=self.shared.tally)  # type: ignore[assignment]
+        return step, gate
 
 
 class StateOnlyWorker(Worker):
@@ -75,15 +96,9 @@ class StateOnlyWorker(Worker):
 
     def __init__(self, config: WorkerConfig) -> None:
         super().__init__(config)
-        self._shared = NoSharedLists()  # type: ignore[assignment]
-        self._follower = NoFollower()  # type: ignore[assignment]
-
-    def _user_step(self, table: ChangelogTable) -> Step:
-        step = super()._user_step(table)
-        assert isinstance(step, InteractionsStep)
-        step.lists = NoLists()  # type: ignore[assignment]
-        step.quality = step.examples = step.judge = None
-        return step
+        self._shared_lists = NoSharedLists()  # type: ignore[assignment]
+        self._partitions = StateOnlyPartitions(self._partitions.shared)
+        self._followed.items = NoFollower()  # type: ignore[assignment]
 
 
 async def run_state_only_worker(config: WorkerConfig) -> int:

@@ -21,11 +21,11 @@ from measured import Speed, measure_stock, measure_worker
 from offline.datasets.dataset import DatasetError
 from offline.datasets.movielens_100k import MovieLens100K
 from offline.traffic import DatasetTraffic
+from ops.configuration.settings_sources import load_settings
 from ops.local_stack.stack import LocalStack
-from ops.settings_sources import load_settings
-from streams.producer import Producer
-from streams.topics import Topics
-from streams.topics_admin import ensure_topics
+from streams.kafka.producer import Producer
+from streams.kafka.topics import Topics
+from streams.kafka.topics_admin import ensure_topics
 
 NAMESPACE = "bench"
 PARTITIONS = 4

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 
 from offline.traffic import TimedRecord
-from streams.producer import OutgoingRecord
+from streams.kafka.producer import OutgoingRecord
 
 
 async def paced(records: Iterable[TimedRecord], speed: float | None) -> AsyncIterator[OutgoingRecord]:

@@ -1,6 +1,6 @@
 """The steps that the workers run, in one process without Kafka: fold, deltas, item planes, item model, list.
 
-For judging the model on a log: every state transition and the ranking are the production code itself. What a worker
+For evaluating the model on a log: every state transition and the ranking are the production code itself. What a worker
 publishes on an interval is published here when a list is asked for, so that the lag is a number and not an accident.
 """
 
@@ -15,10 +15,10 @@ from ranking.learner import Learner
 from ranking.pipeline import DEFAULT_RULES, listed_items, recommend
 from ranking.recommendations import Recommendations
 from ranking.rerank.settings import RerankSettings
-from streams.catalog import CatalogItem
-from streams.events import Interaction
-from streams.partitioning import partition_of
-from streams.units import WEEK_MS
+from streams.contract.catalog import CatalogItem
+from streams.contract.events import Interaction
+from streams.contract.partitioning import partition_of
+from streams.contract.units import WEEK_MS
 from tables.cleaning import CleaningLimits
 from tables.item_deltas import encode, route
 from tables.item_model import ItemModel

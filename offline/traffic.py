@@ -13,8 +13,8 @@ from msgspec import structs
 from offline.datasets.dataset import Dataset
 from offline.datasets.rows import EventRow, ItemRow, ProfileRow, encode
 from offline.simulator.world import World
-from streams.producer import OutgoingRecord
-from streams.topics import Topics
+from streams.kafka.producer import OutgoingRecord
+from streams.kafka.topics import Topics
 
 
 class TimedRecord(NamedTuple):
@@ -100,7 +100,7 @@ class SimulatedTraffic:
         return (_profile(self.topics, row) for row in self.world.profiles())
 
     def events(self) -> Iterator[TimedRecord]:
-        """Events, duplicates and garbage for the interactions topic, new items for the catalogue."""
+        """Events, duplicates and malformed records for the interactions topic, new items for the catalogue."""
         for record in self.world.events(self.count, self.until_ms):
             topic = self.topics.catalog if record.kind == "item" else self.topics.interactions
             yield TimedRecord(OutgoingRecord(topic, record.key, record.value, record.partition), record.due_ms)

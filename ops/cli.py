@@ -1,5 +1,6 @@
 """The `freshet` command: puts the command groups together and turns failures into exit codes."""
 
+import signal
 import sys
 import traceback
 from types import ModuleType
@@ -8,7 +9,7 @@ from typing import Any, Final, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from agents.retention.errors import StorageError
+from agents.retention.errors import StorageAddressError, StorageError
 from ops.commands import (
     archive,
     audit,
@@ -17,6 +18,7 @@ from ops.commands import (
     config,
     demo,
     dlq,
+    doctor,
     erase,
     evaluate,
     inspect,
@@ -40,7 +42,9 @@ from ops.commands import (
     worker,
 )
 from ops.exit_codes import CommandFailed, ExitCode
-from streams.errors import KafkaError
+from ops.failures import sentence_of
+from ops.output import replace_unencodable
+from streams.kafka.errors import KafkaError
 
 #: What each heading of `--help` holds, in the order in which a newcomer needs it.
 PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
@@ -48,7 +52,7 @@ PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
     panels.SERVERS: (servers,),
     panels.LOG: (topics, publish, simulate, schema),
     panels.RUN: (worker, serve),
-    panels.LOOK: (config, lag, inspect, why, scale, evaluate, bench),
+    panels.LOOK: (config, doctor, lag, inspect, why, scale, evaluate, bench),
     panels.REPAIR: (dlq, partition, erase),
     panels.VERSIONS: (archive, snapshot, replay, audit, compare, versions, promote, rollback, retire),
 }
@@ -62,12 +66,14 @@ _HELP: Final = "\n\n".join(  # a paragraph each; line breaks inside one would be
         "the contract.",
         "[bold]You show lists?[/bold] The endpoint of [cyan]serve[/cyan] is read-only HTTP and JSON.",
         "[bold]You run it?[/bold] [cyan]config[/cyan] and [cyan]status[/cyan] say what is in force and what answers, "
+        "[cyan]doctor[/cyan] what is wrong with the servers, "
         "[cyan]lag[/cyan] and [cyan]inspect[/cyan] what goes on, [cyan]why[/cyan] what a list is made of.",
     )
 )
 _EPILOG: Final = (
     "Exit codes: 0 done, 1 a check failed, 2 wrong usage, setting or missing data, 3 a server does not answer, "
-    "70 something unexpected, 71 another worker took over, 130 interrupted. "
+    "70 something unexpected, 71 another worker took over, 72 a transaction timed out, "
+    "73 the log is another one (an operator decides), 130 interrupted. "
     "With --json the result is the last line of standard output. "
     "Settings: FRESHET_* variables, listed by `freshet config`."
 )
@@ -111,20 +117,28 @@ def build_app() -> typer.Typer:
 
 def main() -> None:
     """Entry point of the `freshet` program."""
+    replace_unencodable()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # like Ctrl-C, so that what a command began is undone as then
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     try:
         build_app()()
     except CommandFailed as failure:
         _complain(failure, failure.code)
+    except StorageAddressError as failure:
+        _complain(f"FRESHET_STORAGE_URL: {failure}", ExitCode.USAGE)
     except StorageError as failure:
         _complain(failure, ExitCode.CHECK_FAILED)
     except KafkaError as failure:
         _complain(failure, ExitCode.UNREACHABLE)
-    except Exception:  # noqa: BLE001 - anything else is ours to mend; exit code 1 would claim that a check failed
+    except Exception as failure:  # noqa: BLE001 - what is left is ours to mend; 1 would claim that a check failed
+        if sentence := sentence_of(failure):
+            _complain(*sentence)
         traceback.print_exc()
         sys.exit(ExitCode.BUG)
 
 
-def _complain(failure: Exception, code: ExitCode) -> NoReturn:
+def _complain(failure: Exception | str, code: ExitCode) -> NoReturn:
     typer.echo(f"freshet: {failure}", err=True)
     sys.exit(code)
 

@@ -16,7 +16,7 @@ _FIGURES = (
 
 
 def figures_table(report: Mapping[str, Any]) -> Table:
-    """One row a model: HR@10 with its 95 % interval and the other figures of the judged events."""
+    """One row a model: HR@10 with its 95 % interval and the other figures of the evaluated events."""
     rows = {
         name: [
             _text(figures["hr_at_10"]),

@@ -17,6 +17,11 @@ class ExitCode(IntEnum):
     """Something unexpected; the traceback is on standard error, and nothing half-done was committed."""
     TAKEN_OVER = 71
     """Another worker took this one's partitions over; start it again."""
+    TIMED_OUT = 72
+    """Kafka gave up on a transaction that was open for too long; start it again."""
+    LOG_CHANGED = 73
+    """A worker's log is not the one that its rows are of, or lost what they need next. Starting it again changes
+    nothing: docs/operations.md, "When the log is another one"."""
     INTERRUPTED = 130
     """Ctrl-C."""
 

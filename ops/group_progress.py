@@ -12,8 +12,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
-from streams.bulk_read import POLL_MS, bulk_consumer, partitions_of
-from streams.partition_times import PartitionTime, time_in
+from streams.kafka.bulk_read import bulk_consumer, partitions_of
+from streams.kafka.log_rest import with_records
+from streams.kafka.partition_times import PartitionTime, time_in
 
 STABLE = "Stable"
 #: A broker that just started finds the coordinator of a group only after a moment.
@@ -23,8 +24,9 @@ RETRY_EVERY_S = 0.1
 T = TypeVar("T")
 
 
-class Progress:
-    """Questions about one group and the topics it reads; use it as `async with Progress(bootstrap, group) as p`."""
+class GroupProgress:
+    """Questions about one group and the topics it reads; use it as
+    `async with GroupProgress(bootstrap, group) as p`."""
 
     def __init__(self, bootstrap: str, group: str) -> None:
         self._bootstrap = bootstrap
@@ -121,16 +123,9 @@ class Progress:
 
         Reads on from the committed offsets: a log may end in markers and aborted records, which nobody commits.
         """
-        reader, found = self._reader, set()
-        behind = [TopicPartition(topic, number) for number, end in ends.items() if committed[number] < end]
-        reader.assign(behind)
-        for tp in behind:
-            reader.seek(tp, committed[tp.partition])
-        while pending := [
-            tp for tp in behind if tp.partition not in found and await reader.position(tp) < ends[tp.partition]
-        ]:
-            found |= {tp.partition for tp in await reader.getmany(*pending, timeout_ms=POLL_MS, max_records=1)}
-        return found
+        behind = {TopicPartition(topic, number): end for number, end in ends.items() if committed[number] < end}
+        offsets = {tp: committed[tp.partition] for tp in behind}
+        return {tp.partition for tp in await with_records(self._reader, offsets, behind)}
 
     async def _partitions_of(self, topic: str) -> list[TopicPartition]:
         if topic not in self._partitions:

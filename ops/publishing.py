@@ -2,8 +2,6 @@
 
 import logging
 import math
-import os
-import stat
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -14,11 +12,11 @@ import typer
 from offline.pacing import paced
 from offline.traffic import Traffic
 from ops.publish_progress import progress_bar
-from streams.events import InvalidEvent, Reason
-from streams.json_lines import read_lines
-from streams.outgoing import ToRecord
-from streams.producer import Acknowledgement, OutgoingRecord, Producer
-from streams.topics import Topics
+from streams.contract.events import InvalidEvent, Reason
+from streams.contract.json_input import plain_size, read_values
+from streams.kafka.outgoing import ToRecord
+from streams.kafka.producer import Acknowledgement, OutgoingRecord, Producer
+from streams.kafka.topics import Topics
 
 
 @dataclass
@@ -34,16 +32,21 @@ class Published:
 
 
 async def publish_lines(
-    bootstrap: str, file_descriptor: int, topic: str, to_record: ToRecord, complain: Callable[[str], None]
+    bootstrap: str,
+    file_descriptor: int,
+    topic: str,
+    to_record: ToRecord,
+    complain: Callable[[str], None],
+    encoding: str | None = None,
 ) -> Published:
     """Publishes every line that `to_record` accepts; `complain` hears of the others, by line number.
 
-    Raises `KafkaError`, and `OSError` when the input cannot be read.
+    Raises `KafkaError`, and `OSError` or `UnreadableInput` when the input cannot be read.
     """
     published = Published()
 
     async def records(advance: Callable[[int], None]) -> AsyncIterator[OutgoingRecord]:
-        async for line in read_lines(file_descriptor):
+        async for line in read_values(file_descriptor, encoding):
             try:
                 yield to_record(topic, line.value, time.time_ns() // 1_000_000)
             except InvalidEvent as refusal:
@@ -51,7 +54,7 @@ async def publish_lines(
                 complain(f"line {line.number}: {refusal}")
             advance(line.end_byte)
 
-    with progress_bar(f"publishing to {topic}", _size_bytes(file_descriptor), "bytes") as advance:
+    with progress_bar(f"publishing to {topic}", plain_size(file_descriptor), "bytes") as advance:
         async with Producer(bootstrap) as producer:
             await producer.publish_all(records(advance), published.acknowledged)
     return published
@@ -82,24 +85,18 @@ def quiet_client() -> None:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
-def parse_pace(text: str) -> float | None:
+def parse_speed(text: str) -> float | None:
     """A number above 0, or None for `max`: for `--speed 60`, `--rate 200` and `--rate 200/s`.
 
-    >>> parse_pace("200/s"), parse_pace("max")
+    >>> parse_speed("200/s"), parse_speed("max")
     (200.0, None)
     """
     if text == "max":
         return None
     try:
-        pace = float(text.removesuffix("/s"))
+        speed_up = float(text.removesuffix("/s"))
     except ValueError:
-        pace = math.nan
-    if not 0 < pace < math.inf:
+        speed_up = math.nan
+    if not 0 < speed_up < math.inf:
         raise typer.BadParameter(f"{text!r} is neither a number above 0 nor 'max'")
-    return pace
-
-
-def _size_bytes(file_descriptor: int) -> int | None:
-    """The size of a regular file; None for pipes and terminals."""
-    status = os.fstat(file_descriptor)
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
+    return speed_up

@@ -3,75 +3,90 @@
 A bit for each generator says where a candidate comes from, so that a list can tell and `freshet why` can show it.
 """
 
+from collections.abc import Sequence
 from enum import IntFlag
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.evidence import Evidence
+from ranking.generator_scores import GeneratorScores
+from ranking.kernels.candidates import count_flagged, flag_all, flag_best, flag_first, flag_nearest, take_flagged
+from ranking.ragged import Ints, Ragged
 from tables.item_model import ItemModel
 
 
 class Generator(IntFlag):
     """Where a candidate comes from."""
 
-    TOGETHER = 1
-    AFTER = 2
-    VECTOR = 4
+    CO_OCCURRENCE = 1
+    SEQUENTIAL = 2
+    EMBEDDING = 4
     TRENDING = 8
     POPULAR = 16
     EXPLORE = 32
+    TRENDING_IN_SEGMENT = 64
 
 
-TOGETHER_SIZE = 300
-AFTER_SIZE = 100
-VECTOR_SIZE = 200
+CO_OCCURRENCE_SIZE = 300
+SEQUENTIAL_SIZE = 100
+EMBEDDING_SIZE = 200
 
-Ints = NDArray[np.int32]
 Flags = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
+Counts = NDArray[np.int64]
 
-_TOGETHER, _AFTER, _VECTOR = np.array([Generator.TOGETHER, Generator.AFTER, Generator.VECTOR], np.uint8)
-_SHARED = np.array([Generator.TRENDING, Generator.POPULAR, Generator.EXPLORE], np.uint8)
-
-
-class Shared(NamedTuple):
-    """Candidates int32[] that do not depend on the user's taste, by their generator."""
-
-    trending: Ints
-    popular: Ints
-    explore: Ints
+#: Index kinds that ask all items in any case: then one product of matrices asks for all users.
+_ASKS_ALL = frozenset(("matrix", "flat"))
+_FLAG_OF = {generator: np.uint8(generator) for generator in Generator}
 
 
-def gather(evidence: Evidence, unmet: Mask, shared: Shared, model: ItemModel) -> Flags:
-    """uint8[items of the model]: the generators that name each item, 0 = no candidate. Only `unmet` bool[items] take a
-    place among the best of a generator; `shared` are the candidates that do not depend on the user's taste, which may
-    be met ones."""
-    flags = np.zeros(len(model), np.uint8)
-    together, after = evidence.together.scores, evidence.after.scores
-    flags[_best(together, (together > 0) & unmet, TOGETHER_SIZE)] = _TOGETHER
-    flags[_best(after, (after > 0) & unmet, AFTER_SIZE)] |= _AFTER
-    if evidence.vector.any():
-        flags[_nearest(evidence.vector, unmet, model)] |= _VECTOR
-    for flag, items in zip(_SHARED, shared, strict=True):
-        flags[items] |= flag
-    return flags
+class First(NamedTuple):
+    """Of each of `users` int64[] the first so many items of an `order` int32[], whether they were met or not."""
+
+    generator: Generator
+    order: Ints
+    users: Counts
+    counts: Counts
 
 
-def _nearest(vector: NDArray[np.float32], unmet: Mask, model: ItemModel) -> NDArray[np.integer]:
-    """The best by inner product with the vector, of those that have one."""
-    vectors = model.vectors
-    if vectors.index.kind == "matrix":  # asks all items in any case, and need not put the found ones in order
-        products = vectors.vectors[: len(model)] @ vector
-        return _best(products, (products != 0) & unmet, VECTOR_SIZE)
-    near, _ = vectors.index.search(vector, VECTOR_SIZE + len(unmet) - int(np.count_nonzero(unmet)))
-    return near[unmet[near]][:VECTOR_SIZE]
+def gather(
+    generator_scores: GeneratorScores, met: Ragged, shared: Sequence[First], tried: Ragged, model: ItemModel
+) -> tuple[Ragged, Flags]:
+    """The candidates by user, ascending, and uint8[candidates] the generators that name each. Items that were `met`
+    take no place among the best of a generator; `shared` and what is to be `tried` do not depend on the user's
+    taste."""
+    users, items = len(met.offsets) - 1, len(model)
+    flags = np.zeros((users, -(-items // 8) * 8), np.uint8)
+    co_occurrence, sequential = generator_scores.co_occurrence, generator_scores.sequential
+    for said, size, generator in (
+        (co_occurrence, CO_OCCURRENCE_SIZE, Generator.CO_OCCURRENCE),
+        (sequential, SEQUENTIAL_SIZE, Generator.SEQUENTIAL),
+    ):
+        flag_best(*said.named, said.scores, *met, size, _FLAG_OF[generator], flags)
+    _flag_nearest(generator_scores.embeddings[:, 0], met, model, flags)
+    for generator, order, of, counts in shared:
+        flag_first(of, counts, order, _FLAG_OF[generator], flags)
+    flag_all(*tried, _FLAG_OF[Generator.EXPLORE], flags)
+    return _flagged(flags)
 
 
-def _best(scores: NDArray[np.floating], among: Mask, size: int) -> NDArray[np.intp]:
-    """The `size` highest `among` the items, in no particular order."""
-    (found,) = among.nonzero()
-    if len(found) > size:
-        found = found[scores[found].argpartition(-size)[-size:]]
-    return found
+def _flag_nearest(vectors: NDArray[np.float32], met: Ragged, model: ItemModel, flags: Flags) -> None:
+    """Flags the best by inner product with the users' vectors, of the items that have one."""
+    flag, of_items = _FLAG_OF[Generator.EMBEDDING], model.vectors
+    if of_items.index.kind in _ASKS_ALL:
+        products = vectors @ of_items.vectors[: len(model)].T
+        flag_nearest(products, *met, EMBEDDING_SIZE, flag, flags)
+        return
+    for user in np.flatnonzero(vectors.any(axis=1)).tolist():
+        is_met = np.zeros(len(model), np.bool_)
+        is_met[met.row(user)] = True
+        near, _ = of_items.index.search(vectors[user], EMBEDDING_SIZE + len(met.row(user)))
+        flags[user, near[~is_met[near]][:EMBEDDING_SIZE]] |= flag
+
+
+def _flagged(flags: Flags) -> tuple[Ragged, Flags]:
+    ends = np.zeros(len(flags) + 1, np.int64)
+    total = count_flagged(flags, ends)
+    items, generators = np.empty(total, np.int32), np.empty(total, np.uint8)
+    take_flagged(flags, items, generators)
+    return Ragged(ends, items), generators

@@ -1,82 +1,112 @@
-"""What is decided about every candidate before the list is put in order: evidence, candidates, rules, features, scores.
+"""What is decided about every candidate before lists are put in order: evidence, candidates, rules, features, scores.
 
 Lists are made from it, the ranker learns from it, and `freshet why` prints it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking import features, popular, trending
-from ranking.candidates import Flags, Ints, Shared, gather
-from ranking.evidence import Evidence
-from ranking.ranker import Ranker, bucket_of
+from ranking import features, trending
+from ranking.candidates import First, Flags, Generator, gather
+from ranking.context_features import ContextFeatures
+from ranking.filters.eligibility import Allowed, allowed
+from ranking.filters.request_context import RequestContexts
+from ranking.generator_scores import GeneratorScores
+from ranking.interests import Asked, Histories, Interests
+from ranking.ragged import Ragged, offsets_of
+from ranking.ranker import Ranker, buckets_of
 from ranking.rerank import explorers
-from ranking.rules.hard import allowed
-from ranking.rules.viewer import Viewer
-from ranking.situation import Situation
-from ranking.taste import Taste
-from streams.catalog import UserProfile
 from tables.item_model import ItemModel
-from tables.user import User
+
+Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """`items` int32[candidates] ascending, with the `generators` that named each, their `matrix` of features, and what
-    the ranker makes of them: `scores` float64[candidates] in 0..1 and how `personal` those are. `dropped` are the items
-    that each rule dropped, `tried` int32[] those that may be explored, `seed` what decides where chance would."""
+class Decisions:
+    """Of the users of a batch: `items`, the candidates by user, ascending, with the `generators` uint8[candidates] that
+    named each, their `matrix` float32[features, candidates], and what the ranker makes of them: `scores`
+    float64[candidates] in 0..1 and how `personal` those are. `considered` are the items that the rules were asked
+    about, `allowed` what they said; `tried` those that may be explored; by user, `seeds` int64[users] decide where
+    chance would, and `buckets` int64[users] say how much is known."""
 
-    viewer: Viewer
-    situation: Situation
-    taste: Taste
-    evidence: Evidence
-    items: Ints
+    contexts: RequestContexts
+    context_features: ContextFeatures
+    interests: Interests
+    generator_scores: GeneratorScores
+    considered: Ragged
+    allowed: Allowed
+    items: Ragged
     generators: Flags
-    dropped: Mapping[str, Ints]
-    tried: Ints
-    seed: int
-    bucket: int
+    tried: Ragged
+    seeds: NDArray[np.int64]
+    buckets: NDArray[np.int64]
     matrix: NDArray[np.float32]
-    scores: NDArray[np.float64]
-    personal: NDArray[np.float64]
+    scores: Doubles
+    personal: Doubles
 
     @classmethod
-    def of(
-        cls, user: User | None, profile: UserProfile | None, model: ItemModel, ranker: Ranker, now_ms: int, size: int
-    ) -> "Decision":
-        """The decision for one user at `now_ms`, with at least `size` candidates if the rules allow as many."""
-        taste = Taste.of(user, profile, model)
-        evidence = Evidence.of(taste, model)
-        viewer = Viewer.of(user, profile, model, now_ms)
-        seed = explorers.seed_of(user)
-        tried = explorers.candidates(model, now_ms, seed)
-        # enough popular ones to fill the list though all that was met is dropped
-        popular_size = size + int(np.count_nonzero(viewer.met))
-        shared = Shared(trending.candidates(model, size), popular.candidates(model, popular_size), tried)
-        generators = gather(evidence, viewer.unmet, shared, model)
-        items, dropped = allowed(generators.nonzero()[0].astype(np.int32), viewer, model)
-        if len(items) < size:  # the rules left too little: whatever there is
-            generators = np.zeros(len(model), np.uint8)
-            items, dropped = allowed(np.arange(len(model), dtype=np.int32), viewer, model)
-        situation = Situation.of(user, profile, taste, model, now_ms)
-        matrix = features.matrix(items, evidence, situation, model)
-        bucket = bucket_of(len(taste.recent))
-        scores, personal = ranker.judge(matrix, bucket)
+    def of(cls, asked: Sequence[Asked], model: ItemModel, ranker: Ranker, now_ms: int, size: int) -> "Decisions":
+        """The decisions at `now_ms`, with at least `size` candidates if the rules allow as many."""
+        histories = Histories.of(asked, model)
+        interests = Interests.of(asked, histories, model)
+        generator_scores = GeneratorScores.of(interests, model)
+        contexts = RequestContexts.of(asked, histories, model, now_ms)
+        seeds = explorers.seeds_of(asked)
+        tried = explorers.candidates(model, now_ms, seeds)
+        context_features = ContextFeatures.of(asked, interests, model, now_ms)
+        considered, generators = gather(
+            generator_scores, contexts.met, _shared(context_features, contexts, model, size), tried, model
+        )
+        verdict = allowed(considered, contexts, model)
+        kept = considered.where(verdict.keep)
+        if (short := np.diff(kept.offsets) < size).any():  # the rules left too little: whatever there is
+            considered, generators = _everything(considered, generators, short, len(model))
+            verdict = allowed(considered, contexts, model)
+            kept = considered.where(verdict.keep)
+        matrix = features.matrix(kept, generator_scores, context_features, model)
+        buckets = buckets_of(np.diff(interests.recent.offsets))
+        scores, personal = ranker.predict(kept.offsets, matrix, buckets)
+        generators = generators[verdict.keep]
         return cls(
-            viewer,
-            situation,
-            taste,
-            evidence,
-            items,
-            generators[items],
-            dropped,
+            contexts,
+            context_features,
+            interests,
+            generator_scores,
+            considered,
+            verdict,
+            kept,
+            generators,
             tried,
-            seed,
-            bucket,
+            seeds,
+            buckets,
             matrix,
             scores,
             personal,
         )
+
+
+def _shared(context_features: ContextFeatures, contexts: RequestContexts, model: ItemModel, size: int) -> list[First]:
+    """The candidates that do not depend on the user's taste."""
+    users = np.arange(len(context_features.places))
+    sizes = np.full(len(users), size)
+    # enough popular ones to fill the list though all that was met is dropped
+    enough = size + np.diff(contexts.met.offsets)
+    first = [First(Generator.TRENDING, trending.candidates(model, size), users, sizes)]
+    for number, segment_priors in enumerate(context_features.segment_priors):
+        of = (context_features.places == number).nonzero()[0]
+        first.append(First(Generator.TRENDING_IN_SEGMENT, segment_priors.trending_order, of, sizes[of]))
+        first.append(First(Generator.POPULAR, segment_priors.popular_order, of, enough[of]))
+    return first
+
+
+def _everything(items: Ragged, generators: Flags, short: NDArray[np.bool_], size: int) -> tuple[Ragged, Flags]:
+    """The same, but all items of the model for those who are short, named by no generator."""
+    all_items, none = np.arange(size, dtype=np.int32), np.zeros(size, np.uint8)
+    rows, flags = [], []
+    for number, is_short in enumerate(short.tolist()):
+        rows.append(all_items if is_short else items.row(number))
+        flags.append(none if is_short else generators[items.offsets[number] : items.offsets[number + 1]])
+    return Ragged(offsets_of([len(row) for row in rows]), np.concatenate(rows)), np.concatenate(flags)

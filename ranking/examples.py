@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranking import features
-from ranking.decision import Decision
+from ranking.decision import Decisions
 from ranking.impressions import PassedOver
-from ranking.ranker import Ranker
-from streams.catalog import UserProfile
-from streams.events import Interaction, effective_type
+from ranking.ranker import BUCKETS, Ranker
+from streams.contract.catalog import UserProfile
+from streams.contract.events import Interaction, effective_type
 from tables.engagement import CONSUMED, is_liked
 from tables.item_model import ItemModel
 from tables.row_codec import RowCodec
@@ -79,29 +79,30 @@ def example_before(
     chosen = model.index(event.item_id)
     if chosen < 0 or user is None:
         return None
-    decision = Decision.of(user, profile, model, ranker, now_ms, size)
+    decision = Decisions.of([(user, profile)], model, ranker, now_ms, size)
     others = [(index, weight) for item_id, weight in shown if (index := model.index(item_id)) >= 0]
     return example_of(decision, chosen, liked=is_liked(event), event_id=event.event_id, shown=others)
 
 
 def example_of(
-    decision: Decision, chosen: int, *, liked: bool, event_id: str, shown: Sequence[tuple[int, float]] = ()
+    decision: Decisions, chosen: int, *, liked: bool, event_id: str, shown: Sequence[tuple[int, float]] = ()
 ) -> Example | None:
-    """What choosing the item of index `chosen` says about a decision made before; None when it was no candidate, which
-    the ranker could not have helped. `shown` are indices and weights of what was passed over before the user's eyes.
-    The same event gives the same example."""
-    place = np.flatnonzero(decision.items == chosen)
-    if not len(place) or not decision.bucket:
+    """What choosing the item of index `chosen` says about a decision for one user made before; None when it was no
+    candidate, which the ranker could not have helped. `shown` are indices and weights of what was passed over before
+    the user's eyes. The same event gives the same example."""
+    items, bucket = decision.items.values, int(decision.buckets[0])
+    place = np.flatnonzero(items == chosen)
+    if not len(place) or not bucket:
         return None
     weight_of = dict(shown)
-    seen = np.flatnonzero(np.isin(decision.items, list(weight_of)) & (decision.items != chosen))[:PASSED_OVER]
+    seen = np.flatnonzero(np.isin(items, list(weight_of)) & (items != chosen))[:PASSED_OVER]
     generator = np.random.default_rng(crc32(event_id.encode()))
-    others = np.setdiff1d(np.flatnonzero(decision.items != chosen), seen, assume_unique=True)
+    others = np.setdiff1d(np.flatnonzero(items != chosen), seen, assume_unique=True)
     unseen = generator.choice(others, min(PASSED_OVER - len(seen), len(others)), replace=False)
     rows = np.concatenate([place, seen, unseen])
     weights = np.ones(len(rows), np.float32)
-    weights[1 : 1 + len(seen)] = [weight_of[index] for index in decision.items[seen].tolist()]
-    return Example(decision.bucket, liked, decision.matrix[rows], weights)
+    weights[1 : 1 + len(seen)] = [weight_of[index] for index in items[seen].tolist()]
+    return Example(bucket, liked, decision.matrix[:, rows].T, weights)
 
 
 def encode(example: Example) -> bytes:
@@ -112,9 +113,17 @@ def encode(example: Example) -> bytes:
 
 def decode(value: bytes) -> Example:
     """The example in a record; one of an older version, whose features were others, has no candidates and teaches
-    nothing. Raises RowVersionError on a newer format, ValueError when it is damaged."""
-    record = _CODEC.decode(value)
+    nothing. Raises ValueError on a newer format, and when it is damaged or holds what nobody can learn from."""
+    try:
+        record = _CODEC.decode(value)
+    except (TypeError, msgspec.DecodeError) as error:
+        raise ValueError(f"no example: {error}") from None
     if value[1] < EXAMPLE_VERSION:
         return Example(record.bucket, record.liked, np.zeros((0, features.COUNT), np.float32))
     matrix = np.frombuffer(record.features, "<f4").reshape(-1, features.COUNT)
-    return Example(record.bucket, record.liked, matrix, np.frombuffer(record.weights, "<f4"))
+    weights = np.frombuffer(record.weights, "<f4")
+    if not 0 <= record.bucket < BUCKETS or len(weights) not in (0, len(matrix)):
+        raise ValueError("no example: another bucket, or other weights, than there can be")
+    if not (np.isfinite(matrix).all() and np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError("no example: a feature or a weight is not finite")
+    return Example(record.bucket, record.liked, matrix, weights)

@@ -3,28 +3,32 @@
 All are in 0..1. Scores of generators are divided by the highest among the candidates of the request, because their
 scales differ from user to user. Of those that are sums over recent items the root is taken: a few candidates have most
 of the sum, and what separates the many below them is what a list of ten or twenty is decided by (HR@10 on events before
-those that are judged: ml-1m .257 without, .263 with it). Crosses give the ranker a second weight for popularity in some
-situations.
+those that are evaluated: ml-1m .257 without, .263 with it). Crosses give the ranker a second weight for popularity in
+some context_features.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.evidence import Evidence
-from ranking.situation import Situation
-from streams.units import DAY_MS
+from ranking.context_features import ContextFeatures
+from ranking.generator_scores import GeneratorScores
+from ranking.kernels.products import products_with
+from ranking.kernels.relative import make_relative, relative_roots
+from ranking.named import Said
+from ranking.ragged import Ragged
+from streams.contract.units import DAY_MS
 from tables.item_catalog import ALWAYS_FROM_MS
 from tables.item_model import NORM_SHRINK, ItemModel
 
 NAMES = (
-    "together",  # used together with recent items
-    "together_lately",  # the same, of the newest few
-    "after",  # used right after the last items
-    "after_newest",  # the same, of the newest alone
-    "vector",  # near the user's vector; near the lasting one as far as nobody has used the item yet
-    "vector_lasting",  # near the vector of the user's lasting taste
+    "co_occurrence",  # used together with recent items
+    "co_occurrence_recent",  # the same, of the newest few
+    "sequential",  # used right after the last items
+    "sequential_newest",  # the same, of the newest alone
+    "embedding",  # near the user's vector; near the long-term one as far as nobody has used the item yet
+    "embedding_long_term",  # near the vector of the user's long-term interest
     "trend_28d",
-    "trend_24h",
+    "trend_24h",  # half everywhere's, half that of the user's country or region
     "popularity",
     "genre",  # share of the user's recent genres
     "freshness",  # e^(-days since release / 30)
@@ -34,6 +38,15 @@ NAMES = (
     "popularity_handheld",
 )
 COUNT = len(NAMES)
+#: The same features in rows of `ranker.weights` that release 0.1 wrote.
+_FORMER_NAMES = {
+    "together": "co_occurrence",
+    "together_lately": "co_occurrence_recent",
+    "after": "sequential",
+    "after_newest": "sequential_newest",
+    "vector": "embedding",
+    "vector_lasting": "embedding_long_term",
+}
 #: Those that speak of this user rather than of everybody.
 _PERSONAL = frozenset(NAMES[:6]) | {"genre", "language"}
 PERSONAL = np.array([name in _PERSONAL for name in NAMES])
@@ -42,25 +55,44 @@ FRESH_DAYS = 30.0
 Floats = NDArray[np.float32]
 
 
-def matrix(items: NDArray[np.int32], evidence: Evidence, situation: Situation, model: ItemModel) -> Floats:
-    """float32[items, COUNT], columns in the order of NAMES."""
-    features = np.zeros((COUNT, len(items)), np.float32)  # one after the other in memory, as they are computed and used
-    if not len(items):
-        return features.T
-    priors, catalog, together, after = model.priors, model.catalog, evidence.together, evidence.after
-    sums = (together.scores, together.lately, after.scores, after.newest)
-    np.sqrt(_relative([scores.take(items) for scores in sums]), out=features[:4])
-    own, lasting = np.maximum(evidence.vectors @ model.vectors.vectors.take(items, 0).T, 0, out=features[4:6])
-    own += newness(items, model) * (lasting - own)
-    shared = (priors.trend_28d, priors.trend_24h, priors.popularity)
-    features[6:9] = _relative([scores.take(items) for scores in shared])
-    features[9] = situation.genre_shares(items, model)
-    features[10] = _freshness(catalog.released_at_ms.take(items), situation.now_ms)
-    features[11] = situation.language_match(items, model)
-    for row, holds in enumerate((situation.is_weekend, situation.is_night, situation.is_handheld), start=12):
-        if holds:
-            features[row] = features[8]
-    return features.T
+def present_names(stored: list[str]) -> list[str]:
+    """The names of features in a row, as they are called now.
+
+    >>> present_names(["together", "popularity"])
+    ['co_occurrence', 'popularity']
+    """
+    return [_FORMER_NAMES.get(name, name) for name in stored]
+
+
+def matrix(
+    items: Ragged, generator_scores: GeneratorScores, context_features: ContextFeatures, model: ItemModel
+) -> Floats:
+    """float32[COUNT, items], rows in the order of NAMES, of items that ascend by user."""
+    features = np.zeros((COUNT, len(items.values)), np.float32)
+    if not len(items.values):
+        return features
+    priors, catalog = model.priors, model.catalog
+    features[0:2] = _relative_roots(generator_scores.co_occurrence, items)
+    features[2:4] = _relative_roots(generator_scores.sequential, items)
+    own, long_term = features[4:6]
+    products_with(*items, generator_scores.embeddings, model.vectors.vectors, features[4:6])
+    own += newness(items.values, model) * (long_term - own)
+    shared = (
+        priors.trend_28d.take(items.values),
+        context_features.trend_24h(items),
+        priors.popularity.take(items.values),
+    )
+    for row, scores in enumerate(shared, start=6):
+        make_relative(items.offsets, scores)
+        features[row] = scores
+    features[9] = context_features.genre_shares(items, model)
+    features[10] = _freshness(catalog.released_at_ms.take(items.values), context_features.now_ms)
+    features[11] = context_features.language_match(items, model)
+    crossed = (context_features.is_weekend, context_features.is_night, context_features.is_handheld)
+    for row, holds in enumerate(crossed, start=12):
+        if holds.any():
+            features[row] = features[8] * context_features.of_each(holds, items)
+    return features
 
 
 def newness(items: NDArray[np.int32], model: ItemModel) -> Floats:
@@ -68,13 +100,11 @@ def newness(items: NDArray[np.int32], model: ItemModel) -> Floats:
     return NORM_SHRINK * model.norm.take(items) ** 2
 
 
-def _relative(scores: list[NDArray[np.floating]]) -> NDArray[np.floating]:
-    """The rows, each divided by its highest; a row of zeros stays as it is."""
-    rows = np.array(scores)
-    highest = rows.max(axis=1, keepdims=True)
-    highest[highest <= 0] = 1
-    rows /= highest
-    return rows
+def _relative_roots(said: Said, items: Ragged) -> Floats:
+    roots = np.empty((2, len(items.values)), np.float32)
+    for row, scores in enumerate(said.of(items)):
+        relative_roots(items.offsets, scores, roots[row])
+    return roots
 
 
 def _freshness(released_at_ms: NDArray[np.int64], now_ms: int) -> NDArray[np.float64]:

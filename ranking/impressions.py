@@ -5,7 +5,7 @@ Kept in memory for examples alone, so it shapes no row; a worker that starts ane
 A slot further down is looked at less often, so passing over what stands there says less: it weighs (1 + position)^-0.5.
 """
 
-from streams.events import EventType, Interaction
+from streams.contract.events import EventType, Interaction
 
 REMEMBERED_USERS = 10_000
 REMEMBERED_ITEMS = 20

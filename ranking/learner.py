@@ -1,4 +1,7 @@
-"""How the ranker learns: one river LogisticRegression (AdaGrad) for each bucket and task, judged before it is believed.
+"""How the ranker learns: one river LogisticRegression for each bucket and task, evaluated before it is believed.
+
+The optimiser is AdaGrad (Duchi, Hazan, Singer: "Adaptive subgradient methods for online learning and stochastic
+optimization", JMLR 12, 2011): a weight's steps shrink with the sum of its squared gradients.
 
 Every example is first scored with the published weights and with the ones being learned (prequential: predict, then
 learn). After a round of examples the learned weights replace the published ones only if they are finite and their log
@@ -22,7 +25,9 @@ from tables.row_codec import RowCodec
 if TYPE_CHECKING:
     from river.linear_model import LogisticRegression
 
-#: Of 0.1 to 1.0 the best on the parts of three data sets before those that are judged.
+#: The key of the learner's row, which every worker follows.
+RANKER_KEY = b"ranker"
+#: Of 0.1 to 1.0 the best on the parts of three data sets before those that are evaluated.
 LEARNING_RATE = 0.3
 L2 = 1e-4
 #: What AdaGrad's sums of squared gradients start from: without it the first few examples would move every weight by as
@@ -52,6 +57,26 @@ class RankerRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
 CODEC = RowCodec(RankerRow, current=RANKER_VERSION)
 
 
+class RoundRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A round that is not over, of `examples` examples, on top of the accepted state with this `number` and so many
+    `rejected` rounds: arrays as in `RankerRow`, and the log losses so far."""
+
+    version: int
+    features: list[str]
+    number: int
+    rejected: int
+    weights: bytes
+    intercepts: bytes
+    squares: bytes
+    examples: int
+    learned_loss: float
+    published_loss: float
+
+
+ROUND_CODEC = RowCodec(RoundRow, current=1)
+_SHAPE = (ranker.BUCKETS, len(ranker.TASKS), features.COUNT)
+
+
 @dataclass(slots=True)
 class _Round:
     examples: int = 0
@@ -66,6 +91,8 @@ class Learner:
     published: Ranker
     squares: Doubles
     rejected: int = 0
+    #: Where the models of this round began; None = at what is published.
+    _begun: "tuple[Doubles, Doubles, Doubles] | None" = None
     _models: dict[tuple[int, int], "LogisticRegression"] = field(default_factory=dict)
     _round: _Round = field(default_factory=_Round)
 
@@ -80,8 +107,7 @@ class Learner:
         row = CODEC.decode(value)
         if value[1] == 1:
             return replace(cls.start(), published=ranker_of(value), rejected=row.rejected)
-        shape = (ranker.BUCKETS, len(ranker.TASKS), features.COUNT)
-        return cls(ranker_of(value), np.frombuffer(row.squares, "<f8").reshape(shape).copy(), row.rejected)
+        return cls(ranker_of(value), np.frombuffer(row.squares, "<f8").reshape(_SHAPE).copy(), row.rejected)
 
     def to_row(self) -> bytes:
         """The accepted state."""
@@ -98,6 +124,32 @@ class Learner:
             )
         )
 
+    def round_row(self) -> bytes | None:
+        """What the round that is not over has learned so far; None when it has no example yet."""
+        if not self._round.examples:
+            return None
+        weights, intercepts, squares = (array.astype("<f8").tobytes() for array in self._learned())
+        number, so_far = self.published.number, self._round
+        return ROUND_CODEC.encode(
+            RoundRow(
+                *(1, list(features.NAMES), number, self.rejected, weights, intercepts, squares),
+                *(so_far.examples, so_far.learned_loss, so_far.published_loss),
+            )
+        )
+
+    def resume(self, value: bytes) -> None:
+        """Goes on in the round that `round_row` kept; one of other features or on top of another state is given up."""
+        row = ROUND_CODEC.decode(value)
+        mine = (list(features.NAMES), self.published.number, self.rejected)
+        if (features.present_names(row.features), row.number, row.rejected) != mine:
+            return
+        self._begun = (
+            np.frombuffer(row.weights, "<f8").reshape(_SHAPE),
+            np.frombuffer(row.intercepts, "<f8").reshape(_SHAPE[:2]),
+            np.frombuffer(row.squares, "<f8").reshape(_SHAPE),
+        )
+        self._round = _Round(row.examples, row.learned_loss, row.published_loss)
+
     def learn(self, example: Example) -> bool:
         """Learn from one example; True when a round ended by it (accepted or rejected)."""
         if not len(example.features):
@@ -108,7 +160,7 @@ class Learner:
         self._round.examples += 1
         if self._round.examples < ROUND:
             return False
-        self._judge()
+        self._accept_or_reject()
         return True
 
     def _learn_task(self, example: Example, task: int) -> None:
@@ -131,19 +183,23 @@ class Learner:
         if model is None:
             from river import linear_model, optim  # see load_river
 
+            weights, intercepts, squares = (array[bucket, task] for array in self._where_it_began())
             model = linear_model.LogisticRegression(
-                optim.AdaGrad(LEARNING_RATE), l2=L2, intercept_init=float(self.published.intercepts[bucket, task])
+                optim.AdaGrad(LEARNING_RATE), l2=L2, intercept_init=float(intercepts)
             )
-            weights, squares = self.published.weights[bucket, task], self.squares[bucket, task]
             for name, weight, square in zip(features.NAMES, weights.tolist(), squares.tolist(), strict=True):
                 model._weights[name] = weight
                 model.optimizer.g2[name] = square
             self._models[bucket, task] = model
         return model
 
-    def _judge(self) -> None:
+    def _where_it_began(self) -> tuple[Doubles, Doubles, Doubles]:
+        return self._begun or (self.published.weights, self.published.intercepts, self.squares)
+
+    def _accept_or_reject(self) -> None:
         ended, self._round = self._round, _Round()
         learned = self._learned()
+        self._begun = None
         finite = all(np.isfinite(array).all() for array in learned)
         if finite and ended.learned_loss <= ended.published_loss * (1 + WORSE_BY):
             weights, intercepts, self.squares = learned
@@ -153,8 +209,7 @@ class Learner:
             self._models.clear()
 
     def _learned(self) -> tuple[Doubles, Doubles, Doubles]:
-        weights, intercepts = self.published.weights.copy(), self.published.intercepts.copy()
-        squares = self.squares.copy()
+        weights, intercepts, squares = (array.copy() for array in self._where_it_began())
         for place, model in self._models.items():
             weights[place] = [model.weights[name] for name in features.NAMES]
             intercepts[place] = model.intercept
@@ -175,7 +230,7 @@ def ranker_of(value: bytes) -> Ranker:
     row = CODEC.decode(value)
     if value[1] == 1:
         return replace(Ranker.start(), number=row.number)
-    if row.features != list(features.NAMES):
+    if features.present_names(row.features) != list(features.NAMES):
         raise ValueError(f"the ranker was learned with the features {', '.join(row.features)}")
     tasks = (ranker.BUCKETS, len(ranker.TASKS))
     return Ranker(

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.events import EventType, Interaction
+from streams.contract.events import EventType, Interaction
 from tables.engagement import POSITIVE
 from tables.item_model import ItemModel
 from tables.user import User
@@ -12,8 +12,8 @@ NOT_LISTED = -1
 
 
 def is_next(event: Interaction, user: User | None) -> bool:
-    """Whether the protocol judges an event; `user` as before it. Not of an item met before, and not what says nothing
-    for an item (ratings are judged whatever their stars)."""
+    """Whether the protocol evaluates an event; `user` as before it. Not of an item met before, and not what says
+    nothing for an item (ratings are evaluated whatever their stars)."""
     return is_use(event) and (user is None or event.item_id not in user.seen)
 
 
@@ -24,7 +24,7 @@ def is_use(event: Interaction) -> bool:
 
 def place_of_next(event: Interaction, user: User | None, shown: NDArray[np.int32], model: ItemModel) -> int | None:
     """The place from 0, or NOT_LISTED; `user` and `shown` int32[list], item indices best first, are those before the
-    event. None for what the protocol does not judge."""
+    event. None for what the protocol does not evaluate."""
     return place_in(event.item_id, shown, model) if is_next(event, user) else None
 
 

@@ -1,11 +1,13 @@
-"""Judged events: where the item of an event stood in the list that its user would have had a moment before.
+"""Outcomes of prequential evaluation: where the item of an event stood in the list that its user would have had a
+moment before.
 
-Every version judges the same events: whether one is judged follows from its id, and from what its user did before,
-which all versions read in the same log. So the outcomes of two versions can be joined by offset and compared in pairs.
+Every version evaluates the same events: whether one is evaluated follows from its id, and from what its user did
+before, which all versions read in the same log. So the outcomes of two versions can be joined by offset and compared in
+pairs.
 
 The list is the one of the row before the event, by what is known of items then. Events that follow within
-`PRODUCTION_LAG_MS` on another event of their user are not judged: nobody could have been shown a list that knows of the
-one before. Outcomes name no user; of the user they hold one of `GROUPS` numbers, for intervals.
+`PRODUCTION_LAG_MS` on another event of their user are not evaluated: nobody could have been shown a list that knows of
+the one before. Outcomes name no user; of the user they hold one of `GROUPS` numbers, for intervals.
 """
 
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranking.next_item import is_next
-from streams.events import Interaction
+from streams.contract.events import Interaction
 from tables.user import User
 
 FORMAT_VERSION = 1
@@ -30,7 +32,9 @@ UNKNOWN_MS = -1
 
 #: `offset` of the event in its partition, its time and that of the newest event the item model knew (UNKNOWN_MS = not
 #: told), ms since the epoch; `place` from 0, -1 = not in the list, REJECTED; `group` of the user.
-OUTCOME = np.dtype([("offset", "<i8"), ("event_ms", "<i8"), ("knew_ms", "<i8"), ("place", "<i2"), ("group", "<u2")])
+OUTCOME = np.dtype(
+    [("offset", "<i8"), ("event_ms", "<i8"), ("feature_cutoff_ms", "<i8"), ("place", "<i2"), ("group", "<u2")]
+)
 
 Outcomes = NDArray[np.void]
 _CRCS = 2**32
@@ -46,7 +50,7 @@ class Outcome:
 
     offset: int
     event_ms: int
-    knew_ms: int
+    feature_cutoff_ms: int
     place: int
     group: int
 
@@ -60,7 +64,7 @@ def in_sample(event_id: str, share: float) -> bool:
     return crc32(event_id.encode()) < share * _CRCS
 
 
-def is_judged(event: Interaction, user: User | None) -> bool:
+def is_evaluated(event: Interaction, user: User | None) -> bool:
     """Whether an event of the sample tells how good a list was; `user` as before the event."""
     if user is not None and event.timestamp_ms - user.row.last_event_ms < PRODUCTION_LAG_MS:
         return False
@@ -74,7 +78,7 @@ def group_of(user_id: str) -> int:
 
 def encode(outcomes: list[Outcome]) -> bytes:
     """One record: a byte of the format, then the rows."""
-    rows = [(o.offset, o.event_ms, o.knew_ms, o.place, o.group) for o in outcomes]
+    rows = [(o.offset, o.event_ms, o.feature_cutoff_ms, o.place, o.group) for o in outcomes]
     return bytes([FORMAT_VERSION]) + np.array(rows, OUTCOME).tobytes()
 
 
@@ -86,6 +90,6 @@ def decode(value: bytes) -> Outcomes:
 
 
 def without_rejected(rows: Outcomes) -> Outcomes:
-    """The rows about events that were judged."""
-    judged: Outcomes = rows[rows["place"] != REJECTED]
-    return judged
+    """The rows about events that were evaluated."""
+    evaluated: Outcomes = rows[rows["place"] != REJECTED]
+    return evaluated

@@ -13,47 +13,48 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ranking.kernels.order import best_first
+from ranking.kernels.relative import highest_of
+from ranking.ragged import Offsets
+
 PRIOR_STRENGTH = 5.0
 _TINY = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Best first: `items` int32[], `scores` float32[] in 0..1, not increasing, and the share of each score that is
-    personal, float64[] in 0..1."""
+    """By user, best first: `places` int64[ranked] of candidates, between the user's `offsets`. Of every candidate the
+    mixed `scores` float64[candidates] >= 0, and the share of each that is personal, float64[candidates] in 0..1."""
 
-    items: NDArray[np.int32]
-    scores: NDArray[np.float32]
+    offsets: Offsets
+    places: NDArray[np.int64]
+    scores: NDArray[np.float64]
     personal_share: NDArray[np.float64]
 
 
 def rank(
-    items: NDArray[np.int32],
+    offsets: Offsets,
     scores: NDArray[np.float64],
     personal: NDArray[np.float64],
     prior: NDArray[np.float32],
-    strength: int,
+    strength: NDArray[np.int64],
     size: int,
 ) -> Ranked:
-    """The best `size` of `items`. Parallel to them: the ranker's `scores` on any scale >= 0, which part of each is
-    `personal`, 0..1, and the `prior`; `strength` is n."""
-    highest = scores.max(initial=0.0)
-    trust = trust_in(strength) if highest > 0 else 0.0
-    own = scores * (trust / highest) if trust else np.zeros(len(items))
-    mixed = (own + PRIOR_STRENGTH * prior) / (trust + PRIOR_STRENGTH)
-    order = _best(mixed, size)
-    chosen = mixed[order]
-    share = personal[order] * own[order] / np.maximum(chosen * (trust + PRIOR_STRENGTH), _TINY)
-    return Ranked(items[order], np.minimum(chosen, 1.0).astype(np.float32), share)
+    """The best `size` candidates of each user, those between their offsets. By candidate: the ranker's `scores` on any
+    scale >= 0, which part of each is `personal`, 0..1, and the `prior`; by user `strength`, which is n."""
+    highest = np.empty(len(strength))
+    highest_of(offsets, scores, highest)
+    trust = np.where(highest > 0, trust_in(strength), 0.0)
+    counts = np.diff(offsets)
+    whole = np.repeat(trust + PRIOR_STRENGTH, counts)
+    own = scores * np.repeat(trust / np.where(highest > 0, highest, 1.0), counts)
+    mixed = (own + PRIOR_STRENGTH * prior) / whole
+    share = personal * own / np.maximum(mixed * whole, _TINY)
+    ends, places = np.zeros(len(offsets), np.int64), np.empty(int(np.minimum(counts, size).sum()), np.int64)
+    best_first(offsets, mixed, size, ends, places)
+    return Ranked(ends, places, mixed, share)
 
 
-def trust_in(strength: int) -> float:
+def trust_in(strength: NDArray[np.int64]) -> NDArray[np.float64]:
     """How much a history of so many liked items weighs against the prior's 5."""
     return 2.0 * strength * (1.0 + strength)
-
-
-def _best(scores: NDArray[np.float64], size: int) -> NDArray[np.int64]:
-    if len(scores) > size:
-        best = np.argpartition(scores, -size)[-size:]
-        return best[np.argsort(-scores[best], kind="stable")]
-    return np.argsort(-scores, kind="stable")

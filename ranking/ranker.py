@@ -6,13 +6,13 @@ use = the item is used at all (click, view, purchase, rating), like = it is like
 Users without history have a fixed ranker of popularity and trend: nothing personal is known that could be weighed.
 """
 
-from bisect import bisect_right
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ranking import features
+from ranking.kernels.relative import weigh
 
 TASKS = ("use", "like")
 TASK_WEIGHTS = np.array([0.7, 0.3])
@@ -24,34 +24,34 @@ BUCKETS = len(BUCKET_STARTS)
 _STARTS: tuple[dict[str, float], ...] = (
     {"trend_28d": 1.0, "popularity": 1.0},
     {
-        "together": 1.0,
-        "together_lately": 1.5,
-        "after": 0.5,
-        "after_newest": 0.3,
-        "vector": 3.0,
+        "co_occurrence": 1.0,
+        "co_occurrence_recent": 1.5,
+        "sequential": 0.5,
+        "sequential_newest": 0.3,
+        "embedding": 3.0,
         "trend_28d": 2.2,
         "trend_24h": 0.4,
         "popularity": 0.4,
     },
     {
-        "together": 1.6,
-        "together_lately": 1.2,
-        "after": 1.5,
-        "after_newest": 1.1,
-        "vector": 2.1,
-        "vector_lasting": 0.3,
+        "co_occurrence": 1.6,
+        "co_occurrence_recent": 1.2,
+        "sequential": 1.5,
+        "sequential_newest": 1.1,
+        "embedding": 2.1,
+        "embedding_long_term": 0.3,
         "trend_28d": 0.5,
         "trend_24h": 0.5,
         "popularity": -0.3,
         "genre": 0.8,
     },
     {
-        "together": 3.1,
-        "together_lately": 0.7,
-        "after": 0.7,
-        "after_newest": 0.7,
-        "vector": 2.0,
-        "vector_lasting": 0.7,
+        "co_occurrence": 3.1,
+        "co_occurrence_recent": 0.7,
+        "sequential": 0.7,
+        "sequential_newest": 0.7,
+        "embedding": 2.0,
+        "embedding_long_term": 0.7,
         "trend_28d": 0.7,
         "trend_24h": 0.4,
         "popularity": -0.7,
@@ -71,7 +71,7 @@ class Ranker:
     weights: Doubles
     intercepts: Doubles
     number: int = 0
-    _asked: Doubles = field(init=False, repr=False, compare=False)  # what `judge` multiplies with, by bucket
+    _asked: Doubles = field(init=False, repr=False, compare=False)  # what `predict` multiplies with, by bucket
 
     def __post_init__(self) -> None:
         mean = np.einsum("t,btf->bf", TASK_WEIGHTS, self.weights)[:, None]
@@ -87,21 +87,22 @@ class Ranker:
                 weights[bucket, :, features.NAMES.index(name)] = weight
         return cls(weights, np.repeat(np.array(_START_INTERCEPTS)[:, None], len(TASKS), axis=1))
 
-    def score(self, matrix: NDArray[np.float32], bucket: int) -> Doubles:
-        """float64[items] in 0..1 for the features of each item."""
-        return self.judge(matrix, bucket)[0]
-
-    def judge(self, matrix: NDArray[np.float32], bucket: int) -> tuple[Doubles, Doubles]:
-        """Both float64[items] in 0..1: `score`, and which part of what speaks for each item is about this user.
-        Popularity may count against an item, and then takes from what its trend says for it."""
-        sums = self._asked[bucket] @ matrix.T
-        scores = TASK_WEIGHTS @ _sigmoid(sums[: len(TASKS)] + self.intercepts[bucket][:, None])
+    def predict(
+        self, offsets: NDArray[np.int64], matrix: NDArray[np.float32], buckets: NDArray[np.int64]
+    ) -> tuple[Doubles, Doubles]:
+        """Of the items between each user's offsets, whose features are `matrix` float32[features, items], both
+        float64[items] in 0..1: the score, and which part of what speaks for each item is about this user. Popularity
+        may count against an item, and then takes from what its trend says for it."""
+        sums = np.empty((self._asked.shape[1], matrix.shape[1]))
+        weigh(offsets, matrix, buckets, self._asked, sums)
+        logits = sums[: len(TASKS)] + np.repeat(self.intercepts[buckets].T, np.diff(offsets), axis=1)
+        scores = TASK_WEIGHTS @ _sigmoid(logits)
         personal, shared = np.maximum(sums[len(TASKS) :], 0)
         return scores, personal / np.maximum(personal + shared, 1e-12)
 
-    def tasks(self, matrix: NDArray[np.float32], bucket: int) -> Doubles:
-        """float64[items, tasks]: the probability of each task."""
-        return _sigmoid(matrix @ self.weights[bucket].T + self.intercepts[bucket])
+    def tasks(self, features: NDArray[np.float32], bucket: int) -> Doubles:
+        """float64[tasks]: the probability of each task for the features of one item."""
+        return _sigmoid(features @ self.weights[bucket].T + self.intercepts[bucket])
 
 
 def _sigmoid(logits: Doubles) -> Doubles:
@@ -109,10 +110,10 @@ def _sigmoid(logits: Doubles) -> Doubles:
     return probabilities
 
 
-def bucket_of(used: int) -> int:
-    """The bucket of a user who used so many items lately.
+def buckets_of(used: NDArray[np.integer]) -> NDArray[np.int64]:
+    """The buckets of users who used so many items lately.
 
-    >>> [bucket_of(used) for used in (0, 1, 4, 5, 19, 20, 100)]
+    >>> buckets_of(np.array([0, 1, 4, 5, 19, 20, 100])).tolist()
     [0, 1, 1, 2, 2, 3, 3]
     """
-    return bisect_right(BUCKET_STARTS, used) - 1
+    return np.searchsorted(np.array(BUCKET_STARTS), used, side="right") - 1

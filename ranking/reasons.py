@@ -6,96 +6,97 @@ trending              among the first 50 of the 24-hour trend of the place that 
 popular               among the first 100 or the first tenth of all items by popularity
 explore               nobody's favourite: the list tries it
 for_you               none of these: a bit of everything
+seen_again            there is nothing left that is new to the user (ranking/seen_again.py)
 """
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.recommendations import ReasonCode
-from ranking.taste import Taste
-from streams.events import EventType
-from streams.units import DAY_MS, WEEK_MS
-from tables.engagement import POSITIVE_CODES
+from ranking.interests import IS_POSITIVE, Interests
+from ranking.kernels.reasons import shared_codes
+from ranking.ragged import Ints, Ragged
+from ranking.recommendations import CODES, PICKED, ListReason, ReasonCode, text_of
+from streams.contract.units import DAY_MS, WEEK_MS
 from tables.item_model import ItemModel
-from tables.type_codes import CODE_OF
 
 NEW_FOR_MS = 30 * DAY_MS
 POPULAR_ITEMS = 100
 POPULAR_SHARE = 0.1
-PICKED = 0  # no event: chosen while onboarding
 
-_CITABLE = {*POSITIVE_CODES, PICKED}
-_VERBS = {
-    PICKED: "picked",
-    CODE_OF[EventType.CLICK]: "opened",
-    CODE_OF[EventType.VIEW]: "viewed",
-    CODE_OF[EventType.LIKE]: "liked",
-    CODE_OF[EventType.RATING]: "rated",
-    CODE_OF[EventType.PURCHASE]: "bought",
-    CODE_OF[EventType.ADD_TO_LIST]: "saved",
-}
-_TEXTS: dict[ReasonCode, str] = {"popular": "Popular", "explore": "Something different", "for_you": "Picked for you"}
+#: What may be cited: what somebody disliked may speak for an item, but is no reason to give.
+IS_CITABLE = IS_POSITIVE.copy()
+IS_CITABLE[PICKED] = True
+_SHARED = (
+    ListReason.NEW_THIS_WEEK,
+    ListReason.NEW_THIS_MONTH,
+    ListReason.TRENDING,
+    ListReason.POPULAR,
+    ListReason.FOR_YOU,
+)
+_SHARED_CODES = np.array(_SHARED, np.uint8)
+_NEW = np.array(_SHARED[:2], np.uint8)
 
-Reasons = tuple[list[ReasonCode], list[str], NDArray[np.int32]]
+Codes = NDArray[np.uint8]
 
 
-def because(code: int, title: str) -> str:
-    """What a reason says of an event of the user's own, by its type code.
+class Reasons(NamedTuple):
+    """By listed item: `codes` uint8[items] (`recommendations.ListReason`), the item `cited` int32[items], -1 = none,
+    and what was done with it, `cited_codes` uint8[items]; by user whose trend they are told of."""
 
-    >>> because(CODE_OF[EventType.LIKE], "Alien"), because(CODE_OF[EventType.PLAY], "Alien")
-    ('Because you liked Alien', 'Because you watched Alien')
-    """
-    return f"Because you {_VERBS.get(code, 'watched')} {title}"
+    codes: Codes
+    cited: Ints
+    cited_codes: Codes
+    trend_places: list[str]
 
 
 def personal_reasons(
-    items: NDArray[np.int32],
+    items: Ragged,
     tried: NDArray[np.bool_],
-    sources: NDArray[np.intp],
-    taste: Taste,
+    sources: NDArray[np.int64],
+    interests: Interests,
+    countries: Sequence[str | None],
+    places: NDArray[np.int64],
     model: ItemModel,
     now_ms: int,
-    country: str | None,
 ) -> Reasons:
-    """Codes, texts and source items: the recent item behind each, else a shared reason. `sources` intp[items] is the
-    place of the one that added most to a score that is mostly personal, -1 = none: what somebody disliked may speak for
-    an item, but is no reason to give. What is only `tried` (bool by item) is no favourite of anybody, and says so."""
-    citable = [place for place in set(sources.tolist()) if place >= 0 and taste.codes[place] in _CITABLE]
-    cited = np.full(len(taste.recent) + 1, -1, np.int32)
-    cited[citable] = taste.recent[citable]
-    reason_items = cited[sources]  # -1 reads the last element
-    citations = {place: because(taste.codes[place], model.title(int(cited[place]))) for place in citable}
-    texts = [citations.get(place, "") for place in sources.tolist()]
-    codes: list[ReasonCode] = ["because_you_watched"] * len(texts)
-    (others,) = (reason_items < 0).nonzero()
-    shared_codes, shared_texts, _ = shared_reasons(items[others], model, now_ms, country)
-    for slot, is_tried, code, text in zip(
-        others.tolist(), tried[others].tolist(), shared_codes, shared_texts, strict=True
-    ):
-        explores = is_tried and code != "new"
-        codes[slot], texts[slot] = ("explore", _TEXTS["explore"]) if explores else (code, text)
-    return codes, texts, reason_items
+    """The recent item behind each listed item, else a shared reason. `sources` int64[items] is the place (among all
+    recent items of the batch) of the one that added most to a score that is mostly personal, -1 = none. What is only
+    `tried` bool[items] is no favourite of anybody, and says so. `countries` are those of all users, `places`
+    int64[users] which of them is theirs."""
+    codes, trend_places = _shared(items, countries, places, model, now_ms)
+    codes[tried & ~np.isin(codes, _NEW)] = ListReason.EXPLORE
+    cited, cited_codes = np.full(len(codes), -1, np.int32), np.zeros(len(codes), np.uint8)
+    (slots,) = (sources >= 0).nonzero()
+    slots = slots[IS_CITABLE[interests.codes[sources[slots]]]]
+    codes[slots] = ListReason.BECAUSE
+    cited[slots] = interests.recent.values[sources[slots]]
+    cited_codes[slots] = interests.codes[sources[slots]]
+    return Reasons(codes, cited, cited_codes, [trend_places[place] for place in places.tolist()])
 
 
-def shared_reasons(items: NDArray[np.int32], model: ItemModel, now_ms: int, country: str | None = None) -> Reasons:
+def shared_reasons(
+    items: Ints, model: ItemModel, now_ms: int, country: str | None = None
+) -> tuple[list[ReasonCode], list[str], Ints]:
     """Codes, texts and (no) source items for what is said of an item to everybody in a country (None = anywhere)."""
-    age_ms = now_ms - model.catalog.released_at_ms[items]
-    place, trending = model.trending_now(country, now_ms)
-    popular = model.priors.prior[items] >= _popular_from(model)
-    codes: list[ReasonCode] = []
-    texts: list[str] = []
-    for item, age, is_popular in zip(items.tolist(), age_ms.tolist(), popular.tolist(), strict=True):
-        code: ReasonCode
-        if 0 <= age < NEW_FOR_MS:
-            code, text = "new", "New this week" if age < WEEK_MS else "New this month"
-        elif item in trending:
-            code, text = "trending", f"Trending in {place}" if place else "Trending now"
-        else:
-            code = "popular" if is_popular else "for_you"
-            text = _TEXTS[code]
-        codes.append(code)
-        texts.append(text)
-    return codes, texts, np.full(len(items), -1, np.int32)
+    codes, (place,) = _shared(Ragged.of([items]), [country], np.zeros(1, np.int64), model, now_ms)
+    said = codes.tolist()
+    return [CODES[code] for code in said], [text_of(code, place) for code in said], np.full(len(items), -1, np.int32)
+
+
+def _shared(
+    items: Ragged, countries: Sequence[str | None], places: NDArray[np.int64], model: ItemModel, now_ms: int
+) -> tuple[Codes, list[str]]:
+    """What is said to everybody in a country, and whose trend each country is told of."""
+    trends = [model.trending_now(country, now_ms) for country in countries]
+    trending = Ragged.of([np.fromiter(found, np.int32, len(found)) for _, found in trends])
+    ages_ms = now_ms - model.catalog.released_at_ms[items.values]
+    codes, prior = np.empty(len(items.values), np.uint8), model.priors.prior
+    popular_from = _popular_from(model)
+    shared_codes(*items, ages_ms, prior, popular_from, places, *trending, WEEK_MS, NEW_FOR_MS, _SHARED_CODES, codes)
+    return codes, [place for place, _ in trends]
 
 
 def _popular_from(model: ItemModel) -> float:

@@ -7,6 +7,7 @@ well-known one by what people do.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,24 @@ CONTENT_STRENGTH = 5.0
 #: Content that weighs less than this (an item with more than 20 visits) changes no order worth its cost.
 NEGLIGIBLE = 0.2
 _TINY = 1e-30
+
+#: Of how many items at most it is kept what goes with them: 800 bytes each.
+MOST_KEPT = 10_000
+#: How many of what goes with an item are kept.
+NEAREST = 100
+KEPT_MS = 60_000
+#: Visits of an item by which what goes with it is found anew before that.
+KEPT_GROWTH = 1.05
+
+
+class Nearest(NamedTuple):
+    """What goes best with an item: `items` int32[], best first, and their `scores` float32[]."""
+
+    items: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+
+NOTHING_RELATED = Nearest(np.zeros(0, np.int32), np.zeros(0, np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +66,38 @@ def related(index: int, model: ItemModel) -> Related:
         likeness *= np.float32(content_share / max(float(likeness.max(initial=0.0)), _TINY))
         scores = scores * np.float32(1 - content_share) + likeness
     return Related(scores, together)
+
+
+class _Kept(NamedTuple):
+    at_ms: int
+    learned: float
+    catalogue_changes: int
+    nearest: Nearest
+
+
+class RelatedCache:
+    """What goes with the items that people liked last, up to a minute old, unless the item was visited a twentieth more
+    since or the catalogue changed: most people's last items are a few hundred."""
+
+    def __init__(self, model: ItemModel) -> None:
+        self.model = model
+        self._kept: dict[int, _Kept] = {}
+
+    def nearest(self, index: int, now_ms: int) -> Nearest:
+        """The 100 items that go best with the item of index `index`."""
+        model = self.model
+        learned, changes = model.learned(index), model.catalog.changes
+        kept = self._kept.pop(index, None)
+        if (
+            kept is None
+            or not 0 <= now_ms - kept.at_ms < KEPT_MS
+            or learned > KEPT_GROWTH * kept.learned
+            or kept.catalogue_changes != changes
+        ):
+            found = related(index, model)
+            items = found.best(NEAREST)
+            kept = _Kept(now_ms, learned, changes, Nearest(items, found.scores[items]))
+        self._kept[index] = kept  # the last asked for is the last to go
+        if len(self._kept) > MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
+        return kept.nearest

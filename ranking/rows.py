@@ -1,73 +1,85 @@
-"""The user's own rows of a homepage beside their list, and what the shared rows beside them depend on."""
+"""The users' own rows of a homepage beside their lists, and what the shared rows beside them depend on."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.reasons import PICKED, because
-from ranking.recommendations import Recommendations
-from ranking.related import related
-from ranking.rules.disliked_genre import unwanted
-from ranking.rules.hard import allowed
-from ranking.rules.viewer import Viewer
-from ranking.taste import Taste
-from tables.engagement import POSITIVE_CODES
+from ranking.filters.eligibility import RULES, allowed
+from ranking.filters.request_context import RequestContexts, country_of
+from ranking.interests import Interests
+from ranking.ragged import Ints, Ragged
+from ranking.reasons import IS_CITABLE
+from ranking.related import NOTHING_RELATED, Nearest, RelatedCache
 from tables.item_model import ItemModel
 
 ROW_SIZE = 20
 MIN_ROW = 4
 ANCHORS = 3
-_LIKED = {*POSITIVE_CODES, PICKED}
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """What shared rows a user is shown: what is popular in their favourite `genre` ("" = not known), what is used in
-    their `country` ("" = not known). Rows that are the same for everybody are not `shared` with people who restrict
-    what they see: nobody checks those rows for them."""
+    their `country` ("" = not known). The endpoint leaves out of them what the user may not see."""
 
     genre: str
     country: str
-    shared: bool
 
 
-def page_of(viewer: Viewer, genre_shares: dict[str, float], model: ItemModel) -> Page:
-    """`genre_shares` are the user's genres, the favourite first (tables.user_features.genre_preferences)."""
-    profile = viewer.profile
+def page_of(contexts: RequestContexts, number: int, genre_shares: dict[str, float], model: ItemModel) -> Page:
+    """The page of one viewer; `genre_shares` are their genres, the favourite first
+    (tables.user_features.genre_preferences)."""
+    _, profile = contexts.asked[number]
     named = [*genre_shares, *(profile.favorite_genres if profile else ())]
-    excluded = {model.catalog.genre_names[number] for number in unwanted(viewer, model)}
+    excluded = {model.catalog.genre_names[genre] for genre in contexts.unwanted_genres(number, model)}
     genre = next((name for name in named if name in model.catalog.genre_ids and name not in excluded), "")
-    shared = profile is None or not (profile.kids or profile.maturity_max != "18" or profile.disliked_genres)
-    return Page(genre, viewer.country or "", shared)
+    return Page(genre, country_of(contexts.asked[number]) or "")
 
 
-def after_last(taste: Taste, viewer: Viewer, model: ItemModel, size: int = ROW_SIZE) -> Recommendations:
-    """What goes with the item the user liked last, or with one of those just before it when little goes with that: the
+@dataclass(frozen=True, slots=True)
+class AfterLast:
+    """What goes with one of the items that each user liked last: `items` best first with `scores` float32[items]; by
+    user that item, `anchors` int32[users], -1 = none, and the type code of what they did with it."""
+
+    items: Ragged
+    scores: NDArray[np.float32]
+    anchors: Ints
+    codes: NDArray[np.uint8]
+
+
+def after_last(interests: Interests, contexts: RequestContexts, kept: RelatedCache, size: int = ROW_SIZE) -> AfterLast:
+    """What goes with the item a user liked last, or with one of those just before it when little goes with that: the
     list after playing, and the row "Because you watched ...". Empty when there is no such item."""
-    liked = [(item, code) for item, code in zip(taste.recent.tolist(), taste.codes, strict=True) if code in _LIKED]
-    for anchor, code in liked[:ANCHORS]:
-        found = related(anchor, model)
-        items, dropped = allowed(found.best(5 * size), viewer, model)
-        if len(items) >= MIN_ROW:
-            return _citing(items[:size], found.scores, anchor, because(code, model.title(anchor)), dropped)
-    return _citing(np.zeros(0, np.int32), np.zeros(0, np.float32), -1, "", {})
-
-
-def _citing(
-    items: NDArray[np.int32],
-    scores: NDArray[np.float32],
-    anchor: int,
-    text: str,
-    dropped: dict[str, NDArray[np.int32]],
-) -> Recommendations:
-    count = len(items)
-    return Recommendations(
-        items,
-        scores[items],
-        ["because_you_watched"] * count,
-        [text] * count,
-        np.full(count, anchor, np.int32),
-        "personal",
-        {rule: len(left_out) for rule, left_out in dropped.items()},
+    users = len(contexts.asked)
+    liked = [_liked(interests, number) for number in range(users)]
+    rows = [NOTHING_RELATED] * users
+    anchors, codes = np.full(users, -1, np.int32), np.zeros(users, np.uint8)
+    for _ in range(ANCHORS):
+        asked = [next(own, None) if anchors[number] < 0 else None for number, own in enumerate(liked)]
+        if not any(asked):
+            break
+        found = [NOTHING_RELATED if one is None else kept.nearest(one[0], contexts.now_ms) for one in asked]
+        near = Ragged.of([nearest.items for nearest in found])
+        scores = np.concatenate([nearest.scores for nearest in found])
+        keep = allowed(near, contexts, kept.model, RULES).keep
+        left, shown = near.where(keep), scores[keep]
+        for number, one in enumerate(asked):
+            first, end = left.offsets[number], left.offsets[number + 1]
+            if one is not None and end - first >= MIN_ROW:
+                end = min(end, first + size)
+                rows[number] = Nearest(left.values[first:end], shown[first:end])
+                anchors[number], codes[number] = one
+    return AfterLast(
+        Ragged.of([row.items for row in rows]), np.concatenate([row.scores for row in rows]), anchors, codes
     )
+
+
+def _liked(interests: Interests, number: int) -> Iterator[tuple[int, int]]:
+    """The items that a user liked last, the newest first, with the codes."""
+    own = slice(*interests.recent.offsets[number : number + 2].tolist())
+    items, codes = interests.recent.values[own], interests.codes[own]
+    (places,) = IS_CITABLE[codes].nonzero()
+    places = places[:ANCHORS]
+    return zip(items[places].tolist(), codes[places].tolist(), strict=True)

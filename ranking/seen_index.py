@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from itertools import islice
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +32,13 @@ class _SeenIndex:
             self.known = np.concatenate([self.known, np.array(found, np.int32)])
 
 
+_indices: WeakKeyDictionary[Seen, _SeenIndex] = WeakKeyDictionary()
+
+
 def seen_indices(seen: Seen, model: ItemModel) -> NDArray[np.int32]:
     """int32[items met and known to the model], in no particular order."""
-    memo = seen.memo
-    if not isinstance(memo, _SeenIndex) or memo.model is not model or memo.forgotten != seen.forgotten:
-        memo = seen.memo = _SeenIndex(model, seen.forgotten)
-    memo.follow(seen)
-    return memo.known
+    index = _indices.get(seen)
+    if index is None or index.model is not model or index.forgotten != seen.forgotten:
+        index = _indices[seen] = _SeenIndex(model, seen.forgotten)
+    index.follow(seen)
+    return index.known

@@ -1,4 +1,7 @@
-"""Lists that are the same for everybody, in the same shape as a personal one."""
+"""Lists that are the same for everybody, in the same shape as a personal one.
+
+`age` cuts one down to what is rated up to that age (None = any), so that there is enough for those who may see little.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +16,18 @@ DEFAULT_SIZE = 100
 _TINY = 1e-30
 
 
-def popular(model: ItemModel, now_ms: int, size: int = DEFAULT_SIZE) -> Recommendations:
+def popular(model: ItemModel, now_ms: int, size: int = DEFAULT_SIZE, age: int | None = None) -> Recommendations:
     """What most people use, by prior."""
-    items, scores = model.popular(now_ms, size)
+    items, scores = model.popular(now_ms, size, age)
     codes, texts, sources = shared_reasons(items, model, now_ms)
     return Recommendations(items, scores, codes, texts, sources, "popular")
 
 
-def popular_in(model: ItemModel, country: str, now_ms: int, size: int = DEFAULT_SIZE) -> Recommendations:
+def popular_in(
+    model: ItemModel, country: str, now_ms: int, size: int = DEFAULT_SIZE, age: int | None = None
+) -> Recommendations:
     """What people of one country use most."""
-    items, scores = model.popular_in(country, now_ms, size)
+    items, scores = model.popular_in(country, now_ms, size, age)
     codes, texts, sources = shared_reasons(items, model, now_ms)
     return Recommendations(items, scores, codes, texts, sources, "segment")
 
@@ -34,21 +39,24 @@ def trending(
     now_ms: int,
     size: int = DEFAULT_SIZE,
     category: str | None = None,
+    age: int | None = None,
 ) -> Recommendations:
     """What is used now in a country or region (None = everywhere), within the last `window_h` hours; of one genre
     when a category is given."""
-    items, scores = model.trending(region, window_h, now_ms, size, category)
-    place = model.trend_place(region, now_ms)
+    items, scores = model.trending(region, window_h, now_ms, size, category, age)
+    place = model.trend_segment(region, now_ms)
     return _labelled(items, scores, "trending", f"Trending now in {place}" if place else "Trending now")
 
 
-def new_releases(model: ItemModel, country: str | None, now_ms: int, size: int = DEFAULT_SIZE) -> Recommendations:
+def new_releases(
+    model: ItemModel, country: str | None, now_ms: int, size: int = DEFAULT_SIZE, age: int | None = None
+) -> Recommendations:
     """What was released within 30 days and may be seen in a country (None = where everything else may): the newer and
     the more used, the earlier."""
     newest = model.priors.newest_order
     age_ms = now_ms - model.catalog.released_at_ms[newest]
     items = newest[(age_ms >= 0) & (age_ms < NEW_FOR_MS)]
-    items = items[model.catalog.available(items, now_ms, country)]
+    items = items[model.catalog.available(items, now_ms, country, age)]
     freshness = 1.0 - (now_ms - model.catalog.released_at_ms[items]) / NEW_FOR_MS
     scores = ((freshness + model.priors.trend_7d[items]) / 2).astype(np.float32)
     best = np.argsort(-scores, kind="stable")[:size]
@@ -56,11 +64,13 @@ def new_releases(model: ItemModel, country: str | None, now_ms: int, size: int =
     return Recommendations(items[best], scores[best], codes, texts, sources, "popular")
 
 
-def popular_of_genre(model: ItemModel, genre: str, now_ms: int, size: int = DEFAULT_SIZE) -> Recommendations:
+def popular_of_genre(
+    model: ItemModel, genre: str, now_ms: int, size: int = DEFAULT_SIZE, age: int | None = None
+) -> Recommendations:
     """What most people use of one genre."""
     order = model.priors.popular_order
     order = order[model.catalog.of_genre(genre, len(model))[order]]
-    items = order[model.catalog.available(order, now_ms)][:size]
+    items = order[model.catalog.available(order, now_ms, age=age)][:size]
     scores = model.priors.prior[items]
     return _labelled(items, scores / max(float(scores.max(initial=0.0)), _TINY), "popular", f"Popular in {genre}")
 

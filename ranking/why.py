@@ -12,23 +12,24 @@ from numpy.typing import NDArray
 
 from ranking import features
 from ranking.candidates import Generator
-from ranking.decision import Decision
-from ranking.evidence import Evidence
-from ranking.pipeline import SMALLEST_POOL, pool_of, recommend
-from ranking.rank import PRIOR_STRENGTH, Ranked, rank, trust_in
+from ranking.decision import Decisions
+from ranking.filters.eligibility import RULES as HARD_RULES
+from ranking.pipeline import SMALLEST_POOL, Pooled, decided
+from ranking.ragged import Ragged
+from ranking.rank import PRIOR_STRENGTH, rank, trust_in
 from ranking.ranker import TASK_WEIGHTS, TASKS, Ranker
-from ranking.rerank.pool import Pool
+from ranking.recommendations import Lists
 from ranking.rerank.rerank import RULES as RERANK_RULES
-from ranking.rerank.rerank import Reranked, rerank
 from ranking.rerank.settings import RerankSettings
-from ranking.rules.hard import RULES as HARD_RULES
 from ranking.sources import contributions
-from streams.catalog import UserProfile
+from streams.contract.catalog import UserProfile
 from tables.item_model import ItemModel
 from tables.type_codes import CODE_OF, FINISHED
 from tables.user import User
 
 SHOWN_SOURCES = 5
+Ints = NDArray[np.int32]
+
 _TYPE_OF = {code: kind.value for kind, code in CODE_OF.items()} | {FINISHED: "finished"}
 
 
@@ -44,18 +45,24 @@ def why(
 ) -> dict[str, Any]:
     """Plain JSON values about the item of index `item` and the list of `size` items at `now_ms`. Places and slots count
     from 1; None = not there."""
-    decision = Decision.of(user, profile, model, ranker, now_ms, size)
-    evidence, items = decision.evidence, decision.items
+    decision = Decisions.of([(user, profile)], model, ranker, now_ms, size)
+    items, contexts = decision.items.values, decision.contexts
     place = _place(items, item)
     generators = Generator(int(decision.generators[place - 1])) if place else Generator(0)
-    dropped_by = [rule.__name__ for rule in HARD_RULES if len(rule(_alone(item), decision.viewer, model).dropped)]
+    alone = Ragged.of([_alone(item)])
+    dropped_by = [rule.__name__ for rule in HARD_RULES if not rule(alone, contexts, model)[0]]
 
-    scored, parts = _scored(decision, item, ranker, model)
+    order, parts = _scored(decision, item, ranker, model)
     pool_size = max(3 * size, SMALLEST_POOL)
-    listed = recommend(user, profile, model, ranker, now_ms, size, settings)
-    pool, reranked = _reranked(decision, model, now_ms, size, settings)
+    lists = decided(decision, model, ranker, size, settings)
+    listed = lists.of(0, model)
     slot = _place(listed.item_index, item)
-    named = bool(generators) or any(item in dropped for dropped in decision.dropped.values())
+    named = bool(generators) or item in decision.considered.values[~decision.allowed.keep]
+    co_occurrence, sequential = (
+        float(said.of(alone)[0][0])
+        for said in (decision.generator_scores.co_occurrence, decision.generator_scores.sequential)
+    )
+    segment_priors = decision.context_features.segment_priors[0]
     return {
         "item_id": model.ids[item],
         "title": model.title(item),
@@ -63,27 +70,31 @@ def why(
         "reason_code": listed.reason_code[slot - 1] if slot else None,
         "reason": listed.reason[slot - 1] if slot else None,
         "generators": {
-            "together": {"score": float(evidence.together.scores[item]), "named": Generator.TOGETHER in generators},
-            "after": {"score": float(evidence.after.scores[item]), "named": Generator.AFTER in generators},
-            "vector": {"score": _dot(evidence, item, model), "named": Generator.VECTOR in generators},
+            "co_occurrence": {"score": co_occurrence, "named": Generator.CO_OCCURRENCE in generators},
+            "sequential": {"score": sequential, "named": Generator.SEQUENTIAL in generators},
+            "embedding": {"score": _dot(decision, item, model), "named": Generator.EMBEDDING in generators},
             "trending": {"score": float(model.priors.trend_7d[item]), "named": Generator.TRENDING in generators},
-            "popular": {"score": float(model.priors.prior[item]), "named": Generator.POPULAR in generators},
-            "explore": {"named": item in decision.tried},
+            "trending_in_segment": {"named": Generator.TRENDING_IN_SEGMENT in generators},
+            "popular": {
+                "score": float(segment_priors.prior[item]),
+                "named": Generator.POPULAR in generators,
+            },
+            "explore": {"named": item in decision.tried.values},
         },
         "sources": _sources(item, decision, ranker, model) if place else [],
         "dropped_by": dropped_by,
         "refusal": _refusal(user, model.ids[item]) if "seen" in dropped_by else None,
         "rank": parts,
-        "ranker": {"bucket": decision.bucket, "number": ranker.number},
+        "ranker": {"bucket": int(decision.buckets[0]), "number": ranker.number},
         "pool": pool_size,
-        "moved": _moves(item, pool, reranked),
+        "moved": _moves(item, decision, lists, model, size),
         "settings": asdict(settings),
-        "verdict": _verdict(slot, dropped_by, named, _place(scored.items, item), pool_size),
+        "verdict": _verdict(slot, dropped_by, named, _place(order, item), pool_size),
     }
 
 
-def _dot(evidence: Evidence, item: int, model: ItemModel) -> float:
-    return float(model.vectors.vectors[item] @ evidence.vector)
+def _dot(decision: Decisions, item: int, model: ItemModel) -> float:
+    return float(model.vectors.vectors[item] @ decision.generator_scores.embeddings[0, 0])
 
 
 def _alone(item: int) -> NDArray[np.int32]:
@@ -95,17 +106,18 @@ def _place(items: NDArray[np.int32], item: int) -> int | None:
     return int(found[0]) + 1 if len(found) else None
 
 
-def _sources(item: int, decision: Decision, ranker: Ranker, model: ItemModel) -> list[dict[str, Any]]:
+def _sources(item: int, decision: Decisions, ranker: Ranker, model: ItemModel) -> list[dict[str, Any]]:
     """The user's recent items that speak for a candidate, by their share of what all of them add, the largest first."""
-    taste = decision.taste
-    parts = np.maximum(contributions(_alone(item), decision, ranker, model)[0], 0.0)
+    preferences, place = decision.interests, np.flatnonzero(decision.items.values == item)
+    added = contributions(Ragged.of([_alone(item)]), place, decision, ranker, model)[0]
+    parts = np.maximum(added[: len(preferences.codes)], 0.0)
     total = float(parts.sum())
     order = np.argsort(-parts, kind="stable")[:SHOWN_SOURCES]
     return [
         {
-            "item_id": model.ids[taste.recent[place]],
-            "title": model.title(int(taste.recent[place])),
-            "event_type": _TYPE_OF.get(taste.codes[place], "picked"),
+            "item_id": model.ids[preferences.recent.values[place]],
+            "title": model.title(int(preferences.recent.values[place])),
+            "event_type": _TYPE_OF.get(int(preferences.codes[place]), "picked"),
             "share": float(parts[place]) / total,
         }
         for place in order.tolist()
@@ -119,45 +131,38 @@ def _refusal(user: User | None, item_id: str) -> dict[str, Any] | None:
     return None if entry is None else {"event_type": _TYPE_OF[entry[1]], "timestamp_ms": entry[0]}
 
 
-def _scored(decision: Decision, item: int, ranker: Ranker, model: ItemModel) -> tuple[Ranked, dict[str, Any]]:
-    """All candidates and the item, ranked, and what the item's score is made of."""
-    items = np.union1d(decision.items, _alone(item)).astype(np.int32)
-    matrix = features.matrix(items, decision.evidence, decision.situation, model)
-    scores, personal = ranker.judge(matrix, decision.bucket)
-    prior, strength = model.priors.prior[items], decision.taste.strength
-    ranked = rank(items, scores, personal, prior, strength, len(items))
-    row, place = int(np.flatnonzero(items == item)[0]), _place(ranked.items, item)
+def _scored(decision: Decisions, item: int, ranker: Ranker, model: ItemModel) -> tuple[Ints, dict[str, Any]]:
+    """All candidates and the item, best first, and what the item's score is made of."""
+    rows = Ragged.of([np.union1d(decision.items.values, _alone(item)).astype(np.int32)])
+    items, bucket = rows.values, int(decision.buckets[0])
+    matrix = features.matrix(rows, decision.generator_scores, decision.context_features, model)
+    scores, personal = ranker.predict(rows.offsets, matrix, decision.buckets)
+    prior, strength = decision.context_features.prior(rows), decision.interests.strength
+    ranked = rank(rows.offsets, scores, personal, prior, strength, len(items))
+    order: Ints = items[ranked.places]
+    row, place = int(np.flatnonzero(items == item)[0]), _place(order, item)
     assert place is not None, "it was added to what is scored"
-    weights = TASK_WEIGHTS @ ranker.weights[decision.bucket]
-    return ranked, {
-        "score": float(ranked.scores[place - 1]),
+    weights = TASK_WEIGHTS @ ranker.weights[bucket]
+    return order, {
+        "score": float(min(ranked.scores[row], 1.0)),
         "learned": float(scores[row] / scores.max()) if scores.max() > 0 else 0.0,
         "prior": float(prior[row]),
-        "weights": {"learned": trust_in(strength), "prior": PRIOR_STRENGTH},
-        "features": {name: float(value) for name, value in zip(features.NAMES, matrix[row], strict=True)},
+        "weights": {"learned": float(trust_in(strength)[0]), "prior": PRIOR_STRENGTH},
+        "features": {name: float(value) for name, value in zip(features.NAMES, matrix[:, row], strict=True)},
         "feature_weights": {name: float(weight) for name, weight in zip(features.NAMES, weights, strict=True)},
-        "tasks": {
-            task: float(value) for task, value in zip(TASKS, ranker.tasks(matrix[row], decision.bucket), strict=True)
-        },
-        "personal_share": float(ranked.personal_share[place - 1]),
+        "tasks": {task: float(value) for task, value in zip(TASKS, ranker.tasks(matrix[:, row], bucket), strict=True)},
+        "personal_share": float(ranked.personal_share[row]),
         "place": place,
         "of": len(items),
     }
 
 
-def _reranked(
-    decision: Decision, model: ItemModel, now_ms: int, size: int, settings: RerankSettings
-) -> tuple[Pool, Reranked]:
-    ranked, pool = pool_of(decision, model, now_ms, size)
-    return pool, rerank(pool, ranked.scores, settings)
-
-
-def _moves(item: int, pool: Pool, reranked: Reranked) -> list[dict[str, Any]]:
+def _moves(item: int, decision: Decisions, lists: Lists, model: ItemModel, size: int) -> list[dict[str, Any]]:
     """Every re-ranking rule in its order: where the item stood before and after it."""
-    place = _place(pool.items, item)
+    place = _place(Pooled.of(decision, model, size).pools.items, item)
     if place is None:
         return []
-    steps = {step.rule: step for step in reranked.steps}
+    steps = {step.rule: step for step in lists.reranked.steps(0)}
     moves, stands = [], place
     for rule in RERANK_RULES:
         step = steps.get(rule.__name__)

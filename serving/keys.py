@@ -6,21 +6,36 @@
     {namespace}:{version}:row:{row}:{segment}          list_format, shared rows of homepages: new (country or *), genre
     {namespace}:{version}:similar:{i:ITEM}             list_format, shared: up to 100 neighbours of one item
     {namespace}:{version}:continue:{u:USER}            list_format, fragments of serving.fragments.continue_fragment
+    {namespace}:{version}:audience:{u:USER}            what the user may see, see serving.audience
     {namespace}:{version}:trending:{region}:{window}   zset item_id -> score, the contract for other readers
     {namespace}:{version}:trending_list:{region}:{window}[:{category}]   list_format: the same, ready for the endpoint
     {namespace}:{version}:search_trending:{region}:{window}   zset query -> score
-    {namespace}:{version}:written:{partition}          position before which the partition's lists are all written
+    {namespace}:{version}:missed:{partition}           zset user_id -> second of a read without a list, taken by workers
+    {namespace}:{version}:order:{KEY}                  "term:sequence" of the zset KEY, see serving.write_order
+    {namespace}:{version}:written:{format}:{partition} what is written of its lists, serving.write_order.WrittenPosition
+    {namespace}:{version}:erased:{partition}           position before which the partition's erasures are carried out
+    {namespace}:{version}:holder:{partition}           term of whoever writes what belongs to its users
     {namespace}:{version}:user_features:{u:USER}       one JSON object, tables.user_features, written with the list
     {namespace}:{version}:user_emb:{u:USER}            128 float32, little-endian
     {namespace}:blocked:{version}                      set of item ids that no answer may show
-    {namespace}:blocked_stamp:{version}                counter, changes with every change of the set above
+    {namespace}:blocked_stamp:{version}                changes with every change of the set above, never to a former one
+    {namespace}:blocked_order:{version}                hash item partition -> "term:sequence" of its last change
+    {namespace}:restated:{version}                     hash item -> who may be shown it by now, see serving/restated.py
+    {namespace}:restated_stamp:{version}               as blocked_stamp
+    {namespace}:restated_order:{version}               hash item partition -> "term:sequence:offsets of the catalogue"
     {namespace}:readers:{partition}                    zset user_id -> second of the last read, kept by the endpoint
     {namespace}:rate:{u:READER}                        rate limit of one reader
     {namespace}:live                                   JSON, see serving.live_pointer
 
+popular, row and trending_list are also written as popular@12 and so on, for each maturity that some of their items
+exceed: the same of items up to that maturity.
+
 Why trending has two keys: a zset alone would make the endpoint look up a title per item at read time.
 The hash tags {u:USER} and {i:ITEM} keep one user's or item's keys in one Redis Cluster slot.
 The namespace part is left out when the namespace is empty.
+No key can be read as another namespace's or version's: the words that stand here for kinds of keys are no names of
+versions, and those that follow a namespace directly are no names of either. So `a:list:...` is a key of a version of
+the empty namespace and `a:b:list:...` one of the namespace `a`, whatever `a` and `b` are.
 A region is a country (ISO 3166-1 alpha-2), one of REGIONS, or "*" = everywhere.
 """
 
@@ -29,6 +44,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from serving.list_format import FORMAT_VERSION
+from streams.contract.catalog import MATURITIES
+
 GLOBAL_REGION = "*"
 REGIONS = ("africa", "antarctica", "asia", "europe", "north-america", "oceania", "south-america")
 HOMEPAGE = "homepage"
@@ -36,30 +54,109 @@ POST_PLAY = "post_play"
 NEW_ROW = "new"
 GENRE_ROW = "genre"
 CONTEXTS = ("homepage", "post_play", "search")
+#: Of those, the ones that have lists of their own: every user with a list has all of them.
+WRITTEN_CONTEXTS = (HOMEPAGE, POST_PLAY)
 WINDOWS = ("24h", "7d")
 TRENDING_TTL_S = 900
 LIST_TTL_S = 7 * 24 * 3600
 
+#: What follows a version in its keys.
+KINDS = frozenset(
+    {
+        *("list", "popular", "row", "similar", "continue", "trending", "trending_list", "search_trending", "audience"),
+        *(f"{kind}@{maturity}" for kind in ("popular", "row", "trending_list") for maturity in MATURITIES[:-1]),
+        *("written", "erased", "holder", "missed", "order", "user_features", "user_emb", "worker"),
+    }
+)
+#: What follows a namespace in keys that belong to no version, or to one whose name comes later.
+OF_ITEMS = ("blocked", "blocked_stamp", "blocked_order", "restated", "restated_stamp", "restated_order")
+SHARED_KINDS = frozenset({*OF_ITEMS, "readers", "rate", "live"})
+
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]*")
+
+
+def check_names(namespace: str, version: str) -> None:
+    """Raises ValueError unless no other namespace and version can have a key of theirs, or a pattern that matches one.
+
+    >>> check_names("demo", "v1")
+    >>> check_names("", "list")
+    Traceback (most recent call last):
+    ...
+    ValueError: version 'list' is reserved: it is a word in the names of Redis keys
+    """
+    for what, name, reserved in (("namespace", namespace, SHARED_KINDS), ("version", version, KINDS | SHARED_KINDS)):
+        if not _PLAIN_NAME.fullmatch(name):
+            raise ValueError(f"{what} {name!r} may hold only letters, digits, '.', '_' and '-'")
+        if name in reserved:
+            raise ValueError(f"{what} {name!r} is reserved: it is a word in the names of Redis keys")
+    if not version:
+        raise ValueError("the model version may not be empty")
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Key names of one namespace and model version.
 
-    Both are limited to letters, digits, ".", "_" and "-", so that no two pairs share a prefix and none is a glob.
-    Raises ValueError otherwise, or when the version is empty.
+    Both are limited to letters, digits, ".", "_" and "-", so that none is a glob, and to names that are no words of
+    keys, so that no two pairs share one. Raises ValueError otherwise, or when the version is empty.
     """
 
     namespace: str = ""
     version: str = "v1"
 
     def __post_init__(self) -> None:
-        for name in (self.namespace, self.version):
-            if not _PLAIN_NAME.fullmatch(name):
-                raise ValueError(f"{name!r} may hold only letters, digits, '.', '_' and '-'")
-        if not self.version:
-            raise ValueError("the model version may not be empty")
+        check_names(self.namespace, self.version)
+
+    def _of(self, kind: str, name: str) -> str:
+        assert kind in KINDS, f"{kind} is not among the kinds of keys"
+        return f"{self.prefix}{kind}:{name}"
+
+    def owns(self, key: str) -> bool:
+        """Whether a key belongs to this version: not every key that starts with its prefix does, others may be those of
+        a namespace that has the version's name.
+
+        >>> Keys("", "v1").owns("v1:list:{u:7}:homepage"), Keys("", "v1").owns("v1:v1:list:{u:7}:homepage")
+        (True, False)
+        """
+        if key in self.of_items:
+            return True
+        return key.startswith(self.prefix) and key[len(self.prefix) :].partition(":")[0] in KINDS
+
+    def namespace_owns(self, key: str) -> bool:
+        """Whether a key belongs to any version of the namespace, or to none of them.
+
+        >>> Keys("v1").namespace_owns("v1:v1:list:{u:7}:homepage"), Keys("v1").namespace_owns("v1:list:{u:7}:homepage")
+        (True, False)
+        """
+        return key.startswith(self.root) and self._is_in_namespace(key[len(self.root) :])
+
+    @staticmethod
+    def _is_in_namespace(name: str) -> bool:
+        first, _, rest = name.partition(":")
+        return first in SHARED_KINDS or (first not in KINDS and rest.partition(":")[0] in KINDS)
+
+    def notes_users(self, key: str) -> bool:
+        """Whether a key is a sorted set of users of the namespace: who has read, or found no list."""
+        if not key.startswith(self.root):
+            return False
+        name, _, partition = key[len(self.root) :].rpartition(":")
+        if not partition.isdecimal():
+            return False
+        version, _, kind = name.rpartition(":")
+        return name == "readers" or (kind == "missed" and version != "" and ":" not in version)
+
+    def names_user(self, key: str, user_id: str) -> bool:
+        """Whether a key is one of the user's in any version of the namespace."""
+        if not key.startswith(self.root):
+            return False
+        name = key[len(self.root) :]
+        if name == f"rate:{{u:{user_id}}}":
+            return True
+        try:
+            keys = Keys(self.namespace, name.partition(":")[0])
+        except ValueError:
+            return False
+        return key in keys.of_user(user_id)
 
     @property
     def root(self) -> str:
@@ -73,52 +170,87 @@ class Keys:
 
     def user_list(self, user_id: str, context: str = HOMEPAGE) -> str:
         """The ready list of one user in one context."""
-        return f"{self.prefix}list:{{u:{user_id}}}:{context}"
+        return self._of("list", f"{{u:{user_id}}}:{context}")
 
-    def popular(self, context: str = HOMEPAGE, segment: str = "") -> str:
-        """The shared list for unknown users, of everyone or of one segment (ISO country)."""
-        return f"{self.prefix}popular:{context}" + (f":{segment}" if segment else "")
+    def popular(self, context: str = HOMEPAGE, segment: str = "", maturity: str = "") -> str:
+        """The shared list for unknown users, of everyone or of one segment (ISO country); of all items or of those up
+        to one maturity."""
+        return self._of(_up_to("popular", maturity), context) + (f":{segment}" if segment else "")
 
-    def row(self, row: str, segment: str) -> str:
-        """A shared row of homepages: "new" of a country ("*" = everywhere), "genre" of a genre."""
-        return f"{self.prefix}row:{row}:{segment}"
+    def row(self, row: str, segment: str, maturity: str = "") -> str:
+        """A shared row of homepages: "new" of a country ("*" = everywhere), "genre" of a genre; as above."""
+        return self._of(_up_to("row", maturity), f"{row}:{segment}")
 
     def similar(self, item_id: str) -> str:
         """The neighbours of one item."""
-        return f"{self.prefix}similar:{{i:{item_id}}}"
+        return self._of("similar", f"{{i:{item_id}}}")
 
     def continue_watching(self, user_id: str) -> str:
         """What one user has begun and not finished."""
-        return f"{self.prefix}continue:{{u:{user_id}}}"
+        return self._of("continue", f"{{u:{user_id}}}")
+
+    def audience(self, user_id: str) -> str:
+        """What one user may see."""
+        return self._of("audience", f"{{u:{user_id}}}")
 
     def trending(self, region: str, window: str) -> str:
-        """The zset item_id -> score of a region ("*" = everywhere) and window ("24h" or "7d")."""
-        return f"{self.prefix}trending:{region}:{window}"
+        """The zset item_id -> score of a region ("*" = everywhere) and window ("24h" or "7d"), of what strangers may be
+        shown there (`FRESHET_DEFAULT_MATURITY`)."""
+        return self._of("trending", f"{region}:{window}")
 
     def search_trending(self, region: str, window: str) -> str:
         """The zset query -> score of what is searched for in a region and window."""
-        return f"{self.prefix}search_trending:{region}:{window}"
+        return self._of("search_trending", f"{region}:{window}")
 
-    def trending_list(self, region: str, window: str, category: str = "") -> str:
-        """The same as `trending`, in list_format; of all items or of one category."""
-        return f"{self.prefix}trending_list:{region}:{window}" + (f":{category}" if category else "")
+    def trending_list(self, region: str, window: str, category: str = "", maturity: str = "") -> str:
+        """The same as `trending`, in list_format; of all items or of one category; as above."""
+        kind = _up_to("trending_list", maturity)
+        return self._of(kind, f"{region}:{window}") + (f":{category}" if category else "")
 
     def written(self, partition: int) -> str:
-        """The position before which this version wrote all lists of one partition; gone when Redis was wiped."""
-        return f"{self.prefix}written:{partition}"
+        """How far this version wrote all lists of one partition; gone when Redis was wiped. Lists of another format
+        count as not written, because their readers have gone on to this one."""
+        return self._of("written", f"{FORMAT_VERSION}:{partition}")
+
+    def order(self, key: str) -> str:
+        """What a sorted set of this version was written by; in the same slot of a Redis Cluster."""
+        return self._of("order", f"{{{key}}}")
+
+    def missed(self, partition: int) -> str:
+        """Who came to read lately and lacked a list of this version, by the partition of the user."""
+        return self._of("missed", str(partition))
+
+    def erased(self, partition: int) -> str:
+        """The position in the partition's erasures before which nothing is left of anybody; goes with `written`."""
+        return self._of("erased", str(partition))
+
+    def holder(self, partition: int) -> str:
+        """Who may write the keys of the partition's users; whoever else tries is refused."""
+        return self._of("holder", str(partition))
 
     def user_features(self, user_id: str) -> str:
         """The features of one user."""
-        return f"{self.prefix}user_features:{{u:{user_id}}}"
+        return self._of("user_features", f"{{u:{user_id}}}")
 
     def user_embedding(self, user_id: str) -> str:
         """128 float32, little-endian."""
-        return f"{self.prefix}user_emb:{{u:{user_id}}}"
+        return self._of("user_emb", f"{{u:{user_id}}}")
 
     def of_user(self, user_id: str) -> list[str]:
         """Every key that holds something of one user."""
         lists = [self.user_list(user_id, context) for context in CONTEXTS]
-        return [*lists, self.continue_watching(user_id), self.user_features(user_id), self.user_embedding(user_id)]
+        return [
+            *lists,
+            self.continue_watching(user_id),
+            self.audience(user_id),
+            self.user_features(user_id),
+            self.user_embedding(user_id),
+        ]
+
+    @property
+    def of_items(self) -> list[str]:
+        """Every key of the version that says which items are hidden, and from whom."""
+        return [f"{self.root}{kind}:{self.version}" for kind in OF_ITEMS]
 
     @property
     def blocked(self) -> str:
@@ -127,8 +259,28 @@ class Keys:
 
     @property
     def blocked_stamp(self) -> str:
-        """A counter that tells readers when to read the blocked items again."""
+        """What tells readers when to read the blocked items again."""
         return f"{self.root}blocked_stamp:{self.version}"
+
+    @property
+    def blocked_order(self) -> str:
+        """What each item partition's blocked items were written by."""
+        return f"{self.root}blocked_order:{self.version}"
+
+    @property
+    def restated(self) -> str:
+        """The hash item id -> `restated.restated` of items of which the catalogue says other facts than lists may."""
+        return f"{self.root}restated:{self.version}"
+
+    @property
+    def restated_stamp(self) -> str:
+        """What tells readers when to read them again."""
+        return f"{self.root}restated_stamp:{self.version}"
+
+    @property
+    def restated_order(self) -> str:
+        """What each item partition's restated items were written by, and up to where the catalogue was read for it."""
+        return f"{self.root}restated_order:{self.version}"
 
     def readers(self, partition: int) -> str:
         """Who has read lately, by the partition of the user: the sweep keeps their lists right."""
@@ -138,3 +290,7 @@ class Keys:
     def live(self) -> str:
         """The pointer that promote and rollback switch."""
         return f"{self.root}live"
+
+
+def _up_to(kind: str, maturity: str) -> str:
+    return f"{kind}@{maturity}" if maturity else kind

@@ -5,15 +5,22 @@ Layout, all integers big-endian:
     at  type  what                          then
     0   u8    magic 0xF5                    header_len bytes   header, a JSON object
     1   u8    format version                count * u32        running sums of fragment lengths
-    2   u32   as_of partition               the rest           fragments joined with ","
-    6   i64   as_of offset
-    14  i64   generated_at_ms
-    22  i64   expires_at_ms
-    30  u16   count
-    32  u32   header_len
+    2   u32   as_of partition               as the sums say    fragments joined with ","
+    6   i64   as_of offset                  the rest           facts of each item, one a line, each behind "\n"
+    14  i64   term of the owner who wrote it        0 until it is written
+    22  i64   number of the write within the term   0 until it is written
+    30  i64   generated_at_ms
+    38  u32   how often its user's limits changed since   0 when it is written
+    42  i64   expires_at_ms
+    50  u16   count
+    52  u32   header_len
 
-What a list reflects (partition, offset) comes first where the Lua script of `serving.redis_writer` finds it.
+What a list reflects (partition, offset) and when it was written in terms of `serving.write_order` come first, where the
+Lua script of `serving.redis_writer` finds them.
 The sums do not count the commas: fragment i lies at [sum[i-1] + i, sum[i] + i). That keeps encoding inside C functions.
+What the user may see lies beside the list (serving/audience.py). Who changes it while the list stays counts that in
+the list (serving/change_audience.lua): a reader who knows the one need not read it again while the other is the same.
+Facts (serving/eligibility.py) say who may be shown an item. Readers who need none of them stop before.
 
 The header holds what is true of the whole list; the endpoint appends `recommendations` (and `variant`) to it as bytes.
 A shared list (popular, similar, trending) has partition 0, offset -1 and a header without user and recommendation id.
@@ -31,19 +38,25 @@ from typing import Any, NamedTuple
 import orjson
 
 from serving.fragments import rfc3339
+from serving.write_order import Order
 
 MAGIC = 0xF5
-FORMAT_VERSION = 1
+FORMAT_VERSION = 3
 MAX_ITEMS = 1000
 SHARED_PARTITION = 0
 SHARED_OFFSET = -1
 
 _FORMAT = bytes((MAGIC, FORMAT_VERSION))
-_PREFIX = struct.Struct(">2sIqqqHI")
-_FIELDS = struct.Struct(">2xIqqqHI")  # the same without what _FORMAT is compared with
+_PREFIX = struct.Struct(">2sIqqqqIqHI")
+_FIELDS = struct.Struct(">2xIqqqqIqHI")  # the same without what _FORMAT is compared with
+_ORDER = struct.Struct(">qq")
+_ORDER_AT = 14
 _SUM = struct.Struct(">I")
 _as_tuple = tuple.__new__  # makes a NamedTuple without counting its fields again: a third of the time
 PREFIX_BYTES = _PREFIX.size
+#: The part of a value that no other list under its key has, nor the same beside other limits: what it reflects, its
+#: write, when it was made, how often its user's limits changed since.
+WHICH_ONE = slice(2, 42)
 
 
 class UnreadableList(ValueError):
@@ -51,11 +64,15 @@ class UnreadableList(ValueError):
 
 
 class Prefix(NamedTuple):
-    """The fixed part of a list. Times in ms since the epoch; offset -1 in a shared list."""
+    """The fixed part of a list. Times in ms since the epoch; offset -1 in a shared list; term and sequence as in
+    `write_order.Order`. `limits_changed`: how often what its user may see changed since it was written."""
 
     partition: int
     offset: int
+    term: int
+    sequence: int
     generated_at_ms: int
+    limits_changed: int
     expires_at_ms: int
     items: int
     header_bytes: int
@@ -93,7 +110,14 @@ class ListStamp:
         return f"{name}.{context}" if context else name
 
     def personal(
-        self, user_id: str, offset: int, fragments: Sequence[bytes], *, context: str = "", page: bytes = b""
+        self,
+        user_id: str,
+        offset: int,
+        fragments: Sequence[bytes],
+        facts: Sequence[bytes] = (),
+        *,
+        context: str = "",
+        page: bytes = b"",
     ) -> bytes:
         """The value of one user's list that reflects the log up to and including `offset`. `page` is a JSON object for
         the header, about the homepage the list is part of; only readers of whole pages look for it."""
@@ -105,7 +129,7 @@ class ListStamp:
             offset,
             b',"page":%b' % page if page else b"",
         )
-        return encode(self.partition, offset, self.generated_at_ms, self.expires_at_ms, header, fragments)
+        return encode(self.partition, offset, self.generated_at_ms, self.expires_at_ms, header, fragments, facts)
 
     def plain(self, offset: int, facts: bytes) -> bytes:
         """A JSON object with members (one line of JSON, not cut by anybody) that says first what it reflects."""
@@ -117,10 +141,11 @@ class ListStamp:
             facts[1:],
         )
 
-    def shared(self, fragments: Sequence[bytes]) -> bytes:
+    def shared(self, fragments: Sequence[bytes], facts: Sequence[bytes] = ()) -> bytes:
         """The value of a list that belongs to no user (popular, similar, trending)."""
         header = b'{%b,"as_of":null}' % self._common
-        return encode(SHARED_PARTITION, SHARED_OFFSET, self.generated_at_ms, self.expires_at_ms, header, fragments)
+        times = self.generated_at_ms, self.expires_at_ms
+        return encode(SHARED_PARTITION, SHARED_OFFSET, *times, header, fragments, facts)
 
 
 @lru_cache(maxsize=MAX_ITEMS + 1)
@@ -129,18 +154,31 @@ def _sums(count: int) -> struct.Struct:
 
 
 def encode(
-    partition: int, offset: int, generated_at_ms: int, expires_at_ms: int, header: bytes, fragments: Sequence[bytes]
+    partition: int,
+    offset: int,
+    generated_at_ms: int,
+    expires_at_ms: int,
+    header: bytes,
+    fragments: Sequence[bytes],
+    facts: Sequence[bytes] = (),
 ) -> bytes:
-    """One list as bytes; `header` is a JSON object with at least one member, `fragments` are JSON objects.
+    """One list as bytes; `header` is a JSON object with at least one member, `fragments` are JSON objects, `facts` tell
+    of each (none: where a reader's limits must be looked at, no item is shown).
 
     Raises ValueError above MAX_ITEMS fragments.
     """
     count = len(fragments)
     if count > MAX_ITEMS:
         raise ValueError(f"{count} items are more than {MAX_ITEMS}")
-    prefix = _PREFIX.pack(_FORMAT, partition, offset, generated_at_ms, expires_at_ms, count, len(header))
+    prefix = _PREFIX.pack(_FORMAT, partition, offset, 0, 0, generated_at_ms, 0, expires_at_ms, count, len(header))
     sums = _sums(count).pack(*accumulate(map(len, fragments)))
-    return b"".join((prefix, header, sums, b",".join(fragments)))
+    told = b"\n" + b"\n".join(facts) if facts else b""
+    return b"".join((prefix, header, sums, b",".join(fragments), told))
+
+
+def ordered(value: bytes, order: Order) -> bytes:
+    """The list with its place among the writes of its partition."""
+    return b"".join((value[:_ORDER_AT], _ORDER.pack(*order), value[_ORDER_AT + _ORDER.size :]))
 
 
 def read_prefix(value: bytes) -> Prefix:
@@ -200,6 +238,12 @@ def cut_each(value: bytes, prefix: Prefix) -> list[bytes]:
         fragments.append(value[start:end])
         start = end + 1
     return fragments
+
+
+def facts_each(value: bytes, prefix: Prefix) -> list[bytes]:
+    """The facts of every item, empty where the list says none."""
+    told = value[end_of(value, prefix, prefix.items) :].split(b"\n")[1:]
+    return told if len(told) == prefix.items else [b""] * prefix.items
 
 
 def decode(value: bytes) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from serving import resp
 from serving.redis_address import RedisAddress
 from serving.redis_errors import RedisUnavailable
 from serving.redis_wire import RedisWire
+from serving.supervisor import LoopSupervisor
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +35,21 @@ class RedisLink:
     `on_connect` are frames sent after each (re)connect, for instance SCRIPT LOAD; their replies are not looked at.
     """
 
-    def __init__(self, address: RedisAddress, *, deadline_s: float = 0.025, on_connect: tuple[bytes, ...] = ()) -> None:
+    def __init__(
+        self,
+        address: RedisAddress,
+        *,
+        deadline_s: float = 0.025,
+        on_connect: tuple[bytes, ...] = (),
+        supervisor: LoopSupervisor | None = None,
+    ) -> None:
         self.trips = 0
         self.connects = 0
         self.why_down = ""  # what the last attempt to connect met
         self._address = address
         self._deadline_s = deadline_s
         self._on_connect = on_connect
+        self._supervisor = supervisor or LoopSupervisor()
         self._loop = asyncio.get_running_loop()
         self._wire: RedisWire | None = None
         self._closed_circuit = False
@@ -58,7 +67,7 @@ class RedisLink:
 
     async def start(self, wait_s: float = 1.0) -> None:
         """Begins connecting and waits a moment for the first success; a Redis that is away is not an error."""
-        self._keeper = self._loop.create_task(self._keep_connected())
+        self._keeper = self._supervisor.keep("redis link", self._keep_connected)
         self._sweep()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
@@ -129,16 +138,16 @@ class RedisLink:
         return wire
 
     def _sweep(self) -> None:
+        self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)  # first: whatever the rest meets, it goes on
         now_s = self._loop.time()
         stalled = now_s - self._now_s > 4 * SWEEP_S and not self._skipped_sweep
         self._now_s = now_s
-        # After a stall of our own loop the replies may already wait in the socket: read before judging.
+        # After a stall of our own loop the replies may already wait in the socket: read before evaluating.
         self._skipped_sweep = stalled
         if self._wire is not None and not stalled and not self._wire.lost.done():
-            self._judge(self._wire, now_s)
-        self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
+            self._check_latency(self._wire, now_s)
 
-    def _judge(self, wire: RedisWire, now_s: float) -> None:
+    def _check_latency(self, wire: RedisWire, now_s: float) -> None:
         oldest_s = wire.give_up_late(now_s, self._deadline_s)
         if oldest_s > self._deadline_s:
             if self._closed_circuit:

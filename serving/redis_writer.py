@@ -1,18 +1,22 @@
-"""What the agents write to Redis: lists that only go forward, shared lists, markers.
+"""What the agents write to Redis: lists that only go forward, shared lists, written positions.
 
     writer = ListWriter.connect("redis://127.0.0.1:6379/0", Keys("demo", "v1"))
     result = await writer.write_lists([(key, stamp.personal(user_id, offset, fragments))], ttl_s=LIST_TTL_S)
 
 Every method raises RedisUnavailable when Redis cannot serve in time; what was written up to then stays written,
 and writing it again is harmless, because a list never goes back (forward_only.lua).
+
+Whatever the owner of a partition writes bears its term and a number (`serving.write_order`). Redis refuses what is
+older than what it holds; whoever wrote is told, and `refused` counts it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple, TypeVar
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -20,34 +24,64 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 
 from serving.keys import Keys
+from serving.list_format import ordered
 from serving.live_pointer import LivePointer
 from serving.reader_marks import ReaderMarks
+from serving.redis_errors import NotTheWriter
 from serving.redis_failures import passing_failures
+from serving.restated import read_up_to, up_to_text
+from serving.write_order import PartitionOwner, WrittenPosition
 
 SCRIPT = files("serving").joinpath("forward_only.lua").read_text()
+IS_LATER = files("serving").joinpath("is_later.lua").read_text()
+ZSET_SCRIPT = IS_LATER + files("serving").joinpath("ordered_zset.lua").read_text()
+RESTATED_SCRIPT = IS_LATER + files("serving").joinpath("ordered_restated.lua").read_text()
+BLOCKED_SCRIPT = IS_LATER + files("serving").joinpath("ordered_blocked.lua").read_text()
 LIVE_SCRIPT = files("serving").joinpath("live_forward.lua").read_text()
-MOVE_MARKER = """
-if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+AUDIENCE_SCRIPT = files("serving").joinpath("change_audience.lua").read_text()
+REMOVE_SCRIPT = files("serving").joinpath("remove_user.lua").read_text()
+#: Sets a key that still holds what is known of it ('' = nothing).
+SWAP = """
+local found = redis.call('GET', KEYS[1]) or ''
+if found ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 return 1
 """
-REMOVE_UP_TO = """
-local head = redis.pcall('GETRANGE', KEYS[1], 6, 13) -- the offset, see serving/list_format.py
-if type(head) == 'string' and #head == 8 and struct.unpack('>i8', head) > tonumber(ARGV[1]) then return 0 end
-return redis.call('UNLINK', unpack(KEYS))
+#: The same for the written position, and for what goes with it, unless another writer is noted, or none.
+ADVANCE_WRITTEN_POSITION = """
+if redis.call('GET', KEYS[3]) ~= ARGV[4] then return -1 end
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+redis.call('SET', KEYS[2], ARGV[3])
+return 1
 """
+#: What scripts answer when another writer is noted, or none.
+NOT_THE_WRITER = -1
+LIST_NOT_THE_WRITERS = 0
 #: (key, value) pairs that are written together.
 Group = Sequence[tuple[str, bytes]]
+First = TypeVar("First")
+Second = TypeVar("Second")
 CHUNK_LISTS = 100  # 1.5 MB at 15 KB a list: one larger write costs more per list, smaller ones more round trips
+CHUNK_ITEMS = 1000  # in one script: Redis serves nobody else meanwhile
 TIMEOUT_S = 2.0  # the library's defaults wait for a minute on a hung server
 
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """How many lists were written, and how many refused because a newer one is stored."""
+    """How many lists were written, and the places of those that were refused because a newer one is stored."""
 
     written: int
-    refused: int
+    refused: tuple[int, ...] = ()
+
+
+class PartitionNote(NamedTuple):
+    """Who writes what belongs to a partition's users, what is written of their lists, and the position before which
+    all their erasures are carried out; None = not noted."""
+
+    holder: bytes | None
+    written_position: WrittenPosition | None
+    erased: int | None
 
 
 class ListWriter:
@@ -55,6 +89,7 @@ class ListWriter:
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self.keys = keys
+        self.refused = 0  # writes of any kind that came too late
         self._redis = redis
         self._script_sha: str | None = None
 
@@ -73,57 +108,101 @@ class ListWriter:
         """Ends the connections."""
         await self._redis.aclose()
 
-    async def write_lists(self, lists: Sequence[tuple[str, bytes]], ttl_s: int) -> WriteResult:
+    async def write_lists(
+        self, lists: Sequence[tuple[str, bytes]], ttl_s: int, owner: PartitionOwner | None = None
+    ) -> WriteResult:
         """Writes list_format values under their keys, each only when it does not take its list back.
 
-        One round trip per CHUNK_LISTS lists. `ttl_s` > 0.
+        One round trip per CHUNK_LISTS lists. `ttl_s` > 0. Without an `owner` (tools, tests) values keep their order.
         """
-        return await self.write_together([(pair,) for pair in lists], ttl_s)
+        return await self.write_together([(pair,) for pair in lists], ttl_s, owner)
 
-    async def write_together(self, groups: Sequence[Group], ttl_s: int) -> WriteResult:
+    async def write_together(
+        self, groups: Sequence[Group], ttl_s: int, owner: PartitionOwner | None = None, held: bool = False
+    ) -> WriteResult:
         """Writes groups of values that were made together, each group as a whole or not at all: its first value is in
         list_format and decides as in `write_lists`. The keys of a group have one hash tag.
+
+        With `held` nothing is written unless the owner of the partition holds the right to write for its users.
+
+        Raises:
+            NotTheWriter: another owner holds it, or none.
         """
-        written = 0
+        guard = (self.keys.holder(owner.partition), _name(owner)) if owner is not None and held else None
+        if owner is not None:
+            order = owner.next()
+            groups = [((key, ordered(value, order)), *others) for (key, value), *others in groups]
+        replies: list[int] = []
         with passing_failures():
             for start in range(0, len(groups), CHUNK_LISTS):
-                written += await self._write_chunk(groups[start : start + CHUNK_LISTS], ttl_s)
-        return WriteResult(written, len(groups) - written)
+                replies += await self._write_chunk(groups[start : start + CHUNK_LISTS], ttl_s, guard)
+        if LIST_NOT_THE_WRITERS in replies:
+            raise NotTheWriter
+        refused = tuple(place for place, reply in enumerate(replies) if not self._is_written(reply, owner))
+        return WriteResult(len(groups) - len(refused), refused)
 
-    async def _write_chunk(self, groups: Sequence[Group], ttl_s: int) -> int:
-        replies = await self._send_chunk(groups, ttl_s)
-        lost = [group for group, reply in zip(groups, replies, strict=True) if isinstance(reply, NoScriptError)]
+    def _is_written(self, reply: int, owner: PartitionOwner | None) -> bool:
+        """What a script's reply says; both count a refusal."""
+        if reply > 0:
+            return True
+        self.refused += 1
+        if owner is not None:
+            owner.is_refused(-1 - reply)
+        return False
+
+    async def _write_chunk(self, groups: Sequence[Group], ttl_s: int, guard: tuple[str, bytes] | None) -> list[int]:
+        replies = await self._send_chunk(groups, ttl_s, guard)
+        lost = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if lost:  # the server was restarted or its scripts flushed
             self._script_sha = None
-            replies = [reply for reply in replies if not isinstance(reply, NoScriptError)]
-            replies += await self._send_chunk(lost, ttl_s)
+            again = await self._send_chunk([groups[at] for at in lost], ttl_s, guard)
+            for place, reply in zip(lost, again, strict=True):
+                replies[place] = reply
         for reply in replies:
             if isinstance(reply, Exception):
                 raise reply
-        return sum(replies)
+        return replies
 
-    async def _send_chunk(self, groups: Sequence[Group], ttl_s: int) -> list[Any]:
+    async def _send_chunk(self, groups: Sequence[Group], ttl_s: int, guard: tuple[str, bytes] | None) -> list[Any]:
         if self._script_sha is None:
             self._script_sha = await self._redis.script_load(SCRIPT)
         pipeline = self._redis.pipeline(transaction=False)
+        holder, writer = ((guard[0],), guard[1]) if guard else ((), b"")
         for group in groups:
             keys, values = zip(*group, strict=True)
-            pipeline.execute_command("EVALSHA", self._script_sha, len(keys), *keys, *values, ttl_s)
+            pipeline.execute_command(
+                "EVALSHA", self._script_sha, len(keys) + len(holder), *keys, *holder, *values, ttl_s, writer
+            )
         return await pipeline.execute(raise_on_error=False)
 
-    async def write_shared(self, key: str, value: bytes, ttl_s: int) -> bool:
-        """Writes a list that belongs to no user; False when a list that was generated later is stored."""
-        return (await self.write_lists([(key, value)], ttl_s)).written == 1
-
-    async def write_zset(self, key: str, scores: Mapping[str, float], ttl_s: int) -> None:
-        """Replaces a sorted set as a whole; an empty mapping removes it."""
+    async def change_audiences(
+        self, values: Sequence[tuple[str, str, bytes, int]], ttl_s: int, owner: PartitionOwner
+    ) -> list[bool]:
+        """Writes what users of the owner's partition may see from now on where it is another than what is stored: (key
+        of the user's list, key, record, offset that the record reflects). Returns which of them have a list that was
+        made with other limits. One whose list reflects a later offset is left alone. Raises NotTheWriter.
+        """
+        holder, writer = self.keys.holder(owner.partition), _name(owner)
+        replies: list[int] = []
         with passing_failures():
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.delete(key)
-                if scores:
-                    pipeline.zadd(key, dict(scores))
-                    pipeline.expire(key, ttl_s)
-                await pipeline.execute()
+            for start in range(0, len(values), CHUNK_LISTS):
+                pipeline = self._redis.pipeline(transaction=False)
+                for list_key, key, value, offset in values[start : start + CHUNK_LISTS]:
+                    pipeline.eval(AUDIENCE_SCRIPT, 3, list_key, key, holder, b"%d" % offset, value, ttl_s, writer)
+                replies += await pipeline.execute()
+        return [_answered(reply) == 1 for reply in replies]
+
+    async def write_shared(self, key: str, value: bytes, ttl_s: int, owner: PartitionOwner | None = None) -> bool:
+        """Writes a list that belongs to no user; False when a list that was written later is stored."""
+        return (await self.write_lists([(key, value)], ttl_s, owner)).written == 1
+
+    async def write_zset(self, key: str, scores: Mapping[str, float], ttl_s: int, owner: PartitionOwner) -> bool:
+        """Replaces a sorted set as a whole; an empty mapping removes it. False when one that was written later is
+        stored."""
+        members = [part for member, score in scores.items() for part in (repr(float(score)), member)]
+        with passing_failures():
+            reply = await self._redis.eval(ZSET_SCRIPT, 2, key, self.keys.order(key), *owner.next(), ttl_s, *members)
+        return self._is_written(reply, owner)
 
     async def blocked_items(self) -> set[str]:
         """The items that no answer of this version may show."""
@@ -131,51 +210,139 @@ class ListWriter:
             members: set[bytes] = await self._redis.smembers(self.keys.blocked)  # type: ignore[assignment]  # undecoded
             return {item_id.decode() for item_id in members}
 
-    async def change_blocked(self, block: Collection[str] = (), unblock: Collection[str] = ()) -> None:
-        """Adds items to the blocked ones and takes others out."""
+    async def change_blocked(
+        self, owner: PartitionOwner, block: Collection[str] = (), unblock: Collection[str] = ()
+    ) -> bool:
+        """Adds items of the owner's item partition to the blocked ones and takes others out, CHUNK_ITEMS at a time;
+        False, and the rest left as it is, after a later owner did."""
+        keys = self.keys.blocked, self.keys.blocked_stamp, self.keys.blocked_order
+        for added, removed in _chunks(list(block), list(unblock)):
+            arguments: list[int | str] = [owner.partition, *owner.next(), len(added), *added, *removed]
+            with passing_failures():
+                reply = await self._redis.eval(BLOCKED_SCRIPT, len(keys), *keys, *arguments)
+            if not self._is_written(reply, owner):
+                return False
+        return True
+
+    async def restated_items(self) -> dict[str, bytes]:
+        """Items that are restated (`serving.restated`)."""
         with passing_failures():
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                if block:
-                    pipeline.sadd(self.keys.blocked, *block)
-                if unblock:
-                    pipeline.srem(self.keys.blocked, *unblock)
-                pipeline.incr(self.keys.blocked_stamp)
-                await pipeline.execute()
+            found: dict[bytes, bytes] = await self._redis.hgetall(self.keys.restated)  # type: ignore[assignment]  # undecoded
+            return {item_id.decode(): value for item_id, value in found.items()}
 
-    async def move_written_position(self, partition: int, known: int | None, next_offset: int) -> bool:
-        """Notes that every list of a partition reflects all events before `next_offset`.
+    async def restated_up_to(self, partition: int) -> dict[int, int] | None:
+        """Up to which offsets of the catalogue's partitions an item partition's items are restated; None = not
+        noted."""
+        with passing_failures():
+            noted: bytes | None = await self._redis.hget(self.keys.restated_order, str(partition))  # type: ignore[assignment]
+        return None if noted is None else read_up_to(noted.rpartition(b":")[2])
 
-        False, and nothing noted, when the noted position is not `known` (None = nothing noted) any more.
+    async def change_restated(
+        self, owner: PartitionOwner, up_to: Mapping[int, int], put: Mapping[str, bytes], remove: Collection[str] = ()
+    ) -> bool:
+        """Puts items of the owner's item partition among the restated ones and takes others out, CHUNK_ITEMS at a time;
+        False, and the rest left as it is, after a later owner did. `up_to` are the offsets of the catalogue that were
+        read for it, noted with the last of them."""
+        keys = self.keys.restated, self.keys.restated_stamp, self.keys.restated_order
+        chunks = _chunks(list(put.items()), list(remove)) or [([], [])]
+        for place, (pairs, removed) in enumerate(chunks):
+            noted = up_to_text(up_to) if place == len(chunks) - 1 else b""
+            arguments: list[int | str | bytes] = [owner.partition, *owner.next(), noted, len(pairs)]
+            for pair in pairs:
+                arguments += pair
+            with passing_failures():
+                reply = await self._redis.eval(RESTATED_SCRIPT, len(keys), *keys, *arguments, *removed)
+            if not self._is_written(reply, owner):
+                return False
+        return True
+
+    async def advance_written_position(
+        self, owner: PartitionOwner, known: WrittenPosition | None, written_position: WrittenPosition, erasures: int
+    ) -> bool:
+        """Notes what of the lists of the owner's partition is written, and that nothing is left of users whose erasure
+        is before the position `erasures`.
+
+        False, and nothing noted, when what is noted is not `known` (None = nothing noted) any more. Raises
+        NotTheWriter.
         """
-        before = b"" if known is None else b"%d" % known
+        before = b"" if known is None else known.encode()
+        names = (
+            self.keys.written(owner.partition),
+            self.keys.erased(owner.partition),
+            self.keys.holder(owner.partition),
+        )
         with passing_failures():
-            moved = await self._redis.eval(MOVE_MARKER, 1, self.keys.written(partition), before, b"%d" % next_offset)
-        return bool(moved)
+            moved = await self._redis.eval(
+                ADVANCE_WRITTEN_POSITION,
+                len(names),
+                *names,
+                before,
+                written_position.encode(),
+                b"%d" % erasures,
+                _name(owner),
+            )
+        return bool(_answered(moved))
 
-    async def written_position(self, partition: int) -> int | None:
-        """The noted position; None in a Redis that is new or was wiped, an older one after a lossy failover."""
+    async def noted(self, partition: int) -> PartitionNote:
+        """What is noted about a partition: nothing in a Redis that is new or was wiped, older things after a lossy
+        failover."""
+        names = (self.keys.holder(partition), self.keys.written(partition), self.keys.erased(partition))
         with passing_failures():
-            found = await self._redis.get(self.keys.written(partition))
-        return None if found is None else int(found)
+            found: list[bytes | None] = await self._redis.mget(*names)  # type: ignore[assignment]  # undecoded
+        holder, written, erased = found
+        written_position = None if written is None else WrittenPosition.decode(written)
+        return PartitionNote(holder, written_position, None if erased is None else int(erased))
 
-    async def remove_users(self, users: Iterable[str]) -> int:
-        """Removes everything this version holds of `users`; returns how many keys there were."""
-        removed = 0
+    async def hold(self, owner: PartitionOwner, known: bytes | None) -> bool:
+        """Notes that the owner writes from now on; False, and nothing noted, when whoever is noted is not `known` (None
+        = nobody) any more."""
         with passing_failures():
-            for user_id in users:
-                removed += await self._redis.unlink(*self.keys.of_user(user_id))
-        return removed
+            swapped = await self._redis.eval(SWAP, 1, self.keys.holder(owner.partition), known or b"", _name(owner))
+        return bool(swapped)
 
-    async def remove_users_up_to(self, last_offsets: Mapping[str, int]) -> int:
-        """The same for users by the last offset that is known of them: whoever has a list of a later one is left alone.
-        A process that slept since it decided may then not take away what another one wrote.
-        """
-        removed = 0
+    async def remove_users(self, users: Iterable[str], owner: PartitionOwner) -> int:
+        """Removes everything this version holds of users of the owner's partition; returns how many keys there were.
+        Raises NotTheWriter."""
+        return sum([await self._remove(user_id, b"", owner) for user_id in users])
+
+    async def remove_users_up_to(self, last_offsets: Mapping[str, int], owner: PartitionOwner) -> int:
+        """The same for users by the last offset that is known of them: whoever has a list of a later one is left
+        alone."""
+        return sum([await self._remove(user_id, b"%d" % offset, owner) for user_id, offset in last_offsets.items()])
+
+    async def _remove(self, user_id: str, offset: bytes, owner: PartitionOwner) -> int:
+        keys = [*self.keys.of_user(user_id), self.keys.holder(owner.partition)]
         with passing_failures():
-            for user_id, offset in last_offsets.items():
-                keys = self.keys.of_user(user_id)
-                removed += await self._redis.eval(REMOVE_UP_TO, len(keys), *keys, b"%d" % offset)
-        return removed
+            return _answered(await self._redis.eval(REMOVE_SCRIPT, len(keys), *keys, offset, _name(owner)))
+
+    async def missing(self, keys: Sequence[str]) -> list[str]:
+        """Those of the keys that are not there. Asking touches none of them: what Redis evicts next stays the same."""
+        if not keys:
+            return []
+        with passing_failures():
+            if await self._redis.exists(*keys) == len(keys):
+                return []
+            there = await self._there([[key] for key in keys])
+        return [key for key, is_there in zip(keys, there, strict=True) if not is_there]
+
+    async def incomplete(self, keys_of: Mapping[str, int]) -> list[str]:
+        """Users of whom fewer keys are there than were written; `keys_of` says how many those were."""
+        keys = {user_id: self.keys.of_user(user_id) for user_id in keys_of}
+        if not keys:
+            return []
+        with passing_failures():
+            if await self._redis.exists(*chain.from_iterable(keys.values())) == sum(keys_of.values()):
+                return []
+            there = await self._there(list(keys.values()))
+        return [user_id for (user_id, written), found in zip(keys_of.items(), there, strict=True) if found < written]
+
+    async def _there(self, groups: Sequence[Sequence[str]]) -> list[int]:
+        """How many keys of each group are there."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for keys in groups:
+            pipeline.exists(*keys)
+        found: list[int] = await pipeline.execute()
+        return found
 
     async def write_plain(self, key: str, value: bytes, ttl_s: int) -> None:
         """Writes a value that is not in list_format."""
@@ -184,7 +351,7 @@ class ListWriter:
 
     def reader_marks(self, partition: int) -> ReaderMarks:
         """Who of a partition's users has read lately, over the same connections."""
-        return ReaderMarks(self._redis, self.keys.readers(partition))
+        return ReaderMarks(self._redis, self.keys.readers(partition), self.keys.missed(partition))
 
     async def switch_live(self, pointer: LivePointer) -> bool:
         """Makes endpoints follow the pointer; False when one with its sequence number or a later one is there."""
@@ -200,9 +367,10 @@ class ListWriter:
         return value
 
     async def purge_version(self) -> int:
-        """Removes every key of this version; returns how many."""
-        patterns = (f"{self.keys.prefix}*", self.keys.blocked, self.keys.blocked_stamp)
-        return sum([await self._purge(pattern) for pattern in patterns])
+        """Removes every key of this version, and nobody else's; returns how many."""
+        with passing_failures():
+            removed = int(await self._redis.unlink(*self.keys.of_items))
+        return removed + await self._purge(f"{self.keys.prefix}*", self.keys.owns)
 
     async def purge_namespace(self) -> int:
         """Removes every key of the namespace, all versions and the live pointer; returns how many.
@@ -211,17 +379,41 @@ class ListWriter:
         """
         if not self.keys.namespace:
             raise ValueError("the empty namespace cannot be purged as a whole; purge its versions")
-        return await self._purge(f"{self.keys.root}*")
+        return await self._purge(f"{self.keys.root}*", self.keys.namespace_owns)
 
-    async def _purge(self, pattern: str) -> int:
+    async def _purge(self, pattern: str, owned: Callable[[str], bool]) -> int:
         removed = 0
         with passing_failures():
             found: list[bytes] = []
             async for key in self._redis.scan_iter(match=pattern, count=1000):
-                found.append(key)
+                if owned(key.decode(errors="replace")):
+                    found.append(key)
                 if len(found) == 1000:
                     removed += await self._redis.unlink(*found)
                     found.clear()
             if found:
                 removed += await self._redis.unlink(*found)
         return removed
+
+
+def _chunks(added: list[First], removed: list[Second]) -> list[tuple[list[First], list[Second]]]:
+    """Both in pieces of CHUNK_ITEMS.
+
+    >>> _chunks([1, 2], ["a"]), _chunks([], [])
+    ([([1, 2], ['a'])], [])
+    """
+    longest = max(len(added), len(removed))
+    starts = range(0, longest, CHUNK_ITEMS)
+    return [(added[at : at + CHUNK_ITEMS], removed[at : at + CHUNK_ITEMS]) for at in starts]
+
+
+def _name(owner: PartitionOwner) -> bytes:
+    """Under which the owner of a partition is noted: no two have the same term."""
+    return b"%d" % owner.term
+
+
+def _answered(reply: int) -> int:
+    """What a script answered. Raises NotTheWriter."""
+    if reply == NOT_THE_WRITER:
+        raise NotTheWriter
+    return reply

@@ -1,6 +1,6 @@
 """The truth about model versions: what `freshet.versions` says, folded record by record.
 
-    fingerprint:{version}     what the version's workers were started with; see agents.fingerprint
+    fingerprint:{version}     what the version's workers were started with; see agents.versions.fingerprint
     version:{version}         VersionRecord: since when there is a version of that name, and whether it was retired
     switch:{sequence}         Switch: who serves whom from then on; one record a switch, never replaced
     figures:{version}         JSON: what was measured about a candidate, see offline.versions.gate
@@ -12,11 +12,13 @@ and can be made again at any time; its sequence number is the switch's.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from serving.live_pointer import BUCKETS, LivePointer
+from serving.live_pointer import BUCKETS, InvalidPointer, LivePointer
+from streams.contract.reasons import InvalidEvent, Reason
+from streams.kafka.topics import Topics
 
 FINGERPRINT = "fingerprint"
 _VERSION = "version"
@@ -25,9 +27,12 @@ _FIGURES = "figures"
 #: After a switch the former leader goes on answering for records appended within this time, so that none is left
 #: without an answer while workers learn of the switch. Dead letters are keyed by their source: two are one.
 OVERLAP_MS = 60_000
+_LAST_SEQUENCE = 10**12 - 1  # keys have twelve digits
+
+T = TypeVar("T")
 
 
-class State(Enum):
+class VersionState(Enum):
     """What a version is at the moment."""
 
     CANDIDATE = "candidate"
@@ -105,17 +110,21 @@ class Registry:
         self._switches: dict[int, Switch] = {}
 
     def apply(self, key: bytes | None, value: bytes | None) -> None:
-        """Takes one record; keys of a later release are left alone. Raises msgspec.DecodeError on a damaged value."""
+        """Takes one record; keys of a later release are left alone. Raises `InvalidEvent` for a record that cannot be
+        read, and changes nothing."""
         kind, _, name = (key or b"").decode(errors="replace").partition(":")
-        if kind == FINGERPRINT:
-            _put(self.fingerprints, name, value)
-        elif kind == _VERSION:
-            _put(self.records, name, None if value is None else msgspec.json.decode(value, type=VersionRecord))
-        elif kind == _FIGURES:
-            _put(self.figures, name, None if value is None else msgspec.json.decode(value, type=dict[str, Any]))
-        elif kind == _SWITCH and value is not None:
-            switch = msgspec.json.decode(value, type=Switch)
-            self._switches[switch.sequence] = switch
+        if kind == _SWITCH:
+            if value is not None:
+                switch = _switch_of(name, value)
+                self._switches[switch.sequence] = switch
+        elif kind in (FINGERPRINT, _VERSION, _FIGURES):
+            _require_version(name)
+            if kind == FINGERPRINT:
+                _put(self.fingerprints, name, value)
+            elif kind == _VERSION:
+                _put(self.records, name, None if value is None else _decoded(value, VersionRecord))
+            else:
+                _put(self.figures, name, None if value is None else _decoded(value, dict[str, Any]))
 
     # -- versions -------------------------------------------------------------------------------------------------
 
@@ -134,14 +143,14 @@ class Registry:
         """The share of users, in percent, that a version serves now."""
         return 0 if self.current is None else self.current.weights.get(version, 0)
 
-    def state_of(self, version: str) -> State:
+    def state_of(self, version: str) -> VersionState:
         """What a version is now; one that nobody has heard of is a candidate."""
         if self.is_retired(version):
-            return State.RETIRED
+            return VersionState.RETIRED
         if self.weight_of(version):
-            return State.LIVE
+            return VersionState.LIVE
         served = any(switch.weights.get(version) for switch in self._switches.values())
-        return State.PREVIOUS if served else State.CANDIDATE
+        return VersionState.PREVIOUS if served else VersionState.CANDIDATE
 
     # -- switches -------------------------------------------------------------------------------------------------
 
@@ -185,6 +194,33 @@ class Registry:
             if switch.leader == version and begun and not ended:
                 return True
         return False
+
+
+def _switch_of(number: str, value: bytes) -> Switch:
+    switch = _decoded(value, Switch)
+    if not 0 <= switch.sequence <= _LAST_SEQUENCE or number != f"{switch.sequence:012d}":
+        raise InvalidEvent(Reason.KEY_MISMATCH, f"the switch {switch.sequence} is not what the key names")
+    for version in switch.weights:
+        _require_version(version)
+    try:
+        assert switch.pointer
+    except InvalidPointer as error:
+        raise InvalidEvent(Reason.OUT_OF_RANGE, str(error)) from None
+    return switch
+
+
+def _require_version(name: str) -> None:
+    try:
+        Topics(version=name)
+    except ValueError as error:
+        raise InvalidEvent(Reason.OUT_OF_RANGE, str(error)) from None
+
+
+def _decoded(value: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(value, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidEvent(Reason.WRONG_TYPE, str(error)) from None
 
 
 def _put(table: dict[str, Any], name: str, value: Any) -> None:

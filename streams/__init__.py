@@ -1,1 +1,1 @@
-"""Doors: what crosses Kafka (events, codecs, topics, dead letters, transport) lives here; state never does."""
+"""Ingress and egress: what crosses Kafka (events, topics, dead letters, transport) lives here; state never does."""

@@ -4,20 +4,16 @@ from math import exp
 
 import msgspec
 
-from streams.event_weights import weight_of
-from streams.events import EventType, Interaction
-from streams.units import DAY_MS, HOUR_MS
+from streams.contract.event_weights import weight_of
+from streams.contract.events import EventType, Interaction
+from streams.contract.units import DAY_MS, HOUR_MS
 from tables.day_counts import count_day
-from tables.history import HistoryEntry
-from tables.type_codes import CODE_OF, FINISHED
+from tables.row_codec import Real, Whole
 
 KEPT_DEVICES = 5
 WATCH_DAYS = 7
 #: Weight of an event for the engagement score shrinks by e^(-0.05) a day: by half in two weeks.
 DECAY_PER_DAY = 0.05
-
-_WATCHES = frozenset({EventType.WATCH_START, EventType.WATCH_PROGRESS, EventType.WATCH_END})
-_WATCHING_CODES = frozenset(CODE_OF[kind] for kind in _WATCHES)
 
 
 class ActivityRow(msgspec.Struct, array_like=True, gc=False):
@@ -26,25 +22,31 @@ class ActivityRow(msgspec.Struct, array_like=True, gc=False):
     begun by day over a week; `hours` counts events by UTC hour of day; `devices` newest first; `ratings` ratings sum
     to `rating_sum`; `weight` is the decayed sum of positive event weights as of `weight_ms`."""
 
-    watched: int = 0
-    finished: int = 0
-    timed: int = 0
-    timed_s: float = 0.0
-    newest_watch_day: int = 0
-    watch_days: list[int] = []
-    hours: list[int] = []
+    watched: Whole = 0
+    finished: Whole = 0
+    timed: Whole = 0
+    timed_s: Real = 0.0
+    newest_watch_day: Whole = 0
+    watch_days: list[Whole] = []
+    hours: list[Whole] = []
     devices: list[str] = []
-    ratings: int = 0
-    rating_sum: float = 0.0
-    weight: float = 0.0
-    weight_ms: int = 0
+    ratings: Whole = 0
+    rating_sum: Real = 0.0
+    weight: Real = 0.0
+    weight_ms: Whole = 0
 
 
-def step(row: ActivityRow, event: Interaction, known: HistoryEntry | None, *, finishes: bool) -> None:
-    """Follow one event that is stronger than an impression; `known` is the history entry of its item before it, and
-    `finishes` says whether it ends a watch that was not ended."""
-    if event.event_type in _WATCHES:
-        _watch(row, event, known, finishes=finishes)
+def step(row: ActivityRow, event: Interaction, *, begins: bool, finishes: bool) -> None:
+    """Follow one event that is stronger than an impression; `begins` says whether it begins a watch, and `finishes`
+    whether it ends one that was not ended."""
+    if begins:
+        row.watched += 1
+        day = event.timestamp_ms // DAY_MS
+        row.newest_watch_day, row.watch_days = count_day(row.newest_watch_day, row.watch_days, day, 1, WATCH_DAYS)
+    row.finished += finishes
+    if event.event_type is EventType.WATCH_END and event.watch_duration_s is not None:
+        row.timed += 1
+        row.timed_s += event.watch_duration_s
     if event.rating is not None and event.event_type is EventType.RATING:
         row.ratings += 1
         row.rating_sum += event.rating
@@ -54,22 +56,6 @@ def step(row: ActivityRow, event: Interaction, known: HistoryEntry | None, *, fi
         row.hours = [0] * 24
     row.hours[event.timestamp_ms // HOUR_MS % 24] += 1
     _add_weight(row, max(0, weight_of(event)), event.timestamp_ms)
-
-
-def _watch(row: ActivityRow, event: Interaction, known: HistoryEntry | None, *, finishes: bool) -> None:
-    begins = known is None or known[1] not in _WATCHING_CODES
-    if begins and not (known is not None and known[1] == FINISHED and not _starts(event)):
-        row.watched += 1
-        day = event.timestamp_ms // DAY_MS
-        row.newest_watch_day, row.watch_days = count_day(row.newest_watch_day, row.watch_days, day, 1, WATCH_DAYS)
-    row.finished += finishes
-    if event.event_type is EventType.WATCH_END and event.watch_duration_s is not None:
-        row.timed += 1
-        row.timed_s += event.watch_duration_s
-
-
-def _starts(event: Interaction) -> bool:
-    return event.event_type is EventType.WATCH_START
 
 
 def _remember_device(row: ActivityRow, device: str) -> None:

@@ -1,13 +1,18 @@
 """What is kept out of the model: events of bots, and a user's events beyond a day's share. Both are still folded into
 the user's own row and counted there.
 
-Live or imported: an event is live when it was appended within `live_within_ms` of its own time (an hour). Everything
-older is imported history, which neither rule touches: a data set holds years of a user in minutes of append time.
-A basket, many purchases at one instant, counts as one action.
+An event is live when it was appended within `live_within_ms` of its own time (an hour), else backdated: imported
+history, or the work of somebody who would rather not be counted. The two are counted apart, so that an import uses up
+nothing of the present.
 
-Bots: more than `bot_events_per_minute` live actions within a sliding minute of event time (never ahead of the append
-time) flag a user until `bot_quiet_ms` have passed since the last such minute. A bot that spreads its timestamps over
-the past hour escapes this rule, but not the daily share.
+Bots: more than `bot_events_per_minute` actions within a sliding minute of event time (never ahead of the append time)
+flag a user until `bot_quiet_ms` have passed since the last such minute; backdated events in minutes of their own, which
+real histories do not reach. A basket, many purchases at one instant, counts as one action. A bot that spreads its
+timestamps escapes this rule, but not the daily share.
+
+Daily share: of a day's live events only the first `training_events_per_day` teach the model. Backdated ones teach it
+all, or half of what people rate on the evening they join would be lost; but in trends, where an event counts as much as
+anybody else's, only so many of a day count.
 """
 
 from bisect import insort
@@ -16,11 +21,12 @@ from enum import StrEnum
 
 import msgspec
 
-from streams.events import EventType, Interaction
-from streams.units import DAY_MS, MINUTE_MS
+from streams.contract.events import EventType, Interaction
+from streams.contract.units import DAY_MS, MINUTE_MS
+from tables.row_codec import Whole
 
 
-class HeldBack(StrEnum):
+class ExclusionReason(StrEnum):
     """Why a folded event teaches the model nothing."""
 
     BOT = "bot"
@@ -37,26 +43,32 @@ class CleaningLimits:
     live_within_ms: int = 60 * MINUTE_MS
 
 
-class CleaningRow(msgspec.Struct, array_like=True, gc=False):
-    """Part of a user's row. `recent_ms` are the actions within a minute of the newest, ascending, at most one more than
-    the limit; `trained` counts live training events on `day` and on the day before; `flagged` and `capped` count events
-    held back since the beginning."""
+class RateRow(msgspec.Struct, array_like=True, gc=False):
+    """How fast a user acts. `recent_ms` are the actions within a minute of the newest, ascending, at most one more than
+    the limit; `trained` counts training events on `day` and on the day before; `flagged` and `capped` count events held
+    back since the beginning."""
 
-    recent_ms: list[int] = []
-    flagged_until_ms: int = 0
-    flagged: int = 0
-    capped: int = 0
-    day: int = 0
-    trained: tuple[int, int] = (0, 0)
+    recent_ms: list[Whole] = []
+    flagged_until_ms: Whole = 0
+    flagged: Whole = 0
+    capped: Whole = 0
+    day: Whole = 0
+    trained: tuple[Whole, Whole] = (0, 0)
+
+
+class CleaningRow(RateRow, array_like=True, gc=False):
+    """Part of a user's row: how fast they act live, and in `backdated` events, of which `capped` count in no trend."""
+
+    backdated: RateRow = msgspec.field(default_factory=RateRow)
 
 
 def is_live(event: Interaction, append_ms: int, limits: CleaningLimits) -> bool:
-    """False for imported history."""
+    """False for backdated events."""
     return append_ms - event.timestamp_ms <= limits.live_within_ms
 
 
-def is_bot(row: CleaningRow, event: Interaction, append_ms: int, limits: CleaningLimits) -> bool:
-    """Note a live event and say whether its user is flagged at that time."""
+def is_bot(row: RateRow, event: Interaction, append_ms: int, limits: CleaningLimits) -> bool:
+    """Note an event and say whether its user is flagged at that time; `row` counts events of its kind."""
     limit = limits.bot_events_per_minute
     if not limit:
         return False
@@ -82,9 +94,9 @@ def _note(recent_ms: list[int], at_ms: int, limit: int) -> None:
     del recent_ms[: max(outside, len(recent_ms) - limit - 1)]
 
 
-def over_daily_share(row: CleaningRow, timestamp_ms: int, limits: CleaningLimits) -> bool:
-    """Note a live event that would train the model and say whether its day's share was used up before it. Days are
-    UTC; an event of an older day than yesterday (of the user's newest) is beyond any share."""
+def over_daily_share(row: RateRow, timestamp_ms: int, limits: CleaningLimits) -> bool:
+    """Note an event that would train the model and say whether its day's share was used up before it; `row` counts
+    events of its kind. Days are UTC; an event of an older day than yesterday (of the newest) is beyond any share."""
     limit = limits.training_events_per_day
     if not limit:
         return False

@@ -1,4 +1,4 @@
-"""Growing numpy columns."""
+"""Numpy columns: growing ones, and the type of stored places."""
 
 from typing import TypeVar
 
@@ -6,6 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 Scalar = TypeVar("Scalar", bound=np.generic)
+
+_MAX_U16 = 65_535
+
+
+def places_type(entries: int) -> np.dtype[np.unsignedinteger]:
+    """The smallest stored type, little-endian, of places in a table of so many entries.
+
+    >>> places_type(65_536).str, places_type(65_537).str
+    ('<u2', '<u4')
+    """
+    return np.dtype("<u2") if entries <= _MAX_U16 + 1 else np.dtype("<u4")
 
 
 def grown(array: NDArray[Scalar], length: int, fill: float = 0) -> NDArray[Scalar]:

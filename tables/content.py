@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from streams.catalog import CatalogItem
+from streams.contract.catalog import CatalogItem
 
 TOKENS = 1024
 MAX_WORDS = 40

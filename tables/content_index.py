@@ -11,7 +11,7 @@ from collections import defaultdict
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.catalog import CatalogItem
+from streams.contract.catalog import CatalogItem
 from tables.genre_columns import GenreColumns
 
 GENRE_SHARE = 0.5

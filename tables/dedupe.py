@@ -9,8 +9,8 @@ from hashlib import blake2b
 
 import msgspec
 
-from streams.units import DAY_MS
-from tables.row_codec import RowCodec
+from streams.contract.units import DAY_MS
+from tables.row_codec import RowCodec, Whole
 from tables.segmented_log import SEGMENT_ENTRIES, Segment, SegmentedLog
 
 KEPT_IDS = 1_000
@@ -26,7 +26,7 @@ class DedupeRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One segment: the newest append time (ms) and the id hashes, 8 bytes each, in order of arrival."""
 
     version: int
-    newest_append_ms: int
+    newest_append_ms: Whole
     hashes: bytes
 
 
@@ -74,6 +74,8 @@ def encode_segment(segment: Segment[int]) -> bytes:
 
 
 def decode_segment(value: bytes) -> Segment[int]:
-    """The segment in a row. Raises RowVersionError on a newer format."""
+    """The segment in a row. Raises RowVersionError on a newer format, ValueError on damage."""
     row = _CODEC.decode(value)
+    if len(row.hashes) % _HASH_BYTES:
+        raise ValueError(f"{len(row.hashes)} bytes are no hashes")
     return Segment(list(struct.unpack(f"<{len(row.hashes) // _HASH_BYTES}Q", row.hashes)), row.newest_append_ms)

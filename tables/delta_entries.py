@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 LEARNS = 1
 LATE = 2
+OUT_OF_TRENDS = 4
+FIRST = 8
 
 Ints = NDArray[np.int64]
 
@@ -33,7 +35,6 @@ class Entries:
     offsets: Ints = field(default_factory=none)
     context_sizes: Ints = field(default_factory=none)
     context: Ints = field(default_factory=none)  # all contexts joined, each newest first
-    viewers: Ints = field(default_factory=none)
     completions: Ints = field(default_factory=none)
     ratings: Ints = field(default_factory=none)
     # One element a group: a visit of an item elsewhere, for the partition that owns the `others` before it.

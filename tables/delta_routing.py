@@ -11,8 +11,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.partitioning import partition_of
-from tables.delta_entries import LATE, LEARNS, Entries, Ints
+from streams.contract.partitioning import partition_of
+from tables.delta_entries import FIRST, LATE, LEARNS, OUT_OF_TRENDS, Entries, Ints
 from tables.signal import Signal
 
 _REMEMBERED_OWNERS = 500_000
@@ -43,6 +43,11 @@ class _StringTable(dict[str, int]):
         return number
 
 
+def _flags(signal: Signal) -> int:
+    out_of_trends = OUT_OF_TRENDS * (not signal.in_trends)
+    return LEARNS * signal.learns + LATE * signal.late + out_of_trends + FIRST * signal.first
+
+
 def item_partition(item_id: str, partitions: int) -> int:
     """The partition of the item plane that owns `item_id`."""
     return _owners(partitions)[item_id]
@@ -52,7 +57,7 @@ def route(signals: Sequence[Signal], partitions: int) -> dict[int, Entries]:
     """Entries by target partition, in the order of the signals."""
     if not signals:
         return {}
-    batch = _Batch.of(signals, partitions)
+    batch = _SignalBatch.of(signals, partitions)
     return {target: batch.entries_for(target) for target in batch.targets()}
 
 
@@ -65,7 +70,7 @@ def tell_time(targets: dict[int, Entries], partitions: int, watermark_ms: int) -
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class _SignalBatch:
     """The signals of one batch. `names` are all strings; `subjects` int64[signals] the number of each signal's item or
     query and `owners` the partition of it. A pair is an element of a signal's context: `others` int64[pairs], their
     `other_owners`, the signal they belong to (`pair_signals`) and their place in its context (`lags`)."""
@@ -86,7 +91,7 @@ class _Batch:
     lags: Ints
 
     @classmethod
-    def of(cls, signals: Sequence[Signal], partitions: int) -> "_Batch":
+    def of(cls, signals: Sequence[Signal], partitions: int) -> "_SignalBatch":
         number = _StringTable()
         subjects = np.array([number[signal.query or signal.item_id] for signal in signals])
         others = np.array([number[other] for signal in signals for other in signal.context], np.int64)
@@ -141,13 +146,12 @@ class _Batch:
             int(max(self.watermarks_ms[numbers].max(initial=0) for numbers in (visits, groups, searches))),
             items,
             np.array([signal.code for signal in told], np.int64),
-            np.array([LEARNS * signal.learns + LATE * signal.late for signal in told], np.int64),
+            np.array([_flags(signal) for signal in told], np.int64),
             countries,
             self.hours[visits],
             self.offsets[visits],
             self.context_sizes[visits],
             context,
-            np.array([signal.viewer for signal in told], np.int64),
             np.array([signal.completion for signal in told], np.int64),
             np.array([signal.rating for signal in told], np.int64),
             group_items,

@@ -5,8 +5,8 @@ from enum import Enum
 
 import msgspec
 
-from streams.units import DAY_MS
-from tables.cleaning import CleaningLimits, HeldBack
+from streams.contract.units import DAY_MS
+from tables.cleaning import CleaningLimits, ExclusionReason
 from tables.signal import Signal
 
 
@@ -21,12 +21,13 @@ class FoldKind(Enum):
 
 class Fold(msgspec.Struct, frozen=True, gc=False):
     """The outcome of one event; `signal` is set for folded events that the item plane counts, `held_back` for those
-    that the model must not learn from."""
+    that the model must not learn from. Folded events may be `late`: older than the watermark."""
 
     kind: FoldKind
     user_id: str
     signal: Signal | None = None
-    held_back: HeldBack | None = None
+    held_back: ExclusionReason | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ is stored is ever touched again to grow old. float32 holds 30 years on either si
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.units import HOUR_MS
+from streams.contract.units import HOUR_MS
 
 HALF_LIFE_H = 90 * 24.0
 LANDMARK_H = 438_288  # 2020-01-01T00:00Z in hours since the epoch
+#: The last hour whose weight float32 holds with room for sums, in 2047.
+LAST_HOUR = LANDMARK_H + int(110 * HALF_LIFE_H)
 
 
 def weight_of_hour(hour: float) -> float:

@@ -1,36 +1,48 @@
-"""The last 100 different items of a user in event-time order; impressions and searches never enter."""
+"""The last 100 different items of a user in event-time order, each with what is known of it after all events about it
+(tables/engagement_state.py); impressions and searches never enter."""
 
 from itertools import islice, pairwise
 
 import msgspec
 
+from streams.contract.events import EventType
 from tables.engagement import CONSUMED_CODES, POSITIVE_CODES
+from tables.engagement_state import BEGUN, ENDED, NOT_BEGUN, code_after
+from tables.row_codec import Whole
+from tables.type_codes import CODE_OF, FINISHED
 
 KNOWN = -1
 
 #: (timestamp_ms, type code)
 HistoryEntry = tuple[int, int]
 
+_WATCH_SHIFT, _CODE_MASK = 6, 0x3F
+#: Rows of a former format do not say how far a watch has come; then it is what the code says.
+_WATCH_OF_CODE = {FINISHED: ENDED} | {
+    CODE_OF[kind]: BEGUN for kind in (EventType.WATCH_START, EventType.WATCH_PROGRESS, EventType.WATCH_END)
+}
+
 
 class HistoryRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Oldest first: item ids, event times (the first in ms since the epoch, then the distance to the one before,
-    never negative) and one type code byte each."""
+    never negative) and one byte each: the type code, and in the upper two bits how far the watch has come."""
 
     items: list[str]
-    times: list[int]
+    times: list[Whole]
     codes: bytes
 
 
 class History:
     """`entries` maps item id to (timestamp_ms, type code), oldest first; times never decrease; ids are unique. `liked`
-    is how many of them are positive."""
+    is how many of them are positive. `watches` says how far watching has come, for entries where it was begun."""
 
-    __slots__ = ("entries", "liked", "limit")
+    __slots__ = ("entries", "liked", "limit", "watches")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.entries: dict[str, HistoryEntry] = {}
         self.liked = 0
+        self.watches: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -39,32 +51,54 @@ class History:
         """Up to `limit` entries as (item id, timestamp_ms, type code)."""
         return [(item_id, at, code) for item_id, (at, code) in islice(reversed(self.entries.items()), limit)]
 
-    def visit(self, item_id: str, timestamp_ms: int, code: int) -> int:
-        """Enter a visit. Returns how many entries are newer than it (0 for an event in order), or KNOWN when the
-        item already was the entry at that place, so that nothing was learned about what follows what.
+    def visit(self, item_id: str, timestamp_ms: int, code: int, watch: int = NOT_BEGUN) -> int:
+        """Enter a visit by an event with `code`, after which watching has come as far as `watch`. Returns how many
+        entries are newer than it (0 for an event in order), or KNOWN when the item already was the entry at that place,
+        so that nothing was learned about what follows what.
 
-        A repeated item moves to its newest place; a late visit takes its place by event time, after equal times.
+        A repeated item moves to its newest place; a late visit takes its place by event time, after equal times. What
+        is known of a repeated item is what `code_after` makes of both.
         """
         entries = self.entries
         newest = next(reversed(entries)) if entries else None
         if newest is not None and timestamp_ms < entries[newest][0]:
-            return self._visit_late(item_id, timestamp_ms, code)
-        self._remove(item_id)
+            return self._visit_late(item_id, timestamp_ms, code, watch)
+        known = self._remove(item_id)
+        code = code if known is None else code_after(known[1], code, late=False)
         entries[item_id] = (timestamp_ms, code)
         self.liked += code in POSITIVE_CODES
+        if watch:
+            self.watches[item_id] = watch
         if len(entries) > self.limit:
             self._remove(next(iter(entries)))
         return KNOWN if newest == item_id else 0
 
-    def _remove(self, item_id: str) -> None:
+    def forget_before(self, horizon_ms: int) -> None:
+        """Drop what is older."""
+        while self.entries:
+            oldest = next(iter(self.entries))
+            if self.entries[oldest][0] >= horizon_ms:
+                return
+            self._remove(oldest)
+
+    def _remove(self, item_id: str) -> HistoryEntry | None:
         known = self.entries.pop(item_id, None)
         if known is not None:
             self.liked -= known[1] in POSITIVE_CODES
+            self.watches.pop(item_id, None)
+        return known
 
-    def _visit_late(self, item_id: str, timestamp_ms: int, code: int) -> int:
+    def _visit_late(self, item_id: str, timestamp_ms: int, code: int, watch: int) -> int:
         known = self.entries.get(item_id)
-        if known is not None and known[0] > timestamp_ms:
-            return KNOWN  # visited again since: the newer visit stands
+        if watch:
+            self.watches[item_id] = watch
+        if known is not None and known[0] > timestamp_ms:  # visited again since: that visit's place stands
+            code = code_after(known[1], code, late=True)
+            self.liked += (code in POSITIVE_CODES) - (known[1] in POSITIVE_CODES)
+            self.entries[item_id] = (known[0], code)
+            return KNOWN
+        if known is not None:
+            code = code_after(known[1], code, late=False)
         order = list(self.entries.items())
         place = len(order)
         while place and order[place - 1][1][0] > timestamp_ms:
@@ -77,6 +111,7 @@ class History:
 
     def _keep(self, order: list[tuple[str, HistoryEntry]]) -> None:
         self.entries = dict(order[-self.limit :])
+        self.watches = {item_id: watch for item_id, watch in self.watches.items() if item_id in self.entries}
         self.liked = sum(code in POSITIVE_CODES for _, code in self.entries.values())
 
     def context(self, newer: int, limit: int) -> list[str]:
@@ -94,7 +129,10 @@ class History:
         """The stored form."""
         times = [at for at, _ in self.entries.values()]
         steps = [at - before for before, at in pairwise(times)]
-        codes = bytes([code for _, code in self.entries.values()])
+        watches = self.watches
+        codes = bytes(
+            [code | watches.get(item_id, NOT_BEGUN) << _WATCH_SHIFT for item_id, (_, code) in self.entries.items()]
+        )
         return HistoryRow(list(self.entries), times[:1] + steps, codes)
 
     @classmethod
@@ -103,8 +141,11 @@ class History:
         history = cls(limit)
         at = 0
         order = []
-        for item_id, step, code in zip(row.items, row.times, row.codes, strict=True):
+        for item_id, step, packed in zip(row.items, row.times, row.codes, strict=True):
             at += step
+            code = packed & _CODE_MASK
             order.append((item_id, (at, code)))
+            if watch := packed >> _WATCH_SHIFT or _WATCH_OF_CODE.get(code, NOT_BEGUN):
+                history.watches[item_id] = watch
         history._keep(order)
         return history

@@ -1,4 +1,5 @@
-"""Approximate search by inner product for catalogues that are too large to look at whole: FAISS inverted lists."""
+"""Approximate search by inner product for catalogues that are too large to look at whole: inverted lists of FAISS
+(Jégou, Douze, Schmid: "Product quantization for nearest neighbor search", TPAMI 33, 2011)."""
 
 from typing import Any, Final
 

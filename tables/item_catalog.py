@@ -3,14 +3,16 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.catalog import CatalogItem, maturity_age
+from streams.contract.catalog import UNRATED_AGE, CatalogItem, item_age, primary_language
 from tables.columns import grown
 from tables.content import tokens
 from tables.content_index import ContentIndex
 from tables.genre_columns import GenreColumns
+from tables.name_sets import NameSets
 
 ALWAYS_FROM_MS = -(2**62)
 ALWAYS_UNTIL_MS = 2**62
+NOBODYS_LANGUAGE = ""
 _GROW = 1.5
 
 Indices = NDArray[np.integer]
@@ -25,11 +27,15 @@ class ItemCatalog:
     the compacted topic after a day, and a process that starts later must not bring the item back; nor may an item be
     shown of which nobody said yet for which age and in which countries.
 
-    `released_at_ms` int64[capacity] (ALWAYS_FROM_MS = unknown), `maturity_age` int16[capacity] in years, `language`
-    int16[capacity] by `language_ids` (-1 = unknown).
+    `released_at_ms` int64[capacity] (ALWAYS_FROM_MS = unknown), `maturity_age` int16[capacity] in years (of an item
+    that nobody rated, UNRATED_AGE), `until_ms` int64[capacity] the first moment at which an item may no longer be shown
+    (ALWAYS_UNTIL_MS = never), `language` int32[capacity] by `language_ids` (-1 = unknown); `duration_s` holds the
+    seconds of items that have a length; `regions` and `languages` are what items are bounded to; `changes` counts the
+    entries that were put.
     """
 
     def __init__(self) -> None:
+        self.changes = 0
         self.titles: list[str] = []
         self.genres: list[tuple[int, ...]] = []
         self.tokens: list[tuple[int, ...]] = []
@@ -42,28 +48,38 @@ class ItemCatalog:
         self.maturity_age = np.zeros(0, np.int16)
         self._in_use = False  # the catalogue has named an item
         self._named = np.zeros(0, np.bool_)
-        self.language = np.zeros(0, np.int16)
+        self.language = np.zeros(0, np.int32)
         self.language_ids: dict[str, int] = {}
+        self.duration_s: dict[int, float] = {}
         self._plain = np.zeros(0, np.bool_)  # listed without any bound of time
         self._listed = np.zeros(0, np.bool_)
         self._from_ms = np.zeros(0, np.int64)
-        self._until_ms = np.zeros(0, np.int64)
-        self._bounded = np.zeros(0, np.bool_)  # to regions or languages
-        self._regions: dict[int, frozenset[str]] = {}
-        self._languages: dict[int, frozenset[str]] = {}
+        self.until_ms = np.zeros(0, np.int64)
+        self.regions = NameSets()
+        self.languages = NameSets()
 
-    def add(self, item_id: str) -> None:
-        """Give the next index to an item that only its events have named so far."""
-        index = len(self.titles)
-        self.titles.append(item_id)
-        self.genres.append(())
-        self.tokens.append(())
-        if index == len(self._listed):
-            self._grow(int(index * _GROW) + 64)
-        self._clear(index, listed=not self._in_use)
+    def add(self, items: int) -> None:
+        """Give an index to all of the first `items` items; who they are is not known yet."""
+        first = len(self.titles)
+        added = items - first
+        if added <= 0:
+            return
+        self.titles += [""] * added
+        self.genres += [()] * added
+        self.tokens += [()] * added
+        if items > len(self._listed):
+            self._grow(int(items * _GROW) + 64)
+        for index in range(first, items):
+            self._clear(index, listed=False)
+
+    def name(self, index: int, item_id: str) -> None:
+        """Take over the id of an item that only its events have named so far."""
+        self.titles[index] = item_id
+        self._plain[index] = self._listed[index] = not self._in_use
 
     def put(self, index: int, item: CatalogItem | None) -> None:
         """Take over what the catalogue says about an item; None = withdrawn."""
+        self.changes += 1
         self._named[index] = True
         self._clear(index, listed=item is not None)
         self.content.put(index, item)
@@ -79,20 +95,19 @@ class ItemCatalog:
             self._items_of_genre[genre].add(index)
         self.genre_columns.put(index, self.genres[index])
         self.tokens[index] = tokens(item)
-        self.maturity_age[index] = maturity_age(item.maturity)
+        self.maturity_age[index] = item_age(item.maturity)
         if item.language:
             self.language[index] = self.language_ids.setdefault(item.language, len(self.language_ids))
+        if item.duration_s:
+            self.duration_s[index] = item.duration_s
         if item.released_at_ms is not None:
             self.released_at_ms[index] = item.released_at_ms
         if item.available_from_ms is not None:
             self._from_ms[index] = item.available_from_ms
         if item.available_until_ms is not None:
-            self._until_ms[index] = item.available_until_ms
-        if item.regions:
-            self._regions[index] = frozenset(item.regions)
-        if languages := _languages(item):
-            self._languages[index] = languages
-        self._bounded[index] = index in self._regions or index in self._languages
+            self.until_ms[index] = item.available_until_ms
+        self.regions.put(index, item.regions)
+        self.languages.put(index, languages_of(item))
         self._plain[index] = item.available_from_ms is None and item.available_until_ms is None
 
     def _genre(self, name: str) -> int:
@@ -116,42 +131,37 @@ class ItemCatalog:
         order = sorted(range(len(sizes)), key=lambda number: -sizes[number])[:count]
         return [self.genre_names[number] for number in order if sizes[number]]
 
-    def available(self, indices: Indices, now_ms: int, country: str | None = None) -> Mask:
-        """bool[indices]: offered at `now_ms` and allowed in the country."""
-        return self.offered(indices, now_ms) & self.allowed_in(indices, country)
+    def available(self, indices: Indices, now_ms: int, country: str | None = None, age: int | None = None) -> Mask:
+        """bool[indices]: offered at `now_ms`, allowed in the country, and rated for the age (None = any)."""
+        mask = self.offered(indices, now_ms) & self.allowed_in(indices, country)
+        return mask if age is None else mask & (self.maturity_age[indices] <= age)
 
     def offered(self, indices: Indices, now_ms: int) -> Mask:
         """bool[indices]: listed, and within its time of availability."""
         plain: Mask = self._plain[indices]
         if plain.all():
             return plain
-        return self._listed[indices] & (self._from_ms[indices] <= now_ms) & (now_ms < self._until_ms[indices])
+        return self._listed[indices] & (self._from_ms[indices] <= now_ms) & (now_ms < self.until_ms[indices])
 
     def allowed_in(self, indices: Indices, country: str | None) -> Mask:
         """bool[indices]: allowed in the country. Where the country is not known, only what is allowed everywhere is:
         showing less is safer than breaking a licence."""
-        return self._open_to(indices, self._regions, country)
+        return self.regions.open_to(indices, country)
 
-    def spoken(self, indices: Indices, language: str | None) -> Mask:
-        """bool[indices]: available in the language. Everything is to somebody whose language is not known."""
-        if language is None:
-            return np.ones(len(indices), np.bool_)
-        return self._open_to(indices, self._languages, _primary(language))
+    def bounds(self, index: int) -> tuple[frozenset[str], frozenset[str], int, int]:
+        """The countries and languages of an item (none = all), and from when until when it is available."""
+        countries, languages = self.regions.of(index), self.languages.of(index)
+        return countries, languages, int(self._from_ms[index]), int(self.until_ms[index])
 
-    def _open_to(self, indices: Indices, bounds: dict[int, frozenset[str]], name: str | None) -> Mask:
-        """bool[indices]: not bounded, or `name` is within the bounds."""
-        mask = np.ones(len(indices), np.bool_)
-        if bounds:
-            bounded = self._bounded[indices]
-            for place in np.flatnonzero(bounded).tolist():
-                within = bounds.get(int(indices[place]))
-                mask[place] = within is None or name in within
-        return mask
+    @property
+    def in_use(self) -> bool:
+        """Whether the catalogue has named an item."""
+        return self._in_use
 
     def hidden(self, now_ms: int) -> Mask:
         """bool[items]: available to nobody."""
         items = slice(0, len(self.titles))
-        return ~self._listed[items] | (self._from_ms[items] > now_ms) | (now_ms >= self._until_ms[items])
+        return ~self._listed[items] | (self._from_ms[items] > now_ms) | (now_ms >= self.until_ms[items])
 
     def withdrawn(self, now_ms: int) -> Mask:
         """bool[items]: hidden, and the catalogue said so itself."""
@@ -159,16 +169,16 @@ class ItemCatalog:
 
     def _clear(self, index: int, *, listed: bool) -> None:
         self.released_at_ms[index] = ALWAYS_FROM_MS
-        self.maturity_age[index] = 0
+        self.maturity_age[index] = UNRATED_AGE
         self.language[index] = -1
         self._plain[index] = self._listed[index] = listed
         self._from_ms[index] = ALWAYS_FROM_MS
-        self._until_ms[index] = ALWAYS_UNTIL_MS
-        self._bounded[index] = False
-        self._regions.pop(index, None)
+        self.until_ms[index] = ALWAYS_UNTIL_MS
+        self.regions.put(index, ())
+        self.languages.put(index, ())
+        self.duration_s.pop(index, None)
         for genre in self.genres[index]:
             self._items_of_genre[genre].discard(index)
-        self._languages.pop(index, None)
         self.genres[index] = self.tokens[index] = ()
         self.genre_columns.put(index, ())
 
@@ -179,19 +189,16 @@ class ItemCatalog:
         self._named = grown(self._named, capacity)
         self.language = grown(self.language, capacity)
         self._plain, self._listed = grown(self._plain, capacity), grown(self._listed, capacity)
-        self._from_ms, self._until_ms = grown(self._from_ms, capacity), grown(self._until_ms, capacity)
-        self._bounded = grown(self._bounded, capacity)
+        self._from_ms, self.until_ms = grown(self._from_ms, capacity), grown(self.until_ms, capacity)
+        self.regions.grow(capacity)
+        self.languages.grow(capacity)
 
 
-def _languages(item: CatalogItem) -> frozenset[str]:
-    """The languages an item says it is available in; empty = all. Attributes are free-form: what is no list of texts
-    says nothing."""
+def languages_of(item: CatalogItem) -> frozenset[str]:
+    """The languages an item says it is available in; empty = all. Attributes are free-form: one text is one language,
+    and what is no list of texts names a language that nobody speaks."""
     named = item.attributes.get("languages")
-    return (
-        frozenset(_primary(name) for name in named if isinstance(name, str)) if isinstance(named, list) else frozenset()
-    )
-
-
-def _primary(language: str) -> str:
-    """`de` of `de`, `DE`, `de-AT` and `de_AT`: who follows one follows the others."""
-    return language.lower().replace("_", "-").partition("-")[0]
+    if named is None:
+        return frozenset()
+    names = [named] if isinstance(named, str) else named if isinstance(named, list) else [None]
+    return frozenset(primary_language(name) if isinstance(name, str) else NOBODYS_LANGUAGE for name in names)

@@ -10,15 +10,18 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.units import HOUR_MS
-from tables.delta_entries import LATE, LEARNS, Entries, Ints
+from streams.contract.units import HOUR_MS
+from tables.columns import places_type
+from tables.delta_entries import FIRST, LATE, LEARNS, OUT_OF_TRENDS, Entries, Ints
 from tables.delta_routing import item_partition, route, tell_time
+from tables.forward_decay import LAST_HOUR
 from tables.row_codec import RowCodec
+from tables.type_codes import CODE_OF
 
-__all__ = ["Deltas", "Entries", "decode", "encode", "item_partition", "route", "tell_time"]
+__all__ = ["Deltas", "Entries", "UnreadableDeltas", "check", "decode", "encode", "item_partition", "route", "tell_time"]
 
-DELTA_VERSION = 2  # 2: the hours of groups
-_MAX_U16 = 65_535
+DELTA_VERSION = 4  # 2: the hours of groups; 3: what counts in no trend; 4: whose first use of an item, and no viewers
+_MAX_CODE = max(CODE_OF.values())
 _BYTE = np.dtype(np.uint8)
 
 
@@ -54,6 +57,7 @@ class Deltas(msgspec.Struct, frozen=True, gc=False):
     codes: bytes
     learns: list[bool]
     late: list[bool]
+    in_trends: list[bool]
     countries: list[int]
     hours: list[int]
     offsets: list[int]
@@ -65,7 +69,7 @@ class Deltas(msgspec.Struct, frozen=True, gc=False):
     group_sizes: NDArray[np.uint8]
     others: NDArray[np.unsignedinteger]
     lags: NDArray[np.uint8]
-    viewers: list[int]
+    first: list[bool]
     completions: list[int]
     ratings: list[int]
     queries: list[int]
@@ -78,7 +82,7 @@ class Deltas(msgspec.Struct, frozen=True, gc=False):
 
 def encode(entries: Entries, source_partition: int, watermark_ms: int) -> bytes:
     """One record of `item.deltas`. Empty entries make a tick, which only moves the watermark."""
-    dtype = _dtype(len(entries.strings))
+    dtype = places_type(len(entries.strings))
     base_hour = _lowest(entries.hours, entries.group_hours, entries.query_hours)
     base_offset = _lowest(entries.offsets, entries.group_offsets)
 
@@ -103,7 +107,7 @@ def encode(entries: Entries, source_partition: int, watermark_ms: int) -> bytes:
         packed(entries.lags, _BYTE),
     )
     people = (
-        packed(entries.viewers, np.dtype("<u4")),
+        b"",  # hashes of users until format 3
         packed(entries.completions, np.dtype("<i2")),
         packed(entries.ratings, np.dtype("<u2")),
     )
@@ -134,16 +138,65 @@ def _lowest(*columns: Ints) -> int:
     return int(joined.min()) if len(joined) else 0
 
 
-def decode(value: bytes) -> Deltas:
-    """The record in `value`. Raises RowVersionError on a newer format, msgspec.ValidationError on damage."""
+class UnreadableDeltas(ValueError):
+    """A record is damaged, of a newer format, or contradicts itself."""
+
+
+def decode(value: bytes | None) -> Deltas:
+    """The record in `value`. Raises `UnreadableDeltas`: what this returns can be folded."""
+    try:
+        deltas = _decoded(value or b"")
+    except (ValueError, TypeError, OverflowError, msgspec.DecodeError) as error:
+        raise UnreadableDeltas(f"no record of item.deltas: {error}") from None
+    check(deltas)
+    return deltas
+
+
+def check(deltas: Deltas) -> None:
+    """Raises `UnreadableDeltas` unless all columns fit together and all numbers are within what can be kept."""
+    visits = (
+        deltas.codes,
+        deltas.learns,
+        deltas.late,
+        deltas.in_trends,
+        deltas.countries,
+        deltas.hours,
+        deltas.offsets,
+    )
+    measures = (deltas.context_sizes, deltas.first, deltas.completions, deltas.ratings)
+    groups = (deltas.group_hours, deltas.group_offsets, deltas.group_sizes)
+    searches = (deltas.query_countries, deltas.query_hours)
+    _require(all(len(column) == len(deltas.items) for column in (*visits, *measures)), "visits of unequal length")
+    _require(all(len(column) == len(deltas.group_items) for column in groups), "groups of unequal length")
+    _require(all(len(column) == len(deltas.queries) for column in searches), "searches of unequal length")
+    _require(int(deltas.context_sizes.sum()) == len(deltas.context), "contexts of another length than they say")
+    _require(int(deltas.group_sizes.sum()) == len(deltas.others) == len(deltas.lags), "others of another length")
+    strings = len(deltas.strings)
+    for column in (deltas.items, deltas.countries, deltas.queries, deltas.query_countries):
+        _require(max(column, default=-1) < strings, "a place behind the last string")
+    for packed in (deltas.context, deltas.group_items, deltas.others):
+        _require(not len(packed) or int(packed.max()) < strings, "a place behind the last string")
+    for hours in (deltas.hours, deltas.group_hours, deltas.query_hours):
+        within = min(hours, default=0) >= 0 and max(hours, default=0) <= LAST_HOUR
+        _require(within, "an hour outside the years 1970 to 2047")
+    _require(0 <= deltas.watermark_ms <= (LAST_HOUR + 1) * HOUR_MS, "a watermark outside the years 1970 to 2047")
+    _require(not deltas.codes or max(deltas.codes) <= _MAX_CODE, "an unknown type of event")
+
+
+def _require(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise UnreadableDeltas(f"no record of item.deltas: {otherwise}")
+
+
+def _decoded(value: bytes) -> Deltas:
     record = _CODEC.decode(value)
-    dtype = _dtype(len(record.strings))
+    dtype = places_type(len(record.strings))
     base_hour, base_offset = record.bases
     items, codes, flags, countries, hours, offsets, context_sizes, context = record.visits
     group_items, group_offsets, group_sizes, others, lags = record.groups
     # Version 1 did not say: its groups count as of the watermark.
     group_hours = record.group_hours or [record.watermark_ms // HOUR_MS - base_hour] * len(group_offsets)
-    viewers, completions, ratings = record.people
+    _, completions, ratings = record.people
     queries, query_countries, query_hours = record.searches
     return Deltas(
         record.source_partition,
@@ -153,6 +206,7 @@ def decode(value: bytes) -> Deltas:
         codes,
         [bool(flag & LEARNS) for flag in flags],
         [bool(flag & LATE) for flag in flags],
+        [not flag & OUT_OF_TRENDS for flag in flags],
         np.frombuffer(countries, dtype).tolist(),
         [hour + base_hour for hour in hours],
         [offset + base_offset for offset in offsets],
@@ -164,14 +218,10 @@ def decode(value: bytes) -> Deltas:
         np.frombuffer(group_sizes, np.uint8),
         np.frombuffer(others, dtype),
         np.frombuffer(lags, np.uint8),
-        np.frombuffer(viewers, "<u4").tolist(),
+        [bool(flag & FIRST) for flag in flags],
         np.frombuffer(completions, "<i2").tolist(),
         np.frombuffer(ratings, "<u2").tolist(),
         np.frombuffer(queries, dtype).tolist(),
         np.frombuffer(query_countries, dtype).tolist(),
         [hour + base_hour for hour in query_hours],
     )
-
-
-def _dtype(strings: int) -> np.dtype[np.unsignedinteger]:
-    return np.dtype("<u2") if strings <= _MAX_U16 + 1 else np.dtype("<u4")

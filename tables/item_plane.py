@@ -1,34 +1,26 @@
 """The item plane: all items of one partition of `item.deltas`, folded from what every input partition reports.
 
-Counts, buckets and viewers are integers and sets and depend on nothing but the set of deltas; neighbours are weights
+Counts and buckets are integers and depend on nothing but the set of deltas; neighbours are weights
 that depend on the order of arrival within the float tolerance, and beyond it once a full shard lets its weakest go.
 """
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from streams.events import EventType
-from streams.units import DAY_MS
+from streams.contract.events import EventType
+from streams.contract.units import DAY_MS
 from tables import item_rows
 from tables.buckets import Buckets
-from tables.engagement import COUNTED_CODES
-from tables.forward_decay import weight_of_hour, weights_of_hours
+from tables.engagement import COUNTED_CODES, weight_of_code
 from tables.item_deltas import Deltas, decode
-from tables.item_rows import CountsRow, NeighboursRow, PlaneRow, VisitsRow
-from tables.neighbour_table import ItemNumbers, NeighbourTable
+from tables.item_learning import ItemLearning
+from tables.item_rows import CountsRow, PlaneRow
 from tables.signal import NO_COMPLETION
 from tables.type_codes import CODE_OF
-from tables.viewers_by_item import ViewersByItem
 
-LAG_DECAY = 0.85
-_LAG_WEIGHTS = LAG_DECAY ** np.arange(256)
-SUCCESSOR_WINDOW = 3
-SUCCESSOR_DECAY = 0.6
-_SUCCESSOR_WEIGHTS = SUCCESSOR_DECAY ** np.arange(SUCCESSOR_WINDOW)
 _HOURS_OF_DAY = 24
+#: Rows of counts that stay decoded between two publications, about 0.5 KB each.
+_DECODED_ROWS = 20_000
 _WATCH_START = CODE_OF[EventType.WATCH_START]
 _WATCH_END = CODE_OF[EventType.WATCH_END]
 
@@ -48,17 +40,15 @@ class ItemPlane:
         self._store = store
         self._buckets = Buckets(store, limits.bucket_retention_ms)
         self._query_buckets = Buckets(store, limits.bucket_retention_ms, item_rows.QUERY_BUCKET)
-        self._viewers = ViewersByItem(store)
-        self._counts: dict[str, CountsRow] = {}  # decoded since the last changes()
-        numbers = self._numbers = ItemNumbers()
-        self._neighbours = NeighbourTable(numbers, item_rows.NEIGHBOUR_SHARDS, item_rows.SHARD_NEIGHBOURS)
-        self._successors = NeighbourTable(numbers, item_rows.SUCCESSOR_SHARDS, item_rows.SHARD_SUCCESSORS)
-        _restore(store, item_rows.NEIGHBOURS, self._neighbours)
-        _restore(store, item_rows.SUCCESSORS, self._successors)
-        self._visits: dict[str, VisitsRow] = {}  # decoded since the last changes()
+        self._counts: dict[str, CountsRow] = {}  # decoded
+        self._counted: set[str] = set()  # since the last changes()
+        self._learning = ItemLearning(store)
         stored = store.get(item_rows.PLANE)
         self._row = PlaneRow() if stored is None else item_rows.PLANE_CODEC.decode(stored)
         self._row_changed = False
+        self._former: list[tuple[bytes, bytes | None]] = [
+            (key, None) for key in store if key[:1] in item_rows.FORMER_KINDS
+        ]
 
     @property
     def watermark_ms(self) -> int:
@@ -66,13 +56,14 @@ class ItemPlane:
         return self._row.watermark_ms
 
     def apply(self, value: bytes) -> int:
-        """Fold one record of `item.deltas` and return how many entries it had. Raises RowVersionError on a newer
-        format."""
+        """Fold one record of `item.deltas` and return how many entries it had. Raises `UnreadableDeltas` and
+        `KeyTaken` before anything is changed."""
         deltas = decode(value)
+        numbers = self._learning.numbers(deltas)
         self._advance(deltas.watermark_ms)
         self._count(deltas)
         self._count_searches(deltas)
-        self._learn(deltas)
+        self._learning.learn(deltas, numbers)
         return len(deltas)
 
     def _advance(self, watermark_ms: int) -> None:
@@ -89,24 +80,28 @@ class ItemPlane:
             deltas.items,
             deltas.codes,
             deltas.learns,
+            deltas.late,
+            deltas.in_trends,
             deltas.countries,
             deltas.hours,
-            deltas.viewers,
+            deltas.first,
             deltas.completions,
             deltas.ratings,
             strict=True,
         )
-        for item, code, learns, country, hour, viewer, completion, rating in columns:
+        for item, code, learns, late, in_trends, country, hour, first, completion, rating in columns:
             item_id = strings[item]
             row = self._counts_of(item_id)
             row.visits += learns
-            if learns:
-                self._visit(item_id, hour)
+            row.viewers += first
             _measure(row, code, completion, rating)
             if code in COUNTED_CODES:
-                row.count(hour // _HOURS_OF_DAY, 1)
-                self._buckets.count(hour, item_id, strings[country], horizon_hour)
-                self._viewers.add(item_id, viewer)
+                row.events += 1
+                if in_trends:
+                    row.count_day(hour // _HOURS_OF_DAY, 1)
+                    if not late:
+                        weight = weight_of_code(code, completion)
+                        self._buckets.count(hour, item_id, strings[country], horizon_hour, weight)
 
     def _count_searches(self, deltas: Deltas) -> None:
         strings = deltas.strings
@@ -115,6 +110,7 @@ class ItemPlane:
             self._query_buckets.count(hour, strings[query], strings[country], horizon_hour)
 
     def _counts_of(self, item_id: str) -> CountsRow:
+        self._counted.add(item_id)
         row = self._counts.get(item_id)
         if row is None:
             stored = self._store.get(item_rows.counts_key(item_id))
@@ -122,41 +118,17 @@ class ItemPlane:
             self._counts[item_id] = row
         return row
 
-    def _learn(self, deltas: Deltas) -> None:
-        if not len(deltas.context) and not len(deltas.others):
-            return
-        number = np.array([self._numbers[name] for name in deltas.strings], np.int64)
-        visited = np.repeat(number[deltas.items], deltas.context_sizes)
-        visiting = np.repeat(number[deltas.group_items], deltas.group_sizes)
-        others = number[deltas.others]
-        ages = weights_of_hours(np.array(deltas.hours, np.float64))
-        group_ages = np.repeat(weights_of_hours(np.array(deltas.group_hours, np.float64)), deltas.group_sizes)
-        lags = np.concatenate([_places(deltas.context_sizes), deltas.lags])
-        weights = _LAG_WEIGHTS[lags] * np.concatenate([np.repeat(ages, deltas.context_sizes), group_ages])
-        neighbours = np.concatenate([number[deltas.context], visiting])
-        self._neighbours.add(np.concatenate([visited, others]), neighbours, weights)
-        close = deltas.lags < SUCCESSOR_WINDOW
-        close_weights = _SUCCESSOR_WEIGHTS[deltas.lags[close]] * group_ages[close]
-        self._successors.add(others[close], visiting[close], close_weights)
-
-    def _visit(self, item_id: str, hour: int) -> None:
-        row = self._visits.get(item_id)
-        if row is None:
-            stored = self._store.get(item_rows.visits_key(item_id))
-            row = self._visits[item_id] = VisitsRow() if stored is None else item_rows.VISITS_CODEC.decode(stored)
-        row.faded += weight_of_hour(hour)
-
-    def changes(self) -> list[tuple[bytes, bytes | None]]:
-        """Rows that changed since the last call (None = expired); the store is brought up to date too."""
-        changes = self._buckets.take_changes() + self._query_buckets.take_changes() + self._viewers.take_changes()
-        for item_id, row in self._counts.items():
-            changes.append((item_rows.counts_key(item_id), item_rows.COUNTS_CODEC.encode(row)))
-        self._counts.clear()
-        for item_id, visits in self._visits.items():
-            changes.append((item_rows.visits_key(item_id), item_rows.VISITS_CODEC.encode(visits)))
-        self._visits.clear()
-        changes += _touched(self._neighbours, item_rows.NEIGHBOURS)
-        changes += _touched(self._successors, item_rows.SUCCESSORS)
+    def changes(self, *, whole: bool = False) -> list[tuple[bytes, bytes | None]]:
+        """Rows that changed since the last call (None = expired); the store is brought up to date too. `whole`: all of
+        them, instead of some and records of what changed in the others."""
+        changes = self._buckets.take_changes() + self._query_buckets.take_changes() + self._former
+        self._former = []
+        for item_id in sorted(self._counted):
+            changes.append((item_rows.counts_key(item_id), item_rows.COUNTS_CODEC.encode(self._counts[item_id])))
+        self._counted.clear()
+        if len(self._counts) > _DECODED_ROWS:
+            self._counts.clear()
+        changes += self._learning.take_changes(whole=whole)
         if self._row_changed:
             changes.append((item_rows.PLANE, item_rows.PLANE_CODEC.encode(self._row)))
             self._row_changed = False
@@ -176,24 +148,3 @@ def _measure(row: CountsRow, code: int, completion: int, rating: int) -> None:
     if rating:
         row.ratings += 1
         row.rating_sum += rating
-
-
-def _places(sizes: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """0..n-1 for each size n, joined: the lag of each context entry."""
-    ends = np.cumsum(sizes, dtype=np.int64)
-    starts = np.repeat(ends - sizes, sizes)
-    return np.arange(len(starts)) - starts
-
-
-def _restore(store: MutableMapping[bytes, bytes], kind: bytes, table: NeighbourTable) -> None:
-    for key, value in store.items():
-        if key[:1] == kind:
-            shard, item_id = item_rows.neighbours_of(key)
-            row = item_rows.NEIGHBOURS_CODEC.decode(value)
-            table.restore(item_id, shard, row.items, row.weights_array())
-
-
-def _touched(table: NeighbourTable, kind: bytes) -> Iterator[tuple[bytes, bytes]]:
-    for item_id, shard, neighbours, weights in table.take_touched():
-        row = NeighboursRow(item_rows.NEIGHBOURS_ROW_VERSION, neighbours, weights.astype("<f4").tobytes())
-        yield item_rows.neighbours_key(shard, item_id, kind), item_rows.NEIGHBOURS_CODEC.encode(row)

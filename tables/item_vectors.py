@@ -34,6 +34,7 @@ class ItemVectors:
         self.vectors = np.zeros((0, DIMENSIONS), np.float32)
         self.index = VectorIndex(DIMENSIONS)
         self.epoch = 0
+        self._touched = np.zeros(0, np.bool_)  # something was learned since the vector was blended
         self._coefficients: Floats | None = None
         self._blended_epoch = 0
 
@@ -41,6 +42,7 @@ class ItemVectors:
         """Make room for `capacity` items."""
         self.fitted, self.is_fitted = grown(self.fitted, capacity), grown(self.is_fitted, capacity)
         self.vectors = grown(self.vectors, capacity)
+        self._touched = grown(self._touched, capacity, True)
 
     def put(self, index: int, value: bytes | None) -> None:
         """Follow a fitted vector."""
@@ -48,10 +50,15 @@ class ItemVectors:
         self.is_fitted[index] = value is not None
         self.fitted[index] = 0 if value is None else decode(value)
 
+    def touch(self, indices: int | NDArray[np.integer]) -> None:
+        """The neighbours, visits or catalogue entries of these items changed."""
+        self._touched[indices] = True
+
     def refresh(
         self, items: int, catalog: ItemCatalog, neighbours: NeighbourColumns, visits: NDArray[np.float64]
     ) -> None:
-        """Bring `vectors` of the first `items` items up to date: all after a fit, else those not fitted yet."""
+        """Bring `vectors` of the first `items` items up to date: all after a fit, else of those not
+        fitted yet the touched ones."""
         everything = self.epoch != self._blended_epoch
         if everything:
             self._blended_epoch = self.epoch
@@ -60,7 +67,8 @@ class ItemVectors:
             self._coefficients = content.ridge(bags, self.fitted[known]) if len(known) >= MIN_FITTED else None
         if not self.epoch:
             return
-        chosen = np.arange(items) if everything else np.flatnonzero(~self.is_fitted[:items])
+        chosen = np.arange(items) if everything else np.flatnonzero(self._touched[:items] & ~self.is_fitted[:items])
+        self._touched[:items] = False
         for start in range(0, len(chosen), _CHUNK):
             self._blend(chosen[start : start + _CHUNK], catalog, neighbours, visits)
 

@@ -9,7 +9,7 @@ making everyone else late; an import of old events moves the watermark at its ow
 
 import msgspec
 
-from tables.row_codec import RowCodec
+from tables.row_codec import RowCodec, Whole
 
 PARTITION_ROW_VERSION = 2
 
@@ -21,14 +21,14 @@ class PartitionRow(msgspec.Struct, array_like=True, gc=False):
     what the rows of purged users had counted, so that sums over all rows do not change with a purge (format 2)."""
 
     version: int = PARTITION_ROW_VERSION
-    last_offset: int = -1
-    highest_ms: int = 0
-    late: int = 0
-    too_old: int = 0
-    erased: int = 0
-    erasures_applied: int = 0
-    purged_folded: int = 0
-    purged_duplicates: int = 0
+    last_offset: Whole = -1
+    highest_ms: Whole = 0
+    late: Whole = 0
+    too_old: Whole = 0
+    erased: Whole = 0
+    erasures_applied: Whole = 0
+    purged_folded: Whole = 0
+    purged_duplicates: Whole = 0
 
     def watermark_ms(self, allowed_lateness_ms: int) -> int:
         """Events older than this are late; never negative."""

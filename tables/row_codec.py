@@ -4,13 +4,19 @@ decode(old row)    -> a row of today: fields added since take their defaults
 decode(newer row)  -> RowVersionError, because guessing at a newer format would write damaged state
 """
 
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
 _FIXARRAY = 0x90
 _MAX_FIELDS = 15
 _MAX_VERSION = 127
+
+#: Numbers of rows. What no arithmetic of ours comes to is refused, so that none of it fails: msgpack has integers that
+#: do not fit an int64 twice over, NaN and infinity. Sums of ours are never negative.
+MOST = 2**60
+Whole = Annotated[int, msgspec.Meta(ge=-MOST, le=MOST)]
+Real = Annotated[float, msgspec.Meta(ge=0, le=1e300)]
 
 
 class RowVersionError(ValueError):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from streams.units import HOUR_MS
+from streams.contract.units import HOUR_MS
 from tables.bucket_columns import BucketColumns
 
 HALF_LIFE_H = 12.0

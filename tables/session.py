@@ -2,7 +2,8 @@
 
 import msgspec
 
-from streams.events import Interaction
+from streams.contract.events import Interaction
+from tables.row_codec import Whole
 
 GAP_MS = 30 * 60_000
 BINGE_FINISHED = 3
@@ -12,12 +13,12 @@ class SessionRow(msgspec.Struct, array_like=True, gc=False):
     """Part of a user's row: event times of the first and last event (ms), counts within the session, and the explicit
     id ("" = none). `sessions` counts sessions since the beginning, the current one included."""
 
-    started_ms: int = 0
-    last_ms: int = 0
-    events: int = 0
-    finished: int = 0
+    started_ms: Whole = 0
+    last_ms: Whole = 0
+    events: Whole = 0
+    finished: Whole = 0
     session_id: str = ""
-    sessions: int = 0
+    sessions: Whole = 0
 
     @property
     def length_s(self) -> float:

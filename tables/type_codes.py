@@ -1,6 +1,6 @@
 """Event types as small integers, as rows and deltas store them. Codes are part of the stored format: never renumber."""
 
-from streams.events import EventType
+from streams.contract.events import EventType
 
 CODE_OF: dict[EventType, int] = {
     EventType.IMPRESSION: 1,

@@ -9,7 +9,6 @@ from tables.dedupe import Dedupe
 from tables.history import History
 from tables.seen import Seen
 from tables.segmented_log import Segment, SegmentedLog
-from tables.unique_viewers import viewer_hash
 from tables.user_row import LogRow, UserRow
 
 Change = tuple[bytes, bytes | None]
@@ -18,20 +17,17 @@ Entry = TypeVar("Entry")
 
 class User:
     """`row` holds the counters and last seen attributes; its `history`, `watching`, `dedupe` and `seen` are written by
-    `take_changes` only, so read the decoded ones here instead.
-    `viewer` is the hash under which items know the user."""
+    `take_changes` only, so read the decoded ones here instead."""
 
-    __slots__ = ("dedupe", "history", "memo", "row", "seen", "user_id", "viewer", "watching")
+    __slots__ = ("dedupe", "history", "row", "seen", "user_id", "watching")
 
     def __init__(self, user_id: str, row: UserRow, history: History, dedupe: Dedupe, seen: Seen) -> None:
         self.user_id = user_id
-        self.viewer = viewer_hash(user_id)
         self.row = row
         self.history = history
         self.watching = ContinueWatching(row.watching)
         self.dedupe = dedupe
         self.seen = seen
-        self.memo: tuple[tuple[int, int], set[int]] | None = None  # what ranking worked out, and for which moment
 
     @classmethod
     def new(cls, user_id: str, history_limit: int) -> "User":
@@ -53,6 +49,11 @@ class User:
             Dedupe(_load(store, user_id, user_keys.DEDUPE, row.dedupe, dedupe.decode_segment)),
             Seen(_load(store, user_id, user_keys.SEEN, row.seen, seen.decode_segment)),
         )
+
+    def forget_before(self, horizon_ms: int) -> None:
+        """Drop what the history and continue watching hold from before `horizon_ms` (watermark minus retention)."""
+        self.history.forget_before(horizon_ms)
+        self.watching.forget_before(horizon_ms)
 
     def row_keys(self) -> Iterator[bytes]:
         """The keys of every row of this user, those to be dropped by the next `take_changes` included."""

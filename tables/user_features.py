@@ -15,8 +15,8 @@ from math import exp
 
 import msgspec
 
-from streams.catalog import UserProfile
-from streams.units import DAY_MS
+from streams.contract.catalog import UserProfile
+from streams.contract.units import DAY_MS
 from tables.activity import WATCH_DAYS, decayed_weight
 from tables.day_counts import sum_days
 from tables.engagement import POSITIVE_CODES

@@ -14,3 +14,11 @@ def user_key(user_id: str) -> bytes:
 def segment_key(kind: bytes, number: int, user_id: str) -> bytes:
     """Key of one full segment of a user's log; `kind` is DEDUPE or SEEN."""
     return kind + number.to_bytes(4, "big") + user_id.encode()
+
+
+def user_of(key: bytes | None) -> bytes | None:
+    """The user id in a key; None when it has none."""
+    kind = (key or b"")[:1]
+    if key is None or kind not in (USER, DEDUPE, SEEN):
+        return None
+    return key[1:] if kind == USER else key[5:]

@@ -10,17 +10,17 @@ from tables.activity import ActivityRow
 from tables.cleaning import CleaningRow
 from tables.continue_watching import WatchingRow
 from tables.history import HistoryRow
-from tables.row_codec import RowCodec
+from tables.row_codec import RowCodec, Whole
 from tables.session import SessionRow
 
-USER_ROW_VERSION = 1
+USER_ROW_VERSION = 2  # 2: how far watches have come; how fast backdated events come
 
 
 class LogRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A segmented log: full segments are rows `first` .. `end` - 1; `tail` is the encoded open one, b"" = none."""
 
-    first: int = 0
-    end: int = 0
+    first: Whole = 0
+    end: Whole = 0
     tail: bytes = b""
 
 
@@ -39,11 +39,11 @@ class UserRow(msgspec.Struct, array_like=True, gc=False):
     """
 
     version: int = USER_ROW_VERSION
-    last_offset: int = -1
-    last_event_ms: int = 0
-    last_append_ms: int = 0
-    folded: int = 0
-    duplicates: int = 0
+    last_offset: Whole = -1
+    last_event_ms: Whole = 0
+    last_append_ms: Whole = 0
+    folded: Whole = 0
+    duplicates: Whole = 0
     country: str = ""
     language: str = ""
     device_type: str = ""

@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 
-from streams.event_weights import is_finished_watch
-from streams.events import EventType, Interaction, effective_type
-from streams.units import HOUR_MS
+from streams.contract.event_weights import FINISHED_PCT
+from streams.contract.events import EventType, Interaction, effective_type
+from streams.contract.units import HOUR_MS
 from tables import activity, cleaning, session
-from tables.cleaning import CleaningLimits, HeldBack
+from tables.cleaning import CleaningLimits, ExclusionReason
 from tables.engagement import CONSUMED, COUNTED
+from tables.engagement_state import BEGUN, ENDED, NOT_BEGUN, code_of, watch_after
 from tables.history import KNOWN
 from tables.search_query import normal_query
-from tables.signal import NO_COMPLETION, Signal
-from tables.type_codes import CODE_OF, FINISHED
+from tables.signal import FINISHED_TENTHS, NO_COMPLETION, Signal
+from tables.type_codes import CODE_OF
 from tables.user import User
 
 CONTEXT_ITEMS = 30
@@ -21,7 +22,7 @@ _NEUTRAL = frozenset({EventType.IMPRESSION, EventType.SEARCH})
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class EventPosition:
     """Where an event stands in its partition: offset, append time, and the watermark before it (older = late)."""
 
     offset: int
@@ -29,40 +30,54 @@ class Place:
     watermark_ms: int
 
 
-def step(user: User, event: Interaction, place: Place, limits: CleaningLimits) -> tuple[Signal | None, HeldBack | None]:
+def step(
+    user: User, event: Interaction, place: EventPosition, limits: CleaningLimits
+) -> tuple[Signal | None, ExclusionReason | None]:
     """Fold a new event (no duplicate, no redelivery) into `user`; counters and dedupe are the caller's. Returns what
     the item plane is told, or why it is told nothing of an event that would have counted."""
     _remember_attributes(user, event)
     live = cleaning.is_live(event, place.append_ms, limits)
-    is_bot = live and cleaning.is_bot(user.row.cleaning, event, place.append_ms, limits)
+    rate = user.row.cleaning if live else user.row.cleaning.backdated
+    is_bot = cleaning.is_bot(rate, event, place.append_ms, limits)
     known = user.history.entries.get(event.item_id)
-    finishes = is_finished_watch(event) and (known is None or known[1] != FINISHED)
+    late = known is not None and event.timestamp_ms < known[0]
+    watch = user.history.watches.get(event.item_id, NOT_BEGUN)
+    watch_now = watch_after(watch, event, late=late)
+    begins = watch_now != watch and (watch == NOT_BEGUN or watch_now == BEGUN)
+    finishes = watch_now != watch and watch_now == ENDED
     session.step(user.row.behaviour.session, event, finishes=finishes)
     if event.event_type in _NEUTRAL:
-        return (None, HeldBack.BOT) if is_bot else (_search(user, event, place), None)
-    activity.step(user.row.behaviour.activity, event, known, finishes=finishes)
-    if known is None or known[0] <= event.timestamp_ms:  # else a late progress would undo a finish
+        return (None, ExclusionReason.BOT) if is_bot else (_search(user, event, place), None)
+    activity.step(user.row.behaviour.activity, event, begins=begins, finishes=finishes)
+    if not late:  # else a late progress would undo a finish
         user.watching.step(event)
     kind = effective_type(event)
-    code = FINISHED if is_finished_watch(event) else CODE_OF[kind]
-    newer = user.history.visit(event.item_id, event.timestamp_ms, code)
-    user.seen.meet(event.item_id, event.timestamp_ms)
+    newer = user.history.visit(event.item_id, event.timestamp_ms, code_of(event), watch_now)
+    first = user.seen.meet(event.item_id, event.timestamp_ms, uses=kind in COUNTED and not is_bot)
     if is_bot:
-        return None, HeldBack.BOT
-    return _signal(user, event, kind, newer, place, limits if live else None)
+        return None, ExclusionReason.BOT
+    if not first and not _tells(event, kind, newer, place):
+        return None, None
+    is_over = cleaning.over_daily_share(rate, event.timestamp_ms, limits)
+    if is_over and live:
+        return None, ExclusionReason.DAILY_SHARE
+    return _signal(user, event, kind, newer, place, first=first, in_trends=not is_over), None
+
+
+def _learns(event: Interaction, kind: EventType, newer: int, place: EventPosition) -> bool:
+    return kind in CONSUMED and newer != KNOWN and place.watermark_ms - event.timestamp_ms <= LEARNS_WITHIN_MS
+
+
+def _tells(event: Interaction, kind: EventType, newer: int, place: EventPosition) -> bool:
+    return _learns(event, kind, newer, place) or event.event_type is EventType.RATING or kind in COUNTED
 
 
 def _signal(
-    user: User, event: Interaction, kind: EventType, newer: int, place: Place, share: CleaningLimits | None
-) -> tuple[Signal | None, HeldBack | None]:
-    """What a clean event tells; `share` limits live events to a day's share."""
-    learns = kind in CONSUMED and newer != KNOWN and place.watermark_ms - event.timestamp_ms <= LEARNS_WITHIN_MS
+    user: User, event: Interaction, kind: EventType, newer: int, place: EventPosition, *, first: bool, in_trends: bool
+) -> Signal:
+    learns = _learns(event, kind, newer, place)
     rated = event.event_type is EventType.RATING
-    if not learns and not rated and kind not in COUNTED:
-        return None, None
-    if share is not None and cleaning.over_daily_share(user.row.cleaning, event.timestamp_ms, share):
-        return None, HeldBack.DAILY_SHARE
-    signal = Signal(
+    return Signal(
         event.item_id,
         CODE_OF[kind],
         learns,
@@ -71,27 +86,34 @@ def _signal(
         event.timestamp_ms < place.watermark_ms,
         place.offset,
         user.history.context(newer, CONTEXT_ITEMS) if learns else [],
-        user.viewer,
-        NO_COMPLETION if event.completion_pct is None else round(event.completion_pct * 10),
+        first,
+        _tenths(event),
         round(event.rating * 100) if rated and event.rating is not None else 0,
         watermark_ms=place.watermark_ms,
+        in_trends=in_trends,
     )
-    return signal, None
 
 
-def _search(user: User, event: Interaction, place: Place) -> Signal | None:
+def _tenths(event: Interaction) -> int:
+    """The completion in tenths of a percent, rounded, but never up to a finished watch."""
+    if event.completion_pct is None:
+        return NO_COMPLETION
+    tenths = round(event.completion_pct * 10)
+    return min(tenths, FINISHED_TENTHS - 1) if event.completion_pct < FINISHED_PCT else tenths
+
+
+def _search(user: User, event: Interaction, place: EventPosition) -> Signal | None:
     query = normal_query(event.query) if event.event_type is EventType.SEARCH else ""
-    if not query:
-        return None
+    if not query or event.timestamp_ms < place.watermark_ms:
+        return None  # what is searched for is counted in windows only, and a late search is in none
     hour = event.timestamp_ms // HOUR_MS
-    late = event.timestamp_ms < place.watermark_ms
     return Signal(
         "",
         CODE_OF[EventType.SEARCH],
         False,
         user.row.country,
         hour,
-        late,
+        False,
         place.offset,
         [],
         query=query,

@@ -19,4 +19,5 @@ def fitted_rows(model: ItemModel, now_ms: int) -> list[tuple[bytes, bytes]]:
     vectors = fit(affinity, before if is_fitted.any() else None)
     shift = 1 - np.einsum("ij,ij->i", vectors, before)
     moved = np.flatnonzero(vectors.any(axis=1) & (~is_fitted | (shift > MIN_SHIFT)))
-    return [(item_rows.vector_key(model.ids[index]), item_vectors.encode(vectors[index])) for index in moved.tolist()]
+    named = [(model.ids[index], index) for index in moved.tolist() if model.ids[index]]
+    return [(item_rows.vector_key(item_id), item_vectors.encode(vectors[index])) for item_id, index in named]

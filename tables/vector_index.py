@@ -40,7 +40,7 @@ class VectorIndex:
     """Vectors of rows 0..n-1, changed in place; a changed row is found by its new vector at once.
 
     The exact vectors are always kept, 4·dim bytes each: what is exact searches them, what is not is trained from them
-    and judged by them. Kinds are only promoted, inside `put`; a catalogue that shrinks keeps the kind it has.
+    and evaluated by them. Kinds are only promoted, inside `put`; a catalogue that shrinks keeps the kind it has.
 
     FAISS gets one thread, for the whole process: workers share a machine by processes, and a sum that is split
     differently is rounded differently.

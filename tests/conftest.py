@@ -13,12 +13,12 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from ops.local_stack.stack import LocalStack
-from streams.topics_admin import delete_namespace
+from streams.kafka.topics_admin import delete_namespace
 
 # How long an example takes says how busy the machine is, nothing about the code.
 settings.register_profile("any_machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any_machine")
-# For tests/mutants: that a law fails is all they ask for, not the smallest failure.
+# For tests/mutants: that an invariant fails is all they ask for, not the smallest failure.
 settings.register_profile("no_shrinking", phases=[Phase.explicit, Phase.generate], database=None, derandomize=True)
 if os.environ.get("FRESHET_NO_SHRINKING"):
     settings.load_profile("no_shrinking")

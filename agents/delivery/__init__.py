@@ -10,5 +10,5 @@
     table_manager   where Faust calls all of this
     process_exit    the end of the process on the unexpected
 
-Business rules never live here: a task is given a `Step`.
+Business rules never live here: a task is given a `PartitionStep`.
 """

@@ -2,18 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
+from agents.delivery.log_check import LogCheck
 from agents.delivery.partition_task import PartitionTask
-from agents.delivery.table import restore
+from agents.delivery.restore import restore
+from agents.delivery.table import POSITION_KEY
+from streams.kafka.log_position import LogPosition
 
 logger = logging.getLogger(__name__)
 
 TaskFactory = Callable[[TopicPartition], PartitionTask]
+
+
+async def at_once() -> None:
+    """Waits for nothing."""
 
 
 class StateBehindOffsets(RuntimeError):
@@ -25,12 +32,24 @@ class Ownership:
 
     A partition that stays with this process from one generation to the very next keeps its producer and its rows. If
     a generation was missed, another process may have owned it in between, so everything is fenced and restored anew.
+
+    `informed` returns when this process knows everything that the owners before it were told (who is erased): restored
+    rows say that it was carried out, and whoever does not know of it would fold what they left out.
     """
 
-    def __init__(self, bootstrap: str, group: str, new_task: TaskFactory) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        group: str,
+        new_task: TaskFactory,
+        informed: Callable[[], Awaitable[None]] = at_once,
+        logs: LogCheck | None = None,
+    ) -> None:
+        self._logs = logs
         self._bootstrap = bootstrap
         self._group = group
         self._new_task = new_task
+        self._informed = informed
         self._tasks: dict[TopicPartition, PartitionTask] = {}
         self._generation = -1
         self._turn = asyncio.Lock()  # of first batches
@@ -42,7 +61,19 @@ class Ownership:
 
     def positions(self) -> dict[TP, int]:
         """Where each owned partition goes on, in Faust's terms."""
-        return {TP(tp.topic, tp.partition): task.position for tp, task in self._tasks.items()}
+        return {tp: place.offset for tp, place in self.places().items()}
+
+    def places(self) -> dict[TP, LogPosition]:
+        """Where each owned partition goes on, and in which log, in Faust's terms."""
+        return {TP(tp.topic, tp.partition): task.place for tp, task in self._tasks.items()}
+
+    def owned(self, topic: str) -> set[int]:
+        """The owned partitions of a topic."""
+        return {tp.partition for tp in self._tasks if tp.topic == topic}
+
+    def notes(self, topic: str) -> dict[int, str]:
+        """What each owned partition of a topic noted with its last commit."""
+        return {tp.partition: task.noted for tp, task in self._tasks.items() if tp.topic == topic}
 
     async def suspend(self) -> None:
         """The group is rebalancing: every task finishes and commits what it has in hand and accepts nothing more."""
@@ -53,6 +84,7 @@ class Ownership:
 
         Raises:
             StateBehindOffsets: a changelog ends before the offset that the group committed.
+            LogChanged: a log is not the one that the rows are of.
         """
         wanted = set(assigned)
         consecutive = generation == self._generation + 1
@@ -78,6 +110,10 @@ class Ownership:
             committed = await self._committed(list(tasks))
             await restore(self._bootstrap, tables)
             self._check_positions(tasks, committed)
+            if tasks:
+                await self._informed()
+            moved = await self._logs.check({tp: task.table for tp, task in tasks.items()}) if self._logs else set()
+            await asyncio.gather(*(task.claim(moved=tp in moved) for tp, task in tasks.items()))
         except BaseException:
             await asyncio.gather(*(task.close() for task in tasks.values()), return_exceptions=True)
             raise
@@ -101,6 +137,9 @@ class Ownership:
     ) -> None:
         for tp, task in tasks.items():
             offset = committed.get(tp, -1)
+            if POSITION_KEY in task.table.doubts and not task.table.has_position:
+                # Somebody's record stands in its place. Rows, position and this offset were one transaction.
+                task.table.next_offset = max(0, offset)
             if offset > task.table.next_offset:
                 raise StateBehindOffsets(
                     f"{tp.topic}:{tp.partition}: the group {self._group} committed offset {offset}, but the changelog "

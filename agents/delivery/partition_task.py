@@ -4,18 +4,21 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from itertools import zip_longest
 
 from aiokafka.errors import ProducerFenced
 from aiokafka.structs import ConsumerRecord, TopicPartition
+from msgspec.structs import replace
 
+from agents.delivery.crash_marks import CrashMarks
 from agents.delivery.outgoing import Outgoing
-from agents.delivery.process_exit import EXIT_FENCED, die
-from agents.delivery.producer import PartitionProducer
-from agents.delivery.quarantine import SMALL_BATCH_RECORDS, CrashMarks
-from agents.delivery.step import Gate, OpenGate, Step
+from agents.delivery.process_exit import EXIT_FENCED, EXIT_TIMED_OUT, die
+from agents.delivery.producer import PartitionProducer, TransactionTimedOut
+from agents.delivery.quarantine import Quarantine
+from agents.delivery.step import BackPressure, NoBackPressure, PartitionStep
 from agents.delivery.table import ChangelogTable
-from streams.record_batch import RecordBatch
+from serving.supervisor import is_asked_to_end
+from streams.kafka.log_position import NO_EPOCH, LogPosition
+from streams.kafka.record_batch import RecordBatch
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +28,7 @@ class RecordsMissing(RuntimeError):
 
 
 class PartitionTask:
-    """Runs a `Step` over one partition. Any unexpected error ends the process before anything is committed."""
+    """Runs a `PartitionStep` over one partition. Any unexpected error ends the process before anything is committed."""
 
     TICK_S = 0.2
     #: How soon a batch is tried again that may not be folded yet.
@@ -37,21 +40,23 @@ class PartitionTask:
         producer: PartitionProducer,
         table: ChangelogTable,
         marks: CrashMarks,
-        step: Step,
-        gate: Gate | None = None,
+        step: PartitionStep,
+        back_pressure: BackPressure | None = None,
     ) -> None:
         self.source = source
         self.producer = producer
         self.table = table
         self.marks = marks
         self.step = step
-        self._gate = gate or OpenGate()
+        self._quarantine = Quarantine(source, marks, step, self)
+        self._back_pressure = back_pressure or NoBackPressure()
         self._held: deque[RecordBatch] = deque()  # in order, and before what is in the inbox
         self._noted = ""  # with the committed offset
         self._inbox: asyncio.Queue[RecordBatch] = asyncio.Queue(maxsize=1)
         self._working = asyncio.Lock()
         self._generation: int | None = None  # None: suspended
         self._position = 0
+        self._leader_epoch = NO_EPOCH  # of the records before the position
         self._uncommitted = 0  # records folded since the last commit
         self._turn = asyncio.Lock()
         self._runner: asyncio.Task[None] | None = None
@@ -62,11 +67,35 @@ class PartitionTask:
         return self._position
 
     @property
+    def place(self) -> LogPosition:
+        """`position`, and the log that it is in."""
+        return LogPosition(self._position, self.table.mark.source, self._leader_epoch)
+
+    @property
     def noted(self) -> str:
         """The note with the last offset that this task committed; "" before the first."""
         return self._noted
 
+    @property
+    def accepts(self) -> bool:
+        """Whether batches are taken in; False from `suspend` until `resume`."""
+        return self._generation is not None
+
     # -- life cycle, driven by Ownership --------------------------------------------------------------------------
+
+    async def claim(self, *, moved: bool = False) -> None:
+        """Begins a term of this owner: of what is written outside of Kafka, the last owner's holds. To be called when
+        the table is restored, and again when Redis knows a later owner. `moved`: the table's position is not where the
+        group's is, and the group follows.
+
+        Raises:
+            aiokafka.errors.ProducerFenced: another worker owns the partition.
+        """
+        owner = self.table.owner
+        term = max(owner.term, owner.later_term) + 1
+        source = self.source if moved else None
+        await self.producer.commit(self.table.claim(term), source, self.table.next_offset)
+        self.table.claimed(term)
 
     def start(self, turn: asyncio.Lock) -> None:
         """Begins to work from the restored table.
@@ -75,7 +104,7 @@ class PartitionTask:
         by itself and committed: no fold of another partition can end the process meanwhile and have it blamed.
         """
         self._turn = turn
-        self._position = self.table.next_offset
+        self._position, self._leader_epoch = self.table.next_offset, self.table.mark.leader_epoch
         self.step.reset()
         self._runner = asyncio.create_task(self._run(), name=f"partition {self.source.topic}:{self.source.partition}")
 
@@ -88,10 +117,10 @@ class PartitionTask:
         self._stop_accepting()
         async with self._working:
             try:
-                await self._commit(force=True)
-                await self._commit_marks(self.marks.release())
+                await self.commit(force=True)
+                await self.commit_marks(self.marks.release())
             except Exception as error:  # noqa: BLE001  anything at all: see process_exit
-                self._die(error)
+                await self._die(error)
 
     async def close(self) -> None:
         """Ends the task; call `suspend` first."""
@@ -105,7 +134,7 @@ class PartitionTask:
     def _stop_accepting(self) -> None:
         self._generation = None
         self._held.clear()
-        self._gate.end()
+        self._back_pressure.go()
         while not self._inbox.empty():  # whoever waits in `submit` goes on
             self._inbox.get_nowait()
 
@@ -125,13 +154,15 @@ class PartitionTask:
                 async with self._working:
                     if batch is not None and batch.generation == self._generation:
                         await self._work(batch)
-                    if self._generation is not None:
-                        await self._commit(force=False)
+                    if self.accepts:
+                        await self.commit(force=False)
                         await self.step.tick(self._position)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001  anything at all: see process_exit
-            self._die(error)
+                        if self.table.owner.is_contested:
+                            await self._contest()
+        except BaseException as error:  # anything at all: see process_exit
+            if is_asked_to_end():
+                raise
+            await self._die(error)
 
     async def _next_batch(self) -> RecordBatch | None:
         """The next batch of which something may be folded; None after a tick without one.
@@ -141,7 +172,7 @@ class PartitionTask:
         loop = asyncio.get_running_loop()
         end_s = loop.time() + self.TICK_S
         while self._held:
-            if self._gate.allowed(self._held[0].records[:1]):
+            if self._back_pressure.allowed(self._held[0].records[:1]):
                 return self._held.popleft()
             if loop.time() > end_s:
                 return None
@@ -163,105 +194,79 @@ class PartitionTask:
             )
         records, next_offset = self._allowed(batch)
         if records:
-            if opened := self.marks.open():
-                await self._commit_marks(opened)
-                self._log_suspicion(records[0].offset)
-            await self._fold_carefully(records) if self.marks.crashes else await self._fold(records)
+            await self._quarantine.open(records[0].offset)
+            self._leader_epoch = max(self._leader_epoch, batch.leader_epoch)
+            await self._quarantine.fold(records, self._turn)
         if not records or self._position > records[-1].offset:  # else it was suspended half-way
             self._position = max(self._position, next_offset)
 
     def _allowed(self, batch: RecordBatch) -> tuple[Sequence[ConsumerRecord], int]:
         """What is left of a batch and may be folded, and the position after it; the rest is held."""
         records = [record for record in batch.records if record.offset >= self._position]
-        count = self._gate.allowed(records) if records else 0
-        if count == len(records):
+        if not records:
             return records, batch.next_offset
+        count = self._back_pressure.allowed(records)
+        if count == len(records):
+            self._back_pressure.go()
+            return records, batch.next_offset
+        self._back_pressure.wait(records[count])
         position = records[count - 1].offset + 1 if count else self._position
-        self._held.appendleft(RecordBatch(records[count:], batch.generation, position, batch.next_offset))
+        left = RecordBatch(records[count:], batch.generation, position, batch.next_offset, batch.leader_epoch)
+        self._held.appendleft(left)
         return records[:count], position
 
-    async def _fold(self, records: Sequence[ConsumerRecord]) -> None:
+    async def fold(self, records: Sequence[ConsumerRecord]) -> None:
+        """Folds records when it is this partition's turn."""
         fold = self.step.fold
         async with self._turn:
             for record in records:
                 fold(record)
-        self._folded(records)
+        self.count(records)
 
-    def _folded(self, records: Sequence[ConsumerRecord]) -> None:
+    def count(self, records: Sequence[ConsumerRecord]) -> None:
+        """Takes note of records that were folded."""
         self._position = records[-1].offset + 1
         self._uncommitted += len(records)
 
-    async def _commit(self, *, force: bool, marks: Sequence[Outgoing] = ()) -> None:
-        note = self._gate.note()
+    async def commit(self, *, force: bool, marks: Sequence[Outgoing] = ()) -> None:
+        """Makes what was folded durable, with marks; unless by `force` the step decides whether it is time."""
+        note = self._back_pressure.note()
         progressed = self._position != self.table.next_offset or note != self._noted
         if not progressed and not self.step.pending():
             return
         effects = await self.step.effects(self._position, force=force)
         if effects is None:
             return
+        self.table.mark = replace(self.table.mark, leader_epoch=self._leader_epoch)
         rows = self.table.outgoing(effects.changes, self._position)
         outgoing = [*effects.outgoing, *rows]
         folded, self._uncommitted = self._uncommitted, 0
-        outgoing += [*self.marks.survive(folded), *marks]
+        outgoing += [*self.marks.record_success(folded), *marks]
         await self.producer.commit(outgoing, self.source, self._position, note)
         self.table.next_offset, self._noted = self._position, note
 
-    async def _commit_marks(self, marks: Sequence[Outgoing]) -> None:
+    async def commit_marks(self, marks: Sequence[Outgoing]) -> None:
+        """Makes marks durable."""
         if marks:
             await self.producer.commit(marks, None, 0)
 
-    # -- after a crash: see quarantine ------------------------------------------------------------------------------
+    async def _contest(self) -> None:
+        """Redis holds lists of a later owner. If Kafka says so too, this process ends; else Redis knows a past that the
+        log does not, and a term beyond it is begun."""
+        owner = self.table.owner
+        logger.warning("%s: Redis knows an owner of term %d, this is %d", self.source, owner.later_term, owner.term)
+        await self.claim()
 
-    async def _fold_carefully(self, records: Sequence[ConsumerRecord]) -> None:
-        left = list(records)
-        while left and self._generation is not None:  # what is left then is fetched again by whoever owns it
-            if alone := self.marks.left_to_fold_singly:
-                async with self._turn:
-                    await self._fold_singly(left[:alone])
-                del left[:alone]
-            else:
-                await self._fold(left[:SMALL_BATCH_RECORDS])
-                await self._commit(force=True)
-                del left[:SMALL_BATCH_RECORDS]
-
-    async def _fold_singly(self, records: Sequence[ConsumerRecord]) -> None:
-        condemned = self.marks.condemned
-        if records[0].offset != condemned:
-            await self._commit_marks(self.marks.begin(records[0].offset))
-        for record, follower in zip_longest(records, records[1:]):
-            if self._generation is None:
-                self.marks.spare()
-                return
-            if record.offset == condemned:
-                self._quarantine(record, "the process ended every time while it folded this record")
-            else:
-                self._fold_alone(record)
-            self._folded([record])
-            await self._commit(force=True, marks=[] if follower is None else self.marks.begin(follower.offset))
-
-    def _fold_alone(self, record: ConsumerRecord) -> None:
-        try:
-            self.step.fold(record)
-        except Exception as error:  # noqa: BLE001  the culprit is exactly what is looked for here
-            self.step.reset()
-            self._quarantine(record, f"{type(error).__name__}: {error}")
-
-    def _log_suspicion(self, offset: int) -> None:
-        if self.marks.crashes:
-            logger.warning(
-                "%s: %d owners ended soon after they began; folding carefully from offset %d on",
-                self.source,
-                self.marks.crashes,
-                offset,
-            )
-
-    def _quarantine(self, record: ConsumerRecord, detail: str) -> None:
-        logger.critical("%s: record %d becomes a dead letter fold_failed: %s", self.source, record.offset, detail)
-        self.step.reject(record, detail)
-
-    def _die(self, error: BaseException) -> None:
+    async def _die(self, error: BaseException) -> None:
         what = f"partition {self.source.topic}:{self.source.partition}"
-        if isinstance(error, ProducerFenced):
+        if isinstance(error, TransactionTimedOut) and not await self._is_succeeded():
+            die(f"{what}: Kafka gave up on a transaction, and no other worker owns it", error, EXIT_TIMED_OUT)
+        elif isinstance(error, ProducerFenced):
             die(f"{what} belongs to another worker now", error, EXIT_FENCED)
         else:
             die(what, error)
+
+    async def _is_succeeded(self) -> bool:
+        """Whether the log knows an owner after this one."""
+        term = await self.producer.last_term(self.table)
+        return term is not None and term > self.table.owner.term

@@ -12,6 +12,11 @@ logger = logging.getLogger(__name__)
 EXIT_UNEXPECTED = 70
 #: Exit code of a worker whose partitions were taken over while it slept (`ProducerFenced`).
 EXIT_FENCED = 71
+#: Exit code of a worker whose transaction was open for longer than Kafka allows, though nobody else owns its partition.
+EXIT_TIMED_OUT = 72
+#: Exit code of a worker whose log is not the one that its rows are of, or does not hold what they need next. Starting
+#: it again changes nothing: an operator has to decide.
+EXIT_LOG = 73
 
 
 def die(what: str, error: BaseException, code: int = EXIT_UNEXPECTED) -> None:

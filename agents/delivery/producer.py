@@ -1,15 +1,19 @@
 """One transactional producer per input partition: starting it fences the former owner, committing is the delivery."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import ProducerFenced
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import TopicPartition
 
 from agents.delivery.outgoing import Outgoing
-from streams.topics import DEAD_LETTER_MAX_BYTES
+from agents.delivery.owner_term import last_term
+from agents.delivery.table import ChangelogTable
+from streams.kafka.topics import DEAD_LETTER_MAX_BYTES
 
 #: A transaction left open by a killed worker is aborted by its successor's fence; this bound is for no successor.
 TRANSACTION_TIMEOUT_MS = 15_000
@@ -18,11 +22,18 @@ MAX_BATCH_BYTES = 512 * 1024
 MAX_REQUEST_BYTES = 2 * DEAD_LETTER_MAX_BYTES
 
 
+class TransactionTimedOut(ProducerFenced):  # type: ignore[misc]  # aiokafka has no types
+    """A transaction was open for longer than Kafka allows, so Kafka aborted it. That looks to the client as if another
+    producer had taken its place; whether one did as well is another question."""
+
+
 class PartitionProducer:
     """Writes everything that one input partition causes, in transactions named after that partition."""
 
     def __init__(self, bootstrap: str, transactional_id: str, group: str) -> None:
+        self._bootstrap = bootstrap
         self._group = group
+        self._ended: ProducerFenced | None = None
         self._producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap,
             transactional_id=transactional_id,
@@ -49,11 +60,28 @@ class PartitionProducer:
 
         Raises:
             aiokafka.errors.ProducerFenced: another worker owns the partition now.
+            TransactionTimedOut: the transaction took longer than TRANSACTION_TIMEOUT_MS.
+
+        Whoever commits after either gets the same error: the client would only say that its state is wrong.
         """
-        async with self._producer.transaction():
-            await self._send_all(outgoing)
-            if source is not None:
-                await self._producer.send_offsets_to_transaction({source: (next_offset, note)}, self._group)
+        if self._ended is not None:
+            raise self._ended
+        began_s = time.monotonic()  # counts the time that a stopped process sleeps
+        try:
+            async with self._producer.transaction():
+                await self._send_all(outgoing)
+                if source is not None:
+                    await self._producer.send_offsets_to_transaction({source: (next_offset, note)}, self._group)
+        except ProducerFenced as error:
+            self._ended = error
+            open_s = time.monotonic() - began_s
+            if open_s * 1000 < TRANSACTION_TIMEOUT_MS:
+                raise
+            self._ended = TransactionTimedOut(
+                f"a transaction was open for {open_s:.1f} s, and Kafka aborts it after {TRANSACTION_TIMEOUT_MS} ms: "
+                "this process slept, was kept from its event loop, or its brokers were slow"
+            )
+            raise self._ended from error
 
     async def _send_all(self, outgoing: Iterable[Outgoing]) -> None:
         by_target: dict[tuple[str, int], list[Outgoing]] = defaultdict(list)
@@ -78,6 +106,10 @@ class PartitionProducer:
         batch.close()
         future: asyncio.Future[object] = await self._producer.send_batch(batch, topic, partition=partition)
         return future
+
+    async def last_term(self, table: ChangelogTable) -> int | None:
+        """The term of the last owner by the log; None when it cannot be read now."""
+        return await last_term(self._bootstrap, table)
 
     async def close(self) -> None:
         """Stops the producer; an open transaction is aborted. Safe to call after a failed `fence`."""

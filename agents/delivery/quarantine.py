@@ -1,119 +1,105 @@
-"""Crash marks: one bad record must not kill worker after worker.
+"""What an owner does after owners before it crashed: folds carefully, until the record that ends workers is found.
 
-An owner opens its partition's mark in a transaction of its own before it folds anything, and closes it with the
-transaction that commits its 1,000th record, or when it gives the partition away in good order. So a mark that is found
-open says that an owner ended, by whatever means, and roughly where. Each owner that finds it open is more careful:
-
-    crashes    how the next 1,000 records are folded
-    0          as always, in whole batches
-    1          in small batches, each committed by itself: the next crash says where the culprit is, within one of them
-    2 or more  the same, but the first small batch record by record; a record that raises becomes a dead letter
-               `fold_failed` at once, and one that ends the process (a segmentation fault, the kernel's out-of-memory
-               killer) when it was begun alone `MAX_ATTEMPTS` times
-
-So a record that raises ends three processes at most, one that kills five. The bound is for a step that commits with
-every batch; one that gathers may lag behind its folds, and then each two crashes bring it 1,000 records further.
-Innocent records that were interrupted are only folded a little slower for a while, and a rebalance waits for no more
-than one small batch.
+How carefully, and why at most so many processes end by one record, is told by `agents.delivery.crash_marks`.
 """
 
-from dataclasses import dataclass, replace
+import asyncio
+import logging
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Protocol
 
-import msgspec
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from agents.delivery.crash_marks import SMALL_BATCH_RECORDS, CrashMarks
 from agents.delivery.outgoing import Outgoing
-from agents.delivery.table import ChangelogTable
+from agents.delivery.step import PartitionStep
 
-CLEARED_AFTER_RECORDS = 1_000
-SMALL_BATCH_RECORDS = 25
-SINGLE_FROM_CRASHES = 2
-MAX_ATTEMPTS = 2
+logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class CrashMark:
-    """`crashes` owners in a row ended while the mark was `is_open`; `attempts` times the record at offset `alone`
-    was begun by itself (-1: none was)."""
-
-    crashes: int = 0
-    is_open: bool = True
-    alone: int = -1
-    attempts: int = 0
-
-
-class CrashMarks:
-    """The mark of one input partition, kept in the compacted crash-mark topic under "topic:partition".
-
-    Every method that returns records changes the mark at once; the caller commits them or ends the process.
-    """
-
-    def __init__(self, topic: str, source_topic: str, partition: int) -> None:
-        self.table = ChangelogTable(topic, partition)
-        self._key = f"{source_topic}:{partition}".encode()
-        self._is_ours = False
-        self._survived = 0  # records folded since the mark was opened
+class QuarantinedPartition(Protocol):
+    """What a partition's task offers."""
 
     @property
-    def mark(self) -> CrashMark | None:
-        """The mark that was found at the restore or written since; None when there is nothing to be careful about."""
-        raw = self.table.rows.get(self._key)
-        return None if raw is None else msgspec.json.decode(raw, type=CrashMark)
+    def accepts(self) -> bool:
+        """Whether the partition is still worked on; what is left else is fetched again by whoever owns it next."""
 
-    @property
-    def crashes(self) -> int:
-        """How many crashes the owner has to reckon with; 0 when it may work as always."""
-        mark = self.mark
-        return 0 if mark is None else mark.crashes
+    async def fold(self, records: Sequence[ConsumerRecord]) -> None:
+        """Folds records as always."""
 
-    @property
-    def left_to_fold_singly(self) -> int:
-        """How many of the next records are to be folded one by one; 0 or more."""
-        return max(0, SMALL_BATCH_RECORDS - self._survived) if self.crashes >= SINGLE_FROM_CRASHES else 0
+    def count(self, records: Sequence[ConsumerRecord]) -> None:
+        """Takes note of records that were folded."""
 
-    @property
-    def condemned(self) -> int | None:
-        """Offset of the record that was begun by itself often enough, and never committed; None when there is none."""
-        mark = self.mark
-        return mark.alone if mark is not None and mark.attempts >= MAX_ATTEMPTS else None
+    async def commit(self, *, force: bool, marks: Sequence[Outgoing] = ()) -> None:
+        """Commits what is folded, together with marks."""
 
-    def open(self) -> list[Outgoing]:
-        """What has to be committed before anything is folded; nothing when this owner opened the mark before."""
-        if self._is_ours:
-            return []
-        self._is_ours, self._survived = True, 0
-        found = self.mark
-        if found is None:
-            return self._save(CrashMark())
-        return self._save(replace(found, is_open=True, crashes=found.crashes + found.is_open))
+    async def commit_marks(self, marks: Sequence[Outgoing]) -> None:
+        """Commits marks alone."""
 
-    def begin(self, offset: int) -> list[Outgoing]:
-        """What has to be committed before the record at `offset` is folded by itself."""
-        mark = self.mark or CrashMark()
-        attempts = mark.attempts if mark.alone == offset else 0
-        return self._save(replace(mark, alone=offset, attempts=attempts + 1))
 
-    def spare(self) -> None:
-        """The record that was begun last is not folded after all; `release` says so to the next owner."""
-        mark = self.mark
-        if mark is not None and mark.attempts:
-            self._save(replace(mark, attempts=mark.attempts - 1))
+class Quarantine:
+    """Of one partition: its `marks`, the `step` that folds, and the task that owns it."""
 
-    def survive(self, records: int) -> list[Outgoing]:
-        """What has to be committed together with `records` more folded records."""
-        self._survived += records
-        return self._save(None) if self._is_ours and self._survived >= CLEARED_AFTER_RECORDS else []
+    def __init__(
+        self, source: TopicPartition, marks: CrashMarks, step: PartitionStep, owner: QuarantinedPartition
+    ) -> None:
+        self._source = source
+        self._marks = marks
+        self._step = step
+        self._owner = owner
 
-    def release(self) -> list[Outgoing]:
-        """What has to be committed when the partition is given away in good order; what was suspected stays so."""
-        mark = self.mark
-        is_ours, self._is_ours = self._is_ours, False
-        if not is_ours or mark is None:
-            return []
-        return self._save(replace(mark, is_open=False) if mark.crashes else None)
+    async def open(self, offset: int) -> None:
+        """Says that an owner began, before anything from the offset on is folded; once in a term."""
+        if opened := self._marks.open():
+            await self._owner.commit_marks(opened)
+            if crashes := self._marks.crashes:
+                logger.warning(
+                    "%s: %d owners ended soon after they began; folding carefully from offset %d on",
+                    self._source,
+                    crashes,
+                    offset,
+                )
 
-    def _save(self, mark: CrashMark | None) -> list[Outgoing]:
-        value = None if mark is None else msgspec.json.encode(mark)
-        if value is None and self._key not in self.table.rows:
-            return []
-        self.table.load(self._key, value)
-        return [Outgoing(self.table.topic, self.table.partition, self._key, value)]
+    async def fold(self, records: Sequence[ConsumerRecord], turn: asyncio.Lock) -> None:
+        """Folds records as carefully as the marks ask for. `turn` is the right to fold, shared by all tasks of the
+        process: it is held while records are folded singly."""
+        if not self._marks.crashes:
+            await self._owner.fold(records)
+            return
+        left = list(records)
+        while left and self._owner.accepts:
+            if alone := self._marks.left_to_fold_one_by_one:
+                async with turn:
+                    await self._fold_one_by_one(left[:alone])
+                del left[:alone]
+            else:
+                await self._owner.fold(left[:SMALL_BATCH_RECORDS])
+                await self._owner.commit(force=True)
+                del left[:SMALL_BATCH_RECORDS]
+
+    async def _fold_one_by_one(self, records: Sequence[ConsumerRecord]) -> None:
+        poison_offset = self._marks.poison_offset
+        if records[0].offset != poison_offset:
+            await self._owner.commit_marks(self._marks.begin(records[0].offset))
+        for record, follower in zip_longest(records, records[1:]):
+            if not self._owner.accepts:
+                self._marks.cancel_attempt()
+                return
+            if record.offset == poison_offset:
+                self._reject(record, "the process ended every time while it folded this record")
+            else:
+                self._fold_isolated(record)
+            self._owner.count([record])
+            await self._owner.commit(force=True, marks=[] if follower is None else self._marks.begin(follower.offset))
+
+    def _fold_isolated(self, record: ConsumerRecord) -> None:
+        try:
+            self._step.fold(record)
+        except Exception as error:  # noqa: BLE001  what ends workers is exactly what is looked for here
+            self._step.reset()
+            self._reject(record, f"{type(error).__name__}: {error}")
+
+    def _reject(self, record: ConsumerRecord, detail: str) -> None:
+        logger.critical("%s: record %d becomes a dead letter fold_failed: %s", self._source, record.offset, detail)
+        self._step.reject(record, detail)

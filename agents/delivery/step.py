@@ -1,6 +1,6 @@
 """What a partition task is given: the rule that turns records into effects."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,35 +17,41 @@ class Effects:
     outgoing: list[Outgoing] = field(default_factory=list)
 
 
-class Gate(Protocol):
+class BackPressure(Protocol):
     """Decides how soon records may be folded; what may not be yet stays with the partition's task."""
 
     def allowed(self, records: Sequence[ConsumerRecord]) -> int:
         """How many of the next records (at least one is given) may be folded now; 0 = none, ask again."""
 
+    def wait(self, record: ConsumerRecord) -> None:
+        """The partition waits with its next record."""
+
+    def go(self) -> None:
+        """The partition waits no longer: all that came may be folded, or it is given away."""
+
     def note(self) -> str:
         """What the rest of the group is told, with the committed offset."""
 
-    def end(self) -> None:
-        """The partition is given away, with whatever waits."""
 
-
-class OpenGate:
+class NoBackPressure:
     """Lets everything through."""
 
     def allowed(self, records: Sequence[ConsumerRecord]) -> int:
         """All of them."""
         return len(records)
 
+    def wait(self, record: ConsumerRecord) -> None:
+        """Never happens."""
+
+    def go(self) -> None:
+        """Nothing waits."""
+
     def note(self) -> str:
         """Nothing."""
         return ""
 
-    def end(self) -> None:
-        """Nothing waits."""
 
-
-class Step(Protocol):
+class PartitionStep(Protocol):
     """The rule of one agent for one partition. Its state is a pure function of the records folded so far.
 
     `fold` must not await, read a clock or write anywhere. `effects` may write to Redis, which is safe to repeat.
@@ -72,3 +78,6 @@ class Step(Protocol):
 
     def reset(self) -> None:
         """Takes the table's rows as the whole state; called after a restore and when a fold raised half-way."""
+
+    def counters(self) -> Mapping[str, int]:
+        """Figures of this partition for the worker's heartbeat, which adds them up."""

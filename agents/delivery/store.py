@@ -10,7 +10,8 @@ from typing import Protocol
 
 from rocksdict import Options, Rdict, WriteOptions
 
-from agents.delivery.own_folder import own_folder
+from serving.instance import new_instance
+from serving.own_folder import OwnFolder
 
 Rows = MutableMapping[bytes, bytes]
 
@@ -80,16 +81,16 @@ class RocksRows(MutableMapping[bytes, bytes]):
 
 
 class RocksStores:
-    """RocksDB databases below `folder`/{pid}; see `own_folder`."""
+    """RocksDB databases below `folder`/{instance}; see `own_folder`."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = own_folder(folder)
+    def __init__(self, folder: Path, instance: str = "") -> None:
+        self._own = OwnFolder(folder, instance or new_instance())
         self._opened = 0
 
     def open(self, topic: str, partition: int) -> Rows:
         """A fresh database for one changelog partition."""
         self._opened += 1
-        return RocksRows(self._folder / f"{topic}-{partition}-{self._opened}")
+        return RocksRows(self._own.path / f"{topic}-{partition}-{self._opened}")
 
     def close(self, rows: Rows) -> None:
         """Closes and removes a database that `open` made."""

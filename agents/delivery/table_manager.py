@@ -6,15 +6,18 @@ in the same place of the same background task, so heartbeats go on during a long
 interrupts it.
 """
 
-import asyncio
 from typing import Any, ClassVar
 
+from aiokafka.errors import ProducerFenced
 from aiokafka.structs import TopicPartition
 from faust.tables.manager import TableManager
 from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 
-from agents.delivery.ownership import Ownership
-from agents.delivery.process_exit import die
+from agents.delivery.log_check import LogChanged
+from agents.delivery.ownership import Ownership, StateBehindOffsets
+from agents.delivery.process_exit import EXIT_FENCED, EXIT_LOG, die
+from agents.delivery.restore import RowsUnreadable
+from serving.supervisor import is_asked_to_end
 
 
 class TransactionalRecovery(Recovery):
@@ -26,9 +29,16 @@ class TransactionalRecovery(Recovery):
         assigned = [TopicPartition(tp.topic, tp.partition) for tp in self.app.consumer.assignment()]
         try:
             await self._wait(self.ownership.take_over(assigned, generation_id))
-        except (RebalanceAgain, ServiceStopped, asyncio.CancelledError):
+        except (RebalanceAgain, ServiceStopped):
             raise
-        except BaseException as error:  # noqa: BLE001  a worker that could not restore must not consume
+        except ProducerFenced as error:
+            die("another worker took over what this one was assigned", error, EXIT_FENCED)
+        except (LogChanged, StateBehindOffsets, RowsUnreadable) as error:
+            die("cannot take over the assigned partitions", error, EXIT_LOG)
+        except BaseException as error:  # a worker that could not restore must not consume
+            if is_asked_to_end():
+                raise
+            # Faust takes a cancellation of what recovery waited for, a client's, for its own: it would never restore.
             die("cannot take over the assigned partitions", error)
         await super()._resume_streams(generation_id)
 

@@ -4,7 +4,7 @@ import logging
 
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from streams.controls import paused_partition
+from streams.contract.controls import paused_partition
 
 logger = logging.getLogger(__name__)
 

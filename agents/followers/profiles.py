@@ -5,19 +5,15 @@ that restricts it. A profile is kept as the bytes that came, and parsed when a l
 0.4 GB for a million users, where parsed ones would take three times that and slow down the garbage collector.
 """
 
-import logging
 from collections import defaultdict, deque
 from collections.abc import Iterator
 
-import orjson
 from aiokafka.structs import ConsumerRecord
 
-from streams.catalog import UserProfile, parse_profile
-from streams.events import InvalidEvent
-from streams.identities import PLAIN, Identities
-from streams.user_records import user_partition
-
-logger = logging.getLogger(__name__)
+from streams.contract.catalog import UserProfile, parse_profile, renamed_profile
+from streams.contract.identities import PLAIN, Identities
+from streams.contract.unreadable import read_profile
+from streams.contract.user_records import user_partition
 
 #: Changes that are remembered one by one; whoever asks about older ones is told "everything may have changed".
 REMEMBERED_CHANGES = 10_000
@@ -76,14 +72,16 @@ class Profiles:
         return self._partitions[partition]
 
     def apply(self, record: ConsumerRecord) -> None:
-        """Takes one record of the topic. One that is unreadable is left to whoever wrote it, and said."""
-        try:
-            parse_profile(record.key, record.value)
-        except InvalidEvent as error:
-            logger.warning("profile %s:%d:%d ignored: %s", record.topic, record.partition, record.offset, error)
-            return
-        user_id = record.key.decode()
-        stored_id, value = self._identities.of(user_id), record.value
+        """Takes one record of the topic: what cannot be read of it restricts most. Raises `InvalidEvent` afterwards
+        where that is so, and for one that is nobody's."""
+        user_id, value, problem = read_profile(record.key, record.value)
+        if user_id is not None:
+            self._take(user_id, value, max(0, record.timestamp))
+        if problem is not None:
+            raise problem
+
+    def _take(self, user_id: str, value: bytes | None, said_ms: int) -> None:
+        stored_id = self._identities.of(user_id)
         if value is not None and stored_id != user_id:
-            value = orjson.dumps({**orjson.loads(value), "user_id": stored_id})
-        self.of(user_partition(user_id, self._number)).put(stored_id, value, max(0, record.timestamp))
+            value = renamed_profile(value, stored_id)
+        self.of(user_partition(user_id, self._number)).put(stored_id, value, said_ms)

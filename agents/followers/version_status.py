@@ -7,7 +7,7 @@ from aiokafka.structs import ConsumerRecord
 from serving.registry import Registry
 
 
-class Standing:
+class VersionStatus:
     """Made within the event loop. `retired` is set once somebody begins to remove the version."""
 
     def __init__(self, version: str) -> None:
@@ -31,6 +31,12 @@ class Standing:
         """Whether the version reads archived records before those of the log."""
         record = self.registry.records.get(self._version)
         return record is not None and record.archive
+
+    @property
+    def leads(self) -> bool:
+        """Whether this version serves most users, and so speaks for all about records that stay in their topics."""
+        current = self.registry.current
+        return current is not None and current.leader == self._version
 
     def answers_for(self, append_ms: int) -> bool:
         """Whether this version writes the dead letter of a record appended then; see `Registry.answers_for`."""

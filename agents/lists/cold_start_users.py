@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from agents.profiles import PartitionProfiles
+from agents.followers.profiles import PartitionProfiles
 from tables.user_plane import User, UserPlane
 from tables.user_row import UserRow
 
 
 def everybody(plane: UserPlane, profiles: PartitionProfiles) -> Iterator[tuple[str, UserRow | None]]:
-    """All rows, then those who have a profile only, as users whose last sign of life is the profile; None for those
+    """All rows, then those who have a profile only, as users whose last heartbeat is the profile; None for those
     with a profile whose row came before."""
     yield from plane.rows()
     for user_id in profiles.users():

@@ -8,7 +8,7 @@ anybody else: see tables.user_plane.
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-from streams.units import HOUR_MS
+from streams.contract.units import HOUR_MS
 from tables.user_plane import UserPlane
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,8 @@ class IdleUsers:
     async def look(self, plane: UserPlane, remove_keys: Callable[[Mapping[str, int]], Awaitable[bool]]) -> None:
         """Goes on with the walk. `remove_keys` answers False while Redis is away: then the walk waits.
 
-        It is given the last offsets of rows that are idle now: whoever came back while the walk waited is owed a list.
+        It is given the last offsets of rows that are idle now: whoever came back while the walk waited is pending a
+        list.
         """
         if not self._found:
             self._look_on(plane)

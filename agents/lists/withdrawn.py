@@ -5,10 +5,13 @@ it is available again, and for no other reason: a process that started after a w
 only knows that nobody names the item.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from serving.keys import Keys
 from serving.redis_writer import ListWriter
+from serving.write_order import PartitionOwner
 from tables.item_deltas import item_partition
 from tables.item_model import ItemModel
 
@@ -27,7 +30,7 @@ class Withdrawn:
         self._compared: tuple[frozenset[int], bytes, bytes | None] | None = None
         self._rounds = 0
 
-    async def write(self, owned: set[int], now_ms: int) -> None:
+    async def write(self, owned: Mapping[int, PartitionOwner], now_ms: int) -> None:
         """Blocks and unblocks what is due; one small read when nothing changed."""
         catalog = self._model.catalog
         hidden, withdrawn = catalog.hidden(now_ms), catalog.withdrawn(now_ms)
@@ -39,14 +42,17 @@ class Withdrawn:
         ids, index_of = self._model.ids, self._model.index
         block = {ids[place] for place in np.flatnonzero(withdrawn).tolist()} - found
         unblock = {item_id for item_id in found if (index := index_of(item_id)) >= 0 and not hidden[index]}
-        block, unblock = self._of(owned, block), self._of(owned, unblock)
-        if block or unblock:
-            await self._writer.change_blocked(block, unblock)
-        self._compared = (*shape, await self._stamp())
+        changes: dict[int, tuple[set[str], set[str]]] = {}
+        for change, items in enumerate((block, unblock)):
+            for item_id in items:
+                partition = item_partition(item_id, self._partitions)
+                if partition in owned:
+                    changes.setdefault(partition, (set(), set()))[change].add(item_id)
+        written = [
+            await self._writer.change_blocked(owned[partition], *change) for partition, change in changes.items()
+        ]
+        self._compared = (*shape, await self._stamp()) if all(written) else None
         self._rounds = 0
 
     async def _stamp(self) -> bytes | None:
         return await self._writer.read(self._keys.blocked_stamp)
-
-    def _of(self, owned: set[int], items: set[str]) -> set[str]:
-        return {item_id for item_id in items if item_partition(item_id, self._partitions) in owned}

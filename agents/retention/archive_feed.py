@@ -11,22 +11,25 @@ from pathlib import Path
 
 from aiokafka.structs import ConsumerRecord
 
-from agents.delivery.own_folder import own_folder
 from agents.delivery.process_exit import die
 from agents.retention.archive_files import ArchiveFile, PartitionFiles, chained
 from agents.retention.archive_store import ArchiveStore
 from agents.retention.errors import StorageError
 from agents.retention.record_files import read_records
+from serving.instance import new_instance
+from serving.own_folder import OwnFolder
 
 
 class ArchiveFeed:
     """Made closed: then it holds nothing. `folder` is for copies of the files that are being read."""
 
-    def __init__(self, topic: str, storage_url: str, namespace: str, folder: Path) -> None:
+    def __init__(self, topic: str, storage_url: str, namespace: str, folder: Path, instance: str = "") -> None:
         self._topic = topic
         self._storage_url = storage_url
         self._namespace = namespace
         self._folder = folder
+        self._instance = instance or new_instance()
+        self._own: OwnFolder | None = None
         self._store: ArchiveStore | None = None
         self._partitions: dict[int, PartitionFiles] = {}
         self._ends: dict[int, int] = {}
@@ -37,7 +40,8 @@ class ArchiveFeed:
         self._store = await asyncio.to_thread(ArchiveStore, self._storage_url, self._namespace, self._topic)
         self._partitions = chained(await asyncio.to_thread(self._store.files))
         self._ends = {partition: files.end for partition, files in self._partitions.items()}
-        self._folder = await asyncio.to_thread(own_folder, self._folder)
+        self._own = await asyncio.to_thread(OwnFolder, self._folder, self._instance)
+        self._folder = self._own.path
 
     def end(self, topic: str, partition: int, position: int) -> int | None:
         """Where the log takes over from the archive; None when the archive does not hold what follows `position`.
@@ -60,7 +64,7 @@ class ArchiveFeed:
             raise
 
     def hand_over(self, partition: int, end: int, log_begin: int) -> None:
-        """See `streams.before_log.BeforeLog`."""
+        """See `streams.kafka.before_log.BeforeLog`."""
         if log_begin > end:
             gap = f"the archive ends at offset {end} and the log begins at {log_begin}; what is between is in neither"
             die(f"{self._topic}:{partition} cannot be read", StorageError(gap))

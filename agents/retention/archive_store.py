@@ -1,17 +1,16 @@
 """The archive of one topic in its storage: what there is, and files in and out."""
 
 from collections.abc import Collection
+from datetime import date
 from pathlib import Path
 
 import msgspec
 
-from agents.retention.archive_files import ABOUT, ARCHIVE_FORMAT, About, ArchiveFile
+from agents.retention.archive_files import ABOUT, ARCHIVE_FORMAT, About, ArchiveFile, chained
 from agents.retention.errors import StorageError
 from agents.retention.record_files import may_name
 from agents.retention.storage import Storage, sha256_of
-
-#: The folder of a system without a namespace.
-NO_NAMESPACE = "default"
+from streams.kafka.topics import NO_NAMESPACE
 
 
 def folder_of(kind: str, namespace: str) -> str:
@@ -75,6 +74,15 @@ class ArchiveStore:
         found = self._storage.get(f"{self._folder}/{file.name}", local)
         if found != file.sha256:
             raise StorageError(f"{self.address}/{file.name} is damaged: its SHA-256 is {found}")
+
+    def forget_before(self, day: date) -> int:
+        """Removes the files of days before one, the oldest first; the newest of each partition stays, because the
+        archive goes on from there. Returns how many went."""
+        files = [file for partition in chained(self.files()).values() for file in partition.chain[:-1]]
+        old = sorted((file for file in files if file.day < day), key=lambda file: (file.partition, file.first))
+        for file in old:
+            self.remove(file)
+        return len(old)
 
     def remove(self, file: ArchiveFile) -> None:
         """Removes a file, if it is there."""

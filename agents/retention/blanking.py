@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from aiokafka.structs import ConsumerRecord
 
-from agents.erasures import Erasures
-from streams.events import InvalidEvent, parse_interaction
-from streams.identities import Identities
-from streams.partitioning import partition_of
+from agents.followers.erasures import Erasures
+from streams.contract.events import InvalidEvent, parse_interaction
+from streams.contract.identities import Identities
+from streams.contract.partitioning import partition_of
+from streams.kafka.damaged_record import refusal_of
 
 
 @dataclass
@@ -37,7 +38,7 @@ def blanked(
     if erasures.cover_republished(record):
         return blank_record(*place, None)
     try:
-        event = parse_interaction(record.value, record.timestamp)
+        event = None if refusal_of(record) else parse_interaction(record.value, record.timestamp)
     except InvalidEvent:
         event = None
     key = record.key

@@ -3,3 +3,7 @@
 
 class StorageError(Exception):
     """The address is none, what it takes is not installed, or a file is not what it should be; the message says."""
+
+
+class StorageAddressError(StorageError):
+    """There is no such kind of address, or what it takes is not installed."""

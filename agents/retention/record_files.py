@@ -10,18 +10,23 @@ from aiokafka.structs import ConsumerRecord
 
 from agents.retention import user_index
 from agents.retention.blanking import BlankedRecord, blank_record
+from agents.retention.damage import damage_of, damaged_record
 from agents.retention.errors import StorageError
 from agents.retention.user_index import encoded, hash_of
+from streams.contract.events import InvalidEvent, parse_interaction
 
 #: Of the files' columns. Files of a higher one are refused; one that is raised comes with a reader of the former.
-FILE_FORMAT = 1
+FILE_FORMAT = 2  # 2: records that cannot be read
+_READABLE_FORMATS = ("1", "2")
 _FORMAT_KEY = b"freshet.format"
+#: How many records of a file are no events of whom their keys say, so that an index of users cannot say whom they name.
+_UNUSABLE_KEY = b"freshet.unusable"
 #: A group of rows is held in memory; values of 64 KiB make it this many times that at worst.
 GROUP_ROWS = 4_096
 
 
 @dataclass(frozen=True, slots=True)
-class KeptRecord:
+class ArchivedRecord:
     """A record and the users that it names."""
 
     record: ConsumerRecord
@@ -47,6 +52,7 @@ class RecordWriter:
     def __init__(self, path: Path) -> None:
         self._file = _Writer(path, _record_schema())
         self._users: set[bytes] = set()
+        self._unusable = 0
         self.rows = 0
 
     def __enter__(self) -> Self:
@@ -55,13 +61,14 @@ class RecordWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._file.close(encoded(self._users))
+        self._file.close({**encoded(self._users), _UNUSABLE_KEY: b"%d" % self._unusable})
 
-    def add(self, kept: KeptRecord) -> None:
+    def add(self, kept: ArchivedRecord) -> None:
         """Takes the next record."""
         record, is_blank = kept.record, isinstance(kept.record, BlankedRecord)
         self.rows += 1
         self._users.update(map(hash_of, kept.users))
+        self._unusable += not is_blank and not is_event(record)
         self._file.add(
             {
                 "offset": record.offset,
@@ -72,18 +79,20 @@ class RecordWriter:
                 "users": list(kept.users),
                 "erased": is_blank,
                 "event_ms": record.event_ms if is_blank else None,
+                "damage": damage_of(record),
             }
         )
 
 
-def read_records(path: Path, topic: str, partition: int) -> Iterator[list[KeptRecord]]:
+def read_records(path: Path, topic: str, partition: int) -> Iterator[list[ArchivedRecord]]:
     """Records in order, a group at a time, as if consumed from `topic`. Raises `StorageError` on another format."""
     for columns in _groups(path):
         yield [_kept(topic, partition, *row) for row in zip(*columns, strict=True)]
 
 
 def may_name(file: BinaryIO, users: Collection[str]) -> bool:
-    """Whether the open file may name one of the users; reads no more than its footer.
+    """Whether the open file may name one of the users, also in a record that is no event; reads no more than its
+    footer.
 
     True also when it has no index, or is damaged: whoever reads it then says so.
     """
@@ -92,14 +101,19 @@ def may_name(file: BinaryIO, users: Collection[str]) -> bool:
     from pyarrow.parquet import read_metadata
 
     try:
-        return user_index.may_name(read_metadata(file).metadata or {}, users)
+        metadata = read_metadata(file).metadata or {}
+        return metadata.get(_UNUSABLE_KEY) != b"0" or user_index.may_name(metadata, users)
     except (ArrowException, OSError):
         return True
 
 
-def users_in(path: Path) -> set[str]:
-    """Every user that a record of the file names; reads no other column."""
-    return {user for (named,) in _groups(path, ["users"]) for users in named for user in users}
+def is_event(record: ConsumerRecord) -> bool:
+    """Whether a record is an event of the user that its key names: then it is about nobody else."""
+    try:
+        event = parse_interaction(record.value, record.timestamp)
+    except InvalidEvent:
+        return False
+    return bool(record.key == event.user_id.encode())
 
 
 def write_rows(path: Path, rows: Iterable[tuple[bytes, bytes]]) -> int:
@@ -131,12 +145,15 @@ def _kept(
     users: list[str],
     erased: bool,
     event_ms: int | None,
-) -> KeptRecord:
-    """Takes the columns of `_record_schema` in their order."""
+    damage: str | None = None,
+) -> ArchivedRecord:
+    """Takes the columns of `_record_schema` in their order; a file of format 1 has no damage."""
     if erased:
-        return KeptRecord(blank_record(topic, partition, offset, append_ms, event_ms))
+        return ArchivedRecord(blank_record(topic, partition, offset, append_ms, event_ms))
+    if damage is not None:
+        return ArchivedRecord(damaged_record(topic, partition, offset, append_ms, key, value, damage), users)
     pairs = [(header["name"], header["value"]) for header in headers]
-    return KeptRecord(plain_record(topic, partition, offset, append_ms, key, value, pairs), users)
+    return ArchivedRecord(plain_record(topic, partition, offset, append_ms, key, value, pairs), users)
 
 
 class _Writer:
@@ -184,7 +201,7 @@ def _groups(path: Path, columns: list[str] | None = None) -> Iterator[list[list[
 
 def _check_format(path: Path, metadata: dict[bytes, bytes]) -> None:
     found = metadata.get(_FORMAT_KEY, b"none").decode(errors="replace")
-    if found != str(FILE_FORMAT):
+    if found not in _READABLE_FORMATS:
         raise StorageError(f"{path.name} has the file format {found}, this release reads {FILE_FORMAT}")
 
 
@@ -200,6 +217,7 @@ def _record_schema() -> Any:
         ("users", pa.list_(pa.string())),
         ("erased", pa.bool_()),
         ("event_ms", pa.int64()),
+        ("damage", pa.string()),
     ]
     return pa.schema(fields, metadata={_FORMAT_KEY: str(FILE_FORMAT).encode()})
 

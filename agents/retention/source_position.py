@@ -11,6 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from agents.delivery.outgoing import Outgoing
+from streams.contract.header_numbers import whole_number
 
 HEADER: Final = "freshet.after"
 
@@ -22,13 +23,13 @@ def stamped(records: Iterable[Outgoing], partition: int, next_offset: int) -> li
 
 
 def source_position(headers: Sequence[tuple[str, bytes]]) -> tuple[int, int] | None:
-    """(partition, next offset) of a stamped record; None when there is no stamp.
+    """(partition, next offset) of a stamped record; None when there is no stamp that can be read.
 
     >>> source_position([("freshet.after", b"3:4711")])
     (3, 4711)
     """
     for name, text in headers:
         if name == HEADER:
-            partition, _, next_offset = text.partition(b":")
-            return int(partition), int(next_offset)
+            partition, next_offset = map(whole_number, (text or b"").partition(b":")[::2])
+            return None if partition is None or next_offset is None else (partition, next_offset)
     return None

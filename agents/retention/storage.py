@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import fsspec
 
-from agents.retention.errors import StorageError
+from agents.retention.errors import StorageAddressError, StorageError
 
 _CHUNK_BYTES = 1 << 20
 
@@ -28,7 +28,7 @@ class Storage:
         try:
             fs, root = fsspec.url_to_fs(self.url)
         except (ImportError, ValueError) as problem:
-            raise StorageError(f"{self.url} is no address of a folder or bucket: {problem}") from None
+            raise StorageAddressError(f"{self.url} is no address of a folder or bucket: {problem}") from None
         protocols = (fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol
         return _Place(fs, str(root).rstrip("/"), "file" in protocols)
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from agents.delivery.outgoing import Outgoing
-from agents.item_follower import ItemFollower
-from agents.profiles import PartitionProfiles
-from agents.ranker import EXAMPLES_PARTITION
+from agents.followers.item_follower import ItemFollower
+from agents.followers.profiles import PartitionProfiles
+from agents.training.ranker import EXAMPLES_PARTITION
 from ranking.examples import encode, example_before
 from ranking.impressions import Impressions
-from streams.events import Interaction
+from streams.contract.events import Interaction
 from tables.user import User
 
 
@@ -21,9 +21,9 @@ class Examples:
         profiles: PartitionProfiles,
         list_size: int,
         topic: str,
-        knew_ms: Callable[[], int],
+        feature_cutoff_ms: Callable[[], int],
     ) -> None:
-        self._knew_ms = knew_ms
+        self._feature_cutoff_ms = feature_cutoff_ms
         self._follower = follower
         self._profiles = profiles
         self._list_size = list_size
@@ -40,7 +40,7 @@ class Examples:
 
     def of(self, event: Interaction, user: User | None, now_ms: int) -> Outgoing | None:
         """The example in an event, of the row before it; None when it says nothing, or the model knows later events."""
-        if self._knew_ms() > event.timestamp_ms:
+        if self._feature_cutoff_ms() > event.timestamp_ms:
             return None
         model, ranker = self._follower.model, self._follower.ranker
         profile, shown = self._profiles.get(event.user_id), self._impressions.passed_over(event)

@@ -3,9 +3,10 @@
 A fit reads all items, whoever owns them, and takes up to seconds: it runs in a thread, and its rows wait here until the
 partition's next commits take them into `item.model`, some at a time.
 
-A live version fits every ten minutes. One that is far behind the head fits at points (`agents.epochs`), once every item
-partition has passed the point; meanwhile no epoch is applied, so that none is left out. So two replays of a log fit at
-the same points, however fast they are. The first fit after the arrival at the head is made at once.
+A live version fits every ten minutes. One that is far behind the head fits at points
+(`agents.followers.model_watermark`), once every item partition has passed the checkpoint; meanwhile no publication is
+applied, so that none is left out. So two replays of a log fit at the same points, however fast they are. The first fit
+after the arrival at the head is made at once.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from itertools import islice
 from math import inf
 
-from agents.epochs import Epochs, Points
+from agents.followers.model_watermark import ModelWatermark, RefitCheckpoints
 from tables.item_model import ItemModel
 from tables.vector_fit import fitted_rows
 
@@ -34,12 +35,16 @@ class VectorFits:
     """One background loop of a worker, and the fitted rows that wait to be committed."""
 
     def __init__(
-        self, model: ItemModel, owned_item_partitions: Callable[[], set[int]], epochs: Epochs, points: Points
+        self,
+        model: ItemModel,
+        owned_item_partitions: Callable[[], set[int]],
+        model_watermark: ModelWatermark,
+        refit_checkpoints: RefitCheckpoints,
     ) -> None:
         self._model = model
         self._owned = owned_item_partitions
-        self._epochs = epochs
-        self._points = points
+        self._model_watermark = model_watermark
+        self._refit_checkpoints = refit_checkpoints
         self._waiting: dict[bytes, bytes] = {}
         self._due_s = -inf
         self._done = 0  # points for which it fitted, or saw too little
@@ -57,23 +62,23 @@ class VectorFits:
     @property
     def fitted(self) -> int:
         """How many points the vectors know that were taken as a whole."""
-        return self._epochs.fitted(FITTING_PARTITION) if self._waiting else self._last
+        return self._model_watermark.fitted(FITTING_PARTITION) if self._waiting else self._last
 
     @property
     def due(self) -> bool:
         """Whether a replay is at a point for which this worker has to fit."""
-        if FITTING_PARTITION not in self._owned() or not self._points.in_force:
+        if FITTING_PARTITION not in self._owned() or not self._refit_checkpoints.in_force:
             return False
-        return self._epochs.passed(self._points) > self._last
+        return self._model_watermark.passed(self._refit_checkpoints) > self._last
 
     @property
     def _last(self) -> int:
-        return max(self._done, self._epochs.fitted(FITTING_PARTITION))
+        return max(self._done, self._model_watermark.fitted(FITTING_PARTITION))
 
     async def run(self, now_ms: Callable[[], int], now_s: Callable[[], float]) -> None:
         """Fits now and then while this worker owns partition 0, until cancelled."""
         while True:
-            await asyncio.sleep(REPLAY_LOOK_EVERY_S if self._points.in_force else LOOK_EVERY_S)
+            await asyncio.sleep(REPLAY_LOOK_EVERY_S if self._refit_checkpoints.in_force else LOOK_EVERY_S)
             await self.look(now_ms(), now_s())
 
     async def look(self, now_ms: int, now_s: float) -> None:
@@ -82,11 +87,14 @@ class VectorFits:
             self._waiting.clear()  # the next owner fits
             self._done = 0
         elif self.due:
-            passed, as_of_ms = self._epochs.passed(self._points), self._epochs.knew_ms
+            passed, as_of_ms = (
+                self._model_watermark.passed(self._refit_checkpoints),
+                self._model_watermark.feature_cutoff_ms,
+            )
             self._model.refresh_priors(as_of_ms)
             await self._fit(as_of_ms)
             self._done = passed
-        elif not self._points.in_force and now_s >= self._due_s and await self._fit(now_ms):
+        elif not self._refit_checkpoints.in_force and now_s >= self._due_s and await self._fit(now_ms):
             self._due_s = now_s + FIT_EVERY_S
 
     async def _fit(self, as_of_ms: int) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from agents.followers.refusals import guarded, say
 from serving.registry import Registry
-from streams.bulk_read import read_topics
-from streams.topics import Topics
+from streams.kafka.bulk_read import pass_over, read_topics
+from streams.kafka.topics import Topics
 
 logger = logging.getLogger(__name__)
 
@@ -24,9 +25,11 @@ class RegistryBusy(RuntimeError):
 
 
 async def read_registry(bootstrap: str, topics: Topics) -> Registry:
-    """The registry as of now. Raises `TopicMissing`."""
+    """The registry as of now; records that cannot be read are passed over, and said. Raises `TopicMissing`."""
     registry = Registry()
-    await read_topics(bootstrap, [topics.versions], lambda record: registry.apply(record.key, record.value))
+    await read_topics(
+        bootstrap, [topics.versions], guarded(lambda record: registry.apply(record.key, record.value), say), pass_over
+    )
     return registry
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from offline.evaluate.freshet import Freshet
 from offline.production_path import ProductionPath
 from ranking.rerank.settings import RerankSettings
-from streams.catalog import CatalogItem
-from streams.events import Interaction
+from streams.contract.catalog import CatalogItem
+from streams.contract.events import Interaction
 
 
 class BothWays(Freshet):

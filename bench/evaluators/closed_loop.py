@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from offline.datasets.rows import EventRow, ItemRow, encode
 from offline.production_path import ProductionPath
-from offline.simulator.shelf import Shelf
-from offline.simulator.tastes import Tastes
+from offline.simulator.catalogue import ReleasedCatalogue
+from offline.simulator.preferences import LatentPreferences
 from ranking.rerank.settings import FRONT, TOP, RerankSettings
-from streams.catalog import CatalogItem, parse_catalog_item
-from streams.events import parse_interaction
-from streams.units import DAY_MS
+from streams.contract.catalog import CatalogItem, parse_catalog_item
+from streams.contract.events import parse_interaction
+from streams.contract.units import DAY_MS
 
 START_MS = 1_700_006_400_000  # a midnight, UTC
 LOOKS_ON = 0.9
@@ -51,14 +51,14 @@ class ClosedLoop:
 
     def __init__(self, seed: int, people: int, items: int, rules: RerankSettings) -> None:
         self._seed = seed
-        tastes = Tastes(seed)
-        self._people = tastes.people(people, START_MS)
-        self._items = [tastes.next_item() for _ in range(items)]
-        self.truth = np.array([[tastes.affinity(person, item) for item in self._items] for person in self._people])
+        preferences = LatentPreferences(seed)
+        self._people = preferences.people(people, START_MS)
+        self._items = [preferences.next_item() for _ in range(items)]
+        self.truth = np.array([[preferences.affinity(person, item) for item in self._items] for person in self._people])
         self._path = ProductionPath(rules=rules)
         self._path.describe([_described(item.row) for item in self._items])
         self._place = {item.row.item_id: place for place, item in enumerate(self._items)}
-        self._shelf = Shelf(self._items)
+        self._catalogue = ReleasedCatalogue(self._items)
         self._met = np.zeros((people, items), np.bool_)
         self._events = 0
         self.shown: set[str] = set()
@@ -96,7 +96,7 @@ class ClosedLoop:
     def _browse(self, person: int, now_ms: int, random: np.random.Generator) -> None:
         """Something found without a list."""
         done = {self._items[place].row.item_id for place in np.flatnonzero(self._met[person]).tolist()}
-        for item in self._shelf.picks(self._people[person], 1, done, random):
+        for item in self._catalogue.picks(self._people[person], 1, done, random):
             self._meet(person, self._place[item.row.item_id], random.random(3), now_ms)
 
     def _meet(self, person: int, place: int, chances: Floats, now_ms: int) -> None:

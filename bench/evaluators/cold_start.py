@@ -12,7 +12,7 @@ from offline.evaluate import metrics
 from offline.evaluate.freshet import Freshet
 from offline.evaluate.intervals import interval
 from offline.evaluate.recommender import Recommender
-from streams.events import Interaction
+from streams.contract.events import Interaction
 
 KNOWN = (0, 1, 2, 3, 5, 10)
 HORIZON = 20

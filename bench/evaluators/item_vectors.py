@@ -19,18 +19,17 @@ from offline.evaluate.freshet import Freshet
 from offline.evaluate.intervals import interval
 from offline.evaluate.whole_list import TimeSplit, ndcg
 from offline.production_path import ProductionPath
-from ranking.candidates import VECTOR_SIZE
+from ranking.candidates import EMBEDDING_SIZE
 from ranking.pipeline import DEFAULT_RULES, listed_items
 from ranking.seen_index import seen_indices
-from ranking.taste import Taste
-from ranking.user_vector import user_vectors
-from streams.catalog import CatalogItem
+from ranking.user_embedding import user_embedding
+from streams.contract.catalog import CatalogItem
 from tables import item_rows, item_vectors
 from tables.spectral import DIMENSIONS
 from tables.vector_fit import fitted_rows
 
 TOP = 10
-GENERATED = (VECTOR_SIZE, 500)
+GENERATED = (EMBEDDING_SIZE, 500)
 
 Floats = NDArray[np.float32]
 
@@ -52,10 +51,12 @@ def compare(
         for key, value in fitted:
             path.model.apply(key, value)
         path.model.refresh_vectors()
-        judged = np.array([_judged(path, user_id, wanted, split.now_ms) for user_id, wanted in split.held_out.items()])
-        lists[name] = judged[:, -1]
+        evaluated = np.array(
+            [_evaluated(path, user_id, wanted, split.now_ms) for user_id, wanted in split.held_out.items()]
+        )
+        lists[name] = evaluated[:, -1]
         names = [*(f"recall_at_{size}" for size in GENERATED), "nearest_ndcg_at_10", "list_ndcg_at_10"]
-        report[name] = dict(zip(names, map(metrics.mean, judged.T), strict=True))
+        report[name] = dict(zip(names, map(metrics.mean, evaluated.T), strict=True))
     gains = lists["co_occurrence"] - lists["als"]
     users = np.arange(len(gains), dtype=np.int32)
     report["co_occurrence_minus_als"] = {"list_ndcg_at_10": metrics.mean(gains), "ci95": interval(gains, users, seed)}
@@ -83,9 +84,9 @@ def _als_rows(split: TimeSplit, path: ProductionPath, seed: int) -> list[tuple[b
     return [(item_rows.vector_key(model.ids[index]), item_vectors.encode(factors[index])) for index in visited.tolist()]
 
 
-def _judged(path: ProductionPath, user_id: str, wanted: frozenset[str], now_ms: int) -> list[float]:
+def _evaluated(path: ProductionPath, user_id: str, wanted: frozenset[str], now_ms: int) -> list[float]:
     model, user = path.model, path.user(user_id)
-    nearest = model.vectors.vectors[: len(model)] @ user_vectors(Taste.of(user, None, model), model)[0]
+    nearest = model.vectors.vectors[: len(model)] @ user_embedding(user, model)
     if user is not None:
         nearest[seen_indices(user.seen, model)] = -np.inf
     order = np.argsort(-nearest, kind="stable")[: max(GENERATED)]

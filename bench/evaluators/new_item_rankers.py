@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from offline.evaluate.evaluation import FOR_EVER_MS
 from offline.evaluate.freshet import Freshet
 from offline.production_path import ProductionPath
-from streams.catalog import CatalogItem
-from streams.events import Interaction
+from streams.contract.catalog import CatalogItem
+from streams.contract.events import Interaction
 
 RECENT = 50
 
@@ -75,8 +75,8 @@ class ContentCosine:
         recent = self._history[user_id][-RECENT:]
         if not recent or not known:
             return list(items)
-        taste = np.mean([self._vectors[item] for item in recent], axis=0)
-        likeness = np.stack([self._vectors[item] for item in known]) @ taste
+        interests = np.mean([self._vectors[item] for item in recent], axis=0)
+        likeness = np.stack([self._vectors[item] for item in known]) @ interests
         return [known[place] for place in np.argsort(-likeness, kind="stable")]
 
 

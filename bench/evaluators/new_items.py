@@ -14,8 +14,8 @@ import numpy as np
 
 from offline.evaluate import metrics
 from offline.evaluate.intervals import interval
-from streams.catalog import CatalogItem
-from streams.events import Interaction
+from streams.contract.catalog import CatalogItem
+from streams.contract.events import Interaction
 
 NEW_SHARE = 0.2
 LEAST_USERS_OF_ITEM = 20
@@ -38,8 +38,8 @@ class RanksNewItems(Protocol):
 
 @dataclass(frozen=True)
 class NewItemSplit:
-    """`train` in the order of the log; `new` item ids; `wanted` by judged user; `met` what judged users met of the new
-    items within `train`; `now_ms` is when is asked."""
+    """`train` in the order of the log; `new` item ids; `wanted` by evaluated user; `met` what evaluated users met of
+    the new items within `train`; `now_ms` is when is asked."""
 
     train: list[Interaction]
     new: list[str]
@@ -67,17 +67,19 @@ class NewItemSplit:
                 met[event.user_id].add(event.item_id)
             train.append(event)
         learned = {event.user_id for event in train}
-        judged = [user for user, items in wanted.items() if len(items) >= LEAST_ITEMS_OF_USER and user in learned]
+        evaluated = [user for user, items in wanted.items() if len(items) >= LEAST_ITEMS_OF_USER and user in learned]
         return cls(
             train,
             new,
-            {user: frozenset(wanted[user]) for user in judged},
-            {user: frozenset(met[user]) for user in judged},
+            {user: frozenset(wanted[user]) for user in evaluated},
+            {user: frozenset(met[user]) for user in evaluated},
             events[-1].timestamp_ms,
         )
 
 
-def judge(split: NewItemSplit, catalog: Mapping[str, CatalogItem], model: RanksNewItems, seed: int) -> dict[str, Any]:
+def evaluate_new_items(
+    split: NewItemSplit, catalog: Mapping[str, CatalogItem], model: RanksNewItems, seed: int
+) -> dict[str, Any]:
     """P@10 among new items and its interval, over users."""
     for event in split.train:
         model.learn(event)

@@ -2,8 +2,8 @@
 
 The product folds in: the vector is a recency-weighted sum of item vectors. Here it also moves by a learned offset:
 after every event a river optimiser takes one step of logistic loss on it, towards what the user chose and away from
-items drawn from the catalogue, and the offset fades. Both vectors are judged at the same events: by where the item that
-came next stands in the order of the vector alone, and in the list that the ranker makes with that vector.
+items drawn from the catalogue, and the offset fades. Both vectors are evaluated at the same events: by where the item
+that came next stands in the order of the vector alone, and in the list that the ranker makes with that vector.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -20,14 +20,13 @@ from offline.evaluate.intervals import interval
 from offline.evaluate.prequential import MISS, Window
 from offline.production_path import ProductionPath
 from ranking import features
-from ranking.candidates import VECTOR_SIZE
-from ranking.decision import Decision
-from ranking.pipeline import pool_of
+from ranking.candidates import EMBEDDING_SIZE
+from ranking.decision import Decisions
+from ranking.pipeline import Pooled
 from ranking.seen_index import seen_indices
-from ranking.taste import Taste
-from ranking.user_vector import user_vectors
-from streams.catalog import CatalogItem
-from streams.events import Interaction
+from ranking.user_embedding import user_embedding
+from streams.contract.catalog import CatalogItem
+from streams.contract.events import Interaction
 
 LIST_SIZE = 100
 #: Best of 0.03, 0.1 and 0.3 by HR@10 of the vector alone on events 60,000 to 80,000 of ml-100k.
@@ -81,22 +80,22 @@ def compare(
     ranks: list[tuple[int, int, int, int]] = []
     users: list[str] = []
     for number, event in enumerate(events[: window.stop]):
-        judged = window.judges(number)
-        if judged:
+        evaluated = window.evaluators(number)
+        if evaluated:
             path.publish(event.timestamp_ms)
         model = path.model
         chosen = model.index(event.item_id)
         user = path.user(event.user_id)
-        folded = user_vectors(Taste.of(user, None, model), model)[0]
-        if judged and chosen >= 0:
-            decision = Decision.of(user, None, model, path.ranker, event.timestamp_ms, LIST_SIZE)
+        folded = user_embedding(user, model)
+        if evaluated and chosen >= 0:
+            decision = Decisions.of([(user, None)], model, path.ranker, event.timestamp_ms, LIST_SIZE)
             online = offsets.applied(event.user_id, folded)
             ranks.append(
                 (
                     _place(path, event, folded, chosen),
                     _place(path, event, online, chosen),
-                    _listed(path, decision, folded, event, chosen),
-                    _listed(path, decision, online, event, chosen),
+                    _listed(path, decision, folded, chosen),
+                    _listed(path, decision, online, chosen),
                 )
             )
             users.append(event.user_id)
@@ -116,14 +115,16 @@ def _place(path: ProductionPath, event: Interaction, vector: Floats, chosen: int
     return int((scores > scores[chosen]).sum()) if scores[chosen] > 0 else len(model)
 
 
-def _listed(path: ProductionPath, decision: Decision, vector: Floats, event: Interaction, chosen: int) -> int:
+def _listed(path: ProductionPath, decision: Decisions, vector: Floats, chosen: int) -> int:
     """Where the ranker puts the item with this vector."""
-    evidence = replace(decision.evidence, vectors=np.stack([vector, decision.evidence.vectors[1]]))
-    matrix = features.matrix(decision.items, evidence, decision.situation, path.model)
-    scores = path.ranker.score(matrix, decision.bucket)
-    decided = replace(decision, evidence=evidence, matrix=matrix, scores=scores)
-    ranked, _ = pool_of(decided, path.model, event.timestamp_ms, LIST_SIZE)
-    found = np.flatnonzero(ranked.items == chosen)
+    generator_scores = replace(
+        decision.generator_scores, embeddings=np.stack([vector, decision.generator_scores.embeddings[0, 1]])[None]
+    )
+    matrix = features.matrix(decision.items, generator_scores, decision.context_features, path.model)
+    scores, _ = path.ranker.predict(decision.items.offsets, matrix, decision.buckets)
+    decided = replace(decision, generator_scores=generator_scores, matrix=matrix, scores=scores)
+    ranked = Pooled.of(decided, path.model, LIST_SIZE).ranked
+    found = np.flatnonzero(decision.items.values[ranked.places] == chosen)
     return int(found[0]) if len(found) else MISS
 
 
@@ -134,7 +135,7 @@ def _report(ranks: NDArray[np.int64], users: NDArray[np.int32], seed: int) -> di
         report[name] = {
             "vector_hr_at_10": metrics.mean(metrics.hits(capped[:, column], 10)),
             "vector_ndcg_at_10": metrics.mean(metrics.gains(capped[:, column], 10)),
-            f"recall_at_{VECTOR_SIZE}": metrics.mean((ranks[:, column] < VECTOR_SIZE).astype(np.float64)),
+            f"recall_at_{EMBEDDING_SIZE}": metrics.mean((ranks[:, column] < EMBEDDING_SIZE).astype(np.float64)),
             "list_hr_at_10": metrics.mean(metrics.hits(capped[:, column + 2], 10)),
             "list_ndcg_at_10": metrics.mean(metrics.gains(capped[:, column + 2], 10)),
         }

@@ -49,6 +49,7 @@ class ProfileRow(msgspec.Struct, omit_defaults=True):
     age_group: str | None = None
     favorite_genres: tuple[str, ...] = ()
     disliked_genres: tuple[str, ...] = ()
+    maturity_max: str | None = None
     created_at: int | None = None
 
 

@@ -26,7 +26,7 @@ def detect(value: Any) -> TimeUnit:
     ('s', 'ms', 'iso')
     """
     try:
-        number = float(value)
+        number = _number(value)
     except (TypeError, ValueError):
         return TimeUnit.ISO
     return TimeUnit.MILLISECONDS if number >= _LEAST_MS else TimeUnit.SECONDS
@@ -44,22 +44,33 @@ def milliseconds_of(value: Any, unit: TimeUnit) -> int:
     return time_ms
 
 
+def _number(value: Any) -> float:
+    """Text may have a comma for its point; a truth value is no number."""
+    if isinstance(value, bool):
+        raise TypeError("a truth value is no number")
+    if isinstance(value, str) and value.count(",") == 1 and "." not in value:
+        value = value.replace(",", ".")
+    return float(value)
+
+
 def _seconds(value: Any) -> int:
     try:
-        return round(float(value) * 1000)
+        return round(_number(value) * 1000)
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"time {value!r} is not a number of seconds") from None
 
 
 def _milliseconds(value: Any) -> int:
     try:
-        return round(float(value))
+        return round(_number(value))
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"time {value!r} is not a number of milliseconds") from None
 
 
 def _iso(value: Any) -> int:
-    """A time without a zone is taken as UTC."""
+    """A time without a zone is taken as UTC. A number is none: `20231114` would be read as a day by the rules."""
+    if not isinstance(value, datetime.date | str) or (isinstance(value, str) and value.strip().lstrip("-").isdecimal()):
+        raise ValueError(f"time {value!r} is not ISO 8601")
     try:
         moment = value if isinstance(value, datetime.datetime) else datetime.datetime.fromisoformat(str(value))
     except ValueError:

@@ -1,1 +1,1 @@
-"""How good lists are: a log replayed event by event, each list judged by what the user did next."""
+"""How good lists are: a log replayed event by event, each list evaluated by what the user did next."""

@@ -9,11 +9,11 @@ import numpy as np
 
 from offline.evaluate.intervals import interval
 from offline.evaluate.log import EvaluationLog
-from offline.evaluate.models import DENSE, DENSE_ITEMS, FRESHET, MODELS, Circumstances
-from offline.evaluate.prequential import Judged, Window, prequential
+from offline.evaluate.models import DENSE, DENSE_ITEMS, FRESHET, MODELS, EvaluationConditions
+from offline.evaluate.prequential import EvaluatedEvents, Window, prequential
 from offline.evaluate.report import difference, model_report
 from offline.evaluate.whole_list import ListScores, TimeSplit, whole_lists
-from streams.units import DAY_MS
+from streams.contract.units import DAY_MS
 
 #: More users than this are sampled for whole lists.
 MOST_LISTS = 2000
@@ -22,7 +22,7 @@ MOST_LISTS = 2000
 FOR_EVER_MS = 100 * 365 * DAY_MS
 
 
-class Progress(Protocol):
+class EvaluationProgress(Protocol):
     """Shows how far a replay is: `with progress("popularity", 100_000) as advance: advance(1000)`."""
 
     def __call__(self, what: str, total: int, /) -> AbstractContextManager[Callable[[int], None]]: ...
@@ -30,25 +30,25 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came of it: by model what happened at every judged event, and to every whole list if these were asked for;
-    `skipped` says why a model is not there."""
+    """What came of it: by model what happened at every evaluated event, and to every whole list if these were asked
+    for; `skipped` says why a model is not there."""
 
     log: EvaluationLog
     window: Window
-    given: Circumstances
-    judged: dict[str, Judged]
+    given: EvaluationConditions
+    evaluated: dict[str, EvaluatedEvents]
     lists: dict[str, ListScores]
     skipped: dict[str, str]
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
         seed = self.given.seed
-        models = {name: model_report(judged, self.log.catalog, seed) for name, judged in self.judged.items()}
+        models = {name: model_report(evaluated, self.log.catalog, seed) for name, evaluated in self.evaluated.items()}
         for name, scores in self.lists.items():
             models[name]["whole_list"] = scores.report(seed)
         report: dict[str, Any] = {
             "events": len(self.log.events),
-            "evaluated": next((len(judged) for judged in self.judged.values()), 0),
+            "evaluated": next((len(evaluated) for evaluated in self.evaluated.values()), 0),
             "from_event": self.window.start,
             "to_event": self.window.stop,
             "every": self.window.every,
@@ -60,10 +60,10 @@ class Evaluation:
             "models": models,
             "skipped": self.skipped,
         }
-        ours = self.judged.get(FRESHET)
+        ours = self.evaluated.get(FRESHET)
         if ours is not None:
             report["freshet_minus"] = {
-                name: difference(ours, judged, seed) for name, judged in self.judged.items() if name != FRESHET
+                name: difference(ours, evaluated, seed) for name, evaluated in self.evaluated.items() if name != FRESHET
             }
             for name in self.lists.keys() & report["freshet_minus"].keys():
                 report["freshet_minus"][name]["whole_list_ndcg_at_10"] = self._list_difference(name)
@@ -79,12 +79,12 @@ def evaluate(
     log: EvaluationLog,
     window: Window,
     names: Sequence[str],
-    given: Circumstances,
-    progress: Progress,
+    given: EvaluationConditions,
+    progress: EvaluationProgress,
     *,
     with_whole_lists: bool,
 ) -> Evaluation:
-    """Judges the models of these `names`, one after the other. Raises `NotAList`."""
+    """Evaluates the models of these `names`, one after the other. Raises `NotAList`."""
     skipped = _too_large(log.items(), names)
     result = Evaluation(log, window, given, {}, {}, skipped)
     split = TimeSplit.of(log.events, MOST_LISTS, given.seed) if with_whole_lists else None
@@ -92,7 +92,7 @@ def evaluate(
         if name in skipped:
             continue
         with progress(name, window.stop) as advance:
-            result.judged[name] = prequential(log.events, MODELS[name](given), window, advance)
+            result.evaluated[name] = prequential(log.events, MODELS[name](given), window, advance)
         if split is not None:
             with progress(f"{name}, whole lists", len(split.train)) as advance:
                 result.lists[name] = whole_lists(split, MODELS[name](replace(given, retention_ms=FOR_EVER_MS)), advance)

@@ -1,4 +1,5 @@
-"""95 % intervals by resampling users: events of one user resemble each other, so events are not resampled singly."""
+"""95 % intervals by a bootstrap over users (Efron: "Bootstrap methods", Annals of Statistics 7, 1979): events of one
+user resemble each other, so events are not resampled singly."""
 
 import numpy as np
 from numpy.typing import NDArray

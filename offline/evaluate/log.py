@@ -1,4 +1,4 @@
-"""The log that is judged: the first interaction of each (user, item), in the order of time."""
+"""The log that is evaluated: the first interaction of each (user, item), in the order of time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from offline.datasets.dataset import Dataset, DatasetError
 from offline.datasets.rows import EventRow, ItemRow, encode
 from ranking.next_item import is_use
-from streams.catalog import CatalogItem, parse_catalog_item
-from streams.events import Interaction, InvalidEvent, parse_interaction
+from streams.contract.catalog import CatalogItem, parse_catalog_item
+from streams.contract.events import Interaction, InvalidEvent, parse_interaction
 
 
 @dataclass(frozen=True)

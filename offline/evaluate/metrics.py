@@ -1,4 +1,5 @@
-"""What ranks are worth. Every function is of arrays; a rank counts from 0, and `MISS` is beyond every k."""
+"""What ranks are worth: hit rate, reciprocal rank, NDCG (Järvelin, Kekäläinen: "Cumulated gain-based evaluation of IR
+techniques", ACM TOIS 20, 2002). Every function is of arrays; a rank counts from 0, and `MISS` is beyond every k."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What can be judged, by name."""
+"""What can be evaluated, by name."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from offline.evaluate.baselines.popularity import Popularity, RecentPopularity
 from offline.evaluate.freshet import Freshet
 from offline.evaluate.recommender import Recommender
 from offline.production_path import RETENTION_MS, ProductionPath
-from streams.catalog import CatalogItem
+from streams.contract.catalog import CatalogItem
 
 FRESHET = "freshet"
 #: Item-kNN and EASE keep dense item-item matrices: 1.6 GB at this size.
@@ -18,7 +18,7 @@ DENSE_ITEMS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class EvaluationConditions:
     """What models are made for: the catalogue, the delay of our item model, the seed, and after how long without an
     event we forget a user."""
 
@@ -28,11 +28,11 @@ class Circumstances:
     retention_ms: int = RETENTION_MS
 
 
-def _freshet(given: Circumstances) -> Recommender:
+def _freshet(given: EvaluationConditions) -> Recommender:
     return Freshet(ProductionPath(lag_ms=given.lag_ms, retention_ms=given.retention_ms), given.catalog)
 
 
-MODELS: Mapping[str, Callable[[Circumstances], Recommender]] = {
+MODELS: Mapping[str, Callable[[EvaluationConditions], Recommender]] = {
     FRESHET: _freshet,
     "popularity": lambda _: Popularity(),
     "recent_popularity": lambda _: RecentPopularity(),

@@ -6,20 +6,20 @@ from pathlib import Path
 import numpy as np
 
 from offline.evaluate.metrics import hits
-from offline.evaluate.prequential import Judged
+from offline.evaluate.prequential import EvaluatedEvents
 
 MOST_POINTS = 40
 LEAST_EVENTS = 100  # per point: fewer say nothing
 
 
-def draw(judged: Mapping[str, Judged], path: Path) -> None:
-    """HR@10 of every model over the judged part of the log, in up to 40 stretches, in the format that the suffix of
+def draw(evaluated: Mapping[str, EvaluatedEvents], path: Path) -> None:
+    """HR@10 of every model over the evaluated part of the log, in up to 40 stretches, in the format that the suffix of
     `path` says. Raises OSError, and ValueError for a suffix that is no picture's."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 5), layout="constrained")
     axes = figure.subplots()
-    for name, rows in judged.items():
+    for name, rows in evaluated.items():
         points = min(MOST_POINTS, max(len(rows) // LEAST_EVENTS, 1))
         stretches = [stretch for stretch in np.array_split(np.arange(len(rows)), points) if len(stretch)]
         found = hits(rows.rank, 10)

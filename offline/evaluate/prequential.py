@@ -1,7 +1,8 @@
-"""Recommend, then learn: every list is judged by the event that came next, before anything knows of it.
+"""Prequential evaluation (Dawid, JRSS A 147, 1984): recommend, then learn. Every list is evaluated by the event that
+came next, before anything knows of it.
 
 The target is ranked among all items seen so far in the log that the user has not met; an item never seen before is a
-miss. What was learned is the whole log up to the event, whether or not the events before it were judged.
+miss. What was learned is the whole log up to the event, whether or not the events before it were evaluated.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.evaluate.recommender import Recommender
-from streams.events import Interaction
+from streams.contract.events import Interaction
 
 #: How long the lists are that are asked for: a target beyond it is a miss for every metric.
 LIST_SIZE = 100
@@ -19,7 +20,7 @@ LIST_SIZE = 100
 KEPT = 20
 MISS = LIST_SIZE
 
-_Row = tuple[int, int, int, int, int, float]  # the first six columns of Judged
+_Row = tuple[int, int, int, int, int, float]  # the first six columns of Evaluated
 
 
 class NotAList(Exception):
@@ -28,21 +29,21 @@ class NotAList(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Events `start` to `stop` - 1 are judged, every `every`-th of them beginning with `phase`."""
+    """Events `start` to `stop` - 1 are evaluated, every `every`-th of them beginning with `phase`."""
 
     start: int
     stop: int
     every: int = 1
     phase: int = 0
 
-    def judges(self, number: int) -> bool:
-        """Whether the event with this number is judged."""
+    def evaluators(self, number: int) -> bool:
+        """Whether the event with this number is evaluated."""
         return self.start <= number < self.stop and (number - self.start) % self.every == self.phase
 
 
 @dataclass(slots=True)
-class Judged:
-    """One row a judged event, parallel: `event` is its number in the log, `user` a number of its user, `rank` the
+class EvaluatedEvents:
+    """One row an evaluated event, parallel: `event` is its number in the log, `user` a number of its user, `rank` the
     place of the target from 0 (MISS = not listed), `history` how many items the user had met and `age` how many users
     the target, `novelty` the mean of -log2(share of users who met the item) over the top 10 in bits. `lists` are item
     numbers int32[n, 20], -1 where a list is shorter; `ids` their items. `seen_items` is how many there were at last,
@@ -65,7 +66,7 @@ class Judged:
 
 
 @dataclass(slots=True)
-class _Witness:
+class _Observer:
     """What is known of the log so far without asking any model."""
 
     met: dict[str, set[str]] = field(default_factory=dict)
@@ -97,15 +98,15 @@ def prequential(
     recommender: Recommender,
     window: Window,
     progress: Callable[[int], None] = lambda _: None,
-) -> Judged:
-    """Replays `events` through `recommender` and judges those in `window`; `progress` hears how many are done.
+) -> EvaluatedEvents:
+    """Replays `events` through `recommender` and evaluates those in `window`; `progress` hears how many are done.
     Raises `NotAList`."""
-    witness = _Witness()
+    witness = _Observer()
     rows: list[_Row] = []
     lists: list[list[int]] = []
     met = 0
     for number, event in enumerate(events[: window.stop]):
-        if window.judges(number):
+        if window.evaluators(number):
             given = recommender.recommend(event.user_id, event.timestamp_ms, LIST_SIZE)
             listed = witness.unmet(given, event.user_id)
             met += len(given) - len(listed)
@@ -115,11 +116,11 @@ def prequential(
         witness.note(event)
         if number % 1000 == 0:
             progress(number)
-    return _judged(rows, lists, witness, met)
+    return _evaluated(rows, lists, witness, met)
 
 
 def _row(
-    number: int, event: Interaction, listed: list[str], witness: _Witness
+    number: int, event: Interaction, listed: list[str], witness: _Observer
 ) -> tuple[int, int, int, int, int, float]:
     target = witness.items.get(event.item_id, -1)
     top = [witness.age[witness.items[item_id]] for item_id in listed[:10]]
@@ -134,12 +135,12 @@ def _row(
     )
 
 
-def _judged(rows: list[_Row], lists: list[list[int]], witness: _Witness, met: int) -> Judged:
+def _evaluated(rows: list[_Row], lists: list[list[int]], witness: _Observer, met: int) -> EvaluatedEvents:
     kept = np.full((len(lists), KEPT), -1, np.int32)
     for row, listed in enumerate(lists):
         kept[row, : len(listed)] = listed
     columns = np.array(rows, np.float64).reshape(-1, 6).T
-    return Judged(
+    return EvaluatedEvents(
         event=columns[0].astype(np.int32),
         user=columns[1].astype(np.int32),
         rank=columns[2].astype(np.int16),

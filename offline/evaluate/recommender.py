@@ -1,8 +1,8 @@
-"""The interface of everything that is judged."""
+"""The interface of everything that is evaluated."""
 
 from typing import Protocol
 
-from streams.events import Interaction
+from streams.contract.events import Interaction
 
 
 class Recommender(Protocol):

@@ -1,4 +1,4 @@
-"""What is said of a model that was judged event by event."""
+"""What is said of a model that was evaluated event by event."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,36 +8,36 @@ import numpy as np
 from offline.evaluate import metrics
 from offline.evaluate.intervals import interval
 from offline.evaluate.metrics import HISTORY_BUCKETS, NEW_ITEM_USERS, Floats
-from offline.evaluate.prequential import Judged
-from streams.catalog import CatalogItem
+from offline.evaluate.prequential import EvaluatedEvents
+from streams.contract.catalog import CatalogItem
 
 _TOPS = (5, 10, 20)
 
 
-def model_report(judged: Judged, catalog: Mapping[str, CatalogItem], seed: int) -> dict[str, Any]:
+def model_report(evaluated: EvaluatedEvents, catalog: Mapping[str, CatalogItem], seed: int) -> dict[str, Any]:
     """The figures of one model; `ci95` is of HR@10 and of NDCG@10."""
-    genres = metrics.genre_flags([catalog[item].genres if item in catalog else () for item in judged.ids])
-    hits, gains = metrics.hits(judged.rank, 10), metrics.gains(judged.rank, 10)
+    genres = metrics.genre_flags([catalog[item].genres if item in catalog else () for item in evaluated.ids])
+    hits, gains = metrics.hits(evaluated.rank, 10), metrics.gains(evaluated.rank, 10)
     return {
-        **_at_all_tops(judged),
-        "mrr": metrics.mean(metrics.reciprocals(judged.rank)),
-        "ci95": {"hr_at_10": interval(hits, judged.user, seed), "ndcg_at_10": interval(gains, judged.user, seed)},
+        **_at_all_tops(evaluated),
+        "mrr": metrics.mean(metrics.reciprocals(evaluated.rank)),
+        "ci95": {"hr_at_10": interval(hits, evaluated.user, seed), "ndcg_at_10": interval(gains, evaluated.user, seed)},
         "by_history": {
-            name: _part(judged, (judged.history >= low) & (judged.history <= high))
+            name: _part(evaluated, (evaluated.history >= low) & (evaluated.history <= high))
             for name, (low, high) in HISTORY_BUCKETS.items()
         },
-        "new_items": _part(judged, judged.age < NEW_ITEM_USERS),
-        "coverage_at_10": metrics.coverage(judged.lists, judged.seen_items),
-        "genre_diversity_at_10": metrics.genre_diversity(judged.lists, genres),
-        "three_genres_in_20": metrics.share_with_genres(judged.lists, genres),
-        "met_items_per_list": round(judged.met_listed / max(len(judged), 1), 4),
-        "novelty_bits_at_10": metrics.mean(judged.novelty.astype(np.float64)),
+        "new_items": _part(evaluated, evaluated.age < NEW_ITEM_USERS),
+        "coverage_at_10": metrics.coverage(evaluated.lists, evaluated.seen_items),
+        "genre_diversity_at_10": metrics.genre_diversity(evaluated.lists, genres),
+        "three_genres_in_20": metrics.share_with_genres(evaluated.lists, genres),
+        "met_items_per_list": round(evaluated.met_listed / max(len(evaluated), 1), 4),
+        "novelty_bits_at_10": metrics.mean(evaluated.novelty.astype(np.float64)),
     }
 
 
-def difference(ours: Judged, theirs: Judged, seed: int) -> dict[str, Any]:
-    """Ours minus theirs, event by event over those that both were judged at, with the interval of the difference; and
-    the ratios of both figures."""
+def difference(ours: EvaluatedEvents, theirs: EvaluatedEvents, seed: int) -> dict[str, Any]:
+    """Ours minus theirs, event by event over those that both were evaluated at, with the interval of the difference;
+    and the ratios of both figures."""
     _, own, other = np.intersect1d(ours.event, theirs.event, assume_unique=True, return_indices=True)
     user = ours.user[own]
     hits = metrics.hits(ours.rank[own], 10), metrics.hits(theirs.rank[other], 10)
@@ -57,19 +57,19 @@ def _ratio(values: tuple[Floats, Floats]) -> float | None:
     return round(own / other, 3) if other else None
 
 
-def _at_all_tops(judged: Judged) -> dict[str, Any]:
+def _at_all_tops(evaluated: EvaluatedEvents) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     for k in _TOPS:
-        hits = metrics.hits(judged.rank, k)
+        hits = metrics.hits(evaluated.rank, k)
         figures[f"hr_at_{k}"] = metrics.mean(hits)
-        figures[f"ndcg_at_{k}"] = metrics.mean(metrics.gains(judged.rank, k))
+        figures[f"ndcg_at_{k}"] = metrics.mean(metrics.gains(evaluated.rank, k))
         figures[f"precision_at_{k}"] = metrics.mean(hits / k)
         figures[f"recall_at_{k}"] = metrics.mean(hits)
     return figures
 
 
-def _part(judged: Judged, mask: Any) -> dict[str, Any]:
-    rank = judged.rank[mask]
+def _part(evaluated: EvaluatedEvents, mask: Any) -> dict[str, Any]:
+    rank = evaluated.rank[mask]
     return {
         "evaluated": len(rank),
         "hr_at_10": metrics.mean(metrics.hits(rank, 10)),

@@ -1,4 +1,4 @@
-"""Whole lists: every user's last 20 % is held out, and one list is judged by all of it.
+"""Whole lists: every user's last 20 % is held out, and one list is evaluated by all of it.
 
 Everything learns the first 80 % of every user, in the order of the log; lists are made as of the log's end.
 """
@@ -15,17 +15,17 @@ from offline.evaluate import metrics
 from offline.evaluate.baselines.nightly import Nightly
 from offline.evaluate.intervals import interval
 from offline.evaluate.recommender import Recommender
-from streams.events import Interaction
+from streams.contract.events import Interaction
 
 TRAIN_SHARE = 0.8
-#: Users with fewer events are learned from and not judged.
+#: Users with fewer events are learned from and not evaluated.
 LEAST_EVENTS = 5
 TOP = 10
 
 
 @dataclass(frozen=True)
 class TimeSplit:
-    """`train` in the order of the log; `held_out` items by judged user; `now_ms` is when the lists are made."""
+    """`train` in the order of the log; `held_out` items by evaluated user; `now_ms` is when the lists are made."""
 
     train: list[Interaction]
     held_out: dict[str, frozenset[str]]
@@ -33,7 +33,7 @@ class TimeSplit:
 
     @classmethod
     def of(cls, events: Sequence[Interaction], most_users: int | None = None, seed: int = 0) -> "TimeSplit":
-        """Splits a log; of more than `most_users` users a seeded sample is judged."""
+        """Splits a log; of more than `most_users` users a seeded sample is evaluated."""
         totals = Counter(event.user_id for event in events)
         place: Counter[str] = Counter()
         train: list[Interaction] = []
@@ -45,17 +45,17 @@ class TimeSplit:
                 train.append(event)
             else:
                 held_out[event.user_id].add(event.item_id)
-        judged = list(held_out)
-        if most_users is not None and len(judged) > most_users:
-            chosen = np.random.default_rng(seed).choice(len(judged), most_users, replace=False)
-            judged = [judged[number] for number in sorted(chosen.tolist())]
-        return cls(train, {user: frozenset(held_out[user]) for user in judged}, events[-1].timestamp_ms)
+        evaluated = list(held_out)
+        if most_users is not None and len(evaluated) > most_users:
+            chosen = np.random.default_rng(seed).choice(len(evaluated), most_users, replace=False)
+            evaluated = [evaluated[number] for number in sorted(chosen.tolist())]
+        return cls(train, {user: frozenset(held_out[user]) for user in evaluated}, events[-1].timestamp_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class ListScores:
-    """By judged user, parallel to `TimeSplit.held_out`: NDCG, precision, recall and hit at 10, and 1/rank of the first
-    hit among them."""
+    """By evaluated user, parallel to `TimeSplit.held_out`: NDCG, precision, recall and hit at 10, and 1/rank of the
+    first hit among them."""
 
     ndcg: NDArray[np.float64]
     precision: NDArray[np.float64]
@@ -78,7 +78,7 @@ class ListScores:
 def whole_lists(
     split: TimeSplit, recommender: Recommender, progress: Callable[[int], None] = lambda _: None
 ) -> ListScores:
-    """Teaches `recommender` the first part and judges a list for everybody; `progress` hears how many events are
+    """Teaches `recommender` the first part and evaluates a list for everybody; `progress` hears how many events are
     learned."""
     for number, event in enumerate(split.train):
         recommender.learn(event)

@@ -1,6 +1,6 @@
 """Finds in what a version wrote down whether it knew what it must not have known. Pure.
 
-read past the epoch      an event was judged by items that knew later events
+read past the watermark  an event was evaluated by items that knew later events
 cross-partition skew     a partition was folded further ahead of another than is allowed
 a label in the features  what the ranker learns from tells by itself which candidate was chosen
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 from ranking import features
 from ranking.examples import Example
-from ranking.judgements import UNKNOWN_MS, Outcomes
+from ranking.outcomes import UNKNOWN_MS, Outcomes
 
 #: A feature that alone finds the chosen one among those passed over so often knows more than can be known.
 TELLING_SHARE = 0.98
@@ -19,17 +19,18 @@ TELLING_SHARE = 0.98
 MIN_EXAMPLES = 50
 
 
-def read_past_the_epoch(judged: Sequence[Outcomes]) -> list[str]:
-    """One sentence when events were judged by items that knew later ones."""
-    if not judged:
+def read_past_the_watermark(evaluated: Sequence[Outcomes]) -> list[str]:
+    """One sentence when events were evaluated by items that knew later ones."""
+    if not evaluated:
         return []
-    rows = np.concatenate(judged)
-    past = rows[(rows["knew_ms"] != UNKNOWN_MS) & (rows["knew_ms"] > rows["event_ms"])]
+    rows = np.concatenate(evaluated)
+    past = rows[(rows["feature_cutoff_ms"] != UNKNOWN_MS) & (rows["feature_cutoff_ms"] > rows["event_ms"])]
     if not len(past):
         return []
-    worst_ms = int((past["knew_ms"] - past["event_ms"]).max())
+    worst_ms = int((past["feature_cutoff_ms"] - past["event_ms"]).max())
     return [
-        f"{len(past)} of {len(rows)} events were judged by items that knew later ones, by up to {worst_ms / 1000:g} s"
+        f"{len(past)} of {len(rows)} events were evaluated with items that knew later ones, "
+        f"by up to {worst_ms / 1000:g} s"
     ]
 
 

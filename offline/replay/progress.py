@@ -5,12 +5,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from streams.partition_times import PartitionTime
+from streams.kafka.partition_times import PartitionTime
 
 #: Rates are means over this time: long enough for batches not to show, short enough to follow a change.
 WINDOW_S = 20.0
-#: Records that wait for less than this are those that have just come.
-HEAD_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +17,8 @@ class Position:
 
     `folded` and `end` are sums over partitions: records before the committed offsets, and before the end of the log;
     `watermark_ms` is the append time before which every partition is folded; `waiting` says whether a record is left (a
-    log may end in markers). `event_ms` and `skew_ms` as of `spread_of`.
+    log may end in markers), `caught_up` whether all partitions are, by `streams.kafka.caught_up`. `event_ms` and
+    `skew_ms` as of `spread_of`.
     """
 
     at_s: float
@@ -27,12 +26,13 @@ class Position:
     end: int
     watermark_ms: int
     waiting: bool
+    caught_up: bool
     event_ms: int = 0
     skew_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ReplayProgress:
     """What is shown.
 
     `events_per_s` is None until there are two looks; `eta_s` None while the log grows as fast as it is read; `lag_ms`
@@ -72,40 +72,21 @@ def spread_of(times: Mapping[int, PartitionTime], behind: Collection[int]) -> tu
     return event_ms, max(0, max(time.folded_ms for time in times.values()) - event_ms)
 
 
-class Head:
-    """Says when a replay is at the head of the log: nothing waits, or never for longer than `HEAD_S`.
-
-    That takes as long to see: a log may be so young that nothing of it was read and yet no record waits for longer.
-    """
-
-    def __init__(self) -> None:
-        self._near_since_s: float | None = None
-
-    def reached(self, progress: Progress, at_s: float) -> bool:
-        """Takes the progress at a later time."""
-        if progress.lag_ms > HEAD_S * 1000:
-            self._near_since_s = None
-        elif self._near_since_s is None:
-            self._near_since_s = at_s
-        near_s = 0.0 if self._near_since_s is None else at_s - self._near_since_s
-        return not progress.behind or near_s > HEAD_S
-
-
-class Pace:
+class ReplayRate:
     """`begin` is the sum of the offsets at which the replay began, so that a resumed one shows the whole."""
 
     def __init__(self, begin: int) -> None:
         self._begin = begin
         self._seen: deque[Position] = deque()
 
-    def add(self, position: Position, now_ms: int) -> Progress:
+    def add(self, position: Position, now_ms: int) -> ReplayProgress:
         """Takes a later position."""
         self._seen.append(position)
         while len(self._seen) > 2 and position.at_s - self._seen[0].at_s > WINDOW_S:
             self._seen.popleft()
         reading, growing = self._rates()
         behind = position.end - position.folded if position.waiting else 0
-        return Progress(
+        return ReplayProgress(
             folded=max(0, position.folded - self._begin),
             total=max(0, position.end - self._begin),
             behind=behind,

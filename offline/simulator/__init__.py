@@ -1,1 +1,2 @@
-"""A made-up world whose truth is known: people with tastes, items, sessions, and the mistakes real producers make."""
+"""A made-up world whose truth is known: users with preferences, items, sessions, and the mistakes real producers
+make."""

@@ -6,16 +6,16 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from offline.datasets.rows import EventRow
+from offline.simulator.catalogue import ReleasedCatalogue
 from offline.simulator.changes import Changes
-from offline.simulator.sessions import Session, Step, visit
-from offline.simulator.shelf import Shelf
-from offline.simulator.tastes import Item, Person, Tastes
+from offline.simulator.preferences import Item, LatentPreferences, Person
+from offline.simulator.sessions import Session, SimulatedAction, visit
 
 _SECONDS_BETWEEN_STEPS: Final = 5.0
 _SECOND_DEVICE_SHARE: Final = 0.25
 
 
-class Lived(NamedTuple):
+class SimulatedEvent(NamedTuple):
     """A valid event and how much its user likes its item, 0 to 1 (0 for searches and for bots)."""
 
     row: EventRow
@@ -23,7 +23,7 @@ class Lived(NamedTuple):
     is_bot: bool = False
 
 
-class Life:
+class SimulatedActivity:
     """Goes on forever: iterate over it for events and, now and then, a newly released item.
 
     People come back as often as their activity says. So many visits go on at a time that a person does something
@@ -33,7 +33,7 @@ class Life:
     def __init__(
         self,
         seed: int,
-        tastes: Tastes,
+        preferences: LatentPreferences,
         people: list[Person],
         items: list[Item],
         start_ms: int,
@@ -44,10 +44,10 @@ class Life:
         self._changes = changes
         self._devices = np.random.default_rng([seed, 5])
         self._random = np.random.default_rng([seed, 1])
-        self._tastes = tastes
+        self._preferences = preferences
         self._people = people
         self._activity = np.cumsum([person.activity for person in people])
-        self._shelf = Shelf(items)
+        self._catalogue = ReleasedCatalogue(items)
         self._done: dict[str, set[str]] = {}
         self._origin = f"sim-{seed}-{start_ms:x}"
         self._clock_ms = float(start_ms)
@@ -63,22 +63,22 @@ class Life:
         """The time of the last thing that happened."""
         return int(self._clock_ms)
 
-    def __iter__(self) -> Iterator[Lived | Item]:
+    def __iter__(self) -> Iterator[SimulatedEvent | Item]:
         while True:
             self._clock_ms += self._random.exponential(self._pause_ms)
             if self._random.random() < self._new_item_chance:
-                item = self._tastes.next_item(self.now_ms)
-                self._shelf.put(item)
+                item = self._preferences.next_item(self.now_ms)
+                self._catalogue.put(item)
                 yield item
             yield self._step()
 
-    def _step(self) -> Lived:
+    def _step(self) -> SimulatedEvent:
         """The next thing that somebody does, in a new visit when theirs is over."""
         slot = int(self._random.integers(len(self._sessions)))
         while (step := next(self._sessions[slot].steps, None)) is None:
             self._visiting.discard(self._sessions[slot].person.user_id)
             self._sessions[slot] = self._begin()
-        return self._lived(self._sessions[slot], step)
+        return self._simulated(self._sessions[slot], step)
 
     def _begin(self) -> Session:
         person = self._somebody()
@@ -89,14 +89,14 @@ class Life:
         done = self._done.setdefault(person.user_id, set())
         person = self._changes.person_at(person, self.now_ms)
         device = person.second_device if self._devices.random() < _SECOND_DEVICE_SHARE else person.device
-        steps = visit(person, self._shelf, self._tastes, done, self._random)
+        steps = visit(person, self._catalogue, self._preferences, done, self._random)
         return Session(f"{self._origin}-s{self._visits}", person, device, steps)
 
     def _somebody(self) -> Person:
         chance = self._random.random() * self._activity[-1]
         return self._people[int(np.searchsorted(self._activity, chance))]
 
-    def _lived(self, session: Session, step: Step) -> Lived:
+    def _simulated(self, session: Session, step: SimulatedAction) -> SimulatedEvent:
         self._events += 1
         person = session.person
         row = EventRow(
@@ -114,4 +114,4 @@ class Life:
             query=step.query,
             position=step.position,
         )
-        return Lived(row, 0.0 if step.item is None else self._tastes.affinity(person, step.item))
+        return SimulatedEvent(row, 0.0 if step.item is None else self._preferences.affinity(person, step.item))

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from offline.datasets.rows import EventRow
-from offline.simulator.life import Lived
-from offline.simulator.tastes import Item
+from offline.simulator.activity import SimulatedEvent
+from offline.simulator.preferences import Item
 from offline.simulator.vocabulary import COUNTRIES
 
 #: 240 actions a minute on average, well above the 100 that no person reaches.
@@ -26,28 +26,30 @@ def bot_ids(users: int, bots: int) -> list[str]:
     return [f"u{users + number + 1}" for number in range(bots)]
 
 
-def among_people(life: Iterable[Lived | Item], bots: Iterator[Lived] | None) -> Iterator[Lived | Item]:
-    """What people and bots do, in the order of time; without bots just `life`."""
+def among_users(
+    activity: Iterable[SimulatedEvent | Item], bots: Iterator[SimulatedEvent] | None
+) -> Iterator[SimulatedEvent | Item]:
+    """What people and bots do, in the order of time; without bots just `activity`."""
     if bots is None:
-        yield from life
+        yield from activity
         return
     waiting = next(bots)
-    for happening in life:
-        while isinstance(happening, Lived) and waiting.row.timestamp <= happening.row.timestamp:
+    for happening in activity:
+        while isinstance(happening, SimulatedEvent) and waiting.row.timestamp <= happening.row.timestamp:
             yield waiting
             waiting = next(bots)
         yield happening
 
 
-def bots_at_work(seed: int, user_ids: list[str], items: list[Item], start_ms: int) -> Iterator[Lived] | None:
+def bots_at_work(seed: int, user_ids: list[str], items: list[Item], start_ms: int) -> Iterator[SimulatedEvent] | None:
     """What the bots do, without end and in the order of time; None without bots."""
     if not user_ids:
         return None
     each = (_actions(seed, number, user_id, items, start_ms) for number, user_id in enumerate(user_ids))
-    return heapq.merge(*each, key=lambda lived: lived.row.timestamp)
+    return heapq.merge(*each, key=lambda simulated: simulated.row.timestamp)
 
 
-def _actions(seed: int, number: int, user_id: str, items: list[Item], start_ms: int) -> Iterator[Lived]:
+def _actions(seed: int, number: int, user_id: str, items: list[Item], start_ms: int) -> Iterator[SimulatedEvent]:
     random = np.random.default_rng([seed, 3, number])
     targets = [items[int(index)].row.item_id for index in random.integers(len(items), size=_TARGETS)]
     country = COUNTRIES[int(random.integers(len(COUNTRIES)))][0]
@@ -67,4 +69,4 @@ def _actions(seed: int, number: int, user_id: str, items: list[Item], start_ms: 
             device_type="web",
             country=country,
         )
-        yield Lived(row, 0.0, is_bot=True)
+        yield SimulatedEvent(row, 0.0, is_bot=True)

@@ -4,14 +4,14 @@ from typing import Final
 
 import numpy as np
 
-from offline.simulator.tastes import Item, Person, Vector
+from offline.simulator.preferences import Item, Person, Vector
 
 _GLANCES: Final = 24
-#: How much chance blurs taste when a person picks what to look at.
+#: How much chance blurs preferences when a person picks what to look at.
 _WHIM: Final = 0.4
 
 
-class Shelf:
+class ReleasedCatalogue:
     """Items on offer; `put` adds one."""
 
     def __init__(self, items: list[Item]) -> None:
@@ -26,8 +26,8 @@ class Shelf:
     def picks(self, person: Person, count: int, done: set[str], random: np.random.Generator) -> list[Item]:
         """Up to `count` different items that catch the person's eye, the most attractive first.
 
-        People glance at a few items, known ones more often, and look closer at what suits their taste. Items whose
-        ids are in `done` do not count.
+        People glance at a few items, known ones more often, and look closer at what suits their preferences. Items
+        whose ids are in `done` do not count.
         """
         glances = np.unique(np.searchsorted(self._attention, random.random(_GLANCES) * self._attention[-1]))
         attraction = self._places[glances] @ person.drawn_to + random.normal(scale=_WHIM, size=len(glances))

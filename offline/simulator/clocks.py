@@ -8,10 +8,10 @@ import numpy as np
 from msgspec import structs
 
 from offline.datasets.rows import EventRow, encode
-from offline.simulator.life import Lived
+from offline.simulator.activity import SimulatedEvent
 from offline.simulator.records import Kind, SimulatedRecord
-from streams.events import FUTURE_TOLERANCE_MS, Reason
-from streams.units import DAY_MS, MINUTE_MS
+from streams.contract.events import FUTURE_TOLERANCE_MS, Reason
+from streams.contract.units import DAY_MS, MINUTE_MS
 
 _LATE_MS: Final = (MINUTE_MS, 6 * 60 * MINUTE_MS)
 #: A minute is left for clocks that differ and for nothing else, because appending never happens before sending.
@@ -42,26 +42,26 @@ class Clocks:
         if self.late_share + self.ahead_share > 1:
             raise ValueError("late_share and ahead_share together must be 0 to 1")
 
-    def misread(self, lived: Lived, random: np.random.Generator) -> tuple[Lived, Kind]:
+    def misread(self, simulated: SimulatedEvent, random: np.random.Generator) -> tuple[SimulatedEvent, Kind]:
         """The event with the time that its producer gives it."""
         chance, shift = random.random(2)
-        row = lived.row
+        row = simulated.row
         if chance < self.late_share:
             delay_ms = np.exp(np.log(_LATE_MS[0]) + shift * np.log(_LATE_MS[1] / _LATE_MS[0]))
-            return lived._replace(row=structs.replace(row, timestamp=row.timestamp - int(delay_ms))), "late"
+            return simulated._replace(row=structs.replace(row, timestamp=row.timestamp - int(delay_ms))), "late"
         if chance < self.late_share + self.ahead_share:
-            return lived._replace(
+            return simulated._replace(
                 row=structs.replace(row, timestamp=row.timestamp + _between(_AHEAD_MS, shift))
             ), "ahead"
-        return lived, "event"
+        return simulated, "event"
 
-    def refused(self, lived: Lived, random: np.random.Generator) -> Iterator[SimulatedRecord]:
+    def refused(self, simulated: SimulatedEvent, random: np.random.Generator) -> Iterator[SimulatedRecord]:
         """Copies of a valid event, with ids of their own and times that nobody can accept.
 
         They must follow a record of the same user: only a partition whose time has moved finds anything too old.
         """
         future, too_old, shift = random.random(3)
-        row = lived.row
+        row = simulated.row
         if future < self.future_share:
             yield _refused(row, _between(_FUTURE_MS, shift), "future", Reason.TIMESTAMP_IN_FUTURE)
         if too_old < self.too_old_share:

@@ -6,9 +6,9 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
-from streams.events import Reason
-from streams.units import DAY_MS
-from streams.wire import MAX_RECORD_BYTES
+from streams.contract.events import Reason
+from streams.contract.units import DAY_MS
+from streams.contract.wire import MAX_RECORD_BYTES
 
 Event = Mapping[str, Any]
 _YEAR_MS: Final = 365 * DAY_MS
@@ -42,7 +42,7 @@ RECIPES: Final[tuple[tuple[Reason, Callable[[Event], bytes | None]], ...]] = (
     (Reason.OUT_OF_RANGE, _with(completion_pct=140)),
     (Reason.OUT_OF_RANGE, _with(rating=11)),
     (Reason.OUT_OF_RANGE, _with(country="Germany")),
-    (Reason.OUT_OF_RANGE, _with(user_id="")),
+    (Reason.OUT_OF_RANGE, _with(user_id="u17\n")),
     (Reason.OUT_OF_RANGE, _with(watch_duration=-3)),
     (Reason.TIMESTAMP_IN_SECONDS, lambda event: _with(timestamp=event["timestamp"] // 1000)(event)),
     (Reason.TIMESTAMP_IN_FUTURE, lambda event: _with(timestamp=event["timestamp"] + _YEAR_MS)(event)),
@@ -54,7 +54,7 @@ RECIPES: Final[tuple[tuple[Reason, Callable[[Event], bytes | None]], ...]] = (
 )
 
 
-def spoil(event: Event, random: np.random.Generator) -> tuple[Reason, bytes | None]:
+def malform(event: Event, random: np.random.Generator) -> tuple[Reason, bytes | None]:
     """A spoilt record made from a valid event (with timestamp, item and user), and why it must be refused."""
     reason, recipe = RECIPES[int(random.integers(len(RECIPES)))]
     return reason, recipe(event)

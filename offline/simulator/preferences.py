@@ -1,7 +1,7 @@
-"""What the simulated world is made of: items and people as vectors in one space of tastes.
+"""What the simulated world is made of: items and people as vectors in one latent space.
 
 An item lies near its genres, a person near the genres they like. How much a person likes an item is a fixed function
-of both (`Tastes.affinity`): the truth that a recommender has to find.
+of both (`LatentPreferences.affinity`): the truth that a recommender has to find.
 """
 
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Item:
-    """An item and its place; `appeal` is how much attention it gets whatever the taste, relative to others."""
+    """An item and its place; `appeal` is how much attention it gets whatever the interests, relative to others."""
 
     row: ItemRow
     place: Vector
@@ -45,7 +45,7 @@ class Person:
     """A user; `activity` is relative, `profile` None for those who never filled one in.
 
     `drawn_to` is what catches their eye: their place, and what is in fashion when there is such a thing. `heading` is
-    at a right angle to the place: where their taste moves when tastes move.
+    at a right angle to the place: where their preferences move when they drift.
     """
 
     user_id: str
@@ -61,7 +61,7 @@ class Person:
 
 
 @dataclass
-class Tastes:
+class LatentPreferences:
     """Makes items and people from a seed, each from a stream of its own: more items do not change the people."""
 
     seed: int
@@ -117,7 +117,15 @@ class Tastes:
         favorites = tuple(GENRES[genre] for genre in genres[np.argsort(-shares)])
         user_id = f"u{number}"
         age_group = AGE_GROUPS[int(random.integers(len(AGE_GROUPS)))]
-        profile = ProfileRow(user_id, country, language, age_group, favorite_genres=favorites, created_at=created_at_ms)
+        profile = ProfileRow(
+            user_id,
+            country,
+            language,
+            age_group,
+            favorite_genres=favorites,
+            maturity_max=MATURITIES[-1],
+            created_at=created_at_ms,
+        )
         return Person(
             user_id,
             place,

@@ -4,12 +4,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from streams.events import Reason
+from streams.contract.events import Reason
 
-Kind = Literal["event", "late", "ahead", "duplicate", "garbage", "wrong_partition", "future", "too_old", "item"]
+Kind = Literal["event", "late", "ahead", "duplicate", "malformed", "wrong_partition", "future", "too_old", "item"]
 
 
-class Truth(NamedTuple):
+class GroundTruth(NamedTuple):
     """What is true about a valid event.
 
     `affinity` is how much its user likes its item at that time, 0 to 1 (0 for searches and for bots).
@@ -26,8 +26,9 @@ class SimulatedRecord(NamedTuple):
     """A record to publish at `due_ms`.
 
     Records of kind item go to the catalogue, all others to the interactions. `partition` None means where the key
-    belongs. `expected_reason` is why it must become a dead letter, None when it must not. `truth` is None for items and
-    for what was never a valid event: garbage, future, too_old. Late and ahead are valid events with another time.
+    belongs. `expected_reason` is why it must become a dead letter, None when it must not. `ground_truth` is None for
+    items and for what was never a valid event: malformed, future, too_old. Late and ahead are valid events with another
+    time.
     """
 
     key: bytes
@@ -35,7 +36,7 @@ class SimulatedRecord(NamedTuple):
     partition: int | None
     kind: Kind
     expected_reason: Reason | None
-    truth: Truth | None
+    ground_truth: GroundTruth | None
     due_ms: int
 
 
@@ -72,7 +73,7 @@ class Expected:
             self.folded += 1
             self.late += record.kind == "late"
             self.ahead += record.kind == "ahead"
-            self.by_bots += record.truth is not None and record.truth.is_bot
+            self.by_bots += record.ground_truth is not None and record.ground_truth.is_bot
             self.users.add(record.key.decode())
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The simulated world: the embedded default where no data set is at hand.
+"""The simulated world: the embedded default where no data set is given.
 
 Deterministic: the same arguments give the same records, byte for byte.
 """
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from itertools import chain
 
 from offline.datasets.rows import ItemRow, ProfileRow
-from offline.simulator.bots import among_people, bot_ids, bots_at_work
+from offline.simulator.activity import SimulatedActivity
+from offline.simulator.bots import among_users, bot_ids, bots_at_work
 from offline.simulator.changes import Changes
 from offline.simulator.clocks import Clocks
-from offline.simulator.life import Life
-from offline.simulator.mischief import Mischief
+from offline.simulator.fault_injection import FaultInjection
+from offline.simulator.preferences import LatentPreferences
 from offline.simulator.records import Expected, SimulatedRecord
-from offline.simulator.tastes import Tastes
 
 
 class World:
@@ -21,12 +21,12 @@ class World:
 
     `users` and `items` (1 or more) exist at `start_ms`; valid events follow at `events_per_s` on average, their
     timestamps included. For every 1,000 valid events there are `new_items_per_1000` new items, and for every one
-    `garbage_share`, `duplicate_share` and `wrong_partition_share` (0 to 1) of such records; the last kind needs the
+    `malformed_share`, `duplicate_share` and `wrong_partition_share` (0 to 1) of such records; the last kind needs the
     number of `partitions` of the topic. `clocks` says how many come late or bear a wrong time, `drift_per_day` and
-    `fashion` how tastes and countries move (see `Changes`). `bots` users (0 or more) are programs that do hundreds of
-    things a minute, in addition to `events_per_s`.
+    `fashion` how preferences and countries move (see `Changes`). `bots` users (0 or more) are programs that do hundreds
+    of things a minute, in addition to `events_per_s`.
 
-    `expected` says what must become of the records handed out so far; `tastes`, `people`, `items` (those at
+    `expected` says what must become of the records handed out so far; `preferences`, `people`, `items` (those at
     the start), `changes` and `bot_ids` are the truth behind them.
 
     >>> world = World(seed=7, users=10, items=20, start_ms=1_700_000_000_000)
@@ -43,7 +43,7 @@ class World:
         *,
         start_ms: int,
         events_per_s: float = 100.0,
-        garbage_share: float = 0.01,
+        malformed_share: float = 0.01,
         duplicate_share: float = 0.02,
         wrong_partition_share: float = 0.0,
         partitions: int = 1,
@@ -54,17 +54,19 @@ class World:
         fashion: float = 0.0,
     ) -> None:
         self.expected = Expected()
-        self.tastes = Tastes(seed)
-        self.people = self.tastes.people(users, start_ms)
-        self.items = [self.tastes.next_item() for _ in range(items)]
-        self.changes = Changes(self.tastes, start_ms, drift_per_day, fashion)
+        self.preferences = LatentPreferences(seed)
+        self.people = self.preferences.people(users, start_ms)
+        self.items = [self.preferences.next_item() for _ in range(items)]
+        self.changes = Changes(self.preferences, start_ms, drift_per_day, fashion)
         self.bot_ids = bot_ids(users, bots)
-        mischief = Mischief(garbage_share, duplicate_share, wrong_partition_share, partitions, clocks or Clocks())
-        life = Life(
-            seed, self.tastes, self.people, self.items, start_ms, events_per_s, new_items_per_1000, self.changes
+        fault_injection = FaultInjection(
+            malformed_share, duplicate_share, wrong_partition_share, partitions, clocks or Clocks()
+        )
+        activity = SimulatedActivity(
+            seed, self.preferences, self.people, self.items, start_ms, events_per_s, new_items_per_1000, self.changes
         )
         at_work = bots_at_work(seed, self.bot_ids, self.items, start_ms)
-        self._records = mischief.records(among_people(life, at_work), seed)
+        self._records = fault_injection.records(among_users(activity, at_work), seed)
 
     def catalog(self) -> Iterator[ItemRow]:
         """The items that exist at the start; later ones come with the events."""

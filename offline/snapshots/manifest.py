@@ -11,6 +11,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from streams.kafka.log_position import NO_EPOCH, LogNow, LogPosition, log_mismatch
+
 SNAPSHOT_FORMAT: Final = 1
 #: Settings without which rows are nobody's: they are never overlooked.
 ALWAYS_EQUAL: Final = ("partitions", "user_id_key")
@@ -46,10 +48,16 @@ class Manifest(msgspec.Struct, frozen=True):
     who: str
     reads_from: str
     offsets: dict[int, int]
-    fingerprint: dict[str, dict[str, str | float]]
+    fingerprint: dict[str, dict[str, str | int | float]]
     row_versions: dict[str, int]
     files: list[FileEntry]
     format: int = SNAPSHOT_FORMAT
+    #: Of the last record before each offset; what the log says of them tells whether it was cut off since.
+    leader_epochs: dict[int, int] = {}
+
+    def place(self, partition: int) -> LogPosition:
+        """Where the users' rows of a partition are in the log."""
+        return LogPosition(self.offsets[partition], self.topic_id, self.leader_epochs.get(partition, NO_EPOCH))
 
     @property
     def rows(self) -> int:
@@ -121,6 +129,17 @@ def check_topic(manifest: Manifest, topic: str, topic_id: str, partitions: int) 
         )
 
 
+def check_positions(manifest: Manifest, logs: Mapping[int, LogNow]) -> None:
+    """Raises `SnapshotRefused` unless each partition's log still holds what the users' rows were made of."""
+    for partition, now in sorted(logs.items()):
+        place = manifest.place(partition)
+        if found := log_mismatch(place, now):
+            raise SnapshotRefused(
+                f"snapshot {manifest.name} was made at offset {place.offset} of partition {partition} of another log: "
+                f"{found.why}"
+            )
+
+
 def check_offsets(manifest: Manifest, begins: Mapping[int, int], ends: Mapping[int, int]) -> None:
     """Raises `SnapshotRefused` unless what follows the snapshot is there: `begins` is where each partition begins, in
     the log or in the archive before it, `ends` where the log ends."""
@@ -138,12 +157,13 @@ def check_offsets(manifest: Manifest, begins: Mapping[int, int], ends: Mapping[i
 
 
 def check_fingerprint(manifest: Manifest, differences: list[str], *, inexact: bool) -> None:
-    """Raises `SnapshotRefused` when the rows were made by other code or settings, which `inexact` overlooks except for
-    those that decide whose a row is. `differences` as `agents.fingerprint` words them: the name comes first."""
+    """Raises `SnapshotRefused` when the rows were made by other folds or settings, which `inexact` overlooks except for
+    those that decide whose a row is. `differences` as `agents.versions.fingerprint` words them: the name
+    comes first."""
     fatal = [line for line in differences if line.startswith(ALWAYS_EQUAL)]
     if fatal or (differences and not inexact):
         advice = "" if fatal else ". With --inexact they are taken as they are; no replay of the log would give them"
         raise SnapshotRefused(
-            f"the rows of snapshot {manifest.name} were made by other code or settings: "
+            f"the rows of snapshot {manifest.name} were made by other folds or settings: "
             f"{'; '.join(fatal or differences)}{advice}"
         )

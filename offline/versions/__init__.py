@@ -1,1 +1,2 @@
-"""Versions judged and switched: which switch is allowed, how two versions' lists differ. Pure; commands do the I/O."""
+"""Versions evaluated and switched: which switch is allowed, how two versions' lists differ. Pure; commands do the
+I/O."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from offline.versions.list_diff import ListDiff
 from offline.versions.quality import Quality
 from offline.versions.verdict import QualityLimits, quality_reasons
-from streams.units import SECOND_MS
+from streams.contract.units import SECOND_MS
+from streams.kafka.caught_up import CAUGHT_UP_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class GateLimits:
     `offline.versions.verdict`.
     """
 
-    behind_ms: int = 10 * SECOND_MS
+    behind_ms: int = CAUGHT_UP_MS
     items_behind_ms: int = 120 * SECOND_MS
     quality: QualityLimits = field(default_factory=QualityLimits)
     failed_folds: int = 0
@@ -52,7 +53,7 @@ class Behind:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class PromotionEvidence:
     """What is known of a candidate at one moment. `live` names the version that it is compared with, None when it is
     the only one that serves. `lists` and `quality` compare the two, None when there is nothing to compare;
     `failed_folds` counts records that ended its workers, `more_rejected` is the share of the records which it cannot
@@ -68,7 +69,7 @@ class Evidence:
     more_rejected: float | None = None
 
 
-def reasons_against(evidence: Evidence, limits: GateLimits) -> list[str]:
+def reasons_against(evidence: PromotionEvidence, limits: GateLimits) -> list[str]:
     """Why the version must not serve, one sentence each; empty when it may."""
     reasons = []
     if not evidence.workers:
@@ -84,7 +85,7 @@ def reasons_against(evidence: Evidence, limits: GateLimits) -> list[str]:
     return reasons
 
 
-def _rejection_reasons(evidence: Evidence, limits: GateLimits) -> list[str]:
+def _rejection_reasons(evidence: PromotionEvidence, limits: GateLimits) -> list[str]:
     more = evidence.more_rejected
     if more is None or more <= limits.more_rejected:
         return []

@@ -1,12 +1,12 @@
-"""Two versions judged by the same events, in pairs. Pure.
+"""Two versions evaluated by the same events, in pairs. Pure.
 
-An event counts if both versions judged it; see `ranking.judgements` for which events a version judges, and by which
+An event counts if both versions evaluated it; see `ranking.outcomes` for which events a version evaluates, and by which
 list. What they differ by is a mean over events, and its interval comes from resampling groups of users, because events
 of one user resemble each other.
 
-A replay reads days in seconds, and items are published by the clock and at points: what they know may be days older
-than the event. Live they are seconds behind. So a judgement counts only if its items knew what happened up to an hour
-before the event, and all but the last fiftieth of the time judged so far.
+A replay reads days in seconds, and items are published by the clock and at checkpoints: what they know may be days
+older than the event. Live they are seconds behind. So an outcome counts only if its items knew what happened up to an
+hour before the event, and all but the last fiftieth of the time evaluated so far.
 """
 
 from collections.abc import Mapping
@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 
 from offline.evaluate.intervals import interval
 from offline.evaluate.metrics import gains, hits
-from ranking.judgements import OUTCOME, PRODUCTION_LAG_MS, REJECTED, UNKNOWN_MS, Outcomes, without_rejected
-from streams.units import HOUR_MS
+from ranking.outcomes import OUTCOME, PRODUCTION_LAG_MS, REJECTED, UNKNOWN_MS, Outcomes, without_rejected
+from streams.contract.units import HOUR_MS
 
 TOP = 10
 #: The metric that decides; the others are told.
 DECISIVE = "ndcg@10"
 _METRICS = {DECISIVE: gains, "hr@10": hits}
-#: How much older than an event what its items knew may be, and as a share of the time since the first judged event.
+#: How much older than an event what its items knew may be, and as a share of the time since the first evaluated event.
 STALE_MS = HOUR_MS
 STALE_SHARE = 0.02
 PERIODS = 24
-#: Events that both judged before anything is decided.
+#: Events that both evaluated before anything is decided.
 FIRST_DECISION = 100
 _MISS = np.int16(32_000)
 _SEED = 7
@@ -39,7 +39,7 @@ ByPartition = Mapping[int, Outcomes]
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class MetricDifference:
     """Means of a metric for both versions, and the 95 % interval of their difference (None: too few users)."""
 
     metric: str
@@ -55,19 +55,20 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """The decisive metric over the first `events` judged by both: 100, 150, 200, 300, 400, 600, 800 and so on.
+class QualityDecision:
+    """The decisive metric over the first `events` evaluated by both: 100, 150, 200, 300, 400, 600, 800 and so on.
 
     In between nothing changes, so asking again and again does not find the moment at which chance is kind.
     """
 
     events: int
-    found: Difference
+    found: MetricDifference
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """HR@10 of both versions over a stretch of the judged events that begins at an event time, ms since the epoch."""
+    """HR@10 of both versions over a stretch of the evaluated events that begins at an event time, ms since the
+    epoch."""
 
     begin_ms: int
     events: int
@@ -77,16 +78,16 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """`events` were judged by both versions; `foreseen` of them by the candidate with items that knew later events.
+    """`events` were evaluated by both versions; `foreseen` of them by the candidate with items that knew later events.
     `stale` more do not count, because items knew too little. `differences` by metric, the decisive one first; `periods`
     in the order of time; `decision` is what the gate goes by, None while there are too few events."""
 
     events: int
     foreseen: int
-    differences: tuple[Difference, ...]
+    differences: tuple[MetricDifference, ...]
     periods: tuple[Period, ...] = ()
     stale: int = 0
-    decision: Decision | None = None
+    decision: QualityDecision | None = None
 
     def as_dict(self, live: str) -> dict[str, Any]:
         """What is kept with a version and with a switch, as plain JSON values; `live` names the other version."""
@@ -106,7 +107,7 @@ class Quality:
 
 
 def paired(live: ByPartition, candidate: ByPartition) -> Quality | None:
-    """Over the events that both judged and that count; None when there is none."""
+    """Over the events that both evaluated and that count; None when there is none."""
     both = sorted(live.keys() & candidate.keys())
     pairs = [_joined(without_rejected(live[number]), without_rejected(candidate[number])) for number in both]
     a = np.concatenate([pair[0] for pair in pairs] or [np.zeros(0, OUTCOME)])
@@ -115,7 +116,7 @@ def paired(live: ByPartition, candidate: ByPartition) -> Quality | None:
     if not counts.any():
         return None
     stale, a, b = int((~counts).sum()), a[counts], b[counts]
-    foreseen = (b["knew_ms"] != UNKNOWN_MS) & (b["knew_ms"] > b["event_ms"])
+    foreseen = (b["feature_cutoff_ms"] != UNKNOWN_MS) & (b["feature_cutoff_ms"] > b["event_ms"])
     differences = tuple(_difference(metric, a, b) for metric in _METRICS)
     return Quality(len(a), int(foreseen.sum()), differences, _periods(a, b), stale, _decision(a, b))
 
@@ -145,15 +146,15 @@ def decided_after(events: int) -> int:
     return half * 3 // 2 if events == half else half * 2
 
 
-def _decision(a: Outcomes, b: Outcomes) -> Decision | None:
+def _decision(a: Outcomes, b: Outcomes) -> QualityDecision | None:
     events = decided_at(len(a))
     first = np.argsort(a["event_ms"], kind="stable")[:events]
-    return Decision(events, _difference(DECISIVE, a[first], b[first])) if events else None
+    return QualityDecision(events, _difference(DECISIVE, a[first], b[first])) if events else None
 
 
 def hit_rate(outcomes: ByPartition) -> tuple[float, int] | None:
-    """HR@10 of one version over all that it judged and that counts, and how many events these are; None when there are
-    none."""
+    """HR@10 of one version over all that it evaluated and that counts, and how many events these are; None when there
+    are none."""
     rows = without_rejected(np.concatenate([*outcomes.values(), np.zeros(0, OUTCOME)]))
     ranks = _ranks(rows[_is_fresh(rows)])
     return (round(float(hits(ranks, TOP).mean()), 4), len(ranks)) if len(ranks) else None
@@ -177,10 +178,12 @@ def _rejected_within(rows: Outcomes, first: int, last: int) -> int:
 
 
 def _is_fresh(rows: Outcomes) -> NDArray[np.bool_]:
-    """Which rows were judged by items that knew enough. Live (UNKNOWN_MS) they always do."""
+    """Which rows were evaluated by items that knew enough. Live (UNKNOWN_MS) they always do."""
     since_ms = rows["event_ms"] - rows["event_ms"].min(initial=np.iinfo(np.int64).max)
     allowed_ms = np.minimum(STALE_MS, STALE_SHARE * since_ms)
-    fresh: NDArray[np.bool_] = (rows["event_ms"] - rows["knew_ms"] <= allowed_ms) | (rows["knew_ms"] == UNKNOWN_MS)
+    fresh: NDArray[np.bool_] = (rows["event_ms"] - rows["feature_cutoff_ms"] <= allowed_ms) | (
+        rows["feature_cutoff_ms"] == UNKNOWN_MS
+    )
     return fresh
 
 
@@ -193,11 +196,11 @@ def _ranks(rows: Outcomes) -> NDArray[np.int16]:
     return np.where(rows["place"] < 0, _MISS, rows["place"])
 
 
-def _difference(metric: str, a: Outcomes, b: Outcomes) -> Difference:
+def _difference(metric: str, a: Outcomes, b: Outcomes) -> MetricDifference:
     measure = _METRICS[metric]
     of_a, of_b = (np.asarray(measure(_ranks(rows), TOP), np.float64) for rows in (a, b))
     low, high = interval(of_b - of_a, a["group"].astype(np.int32), _SEED) or (None, None)
-    return Difference(metric, float(of_a.mean()), float(of_b.mean()), low, high)
+    return MetricDifference(metric, float(of_a.mean()), float(of_b.mean()), low, high)
 
 
 def _periods(a: Outcomes, b: Outcomes) -> tuple[Period, ...]:
@@ -214,7 +217,7 @@ def _periods(a: Outcomes, b: Outcomes) -> tuple[Period, ...]:
     )
 
 
-def _rounded(found: Difference) -> dict[str, Any]:
+def _rounded(found: MetricDifference) -> dict[str, Any]:
     return {
         "metric": found.metric,
         "live": round(found.live, 4),

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from offline.versions.list_diff import ListDiff
-from offline.versions.quality import Difference, Quality
+from offline.versions.quality import MetricDifference, Quality
 from serving.fragments import rfc3339
 
 _STYLE = """
@@ -61,8 +61,8 @@ def summary_rows(diff: ListDiff, quality: Quality | None, figures: Figures) -> l
 
 def _quality_rows(quality: Quality | None) -> list[Row]:
     if quality is None:
-        return [("events judged under both", "", "0")]
-    rows = [("events judged under both", "", f"{quality.events:,}")]
+        return [("events evaluated under both", "", "0")]
+    rows = [("events evaluated under both", "", f"{quality.events:,}")]
     if quality.stale:
         rows.append(("more, of which items knew too little", "", f"{quality.stale:,}"))
     for found in quality.differences:
@@ -76,7 +76,7 @@ def _quality_rows(quality: Quality | None) -> list[Row]:
     return rows
 
 
-def _interval_row(found: Difference, words: str) -> list[Row]:
+def _interval_row(found: MetricDifference, words: str) -> list[Row]:
     if found.low is None or found.high is None:
         return []
     return [(words, "", f"{found.difference:+.4f} ({found.low:+.4f} to {found.high:+.4f})")]

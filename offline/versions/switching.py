@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving.live_pointer import BUCKETS
-from serving.registry import Registry, State, Switch
+from serving.registry import Registry, Switch, VersionState
 
 PERCENTS = (5, 25, 100)
 
@@ -15,7 +15,7 @@ class Refused(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class SwitchDecision:
     """Who switches, when (ms since the epoch), and on what grounds. `after` is the highest sequence number that Redis
     has seen: the next one is higher, so that a pointer never goes back even when the registry was made anew."""
 
@@ -26,7 +26,7 @@ class Decision:
     figures: Mapping[str, Any] | None = None
 
 
-def promote(registry: Registry, version: str, percent: int, decision: Decision) -> Switch:
+def promote(registry: Registry, version: str, percent: int, decision: SwitchDecision) -> Switch:
     """Gives `percent` of the users to `version`, the rest to the version that serves most besides it.
 
     Users are taken in steps: those of 5 % are among those of 25 %. Raises `Refused`.
@@ -56,7 +56,7 @@ def promote(registry: Registry, version: str, percent: int, decision: Decision) 
     return _switch(sequence, "promote", weights, salt, decision)
 
 
-def rollback(registry: Registry, decision: Decision) -> Switch:
+def rollback(registry: Registry, decision: SwitchDecision) -> Switch:
     """Gives everybody back to the version that served them before. Raises `Refused`."""
     target = registry.rollback_target()
     if target is None:
@@ -68,14 +68,14 @@ def check_retirable(registry: Registry, version: str) -> None:
     """Raises `Refused` unless nobody is served by `version`."""
     if version not in registry.versions:
         raise Refused(f"there is no version {version}: `freshet versions` lists them")
-    if registry.state_of(version) is State.LIVE:
+    if registry.state_of(version) is VersionState.LIVE:
         raise Refused(f"{version} serves {registry.weight_of(version)} % of the users: promote another one first")
 
 
-def _next(registry: Registry, decision: Decision) -> int:
+def _next(registry: Registry, decision: SwitchDecision) -> int:
     return max(registry.current.sequence if registry.current else 0, decision.after) + 1
 
 
-def _switch(sequence: int, action: Any, weights: dict[str, int], salt: str, decision: Decision) -> Switch:
+def _switch(sequence: int, action: Any, weights: dict[str, int], salt: str, decision: SwitchDecision) -> Switch:
     figures = dict(decision.figures or {})
     return Switch(sequence, action, weights, decision.who, decision.when_ms, salt, decision.forced, figures)

@@ -1,14 +1,14 @@
 """What the gate makes of how two versions' lists turned out: good enough, not good enough, or not decided yet. Pure.
 
 A candidate is good enough when the lower end of the interval of its difference, over the events at which is decided
-(`Decision`), is within the margin, and nothing over all events speaks against it. While the interval reaches beyond the
-margin but not all of it does, nobody knows: more events will tell, and the reason says how many.
+(`QualityDecision`), is within the margin, and nothing over all events speaks against it. While the interval reaches
+beyond the margin but not all of it does, nobody knows: more events will tell, and the reason says how many.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from offline.versions.quality import FIRST_DECISION, Difference, Quality, decided_after
+from offline.versions.quality import FIRST_DECISION, MetricDifference, Quality, decided_after
 
 #: How the reasons begin that more events may take away.
 UNDECIDED = "undecided: "
@@ -26,11 +26,11 @@ class QualityLimits:
     too_good: float = 0.1
     too_good_share: float = 0.5
 
-    def allowed(self, found: Difference) -> float:
+    def allowed(self, found: MetricDifference) -> float:
         """The least difference that is allowed."""
         return -self.margin * found.live
 
-    def believed(self, found: Difference) -> float:
+    def believed(self, found: MetricDifference) -> float:
         """The largest difference that is believed."""
         return max(self.too_good, self.too_good_share * found.live)
 
@@ -49,18 +49,20 @@ def quality_reasons(quality: Quality | None, live: str, limits: QualityLimits) -
     events = quality.events if quality else 0
     if quality is None or quality.decision is None:
         more = FIRST_DECISION - events
-        return [f"{UNDECIDED}{events:,} events were judged both by {live} and by it, {more:,} more are needed"]
+        return [f"{UNDECIDED}{events:,} events were evaluated both under {live} and by it, {more:,} more are needed"]
     reasons = []
     if quality.foreseen:
-        reasons.append(f"{quality.foreseen} of {events} events were judged by items that knew what came later: a leak")
+        reasons.append(
+            f"{quality.foreseen} of {events} events were evaluated with items that knew what came later: a leak"
+        )
     of_all, decisive = quality.differences[0], quality.decision.found
     if of_all.low is None or of_all.high is None or decisive.low is None:
-        return [*reasons, f"{UNDECIDED}the {events:,} events that were judged are of too few users"]
+        return [*reasons, f"{UNDECIDED}the {events:,} events that were evaluated are of too few users"]
     told, allowed = _told(of_all, live, events), limits.allowed(of_all)
     if of_all.high < allowed:
         reasons.append(f"{told}: lower by {-of_all.high:.4f} at least (limit {-allowed:.4f})")
     elif of_all.low > limits.believed(of_all):
-        reasons.append(f"{told}: higher by {of_all.low:.4f} at least, as if it knew what it is judged by")
+        reasons.append(f"{told}: higher by {of_all.low:.4f} at least, as if it knew what it is evaluated by")
     elif decisive.low < limits.allowed(decisive):
         reasons.append(f"{UNDECIDED}{_not_yet(quality.decision.events, events, decisive, decisive.low, live, limits)}")
     elif of_all.difference < allowed:
@@ -68,11 +70,11 @@ def quality_reasons(quality: Quality | None, live: str, limits: QualityLimits) -
     return reasons
 
 
-def _told(found: Difference, live: str, events: int) -> str:
+def _told(found: MetricDifference, live: str, events: int) -> str:
     return f"{found.metric} of {events:,} events is {found.candidate:.4f} against {found.live:.4f} of {live}"
 
 
-def _not_yet(decided: int, events: int, found: Difference, low: float, live: str, limits: QualityLimits) -> str:
+def _not_yet(decided: int, events: int, found: MetricDifference, low: float, live: str, limits: QualityLimits) -> str:
     """What was found at the last decision, when the next one is, and how many events will do if it stays so."""
     allowed, following = limits.allowed(found), decided_after(decided)
     text = (

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ops.command_settings import command_settings
+from ops.configuration.command_settings import command_settings
 from ops.exit_codes import ExitCode
 from ops.output import JsonOption, console, print_json
 
@@ -15,18 +15,18 @@ def register(app: typer.Typer) -> None:
 
 
 def audit(
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="The version that was built by a replay.")],
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="Name of a version that was built by a replay.")],
     json: JsonOption = False,
 ) -> None:
     """Look for leaks in what a replayed version wrote down; exit code 1 when there is one.
 
-    Events judged by items that knew later ones, partitions folded further apart in event time than
+    Events evaluated by items that knew later ones, partitions folded further apart in event time than
     FRESHET_REPLAY_MAX_SKEW_S, features that tell the label. Reads judged.events, item.deltas and ranker.examples of the
     version.
     """
-    from ops.operator.leaks import audit as look
-    from ops.operator.running import run
-    from streams.topics import Topics
+    from ops.operator.inspect.running import run
+    from ops.operator.replay.leaks import audit as look
+    from streams.kafka.topics import Topics
 
     settings = command_settings()
     topics = Topics(settings.namespace, version)

@@ -20,6 +20,8 @@ BENCHES: Final = {
     "endpoint": ("endpoint.py", "The endpoint beside a naive service, a static answer and Redis itself."),
     "endpoint-faults": ("endpoint_faults.py", "The endpoint while Redis, Kafka or a worker breaks, one row a fault."),
     "endpoint-soak": ("endpoint_soak.py", "A million checked answers while Redis stops again and again; memory."),
+    "folds": ("folds.py", "What an event costs where it is folded, beside a former commit (--former DIR, --data DIR)."),
+    "lists": ("lists.py", "What a list costs by size of batch, beside a former commit (--former DIR, --data DIR)."),
     "index": ("index.py", "Nearest item vectors at 10K, 50K and 500K items, beside exact numpy."),
 }
 
@@ -52,5 +54,5 @@ def _add(group: typer.Typer, name: str, file: str, purpose: str) -> None:
     @group.command(name, help=purpose, context_settings=passed_on, add_help_option=False)
     def bench(context: typer.Context) -> None:
         path = script_path(file)
-        # The script takes this process's place: signals, output and exit code are its own.
-        os.execv(sys.executable, [sys.executable, str(path), *context.args])
+        # The script takes this process's place: output and exit code are its own, and what it starts ends with it.
+        os.execv(sys.executable, [sys.executable, "-m", "ops.processes.bench_process", str(path), *context.args])

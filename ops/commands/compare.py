@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ops.command_settings import command_settings
+from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 
 
@@ -16,25 +16,25 @@ def register(app: typer.Typer) -> None:
 
 def compare(
     a: Annotated[str, typer.Argument(help="The version to compare with, usually the live one.")],
-    b: Annotated[str, typer.Argument(help="The version to judge.")],
-    users: Annotated[int, typer.Option(min=1, max=100_000, help="How many users of A to sample.")] = 1000,
+    b: Annotated[str, typer.Argument(help="The version to evaluate.")],
+    users: Annotated[int, typer.Option(min=1, max=100_000, help="Number of users of A to sample.")] = 1000,
     html: Annotated[
-        Path | None, typer.Option(help="Where to write the report.", show_default="compare-A-B.html here")
+        Path | None, typer.Option(help="File for the report.", show_default="compare-A-B.html here")
     ] = None,
     json: JsonOption = False,
 ) -> None:
     """Compare two versions, quality, lists, speed and size, and write a report as one HTML file.
 
-    Quality is judged by the events that both versions judged, with a 95 % interval of the difference. Lists are those
-    stored for the same users: overlap of the first ten items, rank-biased overlap of whole lists (Webber, Moffat and
-    Zobel 2010, p = 0.9), users without a list, lists that are not personal, coverage, genre mix, and the items that
+    Quality is evaluated by the events that both versions evaluated, with a 95 % interval of the difference. Lists are
+    those stored for the same users: overlap of the first ten items, rank-biased overlap of whole lists (Webber, Moffat
+    and Zobel 2010, p = 0.9), users without a list, lists that are not personal, coverage, genre mix, and the items that
     moved most. The sample is the same every time. The figures are kept with the versions: `freshet versions`.
     """
     import time
 
     from offline.versions.report import html_report, summary_rows
-    from ops.operator.comparison import compare_versions
-    from ops.operator.running import run
+    from ops.operator.inspect.running import run
+    from ops.operator.versions.comparison import compare_versions
     from serving.fragments import rfc3339
 
     settings = command_settings()

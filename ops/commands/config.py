@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import typer
 
-from ops.command_settings import command_settings
+from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 
 
@@ -18,7 +18,7 @@ def config(json: JsonOption = False) -> None:
 
     Settings are FRESHET_* environment variables, or lines of a file `.env` in the working directory.
     """
-    from ops.settings_sources import effective
+    from ops.configuration.settings_sources import effective
 
     settings = effective(command_settings())
     if json:

@@ -34,7 +34,7 @@ def demo(
             help="MovieLens 100K: the folder of u.data, or one that holds ml-100k/. Without it: simulated users."
         ),
     ] = None,
-    seconds: Annotated[float, typer.Option(min=1, max=3600, help="How long traffic flows.")] = 30,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="Seconds of traffic.")] = 30,
     json: JsonOption = False,
 ) -> None:
     """Watch events become lists: two workers and the endpoint under live traffic, in a namespace of their own.
@@ -46,15 +46,17 @@ def demo(
     from redis.exceptions import RedisError
 
     from offline.datasets.dataset import DatasetError
-    from ops.demo.interrupts import Interrupted
+    from ops.configuration.settings_sources import load_settings
     from ops.demo.run import run_demo
     from ops.demo.traffic import traffic_from
     from ops.demo.view import view_for
-    from ops.settings_sources import load_settings
+    from ops.processes.interrupts import Interrupted
+    from ops.processes.kept_together import KeptTogether
 
     # Kafka's clients warn of every retry after topics were just created; what stays wrong raises.
     for client in ("aiokafka", "kafka"):
         logging.getLogger(client).setLevel(logging.ERROR)
+    KeptTogether()  # servers that this one starts go with it even when it is killed; those that were there stay
     view = view_for(console())
     try:
         summary = run_demo(load_settings(), traffic_from(data, seconds), view)

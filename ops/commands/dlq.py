@@ -5,70 +5,86 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops.command_settings import command_settings
+from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
-from streams.reasons import Reason
+from streams.contract.reasons import Reason
 
 if TYPE_CHECKING:
-    from streams.dead_letters import DeadLetter
+    from ops.configuration.settings import Settings
+    from streams.contract.dead_letters import DeadLetter
 
-ReasonOption = Annotated[Reason | None, typer.Option("--reason", help="Only letters of this reason.")]
+ReasonOption = Annotated[Reason | None, typer.Option("--reason", help="Only dead letters with this reason.")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command group."""
     dlq = typer.Typer(no_args_is_help=True, help="Look at records that could not be used; publish them again.")
-    dlq.command("list")(list_letters)
+    dlq.command("list")(list_dead_letters)
     dlq.command("show")(show)
     dlq.command("redrive")(redrive)
     app.add_typer(dlq, name="dlq")
 
 
-def list_letters(
+def list_dead_letters(
     reason: ReasonOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most this many, the newest.")] = 20,
+    topic: Annotated[
+        str | None, typer.Option("--topic", help="Only dead letters of this topic, for example catalog.items.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Number of dead letters to show, the newest ones.")] = 20,
     json: JsonOption = False,
 ) -> None:
-    """List dead letters in the order of their originals, with counts by reason.
+    """List dead letters in the order of their originals, with counts by reason: events, items, profiles and whatever
+    else could not be used.
 
-    A letter is named by where its original is: TOPIC:PARTITION:OFFSET.
+    A dead letter is named by where its original is: TOPIC:PARTITION:OFFSET.
     """
-    from ops.operator.letters import read_letters
-    from ops.operator.running import run
-    from streams.topics import Topics
+    from ops.operator.dead_letters.records import read_dead_letters
+    from ops.operator.inspect.running import run
+    from streams.kafka.topics import Topics
 
     settings = command_settings()
-    kept = run(read_letters(settings.kafka_bootstrap, Topics(settings.namespace, settings.model_version)))
-    letters = [item.letter for item in kept if reason is None or item.letter.reason is reason]
-    for letter in letters[-limit:]:
-        again = f"  (again at {letter.redriven})" if letter.redriven else ""
-        console().print(f"{letter.name}  {letter.reason}: {letter.detail}{again}", markup=False)
-    by_reason = Counter(letter.reason.value for letter in letters)
-    console().print(", ".join(f"{count} {name}" for name, count in by_reason.most_common()) or "no dead letters")
+    kept = run(read_dead_letters(settings.kafka_bootstrap, Topics(settings.namespace, settings.model_version)))
+    dead_letters = [
+        item.dead_letter
+        for item in kept
+        if (reason is None or item.dead_letter.reason is reason)
+        and (topic is None or _named(item.dead_letter, topic, settings))
+    ]
+    for dead_letter in dead_letters[-limit:]:
+        again = f"  (again at {dead_letter.redriven})" if dead_letter.redriven else ""
+        console().print(f"{dead_letter.name}  {dead_letter.reason}: {dead_letter.detail}{again}", markup=False)
+    by_reason = Counter(dead_letter.reason.value for dead_letter in dead_letters)
+    by_topic = Counter(dead_letter.topic for dead_letter in dead_letters)
+    console().print(_counts(by_reason) or "no dead letters")
+    if len(by_topic) > 1:
+        console().print(_counts(by_topic))
     if json:
         print_json(
             {
-                "count": len(letters),
-                "redriven": sum(bool(letter.redriven) for letter in letters),
+                "count": len(dead_letters),
+                "redriven": sum(bool(dead_letter.redriven) for dead_letter in dead_letters),
                 "by_reason": dict(by_reason.most_common()),
-                "letters": [_described(letter) for letter in letters[-limit:]],
+                "by_topic": dict(by_topic.most_common()),
+                "letters": [_described(dead_letter) for dead_letter in dead_letters[-limit:]],
             }
         )
 
 
 def show(
-    coordinates: Annotated[str, typer.Argument(help="TOPIC:PARTITION:OFFSET, or PARTITION:OFFSET of interactions.")],
+    coordinates: Annotated[
+        str, typer.Argument(help="Dead letter to show: TOPIC:PARTITION:OFFSET, or PARTITION:OFFSET of interactions.")
+    ],
     json: JsonOption = False,
 ) -> None:
     """Show one dead letter with its original bytes."""
-    from ops.operator.letters import find_letter
-    from ops.operator.running import run
-    from streams.topics import Topics
+    from ops.operator.dead_letters.records import find_dead_letter
+    from ops.operator.inspect.running import run
+    from streams.kafka.topics import Topics
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
-    letter = run(find_letter(settings.kafka_bootstrap, topics, coordinates))
-    described = _described(letter) | {"key": _text(letter.key), "value": _text(letter.value)}
+    dead_letter = run(find_dead_letter(settings.kafka_bootstrap, topics, coordinates))
+    described = _described(dead_letter) | {"key": _text(dead_letter.key), "value": _text(dead_letter.value)}
     for name, value in described.items():
         console().print(f"{name}: {value}", markup=False, soft_wrap=True)
     if json:
@@ -77,20 +93,20 @@ def show(
 
 def redrive(
     reason: ReasonOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done; change nothing.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Publish the originals of dead letters again, each once, under the key and in the partition of their user.
 
-    For letters that became usable: sent to the wrong partition, from a clock that ran ahead, or refused by code that
-    is mended now. Each user's records keep their order. What still cannot be parsed is refused and stays. Running it
-    again, or after a crash, or twice at once publishes nothing twice. Letters `too_old` and `fold_failed` are only
+    For dead letters that became usable: sent to the wrong partition, from a clock that ran ahead, or refused by code
+    that is mended now. Each user's records keep their order. What still cannot be parsed is refused and stays. Running
+    it again, or after a crash, or twice at once publishes nothing twice. Letters `too_old` and `fold_failed` are only
     published again when --reason names them.
     """
-    from ops.operator.redrive import preview
-    from ops.operator.redrive import redrive as publish_again
-    from ops.operator.running import run
-    from streams.topics import Topics
+    from ops.operator.dead_letters.redrive import preview
+    from ops.operator.dead_letters.redrive import redrive as publish_again
+    from ops.operator.inspect.running import run
+    from streams.kafka.topics import Topics
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
@@ -105,14 +121,23 @@ def redrive(
         print_json(result)
 
 
-def _described(letter: "DeadLetter") -> dict[str, Any]:
+def _named(dead_letter: "DeadLetter", topic: str, settings: "Settings") -> bool:
+    """With or without the namespace."""
+    return dead_letter.topic in (topic, f"{settings.namespace}.{topic}")
+
+
+def _counts(counter: "Counter[str]") -> str:
+    return ", ".join(f"{count} {name}" for name, count in counter.most_common())
+
+
+def _described(dead_letter: "DeadLetter") -> dict[str, Any]:
     return {
-        "letter": letter.name,
-        "reason": letter.reason.value,
-        "detail": letter.detail,
-        "append_time_ms": letter.append_time_ms,
-        "bytes": len(letter.value or b"") if letter.original_bytes is None else letter.original_bytes,
-        "redriven": letter.redriven or None,
+        "letter": dead_letter.name,
+        "reason": dead_letter.reason.value,
+        "detail": dead_letter.detail,
+        "append_time_ms": dead_letter.append_time_ms,
+        "bytes": len(dead_letter.value or b"") if dead_letter.original_bytes is None else dead_letter.original_bytes,
+        "redriven": dead_letter.redriven or None,
     }
 
 

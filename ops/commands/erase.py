@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.command_settings import command_settings
+from ops.configuration.command_settings import command_settings
 from ops.exit_codes import ExitCode
 from ops.output import JsonOption, console, print_json
 
 if TYPE_CHECKING:
-    from ops.operator.erase_check import Leftovers
+    from ops.operator.erasure.check import Leftovers
 
 _HOURS = 24
 
@@ -21,11 +21,13 @@ def register(app: typer.Typer) -> None:
 
 def erase(
     user_id: Annotated[str, typer.Argument(help="The user's id.")],
-    verify: Annotated[bool, typer.Option("--verify", help="Erase nothing; only look what is left.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Erase nothing; only report what is left of the user.")
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Also fail while bytes wait for compaction on the brokers' disks.")
     ] = False,
-    wait_s: Annotated[float, typer.Option("--wait-s", min=0, help="How long running workers may take.")] = 30.0,
+    wait_s: Annotated[float, typer.Option("--wait-s", min=0, help="Seconds to wait for running workers.")] = 30.0,
     json: JsonOption = False,
 ) -> None:
     """Forget a user: what they did up to now is never folded again, by any model version.
@@ -36,16 +38,16 @@ def erase(
     compaction, a day at most. The interactions log keeps what was sent until its retention ends, unread. Counts and
     neighbours of items hold no user ids; the user's share in them decays. A user who comes back starts anew.
     """
-    from ops.identities import identities_of
-    from ops.operator.erase import erase as forget
-    from ops.operator.erase_check import Names, check
-    from ops.operator.kept_files import KeptFiles
-    from ops.operator.running import run
-    from streams.topics import Topics
+    from ops.configuration.identities import identities_of
+    from ops.operator.erasure.check import Names, check
+    from ops.operator.erasure.erase import erase as forget
+    from ops.operator.inspect.running import run
+    from ops.operator.snapshots.kept_files import RetainedFiles
+    from streams.kafka.topics import Topics
 
     settings = command_settings()
     topics, identities = Topics(settings.namespace, settings.model_version), identities_of(settings)
-    files = KeptFiles(settings.storage, topics)
+    files = RetainedFiles(settings.storage, topics)
     if verify:
         names = Names.of(user_id, identities)
         left = run(check(settings.kafka_bootstrap, settings.redis_url, topics, names, files))

@@ -11,10 +11,13 @@ import typer
 
 from ops.dataset_name import DatasetName
 from ops.exit_codes import CommandFailed, ExitCode
+from ops.file_options import delimiter_option, encoding_option
 from ops.output import JsonOption, console, print_json
 
 if TYPE_CHECKING:
+    from offline.datasets.bad_rows import BadRows
     from offline.datasets.dataset import Dataset
+    from offline.datasets.table_file import TextFormat
     from offline.evaluate.evaluation import Evaluation
     from offline.evaluate.log import EvaluationLog
 
@@ -34,14 +37,17 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     dataset: Annotated[
-        DatasetName | None, typer.Argument(help="A known data set; else give --events.", metavar="[DATASET]")
+        DatasetName | None,
+        typer.Argument(help="Name of a known data set; without one, give --events or --log.", metavar="[DATASET]"),
     ] = None,
     log: Annotated[
-        bool, typer.Option("--log", help="Your own log: user.interactions and catalog.items in Kafka.")
+        bool, typer.Option("--log", help="Evaluate your own log: user.interactions and catalog.items in Kafka.")
     ] = False,
-    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Its folder (default: FRESHET_DATA_DIR).")] = None,
-    events: Annotated[Path | None, typer.Option(metavar="FILE", help="Your events: CSV or Parquet.")] = None,
-    items: Annotated[Path | None, typer.Option(metavar="FILE", help="Your items: CSV or Parquet.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the data set (default: FRESHET_DATA_DIR).")
+    ] = None,
+    events: Annotated[Path | None, typer.Option(metavar="FILE", help="File of your events, CSV or Parquet.")] = None,
+    items: Annotated[Path | None, typer.Option(metavar="FILE", help="File of your items, CSV or Parquet.")] = None,
     columns: Annotated[
         list[str] | None,
         typer.Option(
@@ -50,46 +56,79 @@ def evaluate(
             "of --items: item=…[,title=…,description=…,genres=…,cast=…,director=…,year=…,language=…].",
         ),
     ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Encoding of CSV files, for example latin-1; detected by default."),
+    ] = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(metavar="CHARACTER", help="Delimiter of CSV files, or `tab`; detected by default."),
+    ] = None,
+    skip_bad_rows: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad-rows", help="Skip rows that cannot be used; they are counted and the first ones named."
+        ),
+    ] = False,
     from_fraction: Annotated[
-        float, typer.Option(min=0, max=1, help="Judge from here on; everything is learned from.")
+        float,
+        typer.Option(
+            min=0, max=1, help="Evaluate from this fraction of the log on; what is before is only learned from."
+        ),
     ] = 0.8,
-    to_fraction: Annotated[float, typer.Option(min=0, max=1, help="Stop here.")] = 1.0,
-    every: Annotated[int, typer.Option(min=1, help="Judge every so many-th event only.")] = 1,
-    limit: Annotated[int | None, typer.Option(min=1, help="Read only the first so many events.")] = None,
-    models: Annotated[str, typer.Option(metavar="NAME,…|all", help="Which models to judge.")] = _ALL,
-    whole_lists: Annotated[bool, typer.Option(help="Judge whole lists too, on the last 20 % of every user.")] = True,
+    to_fraction: Annotated[float, typer.Option(min=0, max=1, help="Stop at this fraction of the log.")] = 1.0,
+    every: Annotated[int, typer.Option(min=1, help="Evaluate only every N-th event.")] = 1,
+    limit: Annotated[int | None, typer.Option(min=1, help="Number of events to read, the first ones.")] = None,
+    models: Annotated[str, typer.Option(metavar="NAME,…|all", help="Models to evaluate, with commas between.")] = _ALL,
+    whole_lists: Annotated[
+        bool, typer.Option(help="Also evaluate whole lists, on the last 20 % of every user's events.")
+    ] = True,
     production_lag: Annotated[
-        int, typer.Option(min=0, metavar="MS", help="Let Freshet know items so much later than their events.")
+        int,
+        typer.Option(
+            min=0, metavar="MS", help="Delay in milliseconds after which Freshet's item model knows of an event."
+        ),
     ] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Of samples, intervals and models.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of samples, intervals and models.")] = 1,
     picture: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw HR@10 over time: .png, .svg or .pdf.")
+        Path | None, typer.Option(metavar="FILE", help="File for a plot of HR@10 over time: .png, .svg or .pdf.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Judge lists by what people did next, over your log in Kafka, a known data set or any CSV or Parquet file.
+    """Evaluate lists by what users did next, over your log in Kafka, a known data set or any CSV or Parquet file.
 
-    Recommend, then learn: before every judged event its user is given a list by each model, through the very steps
+    Recommend, then learn: before every evaluated event its user is given a list by each model, through the very steps
     that workers run, and the event says what the list was worth. The first interaction of each (user, item) counts,
     every rating is a target whatever its stars, and the target is ranked among all items seen so far in the log that
     the user has not met. An item never seen before is a miss for every model. The rules against bots and floods are
     off. Nightly models learn at midnight (UTC) of the log's time.
     """
+    from offline.datasets.bad_rows import BadRows
+    from offline.datasets.table_file import TextFormat
+
     if from_fraction >= to_fraction:
         raise CannotEvaluate("--from-fraction must be below --to-fraction")
     names = _names(models)
     if log and (dataset or events or items):
         raise CannotEvaluate("give one of a data set, --events and --log")
-    judged = _kafka(limit) if log else _log(_dataset(dataset, data, events, items, columns or []), limit)
-    if not judged.events:
+    written = TextFormat(encoding_option(encoding), delimiter_option(delimiter))
+    bad = BadRows(skip_bad_rows)
+    evaluated = (
+        _kafka(limit) if log else _log(_dataset(dataset, data, events, items, columns or [], written, bad), limit)
+    )
+    undescribed = _undescribed(evaluated) if items else 0
+    _warn(evaluated, bad, undescribed)
+    if not evaluated.events:
         raise CannotEvaluate("there are no events")
-    first, stop = (int(len(judged.events) * fraction) for fraction in (from_fraction, to_fraction))
-    evaluation = _evaluation(judged, (first, stop, every), names, production_lag, seed, whole_lists)
+    first, stop = (int(len(evaluated.events) * fraction) for fraction in (from_fraction, to_fraction))
+    evaluation = _evaluation(evaluated, (first, stop, every), names, production_lag, seed, whole_lists)
     if picture is not None:
         _draw(evaluation, picture)
     report = evaluation.as_dict()
     if dataset is DatasetName.MOVIELENS_1M:
         report["time"] = "pseudo: one second an event, so that a night is every 86,400 events"
+    if events:
+        report |= {"bad_rows": bad.as_dict(), "items_not_described": undescribed}
     _show(report)
     if json:
         print_json(report)
@@ -108,13 +147,19 @@ def _names(models: str) -> list[str]:
 
 
 def _dataset(
-    known: DatasetName | None, place: Path | None, events: Path | None, items: Path | None, columns: list[str]
+    known: DatasetName | None,
+    place: Path | None,
+    events: Path | None,
+    items: Path | None,
+    columns: list[str],
+    written: TextFormat,
+    bad: BadRows,
 ) -> Dataset:
     from offline.datasets.dataset import DatasetError
 
     try:
         if events is not None:
-            return _own_files(known, events, items, columns)
+            return _own_files(known, events, items, columns, written, bad)
         if known is None:
             raise CannotEvaluate(f"name a data set ({', '.join(DatasetName)}) or give --events FILE --columns …")
         return _known(known, place)
@@ -122,7 +167,14 @@ def _dataset(
         raise CannotEvaluate(str(problem)) from problem
 
 
-def _own_files(known: DatasetName | None, events: Path, items: Path | None, columns: list[str]) -> Dataset:
+def _own_files(
+    known: DatasetName | None,
+    events: Path,
+    items: Path | None,
+    columns: list[str],
+    written: TextFormat,
+    bad: BadRows,
+) -> Dataset:
     from offline.datasets.column_map import ColumnMap
     from offline.datasets.own_files import OwnFiles, TableFile
 
@@ -131,13 +183,32 @@ def _own_files(known: DatasetName | None, events: Path, items: Path | None, colu
     files = [file for file in (events, items) if file is not None]
     if len(columns) != len(files):
         raise CannotEvaluate(f"--columns is needed once for every file: {len(files)} times, not {len(columns)}")
-    items_file = None if items is None else TableFile(items, ColumnMap.of_items(columns[1]))
-    return OwnFiles(TableFile(events, ColumnMap.of_events(columns[0])), items_file)
+    items_file = None if items is None else TableFile(items, ColumnMap.of_items(columns[1]), written)
+    return OwnFiles(TableFile(events, ColumnMap.of_events(columns[0]), written), items_file, bad)
+
+
+def _undescribed(log: EvaluationLog) -> int:
+    """How many items of the events the items file does not have."""
+    return len({event.item_id for event in log.events} - log.catalog.keys())
+
+
+def _warn(log: EvaluationLog, bad: BadRows, undescribed: int) -> None:
+    """What was left out, and what does not fit together, in a sentence each."""
+    for sentence in bad.named:
+        typer.echo(f"skipped: {sentence}", err=True)
+    if bad.count:
+        typer.echo(f"freshet: {bad.count} rows that cannot be used are left out", err=True)
+    if undescribed:
+        typer.echo(
+            f"freshet: {undescribed} of {log.items()} items of the events are not in the items file, for example "
+            f"{min({event.item_id for event in log.events} - log.catalog.keys())!r}",
+            err=True,
+        )
 
 
 def _known(known: DatasetName, place: Path | None) -> Dataset:
     from offline.datasets.known import KNOWN
-    from ops.settings_sources import load_settings
+    from ops.configuration.settings_sources import load_settings
 
     place = place or load_settings().data_dir
     if place is None:
@@ -157,10 +228,10 @@ def _log(dataset: Dataset, limit: int | None) -> EvaluationLog:
 
 
 def _kafka(limit: int | None) -> EvaluationLog:
-    from ops.command_settings import command_settings
-    from ops.operator.evaluation_log import read_evaluation_log
-    from ops.operator.running import run
-    from streams.topics import Topics
+    from ops.configuration.command_settings import command_settings
+    from ops.operator.inspect.running import run
+    from ops.operator.versions.evaluation_log import read_evaluation_log
+    from streams.kafka.topics import Topics
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
@@ -170,26 +241,26 @@ def _kafka(limit: int | None) -> EvaluationLog:
 def _evaluation(
     log: EvaluationLog, part: tuple[int, int, int], names: list[str], lag_ms: int, seed: int, whole_lists: bool
 ) -> Evaluation:
-    from offline.evaluate.evaluation import evaluate as judge
-    from offline.evaluate.models import Circumstances
+    from offline.evaluate.evaluation import evaluate as evaluate_models
+    from offline.evaluate.models import EvaluationConditions
     from offline.evaluate.prequential import Window
     from ops.publish_progress import progress_bar
 
     first, stop, every = part
     window = Window(first, stop, every, phase=seed % every)
-    given = Circumstances(log.catalog, lag_ms, seed)
+    given = EvaluationConditions(log.catalog, lag_ms, seed)
 
     def progress(what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
         return progress_bar(what, total, "events")
 
-    return judge(log, window, names, given, progress, with_whole_lists=whole_lists)
+    return evaluate_models(log, window, names, given, progress, with_whole_lists=whole_lists)
 
 
 def _draw(evaluation: Evaluation, path: Path) -> None:
     from offline.evaluate.picture import draw
 
     try:
-        draw(evaluation.judged, path)
+        draw(evaluation.evaluated, path)
     except (OSError, ValueError) as problem:
         raise CannotEvaluate(f"{path}: {problem}") from problem
 
@@ -198,7 +269,8 @@ def _show(report: dict[str, Any]) -> None:
     from ops.evaluation_table import figures_table, history_table
 
     console().print(
-        f"{report['evaluated']} of {report['events']} events judged; {report['users']} users, {report['items']} items, "
+        f"{report['evaluated']} of {report['events']} events evaluated; "
+        f"{report['users']} users, {report['items']} items, "
         f"{report['repeats_left_out']} repeated interactions left out"
     )
     console().print(figures_table(report))

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ops.command_settings import command_settings
+from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 
 
@@ -22,10 +22,10 @@ def user(user_id: Annotated[str, typer.Argument(help="The user's id.")], json: J
     The row contains every event before `rows_contain_before`; the list reflects the log up to `as_of`. A list whose
     as_of is behind the row's last_offset is about to be written again.
     """
-    from ops.identities import identities_of
-    from ops.operator.inspect_user import inspect_user
-    from ops.operator.running import run
-    from streams.topics import Topics
+    from ops.configuration.identities import identities_of
+    from ops.operator.inspect.running import run
+    from ops.operator.inspect.user import inspect_user
+    from streams.kafka.topics import Topics
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
@@ -51,9 +51,9 @@ def user(user_id: Annotated[str, typer.Argument(help="The user's id.")], json: J
 
 def item(item_id: Annotated[str, typer.Argument(help="The item's id.")], json: JsonOption = False) -> None:
     """Show an item's catalogue entry, counts, hours, strongest neighbours and the similar list in Redis."""
-    from ops.operator.inspect_item import inspect_item
-    from ops.operator.running import run
-    from streams.topics import Topics
+    from ops.operator.inspect.item import inspect_item
+    from ops.operator.inspect.running import run
+    from streams.kafka.topics import Topics
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)

@@ -4,11 +4,14 @@ from typing import Annotated
 
 import typer
 
-from ops.command_settings import command_settings
+from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 
 PartitionArgument = Annotated[
-    str, typer.Argument(metavar="[TOPIC:]N", help="N of user.interactions, or TOPIC:N of it or of item.deltas.VERSION.")
+    str,
+    typer.Argument(
+        metavar="[TOPIC:]N", help="Input partition: N of user.interactions, or TOPIC:N of it or of item.deltas.VERSION."
+    ),
 ]
 
 
@@ -35,9 +38,9 @@ def resume(partition: PartitionArgument, json: JsonOption = False) -> None:
 
 
 def _set(text: str, *, paused: bool, json: bool) -> None:
-    from ops.operator.pauses import parse_partition, set_pause
-    from ops.operator.running import run
-    from streams.topics import Topics
+    from ops.operator.inspect.pauses import parse_partition, set_pause
+    from ops.operator.inspect.running import run
+    from streams.kafka.topics import Topics
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ops.command_settings import command_settings
+from ops.configuration.command_settings import command_settings
 from ops.exit_codes import ExitCode
 from ops.output import JsonOption, complaints, console, print_json
 
@@ -24,22 +24,24 @@ def _checked(percent: int) -> int:
 
 def promote(
     version: Annotated[str, typer.Argument(help="The version to serve.")],
-    percent: Annotated[int, typer.Option(help="5, 25 or 100 % of the users.", callback=_checked)] = 100,
-    force: Annotated[bool, typer.Option("--force", help="Also against the gate; recorded with the switch.")] = False,
+    percent: Annotated[int, typer.Option(help="Share of users to serve: 5, 25 or 100 %.", callback=_checked)] = 100,
+    force: Annotated[
+        bool, typer.Option("--force", help="Promote although the gate refuses; recorded with the switch.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Let a version serve 5, 25 or all users, atomically and without a restart.
 
     Refuses, with every reason and exit code 1, unless workers of the version are alive, it has folded and listed
     everything up to the last seconds, every active user has a list, no record ended its workers, it can use as many
-    records, its lists are not suspiciously unlike the live ones, and over the events that both versions judged its
+    records, its lists are not suspiciously unlike the live ones, and over the events that both versions evaluated its
     quality is not below the live version's by more than FRESHET_QUALITY_MARGIN, nor too high to be true. The users of
     5 % are among those of 25 %. The version before goes on folding until it is retired.
     """
     from offline.versions.gate import GateLimits
     from offline.versions.verdict import QualityLimits, only_undecided
-    from ops.operator.running import run
-    from ops.operator.switches import NotSwitched, Switching
+    from ops.operator.inspect.running import run
+    from ops.operator.versions.switches import NotSwitched, Switching
 
     settings = command_settings()
     switching = Switching(

@@ -16,11 +16,12 @@ import typer
 
 from ops.dataset_name import DatasetName
 from ops.exit_codes import CommandFailed, ExitCode
+from ops.file_options import encoding_option
 from ops.output import JsonOption, console, print_json
 
 if TYPE_CHECKING:
+    from ops.configuration.settings import Settings
     from ops.publishing import Published
-    from ops.settings import Settings
 
 
 class Target(StrEnum):
@@ -44,34 +45,51 @@ def register(app: typer.Typer) -> None:
 
 def publish(
     source: Annotated[
-        str, typer.Argument(metavar="FILE|-|DIR", help="JSON Lines, - for stdin; with --dataset a folder.")
+        str,
+        typer.Argument(
+            metavar="FILE|-|DIR",
+            help="File of JSON Lines, - for standard input; with --dataset the folder of the data set.",
+        ),
     ],
-    topic: Annotated[Target, typer.Option(help="What the lines are.")] = Target.INTERACTIONS,
+    topic: Annotated[Target, typer.Option(help="Topic that the lines are for.")] = Target.INTERACTIONS,
     dataset: Annotated[
-        DatasetName | None, typer.Option(help="Publish this data set: ratings as events, items and users.")
+        DatasetName | None, typer.Option(help="Name of a data set to publish: ratings as events, items and users.")
     ] = None,
     speed: Annotated[
         str,
-        typer.Option(metavar="N|max", help="With --dataset: N times as fast as it happened, or as fast as it goes."),
+        typer.Option(
+            metavar="N|max", help="With --dataset: speed-up over the original pace, or max for as fast as possible."
+        ),
     ] = "max",
-    limit: Annotated[int | None, typer.Option(min=1, help="With --dataset: only the first so many events.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="With --dataset: number of events to publish, the first ones.")
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Encoding of the text, for example latin-1; by default UTF-8, or UTF-16 if it has a byte-order mark.",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Publish events, items or profiles: each one validated before it is sent, acknowledged by all replicas, once.
 
-    A line that cannot be used is reported with its number and reason and the rest go on; the exit code is then 1.
+    FILE has one JSON object a line, or is one JSON array; it may be packed (gzip, zstd, bzip2, xz). A file that cannot
+    be read as such is refused before anything is sent. A line that cannot be used is reported with its number and
+    reason and the rest go on; the exit code is then 1.
     Events of a data set are shifted in time so that the last one is now.
     """
-    from ops.publishing import parse_pace, quiet_client
-    from ops.settings_sources import load_settings
+    from ops.configuration.settings_sources import load_settings
+    from ops.publishing import parse_speed, quiet_client
 
-    pace = parse_pace(speed)
+    speed_up = parse_speed(speed)
     settings = load_settings()
     quiet_client()
     if dataset is not None:
-        published = _publish_dataset(settings, dataset, Path(source), pace, limit)
+        published = _publish_dataset(settings, dataset, Path(source), speed_up, limit)
     else:
-        published = _publish_lines(settings, source, topic)
+        published = _publish_lines(settings, source, topic, encoding_option(encoding))
     summary = _summary(settings, published)
     console().print(f"{summary['published']} records published, {summary['rejected']} lines rejected")
     if json:
@@ -80,10 +98,10 @@ def publish(
         raise typer.Exit(ExitCode.CHECK_FAILED)
 
 
-def _publish_lines(settings: Settings, source: str, target: Target) -> Published:
+def _publish_lines(settings: Settings, source: str, target: Target, encoding: str | None) -> Published:
     from ops.publishing import publish_lines
-    from streams.outgoing import interaction_record, item_record, profile_record
-    from streams.topics import Topics
+    from streams.kafka.outgoing import interaction_record, item_record, profile_record
+    from streams.kafka.topics import Topics
 
     topics = Topics(settings.namespace, settings.model_version)
     topic, to_record = {
@@ -91,12 +109,18 @@ def _publish_lines(settings: Settings, source: str, target: Target) -> Published
         Target.CATALOG: (topics.catalog, item_record),
         Target.PROFILES: (topics.profiles, profile_record),
     }[target]
-    with _opened(source) as file_descriptor:
-        return asyncio.run(
-            publish_lines(
-                settings.kafka_bootstrap, file_descriptor, topic, to_record, lambda text: typer.echo(text, err=True)
+    from streams.contract.plain_bytes import UnreadableInput
+
+    def complain(text: str) -> None:
+        typer.echo(text, err=True)
+
+    try:
+        with _opened(source, encoding) as file_descriptor:
+            return asyncio.run(
+                publish_lines(settings.kafka_bootstrap, file_descriptor, topic, to_record, complain, encoding)
             )
-        )
+    except UnreadableInput as problem:
+        raise MissingInput(f"{source} cannot be read: {problem}") from problem
 
 
 def _publish_dataset(
@@ -106,8 +130,8 @@ def _publish_dataset(
     from offline.datasets.known import KNOWN
     from offline.traffic import DatasetTraffic
     from ops.publishing import publish_traffic
-    from streams.producer import Producer
-    from streams.topics import Topics
+    from streams.kafka.producer import Producer
+    from streams.kafka.topics import Topics
 
     topics = Topics(settings.namespace, settings.model_version)
 
@@ -123,8 +147,10 @@ def _publish_dataset(
 
 
 @contextmanager
-def _opened(source: str) -> Iterator[int]:
-    """A file descriptor to read from."""
+def _opened(source: str, encoding: str | None) -> Iterator[int]:
+    """A file descriptor to read from; a file was looked through, so that all of it can be read or nothing is sent."""
+    from streams.contract.json_input import check_file
+
     if source == "-":
         yield sys.stdin.fileno()
         return
@@ -132,6 +158,8 @@ def _opened(source: str) -> Iterator[int]:
     if path.is_dir():
         raise MissingInput(f"{path} is a folder: name a file, or give --dataset")
     try:
+        if path.is_file():  # else a named pipe, of which nothing may be taken
+            check_file(path, encoding)
         file_descriptor = os.open(path, os.O_RDONLY)
     except OSError as problem:
         raise MissingInput(f"{path} cannot be read: {problem.strerror}") from problem

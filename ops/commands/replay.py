@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops.command_settings import command_settings
+from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 
 if TYPE_CHECKING:
-    from offline.replay.pace import Progress
+    from offline.replay.progress import ReplayProgress
 
 
 def register(app: typer.Typer) -> None:
@@ -20,22 +20,25 @@ def register(app: typer.Typer) -> None:
 def replay(
     new: Annotated[str, typer.Argument(metavar="NEW", help="Name of the version to build.")],
     reads_from: Annotated[
-        str, typer.Option("--from", help="earliest, or when the first event to read was appended (RFC 3339 or ms).")
+        str,
+        typer.Option(
+            "--from", help="Where to begin: earliest, or the append time of the first event to read (RFC 3339 or ms)."
+        ),
     ] = "earliest",
     snapshot: Annotated[
-        str, typer.Option("--snapshot", help="Begin with the tables of this snapshot and read what came after it.")
+        str, typer.Option("--snapshot", help="Name of a snapshot to begin with; the log is read from there on.")
     ] = "",
     archive: Annotated[
-        bool, typer.Option("--archive", help="Read what `freshet archive` kept before what the log still holds.")
+        bool, typer.Option("--archive", help="Read the records that `freshet archive` kept first, then the log.")
     ] = False,
     inexact: Annotated[
-        bool, typer.Option("--inexact", help="Take a snapshot's rows although other code or settings made them.")
+        bool, typer.Option("--inexact", help="Accept a snapshot that was made with other fold versions or settings.")
     ] = False,
     config: Annotated[
         Path | None,
-        typer.Option("--config", dir_okay=False, exists=True, help="File of FRESHET_* lines that the new version has."),
+        typer.Option("--config", dir_okay=False, exists=True, help="File of FRESHET_* settings for the new version."),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Workers on this machine.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Number of workers on this machine.")] = 1,
     json: JsonOption = False,
 ) -> None:
     """Read the log again into a new version, beside the live one and without touching it.
@@ -47,16 +50,16 @@ def replay(
     """
     import logging
 
-    from ops.demo.interrupts import Interrupted, Interrupts
-    from ops.demo.supervisor import Supervisor
-    from ops.operator.replay import Replay, ReplayPlan
-    from ops.operator.replay_start import Beginning
+    from ops.operator.replay.run import Replay, ReplayPlan
+    from ops.operator.replay.start import Beginning
+    from ops.processes.interrupts import Interrupted, Interrupts
+    from ops.processes.supervisor import ProcessSupervisor
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     beginning = Beginning(reads_from, snapshot, archive, inexact)
     plan = ReplayPlan(command_settings(config), new, beginning, workers)
     view: _View = _JsonView() if json else _BarView(new)
-    supervisor = Supervisor(view.notice)
+    supervisor = ProcessSupervisor(view.notice)
     try:
         with Interrupts() as interrupts, view:
             interrupts.run(Replay(plan, view.progress, view.arrived).run(supervisor))
@@ -82,7 +85,7 @@ class _View:
     def __exit__(self, *_: object) -> None:
         """Nothing to end."""
 
-    def progress(self, progress: "Progress") -> None:
+    def progress(self, progress: "ReplayProgress") -> None:
         """How far it is now."""
         self.last = progress.as_dict()
 
@@ -96,7 +99,7 @@ class _View:
 
 
 class _JsonView(_View):
-    def progress(self, progress: "Progress") -> None:
+    def progress(self, progress: "ReplayProgress") -> None:
         super().progress(progress)
         print_json({"event": "progress", **self.last})
 
@@ -126,7 +129,7 @@ class _BarView(_View):
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def progress(self, progress: "Progress") -> None:
+    def progress(self, progress: "ReplayProgress") -> None:
         super().progress(progress)
         self._bar.update(self._task, completed=progress.folded, total=max(progress.total, 1), more=_in_words(progress))
 
@@ -135,7 +138,7 @@ class _BarView(_View):
         self._bar.print(f"caught up after {seconds:.0f} s; following the log as a candidate until Ctrl-C")
 
 
-def _in_words(progress: "Progress") -> str:
+def _in_words(progress: "ReplayProgress") -> str:
     from serving.fragments import rfc3339
 
     rate = "" if progress.events_per_s is None else f"{progress.events_per_s:,.0f} events/s"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ops.command_settings import command_settings
+from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 
 
@@ -15,15 +15,15 @@ def register(app: typer.Typer) -> None:
 
 def retire(
     version: Annotated[str, typer.Argument(help="The version to remove.")],
-    wait_s: Annotated[float, typer.Option("--wait-s", min=1, help="How long its workers may take to end.")] = 60.0,
+    wait_s: Annotated[float, typer.Option("--wait-s", min=1, help="Seconds to wait for its workers to end.")] = 60.0,
     json: JsonOption = False,
 ) -> None:
     """Remove a version that serves nobody: its workers end, its group, topics and Redis keys go, its name stays taken.
 
     Refuses a live version. Afterwards no rollback leads to it. May be run again when it was interrupted.
     """
-    from ops.operator.running import run
-    from ops.operator.switches import Switching
+    from ops.operator.inspect.running import run
+    from ops.operator.versions.switches import Switching
 
     settings = command_settings()
     switching = Switching(settings.kafka_bootstrap, settings.redis_url, settings.namespace)

@@ -2,7 +2,7 @@
 
 import typer
 
-from ops.command_settings import command_settings
+from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 
 
@@ -17,8 +17,8 @@ def rollback(json: JsonOption = False) -> None:
     Its workers went on folding; `freshet versions` says how far they are and which version it is (`rollback_to`). Exit
     code 1 when there is none.
     """
-    from ops.operator.running import run
-    from ops.operator.switches import Switching
+    from ops.operator.inspect.running import run
+    from ops.operator.versions.switches import Switching
 
     settings = command_settings()
     switch = run(Switching(settings.kafka_bootstrap, settings.redis_url, settings.namespace).rollback())

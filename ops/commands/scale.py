@@ -2,7 +2,7 @@
 
 import typer
 
-from ops.command_settings import command_settings
+from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 
 
@@ -28,9 +28,9 @@ def scale(json: JsonOption = False) -> None:
     copied before producers and readers move; no command does that yet. So choose generously at first: idle partitions
     cost little.
     """
-    from ops.operator.running import run
-    from ops.operator.scale import read_scale
-    from streams.topics import Topics
+    from ops.operator.inspect.running import run
+    from ops.operator.inspect.scale import read_scale
+    from streams.kafka.topics import Topics
 
     settings = command_settings()
     found = run(read_scale(settings.kafka_bootstrap, Topics(settings.namespace, settings.model_version)))

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from streams.asyncapi import asyncapi
-from streams.schemas import schemas
+from ops.output import echo_json
+from streams.contract.schemas import schemas
+from streams.kafka.asyncapi import asyncapi
 
 
 def register(app: typer.Typer) -> None:
@@ -17,12 +18,12 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def schema(
-        name: Annotated[str, typer.Argument(help="interaction, item or profile.")] = "interaction",
+        name: Annotated[str, typer.Argument(help="Kind of record: interaction, item or profile.")] = "interaction",
         with_asyncapi: Annotated[
-            bool, typer.Option("--asyncapi", help="The AsyncAPI 3 document of all topics instead.")
+            bool, typer.Option("--asyncapi", help="Print the AsyncAPI 3 document of all topics instead.")
         ] = False,
         write: Annotated[
-            Path | None, typer.Option(help="Write all documents into this folder instead of printing one.")
+            Path | None, typer.Option(help="Folder to write all documents into, instead of printing one.")
         ] = None,
     ) -> None:
         """Print the JSON Schema of a record that producers send, generated from the code that parses it."""
@@ -36,7 +37,7 @@ def register(app: typer.Typer) -> None:
         if file not in documents:
             typer.echo(f"There is no schema {name!r}; choose interaction, item or profile.", err=True)
             raise typer.Exit(2)
-        typer.echo(text_of(documents[file]), nl=False)
+        echo_json(text_of(documents[file]), nl=False)
 
 
 def documents_by_file() -> dict[str, dict[str, Any]]:

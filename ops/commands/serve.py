@@ -2,7 +2,7 @@
 
 import typer
 
-from ops.command_settings import command_settings
+from ops.configuration.command_settings import command_settings
 
 
 def register(app: typer.Typer) -> None:
@@ -16,6 +16,6 @@ def serve() -> None:
     Address, port, number of processes and who may read come from FRESHET_ENDPOINT_* (`freshet config`). The routes are
     described at /openapi.json.
     """
-    from ops.endpoint_process import run
+    from ops.processes.endpoint_process import run
 
     run(command_settings())

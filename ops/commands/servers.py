@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ops.command_settings import command_settings
+from ops.configuration.command_settings import command_settings
 from ops.exit_codes import CommandFailed, ExitCode
 from ops.output import JsonOption, console, print_json
 
@@ -60,25 +60,39 @@ def up(
 
 
 def status(json: JsonOption = False) -> None:
-    """Say which server answers, whose it is, and where its log is; exit code 3 unless all answer."""
-    from ops.local_stack.configured import ConfiguredServers
+    """Say which server answers, whose it is and where its log is, and what is not right with the topics.
 
-    servers = ConfiguredServers(command_settings()).status()
+    Exit code 3 unless all servers answer, 1 when workers refuse a topic (partitions, whose time records carry).
+    """
+    from ops.local_stack.configured import ConfiguredServers
+    from ops.operator.inspect.topics_status import topics_status
+
+    settings = command_settings()
+    configured = ConfiguredServers(settings)
+    servers = configured.status()
     for server in servers:
         answer = "answers" if server.answers else "does not answer"
         ours = f", pid {server.pid}, log {server.log}" if server.pid else ""
         console().print(f"{server.name} at {server.address} {answer} (owner: {server.owner}{ours})", markup=False)
+    topics = None
+    if any(server.answers for server in servers if server.name.startswith("kafka")):
+        topics = topics_status(settings, configured.bootstrap)
+        for remark in topics.remarks:
+            console().print(remark, markup=False)
     if json:
-        print_json({server.name: asdict(server) for server in servers})
+        remarks = {} if topics is None else {"topics": list(topics.remarks)}
+        print_json({server.name: asdict(server) for server in servers} | remarks)
+    if topics is not None and topics.stops_workers and all(server.answers for server in servers):
+        raise typer.Exit(ExitCode.CHECK_FAILED)
     if not all(server.answers for server in servers):
         raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 def logs(
     server: Annotated[
-        str, typer.Argument(help="Whose log: kafka, redis, or with several nodes kafka-1, kafka-2 …")
+        str, typer.Argument(help="Name of the server: kafka, redis, or with several nodes kafka-1, kafka-2 …")
     ] = "kafka",
-    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many lines from the end.")] = 50,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Number of lines from the end of the log.")] = 50,
 ) -> None:
     """Print the end of a local server's log."""
     from ops.local_stack.configured import ConfiguredServers

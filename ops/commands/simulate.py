@@ -12,13 +12,11 @@ from ops.output import JsonOption, console, print_json
 
 if TYPE_CHECKING:
     from offline.simulator.clocks import Clocks
+    from ops.configuration.settings import Settings
     from ops.publishing import Published
-    from ops.settings import Settings
 
 #: How fast the world lives when its events are published faster than live.
 _NOMINAL_EVENTS_PER_S = 100.0
-
-Share = Annotated[float, typer.Option(min=0, max=0.5, help="Such records per valid event.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -27,35 +25,56 @@ def register(app: typer.Typer) -> None:
 
 
 def simulate(
-    users: Annotated[int, typer.Option(min=1, help="People.")] = 500,
-    items: Annotated[int, typer.Option(min=1, help="Items at the start; more appear later.")] = 1000,
-    events: Annotated[int, typer.Option(min=1, help="Records to publish, duplicates and garbage included.")] = 10_000,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same world.")] = 1,
-    rate: Annotated[str, typer.Option(metavar="N/s|max", help="Events a second, or as fast as it goes.")] = "200/s",
-    garbage_share: Share = 0.01,
-    duplicate_share: Share = 0.02,
-    wrong_partition_share: Share = 0.001,
-    late_share: Annotated[float, typer.Option(min=0, max=0.5, help="Events that arrive minutes to hours late.")] = 0.0,
-    ahead_share: Annotated[float, typer.Option(min=0, max=0.5, help="Events from clocks up to 4 minutes ahead.")] = 0.0,
-    future_share: Annotated[float, typer.Option(min=0, max=0.5, help="Records a year ahead, to be refused.")] = 0.0,
-    too_old_share: Annotated[
-        float, typer.Option(min=0, max=0.5, help="Records over 120 days old, refused unless more are retained.")
+    users: Annotated[int, typer.Option(min=1, help="Number of simulated users.")] = 500,
+    items: Annotated[int, typer.Option(min=1, help="Number of items at the start; more are released later.")] = 1000,
+    events: Annotated[
+        int, typer.Option(min=1, help="Number of records to publish, duplicates and malformed ones included.")
+    ] = 10_000,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the random choices; the same seed gives the same world.")
+    ] = 1,
+    rate: Annotated[
+        str, typer.Option(metavar="N/s|max", help="Events per second, or max for as fast as possible.")
+    ] = "200/s",
+    malformed_share: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Malformed records per valid event; they are refused.")
+    ] = 0.01,
+    duplicate_share: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Duplicates per valid event; they count once.")
+    ] = 0.02,
+    wrong_partition_share: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Records in a wrong partition per valid event; they are refused.")
+    ] = 0.001,
+    late_share: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Share of events that arrive minutes to hours late.")
     ] = 0.0,
-    bots: Annotated[int, typer.Option(min=0, help="Users that are programs, with hundreds of events a minute.")] = 0,
+    ahead_share: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Share of events from clocks up to 4 minutes ahead.")
+    ] = 0.0,
+    future_share: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Records dated a year ahead per valid event; they are refused.")
+    ] = 0.0,
+    too_old_share: Annotated[
+        float,
+        typer.Option(
+            min=0, max=0.5, help="Records over 120 days old per valid event; refused unless the retention is longer."
+        ),
+    ] = 0.0,
+    bots: Annotated[int, typer.Option(min=0, help="Number of bots: users with hundreds of events a minute.")] = 0,
     json: JsonOption = False,
 ) -> None:
-    """Publish a simulated catalogue, profiles and events: people with tastes, sessions, new items, and mistakes.
+    """Publish a simulated catalogue, profiles and events: users with preferences, new items, and producers' mistakes.
 
     Events happen now, at the pace of --rate; with max they are shifted so that the last one is now. With --json the
     last line says what must have become of every record: folded (late ones and those of bots too), duplicate, or dead
     letter and why.
     """
     from offline.simulator.clocks import Clocks
-    from ops.publishing import parse_pace, quiet_client
-    from ops.settings_sources import load_settings
+    from ops.configuration.settings_sources import load_settings
+    from ops.publishing import parse_speed, quiet_client
 
     shares = {
-        "garbage_share": garbage_share,
+        "malformed_share": malformed_share,
         "duplicate_share": duplicate_share,
         "wrong_partition_share": wrong_partition_share,
     }
@@ -63,7 +82,7 @@ def simulate(
     settings = load_settings()
     quiet_client()
     summary = asyncio.run(
-        _simulate(settings, users, items, events, parse_pace(rate), shares, seed=seed, clocks=clocks, bots=bots)
+        _simulate(settings, users, items, events, parse_speed(rate), shares, seed=seed, clocks=clocks, bots=bots)
     )
     console().print(
         f"{summary['published']} events published: {summary['folded']} valid, {summary['duplicates']} duplicates, "
@@ -88,8 +107,8 @@ async def _simulate(
     from offline.simulator.world import World
     from offline.traffic import SimulatedTraffic
     from ops.publishing import publish_traffic
-    from streams.producer import Producer
-    from streams.topics import Topics
+    from streams.kafka.producer import Producer
+    from streams.kafka.topics import Topics
 
     topics = Topics(settings.namespace, settings.model_version)
     events_per_s = _NOMINAL_EVENTS_PER_S if rate is None else rate

@@ -4,14 +4,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops.command_settings import command_settings
+from ops.configuration.command_settings import command_settings
 from ops.exit_codes import ExitCode
 from ops.output import JsonOption, console, print_json
 
 if TYPE_CHECKING:
     from offline.snapshots.manifest import Manifest
 
-ArchiveOption = Annotated[bool, typer.Option("--archive", help="Read the archive between the snapshot and the log.")]
+ArchiveOption = Annotated[
+    bool, typer.Option("--archive", help="Read the archive between the snapshot and the begin of the log.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def create(
-    name: Annotated[str, typer.Option(help="Its name; by default the version and the time.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the snapshot; by default the version and the time.")] = "",
     json: JsonOption = False,
 ) -> None:
     """Write the tables of FRESHET_MODEL_VERSION as they are at one offset a partition, while its workers go on.
@@ -35,12 +37,12 @@ def create(
     """
     import time
 
-    from ops.identities import identities_of
-    from ops.operator.running import run
-    from ops.operator.snapshot_create import create as take
-    from ops.operator.snapshot_create import name_of
-    from ops.operator.snapshot_store import SnapshotStore
-    from streams.topics import Topics
+    from ops.configuration.identities import identities_of
+    from ops.operator.inspect.running import run
+    from ops.operator.snapshots.create import create as take
+    from ops.operator.snapshots.create import name_of
+    from ops.operator.snapshots.store import SnapshotStore
+    from streams.kafka.topics import Topics
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
@@ -59,9 +61,9 @@ def list_(
     """List the snapshots of the namespace; those that are damaged or incomplete are named, and the exit code is 1."""
     from rich.table import Column, Table
 
-    from ops.operator.running import run
-    from ops.operator.snapshot_list import listed
-    from ops.operator.snapshot_store import SnapshotStore
+    from ops.operator.inspect.running import run
+    from ops.operator.snapshots.list import listed
+    from ops.operator.snapshots.store import SnapshotStore
 
     settings = command_settings()
     found = run(listed(SnapshotStore(settings.storage, settings.namespace), check=check))
@@ -81,7 +83,7 @@ def restore(
     snapshot: Annotated[str, typer.Option("--snapshot", help="Name of the snapshot.")],
     archive: ArchiveOption = False,
     inexact: Annotated[
-        bool, typer.Option("--inexact", help="Take rows that other code or settings made, as they are.")
+        bool, typer.Option("--inexact", help="Accept a snapshot that was made with other fold versions or settings.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
@@ -90,9 +92,9 @@ def restore(
     Starts no worker: `freshet replay NEW --snapshot NAME` does both. May be repeated after it was interrupted; until it
     is done no worker of NEW starts. Users who were erased meanwhile are left out.
     """
-    from ops.operator.replay_start import Beginning, prepare
-    from ops.operator.running import run
-    from streams.topics import Topics
+    from ops.operator.inspect.running import run
+    from ops.operator.replay.start import Beginning, prepare
+    from streams.kafka.topics import Topics
 
     settings = command_settings()
     run(prepare(settings, Topics(settings.namespace, new), Beginning("earliest", snapshot, archive, inexact)))
@@ -103,9 +105,9 @@ def restore(
 
 def remove(name: Annotated[str, typer.Argument(help="Name of the snapshot.")], json: JsonOption = False) -> None:
     """Remove a snapshot, whole or not."""
-    from ops.operator.running import run
-    from ops.operator.snapshot_list import removed
-    from ops.operator.snapshot_store import SnapshotStore
+    from ops.operator.inspect.running import run
+    from ops.operator.snapshots.list import removed
+    from ops.operator.snapshots.store import SnapshotStore
 
     settings = command_settings()
     run(removed(SnapshotStore(settings.storage, settings.namespace), name))
@@ -118,5 +120,5 @@ def _values(manifest: "Manifest") -> dict[str, Any]:
     import msgspec
 
     values: dict[str, Any] = msgspec.to_builtins(manifest, str_keys=True)
-    del values["fingerprint"]  # hundreds of digests
+    values["fingerprint"].pop("files", None)  # hundreds of digests, noted by former releases
     return values

@@ -2,7 +2,7 @@
 
 import typer
 
-from ops.command_settings import command_settings
+from ops.configuration.command_settings import command_settings
 from ops.exit_codes import ExitCode
 from ops.output import JsonOption, console, print_json
 
@@ -22,24 +22,29 @@ def create(json: JsonOption = False) -> None:
     May be run again at any time. A topic that exists with other settings is reported, never altered or deleted, and
     the exit code is 1. Those of a version that was retired are not made again (exit code 2).
     """
-    from ops.operator.retired import refuse_retired
-    from ops.operator.running import run
-    from streams.topics import Topics
-    from streams.topics_admin import ensure_topics
+    from ops.operator.inspect.running import run
+    from ops.operator.versions.retired import refuse_retired
+    from streams.kafka.topics import Topics
+    from streams.kafka.topics_admin import ONE_COPY, ensure_topics
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
     run(refuse_retired(settings.kafka_bootstrap, topics))
     report = ensure_topics(
-        settings.kafka_bootstrap, topics, settings.partitions, settings.replication, timeout_s=_TIMEOUT_S
+        settings.kafka_bootstrap,
+        topics,
+        settings.partitions,
+        settings.replication,
+        timeout_s=_TIMEOUT_S,
+        retention_days=settings.retention_days,
     )
     for difference in report.differs:
-        console().print(
-            f"{difference.topic}: {difference.setting} is {difference.found}, should be {difference.wanted}",
-            markup=False,
-        )
+        console().print(str(difference), markup=False)
     console().print(f"{len(report.created)} topics created, {len(report.unchanged)} were right already")
+    risk = ONE_COPY if settings.replication == 1 else ""
+    if risk:
+        console().print(risk, markup=False)
     if json:
-        print_json(report.as_dict())
+        print_json(report.as_dict() | {"risk": risk})
     if report.differs:
         raise typer.Exit(ExitCode.CHECK_FAILED)

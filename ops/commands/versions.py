@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from ops.command_settings import command_settings
+from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 
 
@@ -18,10 +18,10 @@ def versions(json: JsonOption = False) -> None:
 
     candidate = reads the log and serves nobody; live = serves; previous = served and goes on folding, so that
     `freshet rollback` is instant and fresh; retired = its topics, group and keys are gone. Lag counts records of
-    user.interactions that the version has not folded.
+    user.interactions that the version has not folded. Code is what the workers that live run: release and revision.
     """
-    from ops.operator.running import run
-    from ops.operator.version_list import read_versions
+    from ops.operator.inspect.running import run
+    from ops.operator.versions.list import read_versions
 
     settings = command_settings()
     found = run(read_versions(settings.kafka_bootstrap, settings.redis_url, settings.namespace))
@@ -33,7 +33,7 @@ def versions(json: JsonOption = False) -> None:
 def _print(found: dict[str, Any]) -> None:
     from rich.table import Column, Table
 
-    table = Table(Column("Version", no_wrap=True), "State", "Users", "Lag", "Workers", "Since", "Figures")
+    table = Table(Column("Version", no_wrap=True), "State", "Users", "Lag", "Workers", "Code", "Since", "Figures")
     for row in found["versions"]:
         cells = (
             row["version"],
@@ -41,6 +41,7 @@ def _print(found: dict[str, Any]) -> None:
             f"{row['percent']} %" if row["percent"] else "",
             "" if row["lag"] is None else str(row["lag"]),
             "" if row["workers"] is None else str(row["workers"]),
+            "\n".join(row["code"]),
             (row["created"] or "")[:16].replace("T", " "),
             _in_words(row["figures"]),
         )

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ops.command_settings import command_settings
+from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 
 
@@ -24,11 +24,11 @@ def why(
     Makes the list again from what the topics hold now, with the settings in force here: run it with those of the
     workers. `stored_slot` is where the item stands on the list in Redis, which may be older.
     """
-    from ops.identities import identities_of
-    from ops.operator.running import run
-    from ops.operator.why import explain
-    from ops.worker_process import rerank_settings
-    from streams.topics import Topics
+    from ops.configuration.identities import identities_of
+    from ops.operator.inspect.running import run
+    from ops.operator.inspect.why import explain
+    from ops.processes.worker_process import rerank_settings
+    from streams.kafka.topics import Topics
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
@@ -43,6 +43,7 @@ def why(
             settings.list_size,
             rerank_settings(settings),
             identities_of(settings),
+            settings.default_maturity,
         )
     )
     _print(found)

@@ -3,13 +3,17 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from streams.contract.limits import LIMITS
+
 if TYPE_CHECKING:
-    from ops.settings import Settings
+    from ops.configuration.settings import Settings
 
 
 def command_settings(over: Path | None = None) -> "Settings":
     """The settings in force, under those of the file `over`. Raises `SettingsError`, which ends the command with exit
     code 2."""
-    from ops.settings_sources import load_settings
+    from ops.configuration.settings_sources import load_settings
 
-    return load_settings(over=over)
+    settings = load_settings(over=over)
+    LIMITS.batch_bytes = settings.max_batch_bytes
+    return settings

@@ -1,8 +1,8 @@
 """How this installation names users in what it derives: from the settings."""
 
-from ops.settings import Settings, variable
-from ops.settings_sources import SettingsError
-from streams.identities import MIN_SECRET_BYTES, PLAIN, Identities
+from ops.configuration.settings import Settings, variable
+from ops.configuration.settings_sources import SettingsError
+from streams.contract.identities import MIN_SECRET_BYTES, PLAIN, Identities
 
 
 def identities_of(settings: Settings) -> Identities:

@@ -7,25 +7,48 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ops.bootstrap import read_bootstrap
+from serving.keys import check_names
 from serving.redis_address import RedisAddress
-from streams.topics import check_namespace
+from streams.contract.catalog import DEFAULT_MATURITY, Maturity
+from streams.kafka.topics import check_namespace
 
 PREFIX = "FRESHET_"
 _DAY_S = 24 * 60 * 60
+#: The state folder of a user without a home: nothing is there and nothing can be made there, so that only what needs
+#: the folder ends.
+NO_HOME = Path("/dev/null/freshet")
+NO_HOME_PROBLEM = f"{PREFIX}STATE_DIR is not set, and this user has no home folder to use instead"
 
 
 def _checked_namespace(namespace: str) -> str:
     check_namespace(namespace)
+    check_names(namespace, "v1")
     return namespace
 
 
+def _checked_version(version: str) -> str:
+    check_names("", version)
+    return version
+
+
 def _checked_redis_url(url: str) -> str:
-    RedisAddress.from_url(url)
+    try:
+        RedisAddress.from_url(url)
+    except OSError as problem:  # of the files of certificates that it names
+        raise ValueError(f"{problem.strerror or problem} ({problem.filename or 'a certificate'})") from None
     return url
 
 
 def _absolute(path: Path | None) -> Path | None:
-    return path.expanduser().absolute() if path is not None else None
+    try:
+        return path.expanduser().absolute() if path is not None else None
+    except RuntimeError:
+        raise ValueError("nobody has that home folder") from None
+
+
+def _absolute_unless_address(text: str) -> str:
+    return text if not text or "://" in text else str(_absolute(Path(text)))
 
 
 def _upper(value: object) -> object:
@@ -34,7 +57,12 @@ def _upper(value: object) -> object:
 
 def _state_home() -> Path:
     base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "freshet"
+    if base:
+        return Path(base) / "freshet"
+    try:
+        return Path.home() / ".local" / "state" / "freshet"
+    except RuntimeError:
+        return NO_HOME
 
 
 class Settings(BaseSettings):
@@ -47,13 +75,13 @@ class Settings(BaseSettings):
         pattern=r"^[a-z0-9-]{0,40}$",
         description="Prefix of every topic, group and key, so that demos, tests and tenants never meet; empty = none.",
     )
-    model_version: str = Field(
+    model_version: Annotated[str, AfterValidator(_checked_version)] = Field(
         "v1", pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$", description="The model version that workers build and write."
     )
-    kafka_bootstrap: str = Field(
+    kafka_bootstrap: Annotated[str, AfterValidator(read_bootstrap)] = Field(
         "127.0.0.1:29092",
-        pattern=r"^[A-Za-z0-9_.-]+:\d{1,5}(,[A-Za-z0-9_.-]+:\d{1,5})*$",
         description="Kafka brokers to ask first, as host:port with commas between.",
+        json_schema_extra={"allowed": "host:port[,host:port...], ports 1 to 65535, IPv6 in brackets"},
     )
     redis_url: Annotated[str, AfterValidator(_checked_redis_url)] = Field(
         "redis://127.0.0.1:26379/0",
@@ -68,52 +96,70 @@ class Settings(BaseSettings):
         4,
         ge=1,
         le=10_000,
-        description="Partitions of every keyed topic; fixed for the life of a log (100 in production).",
+        description="Number of partitions of every keyed topic; fixed for the life of a log (100 in production).",
     )
-    replication: int = Field(1, ge=1, le=7, description="Copies of every partition (3 in production).")
+    replication: int = Field(1, ge=1, le=7, description="Number of replicas of every partition (3 in production).")
     batch_max_records: int = Field(
-        500, ge=1, le=10_000, description="Most records a worker folds and commits in one transaction."
+        500,
+        ge=1,
+        le=10_000,
+        description="Maximum number of records that a worker folds and commits in one transaction.",
     )
-    list_size: int = Field(100, ge=1, le=500, description="Items in a finished list.")
-    list_ttl_s: int = Field(
-        7 * _DAY_S, ge=60, le=90 * _DAY_S, description="A list that nobody replaces disappears after this long."
+    max_batch_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=1024 * 1024,
+        le=1024 * 1024 * 1024,
+        description="Most bytes that a compressed batch of records may unpack to; its records become dead letters.",
     )
+    list_size: int = Field(100, ge=1, le=500, description="Number of items in a finished list.")
+    list_ttl_s: int = Field(7 * _DAY_S, ge=60, le=90 * _DAY_S, description="Time to live of a list in Redis.")
     list_expires_s: int = Field(
         _DAY_S,
         ge=30,
         le=90 * _DAY_S,
-        description="A list older than this is rewritten, and labelled stale until it is.",
+        description="Age at which a list is stale: it is labelled so, and rewritten.",
     )
     rerank_mmr_lambda: float = Field(
         0.85,
         gt=0.0,
         le=1.0,
-        description="Relevance against likeness in the first 20 items of a list; 1 = relevance only.",
+        description="Lambda of maximal marginal relevance in the first 20 items of a list; 1 = relevance only.",
     )
-    rerank_min_genres: int = Field(3, ge=0, le=20, description="Different genres in the first 20 items of a list.")
+    rerank_min_genres: int = Field(
+        3, ge=0, le=20, description="Minimum number of genres in the first 20 items of a list."
+    )
     rerank_category_max: int = Field(
-        0, ge=0, le=10, description="Most items of one category (first genre) in the first 10; 0 = any number."
+        0,
+        ge=0,
+        le=10,
+        description="Maximum number of items of one category (first genre) in the first 10; 0 = any number.",
     )
     rerank_genre_share_max: float = Field(
-        1.0, gt=0.0, le=1.0, description="Largest share of one category in the first 20 items; 1 = any share."
+        1.0, gt=0.0, le=1.0, description="Maximum share of one category in the first 20 items; 1 = any share."
     )
     rerank_boost_7d: float = Field(
-        1.3, ge=1.0, le=10.0, description="Scores of items released within 7 days are multiplied by this."
+        1.3, ge=1.0, le=10.0, description="Factor on the scores of items released within 7 days."
     )
     rerank_boost_30d: float = Field(
-        1.1, ge=1.0, le=10.0, description="Scores of items released within 30 days are multiplied by this."
+        1.1, ge=1.0, le=10.0, description="Factor on the scores of items released within 30 days."
     )
     rerank_new_item_share: float = Field(
         0.05, ge=0.0, le=0.5, description="Share of a list's slots for items released within 30 days."
     )
     rerank_explore_items: int = Field(
-        3, ge=0, le=10, description="How many of the slots 11-20 try something else; 0 = no exploration."
+        3, ge=0, le=10, description="Number of the slots 11-20 that explore; 0 = no exploration."
     )
-    judged_share: float = Field(
+    default_maturity: Maturity = Field(
+        DEFAULT_MATURITY,
+        description="Maturity rating up to which items are shown when no other limit is known: to users without "
+        "`maturity_max`, unknown users, trends; the same for workers and endpoint.",
+    )
+    evaluation_sample_rate: float = Field(
         0.02,
         ge=0.0,
         le=1.0,
-        description="Share of the events by which versions are judged; those of a smaller share are among them.",
+        description="Share of the events by which versions are evaluated (prequential evaluation); "
+        "those of a smaller share are among them.",
     )
     quality_margin: float = Field(
         0.05,
@@ -122,48 +168,78 @@ class Settings(BaseSettings):
         description="Share of the live version's quality that a promoted one may lose, at the end of the interval.",
     )
     allowed_lateness_s: int = Field(
-        300, ge=0, le=_DAY_S, description="How far behind its partition's watermark an event still counts in windows."
+        300,
+        ge=0,
+        le=_DAY_S,
+        description="Allowed lateness: an event further behind its partition's watermark is in no trend of 24 hours "
+        "or 7 days.",
     )
     retention_days: int = Field(
         90,
         ge=1,
         le=3650,
-        description="Events this far behind their partition's watermark become dead letters; idle users are purged.",
+        description="Events this far behind their partition's watermark become dead letters; idle users are purged;"
+        " topics that are made now keep events and dead letters this long.",
+    )
+    archive_days: int = Field(
+        730,
+        ge=0,
+        le=36_500,
+        description="Retention of the archive: `freshet archive` removes older files; 0 = keeps all for ever.",
     )
     user_id_secret: SecretStr | None = Field(
         None,
         min_length=32,
         max_length=1024,
-        description="Hashes user ids in everything derived from events; the same for workers, endpoint and commands.",
+        description="Secret of the HMAC of user ids in derived data; the same for workers, endpoint and commands.",
     )
     user_id_secret_file: Path | None = Field(
         None,
-        description="File that holds that secret, instead.",
+        description="File that holds the secret, instead of FRESHET_USER_ID_SECRET.",
         json_schema_extra={"shown_default": "none", "allowed": "path of a file"},
     )
     item_model_interval_s: float = Field(
-        2.0, ge=0.1, le=60.0, description="How often the item plane publishes what changed."
+        2.0, ge=0.1, le=60.0, description="Interval at which the item plane publishes what changed."
     )
     item_model_budget_bytes_per_s: int = Field(
-        250_000, ge=10_000, le=1_000_000_000, description="Most bytes a second that one item partition publishes."
+        250_000,
+        ge=10_000,
+        le=1_000_000_000,
+        description="Maximum number of bytes per second that one item partition publishes.",
+    )
+    item_model_max_staleness_s: float = Field(
+        10.0,
+        ge=0.1,
+        le=3600.0,
+        description="Longest wait of an item partition for that budget; then it publishes all the same.",
     )
     active_days: int = Field(
-        30, ge=1, le=365, description="Users with an event or a read in this time have their lists kept right."
+        30, ge=1, le=365, description="Users without an event or a read for this long get no refreshed lists."
+    )
+    refresh_cpu_share: float = Field(
+        0.6,
+        ge=0.0,
+        le=1.0,
+        description="Share of a core that a worker may be busy for while it makes lists again that are outdated though "
+        "nothing happened to their users; 100 a second it makes in any case.",
     )
     session_timeout_s: float = Field(
-        6.0, ge=6.0, le=300.0, description="A worker that is silent for this long loses its partitions."
+        6.0,
+        ge=6.0,
+        le=300.0,
+        description="Session timeout of the group: a worker that is silent for this long loses its partitions.",
     )
     replay_max_skew_s: int = Field(
         7 * _DAY_S,
         ge=1,
         le=365 * _DAY_S,
-        description="How far a replay reads one partition ahead of the others, in event time.",
+        description="Maximum skew of watermark alignment: how far a replay reads a partition ahead of others.",
     )
     replay_refit_growth: float = Field(
         4.0,
         ge=1.1,
         le=1000.0,
-        description="A replay fits vectors each time items have learned this many times what they had before.",
+        description="Growth from one refit checkpoint of a replay to the next, in what items have learned.",
     )
     state_store: Literal["memory", "rocksdb"] = Field(
         "memory", description="Where workers keep rows; rocksdb keeps them on disk when they outgrow memory."
@@ -171,15 +247,18 @@ class Settings(BaseSettings):
     worker_instance_id: str = Field(
         "",
         pattern=r"^[A-Za-z0-9._-]{0,100}$",
-        description="Fixed name of this worker; with one, a restart within the session timeout moves no partition.",
+        description="Static member id of this worker; a restart within the session timeout then moves no partition.",
     )
     endpoint_host: str = Field(
         "127.0.0.1", min_length=1, max_length=253, description="Address the endpoint listens on."
     )
     endpoint_port: int = Field(8080, ge=1, le=65_535, description="Port the endpoint listens on.")
-    endpoint_workers: int = Field(1, ge=1, le=64, description="Endpoint processes that share the port.")
+    endpoint_workers: int = Field(1, ge=1, le=64, description="Number of endpoint processes that share the port.")
     endpoint_max_connections: int = Field(
-        2048, ge=16, le=65536, description="Connections of one endpoint process; further ones wait to be accepted."
+        2048,
+        ge=16,
+        le=65536,
+        description="Maximum number of connections of one endpoint process; further ones wait to be accepted.",
     )
     endpoint_security: Literal["auto", "on", "off"] = Field(
         "auto",
@@ -195,17 +274,32 @@ class Settings(BaseSettings):
     )
     endpoint_jwt_audience: str = Field("", max_length=200, min_length=0, description="Audience that tokens must name.")
     endpoint_jwt_issuer: str = Field("", max_length=200, min_length=0, description="Issuer that tokens must name.")
+    endpoint_jwt_leeway_s: int = Field(
+        30, ge=0, le=300, description="Leeway for the times in tokens (exp, nbf, iat), as clocks differ."
+    )
+    endpoint_jwks_refresh_s: int = Field(
+        300, ge=5, le=86_400, description="How often the issuer's keys are read again; a withdrawn one is refused then."
+    )
+    endpoint_jwks_stale_s: int = Field(
+        3600,
+        ge=5,
+        le=7 * _DAY_S,
+        description="How long the issuer's keys stay in use while they cannot be read again.",
+    )
     endpoint_rate_per_minute: int = Field(
-        1000, ge=0, le=1_000_000, description="Requests a minute of one reader while security is on; 0 = no limit."
+        1000,
+        ge=0,
+        le=1_000_000,
+        description="Rate limit: requests per minute of one reader while security is on; 0 = no limit.",
     )
     endpoint_cors_origins: str = Field(
         "",
         pattern=r"^(\*|https?://[^ ,]+(,https?://[^ ,]+)*)?$",
         description="Origins whose pages may read answers, with commas between; * = all; empty = none.",
     )
-    endpoint_max_age_s: int = Field(1, ge=0, le=3600, description="How long a browser may show an answer again.")
+    endpoint_max_age_s: int = Field(1, ge=0, le=3600, description="Cache-Control max-age of answers.")
     endpoint_access_log_share: float = Field(
-        0.0, ge=0.0, le=1.0, description="Share of the requests in the access log; failures always are."
+        0.0, ge=0.0, le=1.0, description="Share of the requests that are in the access log; failures always are."
     )
     endpoint_publish_share: float = Field(
         1.0, ge=0.0, le=1.0, description="Share of the answers published to the requests and served topics; 0 = none."
@@ -225,7 +319,7 @@ class Settings(BaseSettings):
         description="Folder that holds the data sets ml-100k/, ml-1m/ and online-retail/; benches need it.",
         json_schema_extra={"shown_default": "none"},
     )
-    storage_url: str = Field(
+    storage_url: Annotated[str, AfterValidator(_absolute_unless_address)] = Field(
         "",
         pattern=r"^[^\x00-\x20]*$",
         description="Folder or bucket (s3://...) of snapshots and archives; the same for workers and commands.",
@@ -235,20 +329,19 @@ class Settings(BaseSettings):
         },
     )
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(
-        "INFO", description="Least serious log line that is written."
+        "INFO", description="Minimum level of log lines."
     )
 
     @property
     def storage(self) -> str:
         """Where snapshots and archives are: a path or an address."""
-        if "://" in self.storage_url:
-            return self.storage_url
-        return str(Path(self.storage_url).expanduser().absolute() if self.storage_url else self.state_dir / "storage")
+        return self.storage_url or str(self.state_dir / "storage")
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         _ordered(self, "list_expires_s", "list_ttl_s")
         _ordered(self, "active_days", "retention_days")
+        _ordered(self, "endpoint_jwks_refresh_s", "endpoint_jwks_stale_s")
         if self.user_id_secret is not None and self.user_id_secret_file is not None:
             raise ValueError(f"set either {variable('user_id_secret')} or {variable('user_id_secret_file')}, not both")
         return self

@@ -1,14 +1,14 @@
-"""docs/settings.md, generated from the settings: `python -m ops.settings_docs > docs/settings.md`."""
+"""docs/settings.md, generated from the settings: `python -m ops.configuration.settings_docs > docs/settings.md`."""
 
 import sys
 
-from ops.settings import Settings, variable
-from ops.settings_text import allowed, shown_default
+from ops.configuration.settings import Settings, variable
+from ops.configuration.settings_text import allowed, shown_default
 
 _HEAD = """\
 # Settings
 
-Generated from `ops/settings.py` by `make docs`; do not edit.
+Generated from `ops/configuration/settings.py` by `make docs`; do not edit.
 
 Every setting is an environment variable. A file `.env` in the working directory may hold them too; the environment
 wins, and an empty value counts as unset. `freshet config` prints the values in force and where each came from. A wrong

@@ -11,9 +11,9 @@ from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
+from ops.configuration.settings import NO_HOME, NO_HOME_PROBLEM, PREFIX, Settings, variable
+from ops.configuration.settings_text import MASK, allowed, shown
 from ops.exit_codes import CommandFailed, ExitCode
-from ops.settings import PREFIX, Settings, variable
-from ops.settings_text import MASK, allowed, shown
 
 Given = Mapping[str, tuple[str, str]]
 
@@ -22,6 +22,9 @@ ENV_FILE = Path(".env")
 _PLACES = tuple(
     map(variable, ("namespace", "model_version", "kafka_bootstrap", "redis_url", "storage_url", "state_dir"))
 )
+#: Names that settings had in former releases. They are refused with the present name, so that nobody runs on a default.
+_FORMER = {PREFIX + "JUDGED_SHARE": "evaluation_sample_rate"}
+_MAX_QUOTED = 300
 TEST_PREFIX = PREFIX + "TEST_"
 """Variables of the test suite; no setting begins like this."""
 
@@ -50,6 +53,7 @@ def load_settings(env_file: Path = ENV_FILE, over: Path | None = None) -> Settin
     """The settings of this process. The environment wins over `env_file`, and the lines of `over`, which may not say
     where things are, over both. Raises `SettingsError`."""
     above = {} if over is None else _above(over)
+    _require_readable(env_file)
     given = _given(env_file) | above
     unknown = _unknown(given)
     values: dict[str, Any] = {name.removeprefix(PREFIX).lower(): value for name, (value, _) in above.items()}
@@ -63,7 +67,9 @@ def load_settings(env_file: Path = ENV_FILE, over: Path | None = None) -> Settin
 
 
 def effective(settings: Settings, env_file: Path = ENV_FILE) -> list[Effective]:
-    """Every setting with its value and source, secrets masked."""
+    """Every setting with its value and source, secrets masked. Raises `SettingsError` when there is no state folder."""
+    if settings.state_dir == NO_HOME:
+        raise SettingsError([NO_HOME_PROBLEM])
     given = _given(env_file)
     return [
         Effective(name, variable(name), shown(getattr(settings, name)), _source(given, variable(name)))
@@ -82,7 +88,19 @@ def _given(env_file: Path) -> dict[str, tuple[str, str]]:
     }
 
 
+def _require_readable(file: Path) -> None:
+    """A file that is not there is none; one that is there counts. Raises `SettingsError`."""
+    try:
+        if file.is_file():
+            file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as problem:
+        raise SettingsError([f"{file} cannot be read: it is not UTF-8 at byte {problem.start}"]) from None
+    except OSError as problem:
+        raise SettingsError([f"{file} cannot be read: {problem.strerror}"]) from None
+
+
 def _above(over: Path) -> dict[str, tuple[str, str]]:
+    _require_readable(over)
     above = {name.upper(): (value, over.name) for name, value in dotenv_values(over).items() if value}
     misplaced = [f"{name} (from {over.name}) cannot be another one" for name in sorted(above) if name in _PLACES]
     strange = [f"{name} (from {over.name}) is not a setting" for name in sorted(above) if not name.startswith(PREFIX)]
@@ -98,10 +116,12 @@ def _source(given: Given, name: str) -> str:
 def _unknown(given: Given) -> list[str]:
     known = [variable(name) for name in Settings.model_fields]
     strange = (name for name in sorted(given) if name not in known and not name.startswith(TEST_PREFIX))
-    return [f"{name} (from {_source(given, name)}) is not a setting; {_closest(name, known)}" for name in strange]
+    return [f"{name} (from {_source(given, name)}) is not a setting; {_meant(name, known)}" for name in strange]
 
 
-def _closest(name: str, known: list[str]) -> str:
+def _meant(name: str, known: list[str]) -> str:
+    if name in _FORMER:
+        return f"it is called {variable(_FORMER[name])} now"
     return f"the closest one is {difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]}"
 
 
@@ -114,5 +134,9 @@ def _problem(error: ErrorDetails, given: Given) -> str:
     value, source = given.get(name, (str(error["input"]), "default"))
     secret = SecretStr in get_args(Settings.model_fields[field].annotation)
     safe = MASK if secret else shown(value)
-    problem = f"{name}={safe} (from {source}) is wrong; allowed: {allowed(Settings.model_fields[field])}"
-    return f"{problem} ({reason})" if reason and safe == value else problem  # a reason may quote a secret
+    problem = f"{name}={_quoted(safe)} (from {source}) is wrong; allowed: {allowed(Settings.model_fields[field])}"
+    return f"{problem} ({_quoted(reason)})" if reason and safe == value else problem  # a reason may quote a secret
+
+
+def _quoted(text: str) -> str:
+    return text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}..."

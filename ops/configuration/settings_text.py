@@ -20,7 +20,8 @@ def allowed(field: FieldInfo) -> str:
 
 def shown(value: object) -> str:
     """A value as a user may see it: one line, and without what is secret in a URL."""
-    return masked("none" if value is None else str(value))
+    text = masked("none" if value is None else str(value))
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def shown_default(field: FieldInfo) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from ops.demo.waiting import until
+from ops.processes.waiting import until
 
 READY_TIMEOUT_S = 60.0
 _REQUEST_TIMEOUT_S = 2.0
@@ -40,7 +40,7 @@ class EndpointClient:
         self._port = port
 
     async def wait_until_ready(self) -> None:
-        """Returns when the endpoint says that it may be sent readers. Raises `DemoError` on time-out."""
+        """Returns when the endpoint says that it may be sent readers. Raises `ProcessFailed` on time-out."""
         complaint = f"the endpoint at {self._host}:{self._port} was not ready"
         await until(lambda: self._answers("/readyz"), READY_TIMEOUT_S, lambda: complaint)
 

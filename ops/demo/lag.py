@@ -5,9 +5,9 @@ import time
 from dataclasses import dataclass
 
 from ops.demo.errors import DemoError
-from ops.demo.waiting import until
-from ops.progress import Progress
-from streams.topics import Topics
+from ops.group_progress import GroupProgress
+from ops.processes.waiting import until
+from streams.kafka.topics import Topics
 
 DRAIN_TIMEOUT_S = 120.0
 _POLL_S = 0.2
@@ -31,13 +31,13 @@ class Positions:
         return sum(self.committed.values())
 
 
-async def read_positions(progress: Progress, topics: Topics) -> Positions:
+async def read_positions(progress: GroupProgress, topics: Topics) -> Positions:
     """The positions now; a partition that was never committed counts from 0. Raises aiokafka's `KafkaError`."""
     committed = await progress.committed(topics.interactions)
     return Positions(await progress.ends(topics.interactions), committed)
 
 
-async def wait_until_drained(progress: Progress, topics: Topics) -> Positions:
+async def wait_until_drained(progress: GroupProgress, topics: Topics) -> Positions:
     """Returns when nothing is left to fold and everything folded can be read. Raises `DemoError`."""
     positions = await _wait_until_folded(progress, topics)
 
@@ -48,7 +48,7 @@ async def wait_until_drained(progress: Progress, topics: Topics) -> Positions:
     return positions
 
 
-async def _wait_until_folded(progress: Progress, topics: Topics) -> Positions:
+async def _wait_until_folded(progress: GroupProgress, topics: Topics) -> Positions:
     best, since_s = -1, time.monotonic()
     while True:
         positions = await read_positions(progress, topics)

@@ -9,6 +9,7 @@ from pathlib import Path
 from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 
+from ops.configuration.identities import identities_of
 from ops.demo.alongside import alongside
 from ops.demo.endpoint_client import EndpointAway, EndpointClient, UserList
 from ops.demo.freshness import FreshnessProbe, Percentiles
@@ -16,18 +17,17 @@ from ops.demo.lag import read_positions, wait_until_drained
 from ops.demo.namespace import Namespace
 from ops.demo.panels import SHOWN_ITEMS
 from ops.demo.phases import Phases
-from ops.demo.processes import WORKERS, start_endpoint, start_workers
-from ops.demo.publisher import Publisher
+from ops.demo.publisher import DemoPublisher
 from ops.demo.snapshot import Snapshot, UserView
 from ops.demo.spotlight import Spotlight
-from ops.demo.supervisor import Supervisor
 from ops.demo.traffic import DemoTraffic
 from ops.demo.view import View
 from ops.demo.workers import Workers
-from ops.identities import identities_of
-from ops.progress import Progress
-from streams.events import InvalidEvent, parse_interaction
-from streams.producer import Acknowledgement, OutgoingRecord, Producer
+from ops.group_progress import GroupProgress
+from ops.processes.child_settings import WORKERS, start_endpoint, start_workers
+from ops.processes.supervisor import ProcessSupervisor
+from streams.contract.events import InvalidEvent, parse_interaction
+from streams.kafka.producer import Acknowledgement, OutgoingRecord, Producer
 
 _SAMPLE_EVERY_S = 0.5
 _REDIS_TIMEOUT_S = 5.0
@@ -50,11 +50,11 @@ class LiveRun:
         self,
         namespace: Namespace,
         traffic: DemoTraffic,
-        supervisor: Supervisor,
+        supervisor: ProcessSupervisor,
         phases: Phases,
         view: View,
         producer: Producer,
-        progress: Progress,
+        progress: GroupProgress,
         redis: Redis,
     ) -> None:
         settings = namespace.settings
@@ -71,10 +71,10 @@ class LiveRun:
         self._workers = Workers(redis, namespace.keys, namespace.topics, settings.partitions)
         self._probe = FreshnessProbe(redis, namespace.keys)
         self._spotlight = Spotlight(traffic.titles)
-        self._publisher = Publisher(producer, self._topics.interactions, self._on_acknowledged)
+        self._publisher = DemoPublisher(producer, self._topics.interactions, self._on_acknowledged)
 
     async def run(self, folder: Path) -> LiveFigures:
-        """Raises `DemoError`, `KafkaError` (ours or aiokafka's) or `redis.RedisError`."""
+        """Raises `DemoError`, `ProcessFailed`, `KafkaError` (ours or aiokafka's) or `redis.RedisError`."""
         start_workers(self._supervisor, self._settings, folder)
         start_endpoint(self._supervisor, self._settings, folder)
         return await alongside(self._run(), self._supervisor.watch(), self._probe.run())
@@ -115,7 +115,7 @@ class LiveRun:
     def _on_acknowledged(self, record: OutgoingRecord, acknowledgement: Acknowledgement) -> None:
         try:
             event = parse_interaction(record.value, time.time_ns() // 1_000_000)
-        except InvalidEvent:  # garbage on purpose: it will be a dead letter, and no list waits for it
+        except InvalidEvent:  # malformed on purpose: it will be a dead letter, and no list waits for it
             return
         self._spotlight.note(event)
         self._probe.offer(self._stored_id(event.user_id), acknowledgement.partition, acknowledgement.offset)
@@ -164,7 +164,7 @@ class LiveRun:
 
 
 async def go_live(
-    namespace: Namespace, traffic: DemoTraffic, supervisor: Supervisor, phases: Phases, view: View, folder: Path
+    namespace: Namespace, traffic: DemoTraffic, supervisor: ProcessSupervisor, phases: Phases, view: View, folder: Path
 ) -> LiveFigures:
     """Opens the connections and runs. Raises as `LiveRun.run`."""
     settings = namespace.settings
@@ -172,6 +172,6 @@ async def go_live(
     async with (
         redis,
         Producer(settings.kafka_bootstrap) as producer,
-        Progress(settings.kafka_bootstrap, namespace.topics.consumer_group) as progress,
+        GroupProgress(settings.kafka_bootstrap, namespace.topics.consumer_group) as progress,
     ):
         return await LiveRun(namespace, traffic, supervisor, phases, view, producer, progress, redis).run(folder)

@@ -4,12 +4,12 @@ import asyncio
 import secrets
 from dataclasses import dataclass
 
+from ops.configuration.settings import Settings
 from ops.demo.errors import DemoError
-from ops.settings import Settings
 from serving.keys import Keys
 from serving.redis_writer import ListWriter
-from streams.topics import Topics
-from streams.topics_admin import delete_namespace, ensure_topics
+from streams.kafka.topics import Topics
+from streams.kafka.topics_admin import delete_namespace, ensure_topics
 
 _TIMEOUT_S = 30.0
 # Long enough for a killed worker to fall out of its group, and for a loaded machine to delete 60 partitions.
@@ -41,7 +41,12 @@ class Namespace:
         """Creates all topics. Raises `KafkaError`, and `DemoError` when the namespace was not fresh."""
         settings = self.settings
         report = ensure_topics(
-            settings.kafka_bootstrap, self.topics, settings.partitions, settings.replication, _TIMEOUT_S
+            settings.kafka_bootstrap,
+            self.topics,
+            settings.partitions,
+            settings.replication,
+            _TIMEOUT_S,
+            settings.retention_days,
         )
         if report.unchanged or report.differs:
             raise DemoError(f"namespace {settings.namespace} has topics already; run the demo again")

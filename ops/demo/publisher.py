@@ -10,15 +10,15 @@ from aiokafka.errors import KafkaError as AiokafkaError
 
 from offline.pacing import paced
 from offline.traffic import TimedRecord
-from streams.errors import PublishError
-from streams.producer import Acknowledgement, OutgoingRecord, Producer
+from streams.kafka.errors import PublishError
+from streams.kafka.producer import Acknowledgement, OutgoingRecord, Producer
 
 OnAcknowledged = Callable[[OutgoingRecord, Acknowledgement], None]
 
 _RATE_WINDOW_S = 3.0
 
 
-class Publisher:
+class DemoPublisher:
     """Sends one record after the other when it is due, without waiting for earlier acknowledgements."""
 
     def __init__(self, producer: Producer, topic: str, on_acknowledged: OnAcknowledged) -> None:

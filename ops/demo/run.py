@@ -3,18 +3,18 @@
 from contextlib import ExitStack
 
 from ops.accounting import read_account
-from ops.demo.interrupts import Interrupts
+from ops.configuration.settings import Settings
 from ops.demo.live import go_live
 from ops.demo.namespace import Namespace, fresh_name
 from ops.demo.phases import Phases
 from ops.demo.run_folder import RunFolder
 from ops.demo.servers import DemoServers
 from ops.demo.summary import Summary
-from ops.demo.supervisor import Supervisor
 from ops.demo.traffic import DemoTraffic
 from ops.demo.view import View
 from ops.local_stack.ports import LOOPBACK, free_port
-from ops.settings import Settings
+from ops.processes.interrupts import Interrupts
+from ops.processes.supervisor import ProcessSupervisor
 
 
 def run_demo(settings: Settings, traffic: DemoTraffic, view: View) -> Summary:
@@ -45,7 +45,7 @@ def run_demo(settings: Settings, traffic: DemoTraffic, view: View) -> Summary:
 
         run_folder = RunFolder(settings.state_dir / "demo" / settings.namespace, view.notice)
         folder = undo.enter_context(run_folder)
-        supervisor = Supervisor(view.notice)
+        supervisor = ProcessSupervisor(view.notice)
         undo.callback(supervisor.stop)
         figures = interrupts.run(go_live(namespace, traffic, supervisor, phases, view, folder))
         account = interrupts.run(read_account(settings.kafka_bootstrap, namespace.topics))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from ops.demo.interrupts import Interrupted
+from ops.processes.interrupts import Interrupted
 
 
 class RunFolder:

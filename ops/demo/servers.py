@@ -1,9 +1,9 @@
 """Kafka and Redis for one run: what answers is used, what is missing is started, and only that is stopped again."""
 
+from ops.configuration.settings import Settings
 from ops.local_stack.configured import ConfiguredServers
 from ops.local_stack.server import Started
 from ops.local_stack.stack import Timings
-from ops.settings import Settings
 
 
 class DemoServers:

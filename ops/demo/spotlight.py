@@ -5,7 +5,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from streams.events import EventType, Interaction
+from streams.contract.events import EventType, Interaction
 
 SHOWN_EVENTS = 8
 STAY_S = 8.0

@@ -49,7 +49,7 @@ class Summary:
             "folded": account.folded,
             "duplicates": account.duplicates,
             "dead_letters": account.dead_letters,
-            "unaccounted": sum(self.acknowledged.values()) - account.folded - account.duplicates - account.dead_letters,
+            "unaccounted": account.unaccounted,
             "lists_written": self.lists_written,
             "users": account.users,
             "freshness_ms": {"p50": freshness and freshness.p50, "p99": freshness and freshness.p99},

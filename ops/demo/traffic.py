@@ -12,8 +12,8 @@ from offline.datasets.movielens_100k import NAME, MovieLens100K
 from offline.simulator.records import Expected
 from offline.simulator.world import World
 from offline.traffic import DatasetTraffic, SimulatedTraffic, TimedRecord, Traffic
-from streams.producer import OutgoingRecord
-from streams.topics import Topics
+from streams.kafka.producer import OutgoingRecord
+from streams.kafka.topics import Topics
 
 EVENTS_PER_S = 300.0
 _SEED = 7

@@ -1,20 +1,21 @@
-"""What the workers say about themselves: their signs of life in Redis."""
+"""What the workers say about themselves: their heartbeats in Redis."""
 
 from collections.abc import Callable
 
 import msgspec
 from redis.asyncio import Redis
 
-from ops.demo.waiting import until
+from ops.processes.waiting import until
 from serving.keys import Keys
-from streams.topics import Topics
+from streams.kafka.topics import Topics
 
 READY_TIMEOUT_S = 90.0
 
 
-class SignOfLife(msgspec.Struct, frozen=True):
+class WorkerHeartbeat(msgspec.Struct, frozen=True):
     """One worker's heartbeat (see `agents.heartbeat`). `positions` maps topic:partition to the next offset."""
 
+    instance: str
     pid: int
     at_ms: int
     positions: dict[str, int]
@@ -29,34 +30,39 @@ class Workers:
         self._pattern = f"{keys.prefix}worker:*"
         specs = (spec for spec in topics.specs(partitions, 1) if spec.name in topics.inputs)
         self._inputs = {f"{spec.name}:{number}" for spec in specs for number in range(spec.partitions)}
-        self._lists_written: dict[int, int] = {}
+        self._lists_written: dict[str, int] = {}
 
     @property
     def lists_written(self) -> int:
         """Lists written by all workers so far, as far as their heartbeats tell: up to a second behind."""
         return sum(self._lists_written.values())
 
-    async def read(self) -> list[SignOfLife]:
+    async def read(self) -> list[WorkerHeartbeat]:
         """The heartbeats that are there now."""
         keys = [key async for key in self._redis.scan_iter(match=self._pattern, count=1000)]
         values = await self._redis.mget(keys) if keys else []
-        signs = [msgspec.json.decode(value, type=SignOfLife) for value in values if value is not None]
-        for sign in signs:
+        heartbeats = [msgspec.json.decode(value, type=WorkerHeartbeat) for value in values if value is not None]
+        for heartbeat in heartbeats:
             # The count starts again when partitions move; never show less than was done.
-            self._lists_written[sign.pid] = max(sign.lists_written, self._lists_written.get(sign.pid, 0))
-        return signs
+            self._lists_written[heartbeat.instance] = max(
+                heartbeat.lists_written, self._lists_written.get(heartbeat.instance, 0)
+            )
+        return heartbeats
 
     async def wait_until_ready(self, count: int) -> None:
-        """Returns when `count` workers share all input partitions between them. Raises `DemoError` on time-out."""
-        signs: list[SignOfLife] = []
+        """Returns when `count` workers share all input partitions between them. Raises `ProcessFailed` on time-out."""
+        heartbeats: list[WorkerHeartbeat] = []
 
         async def are_ready() -> bool:
-            nonlocal signs
-            signs = await self.read()
-            return self._are_ready(signs, count)
+            nonlocal heartbeats
+            heartbeats = await self.read()
+            return self._are_ready(heartbeats, count)
 
         def seen() -> str:
-            owned = "; ".join(f"pid {sign.pid} owns {len(sign.positions)}" for sign in signs) or "no sign of life"
+            owned = (
+                "; ".join(f"pid {heartbeat.pid} owns {len(heartbeat.positions)}" for heartbeat in heartbeats)
+                or "no heartbeat"
+            )
             return f"the workers did not share the {len(self._inputs)} input partitions ({owned})"
 
         await until(are_ready, READY_TIMEOUT_S, seen)
@@ -64,15 +70,15 @@ class Workers:
     async def wait_for_reports_after(self, at_ms: int, pids: Callable[[], set[int]]) -> None:
         """Returns when each of the `pids` of that moment has reported after `at_ms`, so that its counts are final.
 
-        Raises `DemoError`.
+        Raises `ProcessFailed`.
         """
 
         async def have_reported() -> bool:
-            return pids() <= {sign.pid for sign in await self.read() if sign.at_ms > at_ms}
+            return pids() <= {heartbeat.pid for heartbeat in await self.read() if heartbeat.at_ms > at_ms}
 
         await until(have_reported, READY_TIMEOUT_S, lambda: f"the workers {sorted(pids())} did not report")
 
-    def _are_ready(self, signs: list[SignOfLife], count: int) -> bool:
-        owned = [name for sign in signs for name in sign.positions]
-        busy = sum(bool(sign.positions) for sign in signs)
+    def _are_ready(self, heartbeats: list[WorkerHeartbeat], count: int) -> bool:
+        owned = [name for heartbeat in heartbeats for name in heartbeat.positions]
+        busy = sum(bool(heartbeat.positions) for heartbeat in heartbeats)
         return len(owned) == len(self._inputs) and set(owned) == self._inputs and busy == min(count, len(self._inputs))

@@ -4,15 +4,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ops.configuration.settings import Settings
+from ops.configuration.settings_text import masked
 from ops.local_stack.errors import StackError
 from ops.local_stack.kafka_server import broker_ids
 from ops.local_stack.ports import LOOPBACK
 from ops.local_stack.process import Ended
 from ops.local_stack.redis_server import redis_answers
-from ops.local_stack.server import Owner, ServerStatus, Started
+from ops.local_stack.server import ServerOwner, ServerStatus, Started
 from ops.local_stack.stack import LocalStack, Timings
-from ops.settings import Settings
-from ops.settings_text import masked
 
 _LOCAL_HOSTS = frozenset({LOOPBACK, "localhost"})
 _REDIS_PORT = 6379
@@ -105,7 +105,7 @@ class ConfiguredServers:
 
     def _look(self, name: str) -> ServerStatus:
         answers = self._answers(name)
-        return ServerStatus(name, self.addresses[name], Owner.OTHER if answers else Owner.NOBODY, answers)
+        return ServerStatus(name, self.addresses[name], ServerOwner.OTHER if answers else ServerOwner.NOBODY, answers)
 
     def _answers(self, name: str) -> bool:
         return bool(broker_ids(self._bootstrap)) if name == "kafka" else redis_answers(self._redis_url)

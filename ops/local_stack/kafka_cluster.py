@@ -8,7 +8,7 @@ from ops.local_stack.errors import StackError
 from ops.local_stack.kafka_record import ClusterRecord
 from ops.local_stack.kafka_server import KafkaServer
 from ops.local_stack.process import Ended
-from ops.local_stack.server import Owner, Started
+from ops.local_stack.server import ServerOwner, Started
 
 NODES = (1, 3)
 _RECORD = "kafka-cluster.json"
@@ -90,7 +90,7 @@ class KafkaCluster:
             server.wait_until(partial(server.sees, asked_for))
 
     def _check_owners(self, servers: Iterable[KafkaServer]) -> None:
-        foreign = {server.owner() is Owner.OTHER: server for server in servers}
+        foreign = {server.owner() is ServerOwner.OTHER: server for server in servers}
         if len(foreign) == 2:
             raise StackError(f"something that is not ours listens on {foreign[True].address}, but not at all addresses")
 

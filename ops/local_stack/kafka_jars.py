@@ -3,6 +3,8 @@
 import logging
 import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ops.local_stack.errors import StackError
@@ -24,13 +26,24 @@ _COORDINATES = "+".join(
 
 def kafka_class_path() -> str:
     """The Java class path of Kafka; downloads about 50 MB the first time. Raises `StackError`."""
-    with file_lock(_cache_folder() / "kafka-download.lock"):
+    with _downloads_alone():
         try:
             return os.pathsep.join(str(jar) for jar in _jars())
         except ImportError as missing:
             raise StackError("Kafka is fetched with jgo: `pip install 'freshet[local]'`") from missing
         except Exception as failure:  # jgo documents no error types; whatever it was, Kafka is not here
             raise StackError(f"Kafka {KAFKA_VERSION} could not be fetched from Maven Central: {failure}") from failure
+
+
+@contextmanager
+def _downloads_alone() -> Iterator[None]:
+    folder = _cache_folder()
+    with ExitStack() as held:
+        try:
+            held.enter_context(file_lock(folder / "kafka-download.lock"))
+        except OSError as refusal:
+            raise StackError(f"Kafka is fetched into {folder}, which cannot be used: {refusal.strerror}") from refusal
+        yield
 
 
 def _jars() -> list[Path]:
@@ -47,4 +60,7 @@ def _jars() -> list[Path]:
 
 def _cache_folder() -> Path:
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "freshet"
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "freshet"
+    except RuntimeError:
+        raise StackError("Kafka is fetched into the home folder, and there is none: set HOME") from None

@@ -9,11 +9,22 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from ops.processes.guardian import Guardian
+
 log = logging.getLogger(__name__)
 
 # Creation times are derived from the boot time, which moves a little when the clock is corrected.
 _CREATION_TOLERANCE_S = 2.0
 _KILL_WAIT_S = 20.0
+
+
+_guardian: Guardian | None = None
+
+
+def guard_started(guardian: Guardian) -> None:
+    """From now on what is started here ends with this process, and `guardian` sees to it when nobody else can."""
+    global _guardian
+    _guardian = guardian
 
 
 class Ended(StrEnum):
@@ -57,6 +68,8 @@ class OwnedProcess:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        if _guardian is not None:
+            _guardian.guard(self._child.pid)
         record = ProcessRecord(self._child.pid, psutil.Process(self._child.pid).create_time())
         self._record_path.write_bytes(msgspec.json.encode(record))
 
@@ -122,4 +135,6 @@ class OwnedProcess:
         self._asked = None
         if self._child is not None:
             self._child.wait(_KILL_WAIT_S)
+            if _guardian is not None:
+                _guardian.release(self._child.pid)
             self._child = None

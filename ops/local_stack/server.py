@@ -18,7 +18,7 @@ _FOREIGN_TIMEOUT_S = 15.0
 _POLL_S = 0.05
 
 
-class Owner(StrEnum):
+class ServerOwner(StrEnum):
     """Whose server answers at an address."""
 
     NOBODY = "nobody"
@@ -40,7 +40,7 @@ class ServerStatus:
 
     name: str
     address: str
-    owner: Owner
+    owner: ServerOwner
     answers: bool
     pid: int | None = None
     log: str | None = None
@@ -83,11 +83,11 @@ class LocalServer(ABC):
         """The pid of the server that we started, while it runs."""
         return self._process.pid()
 
-    def owner(self) -> Owner:
+    def owner(self) -> ServerOwner:
         """Whose server is at the address."""
         if self.pid() is not None:
-            return Owner.FRESHET
-        return Owner.OTHER if accepts_connections(self.port) else Owner.NOBODY
+            return ServerOwner.FRESHET
+        return ServerOwner.OTHER if accepts_connections(self.port) else ServerOwner.NOBODY
 
     def status(self) -> ServerStatus:
         """The server as it is now."""
@@ -117,9 +117,9 @@ class LocalServer(ABC):
         """Starts our process unless the address is taken; waits for nothing."""
         self.download_s = 0.0
         owner = self.owner()
-        if owner is Owner.OTHER:
+        if owner is ServerOwner.OTHER:
             return Started.BY_OTHERS
-        if owner is Owner.FRESHET:
+        if owner is ServerOwner.FRESHET:
             return Started.BEFORE
         self.folder.mkdir(parents=True, exist_ok=True)
         self._process.start(self.prepare(), self.folder)

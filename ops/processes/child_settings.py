@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from ops.demo.supervisor import Supervisor
-from ops.settings import Settings, variable
+from ops.configuration.settings import Settings, variable
+from ops.processes.supervisor import ProcessSupervisor
 
 WORKERS = 2
 _FRESHET = (sys.executable, "-m", "ops.cli")
@@ -23,7 +23,7 @@ def _text(value: object) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
-def start_workers(supervisor: Supervisor, settings: Settings, folder: Path) -> None:
+def start_workers(supervisor: ProcessSupervisor, settings: Settings, folder: Path) -> None:
     """Starts `WORKERS` workers that log and keep their state in `folder`."""
     for number in range(1, WORKERS + 1):
         name = f"worker-{number}"
@@ -32,6 +32,6 @@ def start_workers(supervisor: Supervisor, settings: Settings, folder: Path) -> N
         supervisor.start(name, [*_FRESHET, "worker"], environment_of(own), folder / f"{name}.log")
 
 
-def start_endpoint(supervisor: Supervisor, settings: Settings, folder: Path) -> None:
+def start_endpoint(supervisor: ProcessSupervisor, settings: Settings, folder: Path) -> None:
     """Starts the HTTP endpoint, which logs in `folder`."""
     supervisor.start("endpoint", [*_FRESHET, "serve"], environment_of(settings), folder / "endpoint.log")

@@ -1,28 +1,35 @@
 """The endpoint as a server process: granian's worker calls `build_app`, `run` is the supervisor above the workers."""
 
+import ctypes
 import os
-import shutil
+import signal
 import sys
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.server import Server
 
+from ops.configuration.identities import identities_of
+from ops.configuration.settings import Settings, variable
+from ops.configuration.settings_sources import load_settings
 from ops.exit_codes import CommandFailed, ExitCode
-from ops.identities import identities_of
-from ops.redis_check import refuse_cluster
-from ops.settings import Settings, variable
-from ops.settings_sources import load_settings
+from ops.processes.listening import address_of, sole_listener
+from ops.redis_check import require_usable_redis
 from serving.endpoint.app import Endpoint
 from serving.endpoint.config import EndpointConfig, TokenConfig
+from serving.instance import new_instance
+from serving.own_folder import OwnFolder
 
 BACKLOG = 1024
 HEADER_READ_TIMEOUT_MS = 5_000  # a client that sends its headers more slowly, or nothing at all, is cut off
 MAX_HEAD_BYTES = 32 * 1024  # address and headers together
 STOP_GRACE_S = 10
 RESPAWN_S = 0.5
+_PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+_SUPERVISOR = "_FRESHET_SUPERVISOR"  # not a setting: the pid, which is 1 in a container
 
 
 class EndpointRefused(CommandFailed):
@@ -33,7 +40,16 @@ class EndpointRefused(CommandFailed):
 
 def build_app() -> Endpoint:
     """The ASGI app of one worker, from FRESHET_* in its environment."""
+    _end_with_supervisor()
     return Endpoint(endpoint_config(load_settings()))
+
+
+def _end_with_supervisor() -> None:
+    """Workers of a supervisor that was killed would keep the port, and share the reads of the next endpoint there."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != int(os.environ.get(_SUPERVISOR, os.getppid())):  # it was killed before that call
+            os._exit(ExitCode.BUG)
 
 
 def endpoint_config(settings: Settings) -> EndpointConfig:
@@ -53,6 +69,7 @@ def endpoint_config(settings: Settings) -> EndpointConfig:
         kafka_bootstrap=settings.kafka_bootstrap if settings.endpoint_publish_share else "",
         partitions=settings.partitions,
         publish_share=settings.endpoint_publish_share,
+        default_maturity=settings.default_maturity,
         identities=identities_of(settings),
     )
 
@@ -65,10 +82,7 @@ def is_secure(settings: Settings) -> bool:
 
 
 def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:  # a name: only this one is certain
-        return host == "localhost"
+    return ip_address(address_of(host).partition("%")[0]).is_loopback
 
 
 def _tokens(settings: Settings) -> TokenConfig:
@@ -87,6 +101,9 @@ def _tokens(settings: Settings) -> TokenConfig:
         jwks_url=jwks_url,
         audience=settings.endpoint_jwt_audience,
         issuer=settings.endpoint_jwt_issuer,
+        leeway_s=settings.endpoint_jwt_leeway_s,
+        jwks_refresh_s=settings.endpoint_jwks_refresh_s,
+        jwks_stale_s=settings.endpoint_jwks_stale_s,
     )
 
 
@@ -102,16 +119,30 @@ def _key(file: Path) -> str:
 
 def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then finishes the requests under way. A worker that dies is replaced."""
-    refuse_cluster(settings)
+    require_usable_redis(settings)
     endpoint_config(settings)  # a mistake ends the command here, not every worker
     if not is_secure(settings) and not _is_loopback(settings.endpoint_host):
         sys.stderr.write(f"freshet: anybody who reaches {settings.endpoint_host} may read every user's list\n")
-    if settings.endpoint_metrics_dir is None:
-        os.environ[variable("endpoint_metrics_dir")] = str(_fresh_metrics_dir(settings))
-    Server(
-        "ops.endpoint_process:build_app",
+    address = address_of(settings.endpoint_host)
+    with sole_listener(address, settings.endpoint_port):
+        os.environ[_SUPERVISOR] = str(os.getpid())
+        os.environ[variable("endpoint_host")] = address  # for the workers: a name may mean another one meanwhile
+        shared: OwnFolder | None = None
+        if settings.endpoint_metrics_dir is None:
+            shared = OwnFolder(settings.state_dir / "endpoint-metrics" / str(settings.endpoint_port), new_instance())
+            os.environ[variable("endpoint_metrics_dir")] = str(shared.path)
+        else:
+            settings.endpoint_metrics_dir.mkdir(parents=True, exist_ok=True)
+        _server(settings, address).serve()
+        if shared is not None:
+            shared.close()
+
+
+def _server(settings: Settings, address: str) -> Any:  # granian exports no type of it
+    return Server(
+        "ops.processes.endpoint_process:build_app",
         factory=True,
-        address=settings.endpoint_host,
+        address=address,
         port=settings.endpoint_port,
         workers=settings.endpoint_workers,
         interface=Interfaces.ASGI,
@@ -125,11 +156,4 @@ def run(settings: Settings) -> None:
         respawn_interval=RESPAWN_S,
         workers_kill_timeout=STOP_GRACE_S,
         log_access=False,
-    ).serve()
-
-
-def _fresh_metrics_dir(settings: Settings) -> Path:
-    folder: Path = settings.state_dir / "endpoint-metrics" / str(settings.endpoint_port)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
+    )

@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.demo.errors import DemoError
-from ops.demo.guardian import Guardian
+from ops.processes.errors import ProcessFailed
+from ops.processes.guardian import Guardian
 
 MAX_RESTARTS = 5
 STOP_GRACE_S = 20.0
@@ -36,7 +36,7 @@ class Child:
         return self.process.pid
 
 
-class Supervisor:
+class ProcessSupervisor:
     """Starts children in sessions of their own, so that Ctrl-C in a terminal reaches them only through `stop`. Should
     this process be killed, they are killed too.
 
@@ -72,14 +72,14 @@ class Supervisor:
         return any(child.process.poll() == 0 for child in self._children)
 
     def check(self) -> None:
-        """Starts what has ended again. Raises `DemoError` when a child ended too often, with the end of its log."""
+        """Starts what has ended again. Raises `ProcessFailed` when a child ended too often, with the end of its log."""
         for child in self._children:
             code = child.process.poll()
             if code is None:
                 continue
             _kill_group(child.pid)  # what an ended parent left behind would hold its port
             if child.restarts == MAX_RESTARTS:
-                raise DemoError(
+                raise ProcessFailed(
                     f"{child.name} ended {MAX_RESTARTS + 1} times, last {_how(code)}; {child.log_path} ends with\n"
                     + _tail(child.log_path)
                 )

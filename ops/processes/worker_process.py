@@ -8,16 +8,17 @@ from dataclasses import fields
 import uvloop
 from aiokafka.errors import ProducerFenced
 
-from agents.admission import NotAdmitted
+from agents.versions.admission import NotAdmitted
 from agents.worker import run_worker
 from agents.worker_config import WorkerConfig
+from ops.configuration.identities import identities_of
+from ops.configuration.settings import Settings
 from ops.exit_codes import ExitCode
-from ops.identities import identities_of
-from ops.redis_check import refuse_cluster
-from ops.settings import Settings
+from ops.redis_check import require_usable_redis
 from ranking.rerank.settings import RerankSettings
-from streams.bulk_read import TopicMissing
-from streams.topics import Topics
+from streams.contract.limits import LIMITS
+from streams.kafka.bulk_read import TopicMissing
+from streams.kafka.topics import Topics
 
 GC_ALLOCATIONS = 50_000
 #: They log at DEBUG inside their inner loops, which costs 7 % of CPU even when nothing is written; `abc` is where
@@ -41,6 +42,7 @@ def worker_config(settings: Settings) -> WorkerConfig:
         active_days=settings.active_days,
         item_model_interval_s=settings.item_model_interval_s,
         item_model_budget_bytes_per_s=settings.item_model_budget_bytes_per_s,
+        item_model_max_staleness_s=settings.item_model_max_staleness_s,
         session_timeout_s=settings.session_timeout_s,
         replay_max_skew_s=settings.replay_max_skew_s,
         replay_refit_growth=settings.replay_refit_growth,
@@ -50,7 +52,9 @@ def worker_config(settings: Settings) -> WorkerConfig:
         state_store=settings.state_store,
         instance_id=settings.worker_instance_id,
         rerank=rerank_settings(settings),
-        judged_share=settings.judged_share,
+        evaluation_sample_rate=settings.evaluation_sample_rate,
+        refresh_cpu_share=settings.refresh_cpu_share,
+        default_maturity=settings.default_maturity,
     )
 
 
@@ -76,7 +80,8 @@ def run(settings: Settings) -> int:
     logging.getLogger("asyncio").addFilter(is_news)
     # Rows are millions of small objects without cycles: the default thresholds walk them over and over for nothing.
     gc.set_threshold(GC_ALLOCATIONS, 20, 100)
-    refuse_cluster(settings)
+    LIMITS.batch_bytes = settings.max_batch_bytes
+    require_usable_redis(settings)
     config = worker_config(settings)
     config.data_dir.mkdir(parents=True, exist_ok=True)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

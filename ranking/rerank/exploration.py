@@ -1,12 +1,15 @@
 """A few of the slots 11-20 try what the ranker would not list, so that it can turn out to be liked.
 
-Thompson sampling: an item of which e events are known and that scores s is drawn from Beta(1 + e s, 1 + e (1 - s)), and
-the highest draws win. An item nobody has met yet may be anything; one that many have met is what its score says.
+Thompson sampling (Thompson: "On the likelihood that one unknown probability exceeds another", Biometrika 25, 1933;
+Chapelle, Li: "An empirical evaluation of Thompson sampling", NIPS 2011): an item of which e events are known and that
+scores s is drawn from Beta(1 + e s, 1 + e (1 - s)), and the highest draws win. An item nobody has met yet may be
+anything; one that many have met is what its score says.
 """
 
 import numpy as np
 
-from ranking.rerank.pool import Pool, Slate
+from ranking.kernels.slates import find_rivals, place_winners
+from ranking.rerank.pool import Pools, Slates
 from ranking.rerank.settings import FRONT, TOP, RerankSettings
 
 #: How many of the ranked items that just missed the first 20 compete with those that were not ranked.
@@ -15,22 +18,33 @@ RUNNERS_UP = 40
 MOST_EVIDENCE = 100
 
 
-def exploration(slate: Slate, pool: Pool, settings: RerankSettings) -> Slate:
+def exploration(slates: Slates, pools: Pools, settings: RerankSettings) -> None:
     """Moves the winners among the runners-up and the unranked to slots spread evenly over 11-20."""
-    front, behind = slate.order[:FRONT].tolist(), slate.order[FRONT:]
-    competes = behind >= pool.ranked
-    competes[:RUNNERS_UP] = True
-    (rivals,) = competes.nonzero()
-    count = min(settings.explore_items, len(rivals))
-    if count <= 0:
-        return slate
-    places = behind[rivals]
-    evidence = np.minimum(pool.model.events[pool.items[places]], MOST_EVIDENCE)
-    liked = evidence * slate.scores[places]
-    draws = np.random.Generator(np.random.PCG64(pool.seed)).beta(1.0 + liked, 1.0 + evidence - liked)
-    winners = rivals[np.argsort(-draws, kind="stable")[:count]]
-    for number, winner in enumerate(behind[winners].tolist(), start=1):
-        front.insert(TOP + number * (FRONT - TOP) // count - 1, winner)
-    left = np.ones(len(behind), np.bool_)
-    left[winners] = False
-    return slate.ordered(np.concatenate([np.array(front, np.intp), behind[left]]))
+    if settings.explore_items <= 0:
+        return
+    offsets = pools.offsets
+    ends, rivals = np.zeros(len(offsets), np.int64), np.empty(len(pools.items), np.int64)
+    liked, disliked = np.empty(len(rivals)), np.empty(len(rivals))
+    events = pools.model.events
+    find_rivals(
+        offsets,
+        pools.ranked,
+        pools.items,
+        slates.scores,
+        events,
+        FRONT,
+        RUNNERS_UP,
+        MOST_EVIDENCE,
+        slates.order,
+        ends,
+        rivals,
+        liked,
+        disliked,
+    )
+    draws = np.empty(ends[-1])
+    bounds = ends.tolist()
+    for seed, first, end in zip(pools.seeds.tolist(), bounds, bounds[1:], strict=False):
+        if first < end:
+            random = np.random.Generator(np.random.PCG64(seed))
+            draws[first:end] = random.beta(1.0 + liked[first:end], 1.0 + disliked[first:end])
+    place_winners(offsets, ends, rivals, draws, settings.explore_items, TOP, FRONT, slates.order)

@@ -2,20 +2,18 @@
 
 import numpy as np
 
-from ranking.rerank.pool import Pool, Slate
+from ranking.kernels.slates import sort_by_score
+from ranking.rerank.pool import Pools, Slates
 from ranking.rerank.settings import RerankSettings
-from streams.units import WEEK_MS
+from streams.contract.units import WEEK_MS
 
 
-def freshness(slate: Slate, pool: Pool, settings: RerankSettings) -> Slate:
+def freshness(slates: Slates, pools: Pools, settings: RerankSettings) -> None:
     """Orders by boosted score; what was not ranked stays last."""
-    if settings.boost_30d == settings.boost_7d == 1.0:
-        return slate
-    new = pool.is_new
-    if not new[: pool.ranked].any():
-        return slate
-    boosts = np.where(new, settings.boost_30d, 1.0)
-    boosts[new & (pool.age_ms < WEEK_MS)] = settings.boost_7d
-    boosted = (slate.scores * boosts).astype(np.float32)
-    order = slate.order[np.argsort(-boosted[slate.order], kind="stable")]
-    return Slate(order, np.minimum(boosted, 1.0))
+    if settings.boost_30d == settings.boost_7d == 1.0 or not pools.is_new.any():
+        return
+    boosts = np.where(pools.is_new, settings.boost_30d, 1.0)
+    boosts[pools.is_new & (pools.age_ms < WEEK_MS)] = settings.boost_7d
+    boosted = (slates.scores * boosts).astype(np.float32)
+    sort_by_score(pools.offsets, boosted, slates.order)
+    np.minimum(boosted, 1.0, out=slates.scores)

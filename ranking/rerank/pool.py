@@ -1,68 +1,55 @@
-"""What re-ranking chooses from, and the list as it takes shape."""
+"""What re-ranking chooses from, and the lists as they take shape."""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.units import DAY_MS
+from ranking.ragged import Ints, Offsets
+from streams.contract.units import DAY_MS
 from tables.item_model import ItemModel
 
 NEW_FOR_MS = 30 * DAY_MS
 
-Places = NDArray[np.intp]
+Places = NDArray[np.int64]
 
 
-class Pool(NamedTuple):
-    """Items that may be listed, best first: `items` int32[pool]; the last `explorers` of them were not ranked. `age_ms`
-    int64[pool] is the time since their release, negative before it; `is_new` bool[pool] says that they were released
-    within 30 days. A list shows `size` of the pool. `seed` decides
-    what chance would decide: the same seed gives the same list."""
+class Pools(NamedTuple):
+    """Items that may be listed, by user between the `offsets`, best first: `items` int32[pools]; the first `ranked`
+    int64[users] of each pool were ranked. `age_ms` int64[pools] is the time since their release, negative before it;
+    `is_new` bool[pools] says that they were released within 30 days. A list shows `size` of a pool. `seeds`
+    int64[users] decide what chance would decide: the same seed gives the same list."""
 
-    items: NDArray[np.int32]
+    offsets: Offsets
+    items: Ints
     age_ms: NDArray[np.int64]
     is_new: NDArray[np.bool_]
-    explorers: int
+    ranked: NDArray[np.int64]
     size: int
     model: ItemModel
-    seed: int
+    seeds: NDArray[np.int64]
 
     @classmethod
     def of(
         cls,
-        ranked: NDArray[np.int32],
-        explorers: NDArray[np.int32],
+        offsets: Offsets,
+        items: Ints,
+        ranked: NDArray[np.int64],
         size: int,
         model: ItemModel,
         now_ms: int,
-        seed: int,
-    ) -> "Pool":
-        """A pool of ranked items, best first, and of others."""
-        items = np.concatenate([ranked, explorers])
+        seeds: NDArray[np.int64],
+    ) -> "Pools":
+        """Pools of ranked items, best first, and of others behind them."""
         age_ms = now_ms - model.catalog.released_at_ms[items]
         is_new = (age_ms >= 0) & (age_ms < NEW_FOR_MS)
-        return cls(items, age_ms, is_new, len(explorers), size, model, seed)
-
-    @property
-    def ranked(self) -> int:
-        """How many were ranked."""
-        return len(self.items) - self.explorers
+        return cls(offsets, items, age_ms, is_new, ranked, size, model, seeds)
 
 
-class Slate(NamedTuple):
-    """`order` intp[pool]: places in the pool in the order in which they are to be listed, a permutation of all of them.
-    `scores` float32[pool] by place, in 0..1, 0 for what was not ranked."""
+class Slates(NamedTuple):
+    """`order` int64[pools]: between the offsets of a user the places of their pool in the order in which they are to be
+    listed, a permutation of all of them. `scores` float32[pools] by place, in 0..1, 0 for what was not ranked. Rules
+    change both."""
 
     order: Places
     scores: NDArray[np.float32]
-
-    def ordered(self, order: Places) -> "Slate":
-        """The same scores in another order."""
-        return Slate(order, self.scores)
-
-    def with_moved(self, place: int, slot: int) -> "Slate":
-        """What stands at `place` moved up to `slot`; what was between moves down by one. Both count from 0."""
-        order = self.order
-        return self.ordered(
-            np.concatenate([order[:slot], order[place : place + 1], order[slot:place], order[place + 1 :]])
-        )

@@ -15,27 +15,30 @@ rule acted.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ranking.kernels.slates import take_lists
+from ranking.ragged import Offsets
 from ranking.rerank.category_limits import category_max, genre_share
 from ranking.rerank.exploration import exploration
 from ranking.rerank.freshness import freshness
 from ranking.rerank.min_genres import min_genres
 from ranking.rerank.mmr import mmr
 from ranking.rerank.new_items import new_items
-from ranking.rerank.pool import Places, Pool, Slate
+from ranking.rerank.pool import Places, Pools, Slates
 from ranking.rerank.settings import RerankSettings
 
-Rule = Callable[[Slate, Pool, RerankSettings], Slate]
+Rule = Callable[[Slates, Pools, RerankSettings], None]
 
 RULES: tuple[Rule, ...] = (freshness, mmr, category_max, genre_share, new_items, exploration, min_genres)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What a rule did: the order before and after it."""
+class RerankStep:
+    """What a rule did to one list: the order before and after it, places in its pool."""
 
     rule: str
     before: Places
@@ -51,31 +54,40 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Reranked:
-    """`places` intp[up to size] in the pool, best first; their `scores` float32 in 0..1, not increasing; `steps` are
-    the rules that changed the order."""
+    """By user between the `offsets`, best first: `places` int64[up to size each] in the pools, their `scores` float32
+    in 0..1, not increasing. `orders` are those of all pools before the first rule and after each."""
 
+    offsets: Offsets
     places: Places
     scores: NDArray[np.float32]
-    steps: list[Step]
+    pool_offsets: Offsets
+    orders: list[Places]
 
-    def moved(self) -> dict[str, int]:
-        """How many items each rule moved up into the list or within it; rules that moved none are left out."""
-        return {step.rule: len(step.moved_in(len(self.places))) for step in self.steps}
+    def steps(self, user: int) -> list[RerankStep]:
+        """The rules that changed the order of one list."""
+        first, end = self.pool_offsets[user : user + 2].tolist()
+        orders = [order[first:end] - first for order in self.orders]
+        return [
+            RerankStep(rule.__name__, before, after)
+            for rule, (before, after) in zip(RULES, pairwise(orders), strict=True)
+            if not np.array_equal(before, after)
+        ]
+
+    def moved(self, user: int) -> dict[str, int]:
+        """How many items each rule moved up into one list or within it; rules that moved none are left out."""
+        size = int(self.offsets[user + 1] - self.offsets[user])
+        return {step.rule: len(step.moved_in(size)) for step in self.steps(user)}
 
 
-def rerank(pool: Pool, scores: NDArray[np.float32], settings: RerankSettings) -> Reranked:
-    """The list of `pool`, whose ranked items score `scores` float32[ranked]."""
-    slate = Slate(np.arange(len(pool.items)), np.concatenate([scores, np.zeros(pool.explorers, np.float32)]))
-    steps: list[Step] = []
+def rerank(pools: Pools, scores: NDArray[np.float32], settings: RerankSettings) -> Reranked:
+    """The lists of `pools`, whose items score `scores` float32[pools], 0 what was not ranked."""
+    slates = Slates(np.arange(len(pools.items)), scores.copy())
+    orders = [slates.order.copy()]
     for rule in RULES:
-        before = slate
-        slate = rule(before, pool, settings)
-        if slate.order is not before.order:
-            steps.append(Step(rule.__name__, before.order, slate.order))
-    places = slate.order[: pool.size]
-    return Reranked(places, _never_rising(slate.scores[places]), steps)
-
-
-def _never_rising(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    shown: NDArray[np.float32] = np.maximum.accumulate(scores[::-1])[::-1]
-    return shown
+        rule(slates, pools, settings)
+        orders.append(slates.order.copy())
+    ends = np.zeros(len(pools.offsets), np.int64)
+    most = int(np.minimum(np.diff(pools.offsets), pools.size).sum())
+    places, shown = np.empty(most, np.int64), np.empty(most, np.float32)
+    take_lists(pools.offsets, pools.size, slates.scores, slates.order, ends, places, shown)
+    return Reranked(ends, places, shown, pools.offsets, orders)

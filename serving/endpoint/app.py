@@ -19,6 +19,7 @@ from serving.endpoint.problems import Problem
 from serving.endpoint.routes import Route, Routes, routes_of
 from serving.endpoint.sampled_log import SampledLog
 from serving.endpoint.services import Services
+from serving.endpoint.shown import ShownAnswer
 from serving.redis_address import RedisAddress
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Endpoint:
         self._services: Services
         self._routes: Routes
         self._guard: Guard | None = None
+        self._tell: Callable[[ShownAnswer], None]
         self._observe: Callable[[str, int, float], None]
         self._access_log: SampledLog | None = None
 
@@ -79,7 +81,7 @@ class Endpoint:
         except Exception:
             log.exception("an answer failed: %s", route.operation if route is not None else "no route")
             response = Problem(500, "the answer failed; the log of the service says why").response()
-        status, sent, body, etag = response
+        status, sent, body, etag, shown = response
         if etag and b"if-none-match" in headers and _matches(headers[b"if-none-match"], etag):
             status, body = 304, b""
         if self._adds_headers:
@@ -89,6 +91,8 @@ class Endpoint:
             sent.append((b"content-length", b"%d" % len(body)))
         if method == "HEAD":
             body = b""
+        elif shown is not None:
+            self._tell(shown)
         await send({"type": "http.response.start", "status": status, "headers": sent})
         await send({"type": "http.response.body", "body": body})
         name, duration_s = route.operation if route is not None else "none", perf_counter() - began_s
@@ -121,7 +125,7 @@ class Endpoint:
     async def _start(self) -> None:
         config = self._config
         services = self._services = Services(config, self._address)
-        self._observe = services.metrics.observe
+        self._observe, self._tell = services.metrics.observe, services.tell
         self._routes = routes_of(services)
         if services.tokens or services.limit or config.audit:
             audit = services.lines if config.audit else None

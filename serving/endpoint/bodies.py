@@ -9,8 +9,8 @@ from itertools import count
 
 import orjson
 
-from serving.endpoint.store import Found
-from serving.list_format import PREFIX_BYTES
+from serving.endpoint.supply import FoundList
+from serving.list_format import PREFIX_BYTES, WHICH_ONE
 
 _process = secrets.token_hex(4).encode()
 _serial = count()
@@ -22,7 +22,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def opening(found: Found, user_id: str, at_ms: int, stored_id: str = "") -> bytes:
+def opening(found: FoundList, user_id: str, at_ms: int, stored_id: str = "") -> bytes:
     """`{…header…,"variant":…,"stale":…`, the list's own header, to which members are appended.
 
     A shared header has no user and no recommendation id; both are put in front, the id new for every answer so that a
@@ -57,9 +57,9 @@ def new_recommendation_id() -> bytes:
     return b"shared.%b.%x" % (_process, next(_serial))
 
 
-def etag_of(found: Found, shape: bytes) -> bytes:
+def etag_of(found: FoundList, shape: bytes) -> bytes:
     """Weak: two answers with one tag mean the same, though a shared one carries a new recommendation id each time.
 
-    Made of what the list reflects and when it was made (bytes 2–22 of the value) and of everything that shapes the cut.
+    Made of what the list reflects, which write it was and when it was made, and of everything that shapes the cut.
     """
-    return b'W/"%b%b%b"' % (hexlify(found.value[2:22]), found.version.etag_middle, shape)
+    return b'W/"%b%b%b"' % (hexlify(found.value[WHICH_ONE]), found.version.etag_middle, shape)

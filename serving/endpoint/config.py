@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.identities import PLAIN, Identities
+from streams.contract.catalog import DEFAULT_MATURITY, Maturity
+from streams.contract.identities import PLAIN, Identities
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,8 @@ class TokenConfig:
     """How readers prove who they are: JWTs signed with a shared secret, a public key (PEM) or a key of a JWKS address.
 
     Exactly one of `secret`, `public_key` and `jwks_url` is set. Empty `audience` or `issuer` is not checked.
+    Times in tokens may be off by `leeway_s`, as clocks are. Keys of a JWKS address are fetched again every
+    `jwks_refresh_s`; while that fails they stay in use for `jwks_stale_s` since the last success.
     A token whose `roles` (a list) or `scope` (words) hold `service_role` may read for any user.
     """
 
@@ -21,6 +24,9 @@ class TokenConfig:
     jwks_url: str = ""
     audience: str = ""
     issuer: str = ""
+    leeway_s: int = 30
+    jwks_refresh_s: float = 300.0
+    jwks_stale_s: float = 3600.0
     service_role: str = "freshet:read-any"
 
     def __post_init__(self) -> None:
@@ -34,7 +40,8 @@ class EndpointConfig:
 
     `tokens` None: anybody reads anything. `rate_per_minute` 0: no limit. `kafka_bootstrap` empty: nothing is published.
     Shares are from 0 to 1. `metrics_dir` is shared by all workers of one endpoint; None: one process only.
-    `identities` says under which ids the workers store users.
+    `identities` says under which ids the workers store users, `default_maturity` up to which rating items are shown to
+    those of whom nothing is known.
     """
 
     redis_url: str
@@ -53,3 +60,4 @@ class EndpointConfig:
     partitions: int = 4
     publish_share: float = 1.0
     identities: Identities = PLAIN
+    default_maturity: Maturity = DEFAULT_MATURITY

@@ -8,6 +8,7 @@ Files of processes that have ended stay, so that no counter goes back when a wor
 from __future__ import annotations
 
 import os
+import secrets
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -26,7 +27,8 @@ _HELP = {
     "unreadable_lists": "Stored values that are no list, or somebody else's.",
     "published": "Request and served records handed to Kafka.",
     "publish_dropped": "Request and served records dropped because Kafka was away or slow.",
-    "log_dropped": "Log lines dropped because standard output was slow.",
+    "log_dropped": "Log lines dropped because standard output took none.",
+    "restarts": "How often a background task failed and was begun again.",
 }
 
 
@@ -35,10 +37,13 @@ class Metrics:
 
     def __init__(self, folder: Path | None) -> None:
         self.answers: Counter[str] = Counter()
+        self.restarts: Counter[str] = Counter()
         self.totals: dict[str, int] = {}
         self._counts: dict[tuple[str, int], list[float]] = {}  # per bucket, then the sum of the durations
         self._folder = folder
-        self._file = folder / f"{os.getpid()}.json" if folder is not None else None
+        # Not the process id alone: another endpoint in another container may share the folder, and ids come again.
+        name = f"{os.getpid()}-{secrets.token_hex(4)}.json"
+        self._file = folder / name if folder is not None else None
 
     def observe(self, route: str, status: int, duration_s: float) -> None:
         """One finished request."""
@@ -51,7 +56,7 @@ class Metrics:
     def snapshot(self) -> dict[str, Any]:
         """Everything counted so far, fit for JSON."""
         counts = {f"{route} {status}": counts for (route, status), counts in self._counts.items()}
-        return {"counts": counts, "answers": self.answers, "totals": self.totals}
+        return {"counts": counts, "answers": self.answers, "restarts": self.restarts, "totals": self.totals}
 
     def save(self) -> None:
         """Puts the totals where the other processes find them."""
@@ -95,6 +100,10 @@ class _Sums:
         for source, count in self._sum("answers").items():
             answers.add_metric([source], count)
         yield answers
+        restarts = CounterMetricFamily(_PREFIX + "task_restarts", _HELP["restarts"], labels=["task"])
+        for task, count in self._sum("restarts").items():
+            restarts.add_metric([task], count)
+        yield restarts
         for name, count in self._sum("totals").items():
             yield CounterMetricFamily(_PREFIX + name, _HELP[name], value=count)
         durations = HistogramMetricFamily(
@@ -108,7 +117,7 @@ class _Sums:
     def _sum(self, name: str) -> Counter[str]:
         total: Counter[str] = Counter()
         for snapshot in self._snapshots:
-            total.update(snapshot[name])
+            total.update(snapshot.get(name, {}))  # a process of a former release, replaced since, wrote fewer
         return total
 
     def _counts(self) -> dict[str, dict[str, list[float]]]:

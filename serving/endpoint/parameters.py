@@ -13,11 +13,13 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from serving.endpoint.problems import Problem, bad_parameter
+from streams.contract.ids import MAX_ID_LENGTH, control_in
 
-MAX_QUERY_BYTES = 4096
+#: A query that can hold every declared value once in its longest form; what is longer is not looked at.
+_LEAST_QUERY_BYTES = 4096
+_BYTES_PER_CHARACTER = 12  # four of UTF-8, each written as %XX
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _COUNTRY = "two capital letters (ISO 3166-1 alpha-2)"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def decode_text(name: str, raw: bytes, *, plus_is_space: bool = True) -> str:
@@ -43,6 +45,13 @@ class Parameter:
     required: bool = False
     choices: Mapping[bytes, Any] | None = None
 
+    @property
+    def longest_bytes(self) -> int:
+        """Of a value in an address, every byte of it percent-encoded."""
+        if self.choices is not None:
+            return 3 * max(map(len, self.choices))
+        return _BYTES_PER_CHARACTER * int(self.schema["maxLength"])
+
     def read(self, raw: bytes, *, plus_is_space: bool = True) -> Any:
         """The value of a raw one. Raises a 400 Problem."""
         if self.choices is not None:
@@ -57,7 +66,7 @@ class Parameter:
         if raw.isalnum() and len(raw) <= self.schema["maxLength"]:  # ASCII letters and digits: most ids
             return raw.decode("ascii")
         text = decode_text(self.name, raw, plus_is_space=plus_is_space)
-        if not 1 <= len(text) <= self.schema["maxLength"] or _CONTROL.search(text):
+        if not 1 <= len(text) <= self.schema["maxLength"] or control_in(text):
             raise bad_parameter(self.name, text, self.allowed)
         return text
 
@@ -70,16 +79,19 @@ class Parameters:
     _by_name: dict[bytes, Parameter] = field(init=False, repr=False)
     _by_pair: dict[bytes, tuple[str, Any]] = field(init=False, repr=False)
     _required: tuple[str, ...] = field(init=False, repr=False)
+    max_query_bytes: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_name", {parameter.name.encode(): parameter for parameter in self.declared})
         object.__setattr__(self, "_by_pair", {pair: found for p in self.declared for pair, found in _pairs(p)})
         object.__setattr__(self, "_required", tuple(p.name for p in self.declared if p.required))
+        longest = sum(len(p.name) + len("=&") + p.longest_bytes for p in self.declared)
+        object.__setattr__(self, "max_query_bytes", max(_LEAST_QUERY_BYTES, longest))
 
     def read(self, query: bytes) -> dict[str, Any]:
         """Name to value of everything that is given. Raises a 400 or 414 Problem."""
-        if len(query) > MAX_QUERY_BYTES:
-            raise Problem(414, f"the query is longer than {MAX_QUERY_BYTES} bytes")
+        if len(query) > self.max_query_bytes:
+            raise Problem(414, f"the query is longer than {self.max_query_bytes} bytes")
         values: dict[str, Any] = {}
         if query:
             by_pair = self._by_pair
@@ -113,7 +125,7 @@ def _pairs(parameter: Parameter) -> list[tuple[bytes, tuple[str, Any]]]:
     return [(b"%b=%b" % (name.encode(), raw), (name, value)) for raw, value in choices.items()]
 
 
-def text(name: str, description: str, max_length: int = 128, *, required: bool = False) -> Parameter:
+def text(name: str, description: str, max_length: int = MAX_ID_LENGTH, *, required: bool = False) -> Parameter:
     """A text of 1–max_length characters without control characters."""
     schema = {"type": "string", "minLength": 1, "maxLength": max_length, "pattern": r"^[^\x00-\x1f\x7f-\x9f]+$"}
     return Parameter(name, description, schema, f"1–{max_length} characters, none of them control", required)

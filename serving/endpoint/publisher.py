@@ -12,7 +12,7 @@ import random
 import secrets
 from contextlib import suppress
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaProducer
@@ -21,10 +21,12 @@ from aiokafka.errors import KafkaError
 from serving.endpoint.blocked import ids_in
 from serving.endpoint.bodies import renamed
 from serving.endpoint.config import EndpointConfig
+from serving.endpoint.shown import ShownAnswer
 from serving.keys import HOMEPAGE
-from streams.partitioning import partition_of
-from streams.topics import Topics
-from streams.user_records import record_key
+from serving.supervisor import LoopSupervisor
+from streams.contract.partitioning import partition_of
+from streams.contract.user_records import record_key
+from streams.kafka.topics import Topics
 
 log = logging.getLogger(__name__)
 
@@ -35,34 +37,25 @@ RECONNECT_S = 2.0
 CLOSE_S = 2.0
 
 
-class Shown(NamedTuple):
-    """One answer of the recommendations route: `head` is its JSON object, not closed, `items` its joined fragments."""
-
-    at_ms: int
-    parameters: dict[str, Any]
-    source: str
-    head: bytes
-    items: bytes
-
-
-class Publisher:
+class AnswerPublisher:
     """Made within the event loop. `published` and `dropped` count records of both topics."""
 
-    def __init__(self, config: EndpointConfig) -> None:
+    def __init__(self, config: EndpointConfig, supervisor: LoopSupervisor | None = None) -> None:
         self.published = 0
         self.dropped = 0
         self._config = config
+        self._supervisor = supervisor or LoopSupervisor()
         self._topics = Topics(config.namespace, config.model_version)
         self._stored_id = config.identities.of
         self._sample = config.publish_share
-        self._queue: list[Shown] = []
+        self._queue: list[ShownAnswer] = []
         self._queued_bytes = 0
         process = secrets.token_hex(6)
         self._record_ids = (f"{process}.{number:x}" for number in count())
         self._task: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
 
-    def add(self, shown: Shown) -> None:
+    def add(self, shown: ShownAnswer) -> None:
         """Keeps an answer for the next batch, or drops it when the queue is full."""
         if self._sample < 1.0 and random.random() >= self._sample:
             return
@@ -74,7 +67,7 @@ class Publisher:
 
     def start(self) -> None:
         """Begins publishing; a Kafka that is away is tried again for ever."""
-        self._task = asyncio.get_running_loop().create_task(self._keep_publishing())
+        self._task = self._supervisor.keep("publisher", self._keep_publishing)
 
     async def close(self) -> None:
         """Publishes what is queued if Kafka takes it in time, and ends."""
@@ -146,19 +139,21 @@ class Publisher:
             acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
         await asyncio.gather(*acknowledged)
 
-    def _request(self, shown: Shown) -> tuple[str, bytes]:
+    def _request(self, shown: ShownAnswer) -> tuple[str, bytes]:
         """User and value, which knows the user by the stored id only."""
-        asked = shown.parameters
+        asked = {name: value for name, value in shown.parameters.items() if name != "token_age"}
         stored_id = self._stored_id(asked["user_id"])
-        return asked["user_id"], orjson.dumps({"timestamp": shown.at_ms, **asked, "user_id": stored_id})
+        told = {"timestamp": shown.at_ms, **asked, "user_id": stored_id, "surface": shown.surface}
+        return asked["user_id"], orjson.dumps(told)
 
-    def _served(self, shown: Shown) -> tuple[str, bytes]:
+    def _served(self, shown: ShownAnswer) -> tuple[str, bytes]:
         """The same of an answer: its labels as they were sent, where the cut began, and the ids of the items."""
         asked = shown.parameters
         more = {
             "timestamp": shown.at_ms,
             "context": asked.get("context", HOMEPAGE),
             "offset": asked.get("offset", 0),
+            "surface": shown.surface,
         }
         head = renamed(shown.head, self._stored_id(asked["user_id"]))
         return asked["user_id"], b'%b,%b,"items":[%b]}' % (

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import asyncio
 
-from serving import resp
+from serving.endpoint.marks import UserMarks
 from serving.keys import Keys
 from serving.redis_errors import RedisUnavailable
 from serving.redis_link import RedisLink
-from streams.identities import PLAIN, Identities
-from streams.partitioning import partition_of
 
 AGAIN_S = 600  # a reader is noted once in this time; the workers think in days
 MAX_KNOWN = 200_000
 MAX_WAITING = 5_000  # between two calls of `write`: a flood of invented ids costs this much and no more
-CHUNK = 500  # marks in one command: Redis serves nobody else meanwhile
 
 
 class ReadNotes:
     """Remembers who was noted, so that most reads cost a look into a set."""
 
-    def __init__(self, link: RedisLink, keys: Keys, partitions: int, identities: Identities = PLAIN) -> None:
+    def __init__(self, link: RedisLink, keys: Keys, user_marks: UserMarks) -> None:
         self._link = link
         self._keys = keys
-        self._partitions = partitions
-        self._stored_id = identities.of
+        self._user_marks = user_marks
         self._known: set[str] = set()
         self._waiting: list[str] = []
         self._forget_at_s = 0
@@ -39,25 +35,13 @@ class ReadNotes:
         """Notes those who wait, at `now_s` seconds since the epoch. While Redis is away they are read readers again."""
         waiting, self._waiting = self._waiting, []
         try:
-            await asyncio.gather(*[self._link.send(frame) for frame in self._frames(waiting, now_s)])
+            frames = self._user_marks.frames(self._keys.readers, waiting, now_s)
+            await asyncio.gather(*[self._link.send(frame) for frame in frames])
         except RedisUnavailable:
             self._known.difference_update(waiting)
-        if now_s >= self._forget_at_s or len(self._known) > MAX_KNOWN:
+        except Exception:
+            self._known.difference_update(waiting)
+            raise
+        if not 0 < self._forget_at_s - now_s <= AGAIN_S or len(self._known) > MAX_KNOWN:
             self._known.clear()
             self._forget_at_s = now_s + AGAIN_S
-
-    def _frames(self, users: list[str], now_s: int) -> list[bytes]:
-        members: dict[int, list[bytes]] = {}
-        for user_id in users:
-            partition = partition_of(user_id.encode(), self._partitions)
-            members.setdefault(partition, []).append(self._stored_id(user_id).encode())
-        second = b"%d" % now_s
-        return [
-            self._frame(partition, second, of_partition[start : start + CHUNK])
-            for partition, of_partition in members.items()
-            for start in range(0, len(of_partition), CHUNK)
-        ]
-
-    def _frame(self, partition: int, second: bytes, members: list[bytes]) -> bytes:
-        scored = [part for member in members for part in (second, member)]
-        return resp.command(b"ZADD", self._keys.readers(partition).encode(), *scored)

@@ -13,7 +13,6 @@ from serving.endpoint.reads import continue_watching, homepage, process, recomme
 from serving.endpoint.services import Services
 
 Handler = Callable[[Given], Awaitable[Response]]
-MAX_PATH_BYTES = 1024
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,11 @@ class Routes:
         self.all = routes
         self._fixed = {route.template.encode(): route for route in routes if route.path_parameter is None}
         patterned = [route for route in routes if route.path_parameter is not None]
+        #: The longest address that there can be: every byte of its id percent-encoded.
+        self.max_path_bytes = max(
+            len(route.template) + (route.path_parameter.longest_bytes if route.path_parameter else 0)
+            for route in routes
+        )
         self._by_group = {f"r{number}": route for number, route in enumerate(patterned)}
         self._pattern = re.compile(
             "|".join(_expression(group, route.template) for group, route in self._by_group.items()).encode()
@@ -48,8 +52,8 @@ class Routes:
         route = self._fixed.get(raw_path)
         if route is not None:
             return route, b""
-        if len(raw_path) > MAX_PATH_BYTES:
-            raise Problem(414, f"the path is longer than {MAX_PATH_BYTES} bytes")
+        if len(raw_path) > self.max_path_bytes:
+            raise Problem(414, f"the path is longer than {self.max_path_bytes} bytes")
         match = self._pattern.fullmatch(raw_path)
         if match is None or match.lastgroup is None:
             raise Problem(404, "there is nothing at this path; /openapi.json lists what there is")
@@ -66,12 +70,10 @@ def routes_of(services: Services) -> Routes:
     private = cache_control(b"private, max-age=%d" % config.max_age_s)
     public = private if config.tokens else cache_control(b"public, max-age=%d" % config.max_age_s)
     user, item = recommendations.USER_ID, similar.ITEM_ID
-    lists = recommendations.Recommendations(
-        store, private, services.metrics.answers, services.reads, services.publisher
-    )
-    home = homepage.Homepage(store, private, services.reads)
-    near = similar.Similar(store, public, private, services.reads)
-    begun = continue_watching.ContinueWatching(store, private, services.reads)
+    lists = recommendations.RecommendationsRead(store, private)
+    home = homepage.HomepageRead(store, private)
+    near = similar.SimilarRead(store, public, private, services.reads)
+    begun = continue_watching.ContinueWatchingRead(store, private, services.reads)
     missing = search.SearchNotOffered()
     bare = Parameters()
     return Routes(
@@ -79,7 +81,7 @@ def routes_of(services: Services) -> Routes:
             Route("/api/v1/recommendations", "recommendations", recommendations.PARAMETERS, lists),
             Route("/api/v1/recommendations/homepage/{user_id}", "homepage", homepage.PARAMETERS, home, user),
             Route("/api/v1/items/{item_id}/similar", "similar", similar.PARAMETERS, near, item),
-            Route("/api/v1/trending", "trending", trending.PARAMETERS, trending.Trending(store, public)),
+            Route("/api/v1/trending", "trending", trending.PARAMETERS, trending.TrendingRead(store, public, private)),
             Route(
                 "/api/v1/users/{user_id}/continue-watching",
                 "continue_watching",
@@ -90,7 +92,7 @@ def routes_of(services: Services) -> Routes:
             Route("/api/v1/search/suggestions", "search_suggestions", search.SUGGESTION_PARAMETERS, missing),
             Route("/api/v1/search/trending", "search_trending", search.TRENDING_PARAMETERS, missing),
             Route("/healthz", "health", bare, process.Health(), guarded=False),
-            Route("/readyz", "ready", bare, process.Ready(store), guarded=False),
+            Route("/readyz", "ready", bare, process.Ready(services), guarded=False),
             Route("/metrics", "metrics", bare, process.MetricsPage(services), guarded=False),
             Route("/openapi.json", "openapi", bare, process.OpenApi(), guarded=False),
         )

@@ -5,21 +5,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.guard.rate_limit import LOAD, RateLimit
 from serving.endpoint.guard.tokens import Tokens
 from serving.endpoint.line_log import LineLog
+from serving.endpoint.marks import UserMarks
 from serving.endpoint.metrics import Metrics
-from serving.endpoint.publisher import Publisher
+from serving.endpoint.missed_lists import WRITE_EVERY_S, MissedLists
+from serving.endpoint.publisher import AnswerPublisher
 from serving.endpoint.read_notes import ReadNotes
+from serving.endpoint.shown import LIST, ShownAnswer
 from serving.endpoint.store import Store
 from serving.keys import Keys
 from serving.redis_address import RedisAddress
 from serving.redis_errors import RedisUnavailable
 from serving.redis_link import RedisLink
+from serving.supervisor import LoopSupervisor
 
 log = logging.getLogger(__name__)
+
+#: What brings the live pointer, the blocked items and the fallbacks up to date.
+REFRESHER = "refresher"
 
 
 class Services:
@@ -27,44 +35,75 @@ class Services:
 
     def __init__(self, config: EndpointConfig, address: RedisAddress) -> None:
         self.config = config
+        self.supervisor = LoopSupervisor()
         link = RedisLink(
             address,
             deadline_s=config.redis_deadline_ms / 1000,
             on_connect=(LOAD,) if config.rate_per_minute else (),
+            supervisor=self.supervisor,
         )
         keys = Keys(config.namespace, config.model_version)
-        self.store = Store(config, link)
-        self.reads = ReadNotes(link, keys, config.partitions, config.identities)
+        user_marks = UserMarks(config.partitions, config.identities)
+        self.missed = MissedLists(link, user_marks)
+        self.store = Store(config, link, self.missed)
+        self.reads = ReadNotes(link, keys, user_marks)
         self.metrics = Metrics(config.metrics_dir)
-        self.lines = LineLog()
+        self.lines = LineLog(supervisor=self.supervisor)
         self.tokens = Tokens(config.tokens) if config.tokens else None
         self.limit = RateLimit(link, keys.root, config.rate_per_minute) if config.rate_per_minute else None
-        self.publisher = Publisher(config) if config.kafka_bootstrap else None
-        self._refresher: asyncio.Task[None] | None = None
+        self.publisher = AnswerPublisher(config, self.supervisor) if config.kafka_bootstrap else None
+        self.metrics.restarts = self.supervisor.restarts
+        self._tried = asyncio.Event()
 
     async def start(self) -> None:
         """Connects and loads the fallbacks; neither Redis, Kafka nor the JWKS address has to be there."""
         await self.store.link.start()
         if self.tokens is not None:
-            await self.tokens.start()
+            await self.tokens.start(self.supervisor)
         if self.publisher is not None:
             self.publisher.start()
         self.lines.start()
-        await self._refresh()
-        self._refresher = asyncio.create_task(self._keep_fresh())
+        # Each for itself: a disk that is full may keep figures from being shared, and nothing else.
+        for name, loop in (
+            (REFRESHER, self._keep_fresh),
+            ("readers", self._keep_noting),
+            ("missed lists", self._keep_telling),
+            ("metrics", self._keep_saving),
+        ):
+            self.supervisor.keep(name, loop)
+        await self._tried.wait()
 
     async def stop(self) -> None:
-        """Ends everything; what is counted and logged is written first."""
-        if self._refresher is not None:
-            self._refresher.cancel()
-            await asyncio.gather(self._refresher, return_exceptions=True)
-        await self.reads.write(int(time.time()))
+        """Ends everything; what is counted and logged is written first, as far as it can be."""
+        ends: list[tuple[str, Callable[[], Awaitable[None]]]] = [("readers", self._note_readers)]
         if self.publisher is not None:
-            await self.publisher.close()
-        self.count()
-        self.metrics.save()
-        await self.lines.close()
-        await self.store.link.close()
+            ends.append(("publisher", self.publisher.close))
+        ends += [
+            ("metrics", self._save),
+            ("line log", self.lines.close),
+            ("background tasks", self.supervisor.close),
+            ("redis link", self.store.link.close),
+        ]
+        for name, end in ends:
+            try:
+                await end()
+            except Exception:
+                log.exception("%s did not end in good order", name)
+
+    @property
+    def unready(self) -> str:
+        """Why readers should be sent elsewhere; "" when they need not. A Redis that is away is none, see `Ready`."""
+        if why := self.supervisor.failing.get(REFRESHER):
+            return f"what may be shown is not brought up to date: {why}"
+        return self.tokens.unusable if self.tokens is not None else ""
+
+    def tell(self, shown: ShownAnswer) -> None:
+        """A reader was shown a list: it is counted, published, and the reader's lists are kept right."""
+        if shown.surface is LIST:
+            self.metrics.answers[shown.source] += 1
+        self.reads.add(shown.parameters["user_id"])
+        if self.publisher is not None:
+            self.publisher.add(shown)
 
     def count(self) -> None:
         """Brings the metrics' totals up to date."""
@@ -81,14 +120,32 @@ class Services:
 
     async def _keep_fresh(self) -> None:
         while True:
+            try:
+                await self.store.refresh()
+            except RedisUnavailable as error:
+                log.debug("not refreshed: %s", error)  # the link counts it; what we hold stays in use
+            finally:
+                self._tried.set()
             await asyncio.sleep(self.config.refresh_ms / 1000)
-            await self._refresh()
-            await self.reads.write(int(time.time()))
-            self.count()
-            self.metrics.save()
 
-    async def _refresh(self) -> None:
-        try:
-            await self.store.refresh()
-        except RedisUnavailable as error:
-            log.debug("not refreshed: %s", error)  # the link counts it; what we hold stays in use
+    async def _keep_noting(self) -> None:
+        while True:
+            await asyncio.sleep(self.config.refresh_ms / 1000)
+            await self._note_readers()
+
+    async def _note_readers(self) -> None:
+        await self.reads.write(int(time.time()))
+
+    async def _keep_saving(self) -> None:
+        while True:
+            await asyncio.sleep(self.config.refresh_ms / 1000)
+            await self._save()
+
+    async def _save(self) -> None:
+        self.count()
+        self.metrics.save()
+
+    async def _keep_telling(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_EVERY_S)
+            await self.missed.write(time.time())

@@ -1,13 +1,17 @@
 """Lists that belong to nobody (popular, trending), kept in the process and refreshed every second or so.
 
 They are what a reader gets when Redis is away, so the last copy is kept until something newer is there, even when its
-key is gone: an old popular list, labelled stale, is better than none.
+key is gone: an old popular list, labelled stale, is better than none. What is kept is bounded by version and by last
+use: lists of versions that serve nobody any more go first, then those that nobody asked for lately. Nothing goes while
+Redis is away, and the fallbacks of versions that serve stay.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from serving import resp
 from serving.list_format import PREFIX_BYTES, Prefix, UnreadableList, read_prefix
@@ -16,43 +20,82 @@ from serving.redis_link import RedisLink
 
 CHUNK = 32  # lists in one round trip: half a megabyte arrives well within the deadline that all replies have
 MAX_LISTS = 2048  # 30 MB at 15 KB; only keys that exist are kept, so readers cannot fill it with names they invent
+UNUSED_S = 600.0  # after which a list that nobody asks for is not refreshed any more
 
 
-class SharedLists:
-    """The last known value of every shared list that someone asked for."""
+@dataclass(slots=True)
+class _CachedList:
+    """A list, and the time of the last refresh before it was asked for last."""
+
+    listed: tuple[bytes, Prefix]
+    used_s: float
+
+
+class SharedListCache:
+    """The last known value of every shared list that someone asked for lately."""
 
     def __init__(self, link: RedisLink) -> None:
         self._link = link
-        self._values: dict[bytes, tuple[bytes, Prefix]] = {}
+        self._held: OrderedDict[bytes, _CachedList] = OrderedDict()  # by last use, the longest ago first
+        self._wanted: frozenset[bytes] = frozenset()
+        self._now_s = 0.0
 
     def __len__(self) -> int:
         """How many lists are held."""
-        return len(self._values)
+        return len(self._held)
 
     async def get(self, key: bytes) -> tuple[bytes, Prefix] | None:
         """The list, from memory or (the first time) from Redis; None when it does not exist or cannot be had now."""
-        known = self._values.get(key)
-        if known is not None:
-            return known
-        try:
-            self._keep(key, await self._link.get(key))
-        except RedisUnavailable:
+        known = self._held.get(key)
+        if known is None:
+            try:
+                return self._keep(key, await self._link.get(key))
+            except RedisUnavailable:
+                return None
+        known.used_s = self._now_s
+        self._held.move_to_end(key)
+        return known.listed
+
+    def _keep(self, key: bytes, value: bytes | None) -> tuple[bytes, Prefix] | None:
+        """The list in a value, held unless there is no room; None when there is none in it."""
+        if value is None:
             return None
-        return self._values.get(key)
-
-    def _keep(self, key: bytes, value: bytes | None) -> None:
-        if value is None or (key not in self._values and len(self._values) >= MAX_LISTS):
-            return
         try:
-            self._values[key] = (value, read_prefix(value))
+            listed = value, read_prefix(value)
         except UnreadableList:
-            return  # another release's format: keep what we have
+            return None  # another release's format: keep what we have
+        known = self._held.get(key)
+        if known is not None:
+            known.listed = listed
+        elif len(self._held) < MAX_LISTS or self._make_room():
+            self._held[key] = _CachedList(listed, self._now_s)
+        return listed
 
-    async def refresh(self, wanted: Iterable[bytes] = ()) -> None:
-        """Reads what is `wanted` and not held yet, and again what has changed. Raises RedisUnavailable."""
-        keys = [*self._values, *(key for key in wanted if key not in self._values)]
+    def _make_room(self) -> bool:
+        """Drops the list that was asked for longest ago; False when all are needed."""
+        longest_ago = next((key for key in self._held if key not in self._wanted), None)
+        if longest_ago is None:
+            return False
+        del self._held[longest_ago]
+        return True
+
+    async def refresh(
+        self, wanted: Collection[bytes] = (), served: Sequence[bytes] = (b"",), now_s: float = 0.0
+    ) -> None:
+        """Reads what is `wanted` and not held yet, and again what has changed; drops what does not begin with one of
+        the `served` prefixes or was not asked for since `UNUSED_S` before `now_s`. Raises RedisUnavailable."""
+        self._now_s, self._wanted = now_s, frozenset(wanted)
+        keys = [key for key in self._held if self._is_needed(key, served)]
+        keys += [key for key in wanted if key not in self._held]
         for first in range(0, len(keys), CHUNK):
             await self._refresh(keys[first : first + CHUNK])
+        for key in [key for key in self._held if not self._is_needed(key, served)]:
+            del self._held[key]
+
+    def _is_needed(self, key: bytes, served: Sequence[bytes]) -> bool:
+        if key in self._wanted:
+            return True
+        return self._now_s - self._held[key].used_s < UNUSED_S and key.startswith(tuple(served))
 
     async def _refresh(self, keys: list[bytes]) -> None:
         starts = await asyncio.gather(*[self._link.send(resp.get_start(key, PREFIX_BYTES)) for key in keys])
@@ -62,4 +105,4 @@ class SharedLists:
             self._keep(key, value)
 
     def _starts_with(self, key: bytes, start: bytes) -> bool:
-        return key in self._values and self._values[key][0].startswith(start)
+        return key in self._held and self._held[key].listed[0].startswith(start)

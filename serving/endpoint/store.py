@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 import orjson
 
 from serving import resp
+from serving.audience import Audience
+from serving.endpoint.audiences import Audiences, may_be_shown_as_made
 from serving.endpoint.blocked import cut_without
 from serving.endpoint.config import EndpointConfig
-from serving.endpoint.shared_lists import SharedLists
+from serving.endpoint.list_filter import Item, filter_list, joined, left, split
+from serving.endpoint.messages import Given
+from serving.endpoint.missed_lists import MissedLists
+from serving.endpoint.shared_lists import SharedListCache
+from serving.endpoint.supply import FoundList, Supply
 from serving.endpoint.versions import LiveVersions, Version
-from serving.keys import CONTEXTS, GLOBAL_REGION, HOMEPAGE, NEW_ROW, WINDOWS
-from serving.list_format import PREFIX_BYTES, ListStamp, Prefix, UnreadableList, end_of, read_prefix
+from serving.keys import CONTEXTS, GLOBAL_REGION, HOMEPAGE, NEW_ROW, WINDOWS, WRITTEN_CONTEXTS
+from serving.list_format import PREFIX_BYTES, UnreadableList, cut, end_of, read_prefix
 from serving.redis_errors import RedisUnavailable
 from serving.redis_link import RedisLink
+from streams.contract.catalog import MATURITIES
 
 FIXED_BYTES = 1024  # prefix, header and table of a list of 100 items, with room
+RECORD_BYTES = 1024  # limits and a filter of 700 met items; what is cut off of a longer filter counts as met
 LEAST_ITEM_BYTES = 150
 MOST_ITEM_BYTES = 1000
 EASED = 0.99  # of the guess is left after each refresh, so that one list of long titles is not paid for for ever
@@ -29,25 +36,22 @@ _as_tuple = tuple.__new__  # half the time of calling a NamedTuple
 _CONTEXT_TAILS = {context: b"}:%b" % context.encode() for context in CONTEXTS}
 
 
-class Found(NamedTuple):
-    """A list, perhaps only its start, and the version that made it."""
-
-    value: bytes
-    prefix: Prefix
-    version: Version
-
-
 #: A list and the joined items of it that were asked for, without blocked ones.
-Cut = tuple[Found, bytes]
+Cut = tuple[FoundList, bytes]
 
 
 class Store:
-    """Reads lists. No method raises because of Redis; `unavailable` and `unreadable` count what went wrong."""
+    """Reads lists. No method raises because of Redis; `unavailable` and `unreadable` count what went wrong. `missed` is
+    told of users whom a read finds without a list of their version."""
 
-    def __init__(self, config: EndpointConfig, link: RedisLink) -> None:
+    def __init__(self, config: EndpointConfig, link: RedisLink, missed: MissedLists) -> None:
         self.link = link
+        self._missed = missed
         self.versions = LiveVersions(config.namespace, config.model_version, link)
-        self.shared = SharedLists(link)
+        self.shared = SharedListCache(link)
+        self.supply = Supply(self.shared, self.versions)
+        self.audiences = Audiences(config.default_maturity)
+        self._default_maturity = config.default_maturity
         self.stored_id = config.identities.of
         self.unavailable = 0
         self.unreadable = 0
@@ -57,9 +61,11 @@ class Store:
 
     async def refresh(self) -> None:
         """Brings the pointer, the blocked items and the shared lists up to date. Raises RedisUnavailable."""
+        self.audiences.now_s = time.monotonic()
         await self.versions.refresh()
         self._item_bytes = max(LEAST_ITEM_BYTES, self._item_bytes * EASED)
-        await self.shared.refresh(self._fallbacks())
+        served = [version.keys.prefix.encode() for version in self.versions.all]
+        await self.shared.refresh(self._fallbacks(), served, time.monotonic())
         self.refreshed = True
 
     def _fallbacks(self) -> list[bytes]:
@@ -67,8 +73,11 @@ class Store:
         names = []
         for version in self.versions.all:
             keys = version.keys
-            names += [keys.popular(), *(keys.popular(segment=country) for country in self.countries)]
-            names += [keys.row(NEW_ROW, GLOBAL_REGION), *(keys.trending_list(GLOBAL_REGION, w) for w in WINDOWS)]
+            names += [keys.popular(segment=country) for country in self.countries]
+            names += [keys.popular(segment=country, maturity=self._default_maturity) for country in self.countries]
+            for maturity in ("", *MATURITIES[:-1]):
+                names += [keys.popular(maturity=maturity), keys.row(NEW_ROW, GLOBAL_REGION, maturity)]
+                names += [keys.trending_list(GLOBAL_REGION, window, maturity=maturity) for window in WINDOWS]
         return [name.encode() for name in names]
 
     def ask(self, version: Version, stored_id: str, context: str, end: int) -> asyncio.Future[bytes]:
@@ -79,52 +88,131 @@ class Store:
         key = version.list_head + stored_id.encode() + _CONTEXT_TAILS[context]
         return self.link.send(resp.get_start(key, FIXED_BYTES + int(end * self._item_bytes)))
 
-    def cut_start(self, value: bytes, version: Version, stored_id: str, offset: int, limit: int) -> Cut:
-        """Out of what `ask` gave. Raises UnreadableList when it is absent, somebody else's or too short."""
+    def ask_audience(self, version: Version, stored_id: str) -> asyncio.Future[bytes]:
+        """Sends for the start of the record of what a user may see; b"" is no record. Raises RedisUnavailable."""
+        return self.link.send(resp.get_start(b"%b%b}" % (version.audience_head, stored_id.encode()), RECORD_BYTES))
+
+    async def audience(self, version: Version, stored_id: str, beside: bytes = b"") -> Audience | None:
+        """What is known of what a user may see: in a version, else in another one, else before. `beside` as for
+        `Audiences.take`."""
+        try:
+            value = await self.ask_audience(version, stored_id)
+        except RedisUnavailable:
+            return self.audiences.held(stored_id)
+        audience = self.audiences.take(stored_id, value, beside, version)
+        return audience or await self.audience_elsewhere(version, stored_id)
+
+    async def audience_elsewhere(self, version: Version, stored_id: str) -> Audience | None:
+        """What the other versions know, for when a version has no record: it was lost, or is not written yet."""
+        for other in self.versions.others(version):
+            try:
+                audience = self.audiences.take(stored_id, await self.ask_audience(other, stored_id))
+            except RedisUnavailable:
+                return None
+            if audience is not None:
+                return audience._replace(made=False)  # says nothing of the lists of the version that was asked for
+        return None
+
+    def cut_start(
+        self,
+        value: bytes,
+        version: Version,
+        stored_id: str,
+        offset: int,
+        limit: int,
+        audience: Audience | None,
+        given: Given,
+        at_ms: int,
+    ) -> Cut:
+        """Out of what `ask` gave, of a list that may be shown as it was made. Raises UnreadableList when it is absent,
+        somebody else's or too short."""
         prefix = read_prefix(value)
         if not value.startswith(b'{"user_id":%b,' % orjson.dumps(stored_id), PREFIX_BYTES):
             raise UnreadableList("somebody else's")
-        items = cut_without(value, prefix, offset, limit, version.blocked)
-        return _as_tuple(Found, (value, prefix, version)), items
+        found = _as_tuple(FoundList, (value, prefix, version))
+        if not version.hidden.named:
+            return found, cut(value, prefix, offset, limit)
+        return found, self.cut(found, offset, limit, audience, given, at_ms)
 
-    async def user_cut(self, user_id: str, context: str, offset: int, limit: int, start: bytes = b"") -> Cut | None:
-        """Out of the whole list, of any version; None as below. For when `start` (what `ask` gave) was of no use."""
+    def cut(
+        self, found: FoundList, offset: int, limit: int, audience: Audience | None, given: Given, at_ms: int
+    ) -> bytes:
+        """Out of one of the reader's own lists that may be shown as it was made, but for what is hidden since."""
+        hidden = found.version.hidden
+        if not hidden.named:
+            return cut(found.value, found.prefix, offset, limit)
+        limits = self.audiences.surely(audience, given)
+        return cut_without(found.value, found.prefix, offset, limit, hidden, limits, at_ms)
+
+    async def user_cut(
+        self,
+        user_id: str,
+        context: str,
+        start: bytes,
+        audience: Audience | None,
+        given: Given,
+        at_ms: int,
+    ) -> Cut | None:
+        """Out of the whole list, of any version, without what the reader may not see; None when that leaves nothing, or
+        as below. For when `start` (what `ask` gave) was of no use."""
         if not start and len(self.versions.all) == 1:
+            self._miss(user_id, self.versions.of(user_id), context)
             return None
-        found = await self.user_list(user_id, context)
+        first, offset, limit = self.versions.of(user_id), given.get("offset", 0), given.get("limit", 20)
+        found = await self.user_list(user_id, context, first)
         if found is None:
             return None
         try:
+            if not self.is_as_made(found, first, audience, given, at_ms):
+                items = self.eligible(found, audience, given, at_ms)
+                return (found, joined(items, offset, limit)) if items else None
             needed = (end_of(found.value, found.prefix, offset + limit) + 1 - FIXED_BYTES) / (offset + limit)
             self._item_bytes = min(max(needed, self._item_bytes), MOST_ITEM_BYTES)
-            return found, cut_without(found.value, found.prefix, offset, limit, found.version.blocked)
+            return found, self.cut(found, offset, limit, audience, given, at_ms)
         except UnreadableList:
             self.unreadable += 1
             return None
 
-    async def user_list(self, user_id: str, context: str, first: Version | None = None) -> Found | None:
+    def is_as_made(self, found: FoundList, first: Version, audience: Audience | None, given: Given, at_ms: int) -> bool:
+        """Whether one of the reader's own lists may be shown as it is. The record of the `first` version says so of
+        that version's lists only."""
+        return may_be_shown_as_made(audience, given, at_ms) and (audience is None or found.version is first)
+
+    def eligible(self, found: FoundList, audience: Audience | None, given: Given, at_ms: int) -> list[Item]:
+        """What the reader may see of one of their own lists, though it was made when they might see more. Raises
+        UnreadableList when the list ends too soon."""
+        pieces = filter_list(split(found.value, found.prefix), self.audiences.own_limits(audience, given), at_ms)
+        return left(pieces.items, found.version.hidden, self.audiences.surely(audience, given), at_ms)
+
+    async def user_list(self, user_id: str, context: str, first: Version | None = None) -> FoundList | None:
         """The user's list from the `first` version (None: theirs), else from another one; None when there is none or
         Redis is away."""
         tail = b"%b}:%b" % (self.stored_id(user_id).encode(), context.encode())
-        return await self._from_any(user_id, lambda version: version.list_head + tail, first)
+        return await self._from_any(user_id, lambda version: version.list_head + tail, first, context)
 
-    async def continue_list(self, user_id: str, first: Version | None = None) -> Found | None:
+    async def continue_list(self, user_id: str, first: Version | None = None) -> FoundList | None:
         """What the user has begun, from the `first` version (None: theirs), else from another one."""
         tail = self.stored_id(user_id).encode() + b"}"
-        return await self._from_any(user_id, lambda version: version.continue_head + tail, first)
+        return await self._from_any(user_id, lambda version: version.continue_head + tail, first, HOMEPAGE)
 
     async def _from_any(
-        self, user_id: str, key_in: Callable[[Version], bytes], first: Version | None = None
-    ) -> Found | None:
+        self, user_id: str, key_in: Callable[[Version], bytes], first: Version | None, context: str
+    ) -> FoundList | None:
         first = first or self.versions.of(user_id)
         owner = b'{"user_id":%b,' % orjson.dumps(self.stored_id(user_id))
         for version in (first, *self.versions.others(first)):
             found = await self._read(key_in(version), version, owner)
             if found is not None:
                 return found
+            if version is first:
+                self._miss(user_id, first, context)
         return None
 
-    async def similar(self, item_id: str, first: Version) -> Found | None:
+    def _miss(self, user_id: str, version: Version, context: str) -> None:
+        if context in WRITTEN_CONTEXTS and self.link.is_up:  # while Redis is away there is nothing to be told
+            self._missed.add(user_id, version.keys)
+
+    async def similar(self, item_id: str, first: Version) -> FoundList | None:
         """The neighbours of an item, from the `first` version, else from another one."""
         for version in (first, *self.versions.others(first)):
             found = await self._read(version.similar_head + item_id.encode() + b"}", version, b"")
@@ -132,7 +220,7 @@ class Store:
                 return found
         return None
 
-    async def _read(self, key: bytes, version: Version, owner: bytes) -> Found | None:
+    async def _read(self, key: bytes, version: Version, owner: bytes) -> FoundList | None:
         try:
             value = await self.link.get(key)
         except RedisUnavailable:
@@ -150,47 +238,4 @@ class Store:
             self.unreadable += 1
             self.link.reset()
             return None
-        return Found(value, prefix, version)
-
-    async def popular(self, version: Version, context: str, country: str) -> Found:
-        """What everyone gets: the country's list, everywhere's, another version's, an empty one. A context without any
-        shows the homepage's."""
-        for candidate in (version, *self.versions.others(version)):
-            keys = candidate.keys
-            contexts = dict.fromkeys((context, HOMEPAGE))
-            names = [keys.popular(name, country) for name in contexts] if country else []
-            for name in names + [keys.popular(name) for name in contexts]:
-                held = await self.shared.get(name.encode())
-                if held is not None:
-                    return Found(*held, candidate)
-        return empty_popular(version)
-
-    async def trending(self, region: str, window: str, category: str) -> tuple[str, Found | None]:
-        """The trending list of a region, else of everywhere ("*"), and which; None when no version has one."""
-        for version in (first := self.versions.first(), *self.versions.others(first)):
-            for place in dict.fromkeys((region, "*")):
-                held = await self.shared.get(version.keys.trending_list(place, window, category).encode())
-                if held is not None:
-                    return place, Found(*held, version)
-        return region, None
-
-    async def trending_in(self, version: Version, place: str, window: str) -> Found | None:
-        """The trending list of one place in one version."""
-        held = await self.shared.get(version.keys.trending_list(place, window).encode())
-        return None if held is None else Found(*held, version)
-
-    async def row(self, version: Version, row: str, *segments: str) -> Found | None:
-        """A shared row of a version's homepages, of the first of the segments that has one; empty names are passed
-        over."""
-        for segment in filter(None, segments):
-            held = await self.shared.get(version.keys.row(row, segment).encode())
-            if held is not None:
-                return Found(*held, version)
-        return None
-
-
-def empty_popular(version: Version) -> Found:
-    """The last resort of a process that has never seen a popular list."""
-    now_ms = time.time_ns() // 1_000_000
-    value = ListStamp(version.keys.version, "popular", 0, now_ms, now_ms).shared([])
-    return Found(value, read_prefix(value), version)
+        return FoundList(value, prefix, version)

@@ -1,4 +1,4 @@
-"""The versions that serve now: the live pointer, and per version its key names as bytes and its blocked items."""
+"""The versions that serve now: the live pointer, and per version its key names as bytes and what it may not show."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 import orjson
 
 from serving import resp
-from serving.endpoint.blocked import tokens_of
+from serving.endpoint.blocked import NOTHING, Hidden
 from serving.keys import Keys
 from serving.live_pointer import LivePointer
 from serving.redis_link import RedisLink
+from serving.restated import facts_in
 
 log = logging.getLogger(__name__)
+
+SCANNED = 1000  # members in one reply
 
 
 @dataclass(slots=True)
@@ -23,11 +26,12 @@ class Version:
 
     keys: Keys
     variant: str
-    blocked: frozenset[bytes] = field(init=False)
-    blocked_stamp: bytes | None = field(init=False)
+    hidden: Hidden = field(init=False)
+    hidden_stamps: tuple[bytes | None, bytes | None] = field(init=False)
     list_head: bytes = field(init=False)
     continue_head: bytes = field(init=False)
     similar_head: bytes = field(init=False)
+    audience_head: bytes = field(init=False)
     labels: bytes = field(init=False)
     tail_fresh: bytes = field(init=False)
     tail_stale: bytes = field(init=False)
@@ -38,16 +42,17 @@ class Version:
         self.list_head = prefix + b"list:{u:"
         self.continue_head = prefix + b"continue:{u:"
         self.similar_head = prefix + b"similar:{i:"
+        self.audience_head = prefix + b"audience:{u:"
         variant = orjson.dumps(self.variant)
         self.labels = b'"model_version":%b,"variant":%b' % (orjson.dumps(self.keys.version), variant)
         self.tail_fresh = b',"variant":%b,"stale":false' % variant
         self.tail_stale = b',"variant":%b,"stale":true' % variant
-        self.block(frozenset(), None)
+        self.hide(NOTHING, (None, None))
 
-    def block(self, tokens: frozenset[bytes], stamp: bytes | None) -> None:
-        """Hides items (`blocked.tokens_of`) from now on. An answer without them is another one: the ETag says so."""
-        self.blocked, self.blocked_stamp = tokens, stamp
-        self.etag_middle = b".%b.%b." % (self.keys.version.encode(), stamp or b"0")
+    def hide(self, hidden: Hidden, stamps: tuple[bytes | None, bytes | None]) -> None:
+        """Hides items from now on. An answer without them is another one: the ETag says so."""
+        self.hidden, self.hidden_stamps = hidden, stamps
+        self.etag_middle = b".%b.%b." % (self.keys.version.encode(), b"-".join(stamp or b"0" for stamp in stamps))
 
 
 class LiveVersions:
@@ -95,11 +100,11 @@ class LiveVersions:
         return versions
 
     async def refresh(self) -> None:
-        """Reads the pointer and, where its stamp has changed, the blocked items. Raises RedisUnavailable."""
+        """Reads the pointer and, where a stamp has changed, the hidden items. Raises RedisUnavailable."""
         value = await self._link.get(self._live_key)
         pointer = self._newer(value) if value is not None else None
         versions = self._versions_of(pointer) if pointer else self._versions
-        await asyncio.gather(*[self._refresh_blocked(version) for version in versions.values()])
+        await asyncio.gather(*[self._refresh_hidden(version) for version in versions.values()])
         if pointer:  # only now: a version must not serve before it is known what it may not show
             self._follow(pointer, versions)
 
@@ -117,9 +122,26 @@ class LiveVersions:
             return None
         return pointer if pointer.sequence > self._pointer.sequence else None
 
-    async def _refresh_blocked(self, version: Version) -> None:
-        stamp = await self._link.get(version.keys.blocked_stamp.encode())
-        # No stamp: nothing was ever blocked, or Redis was wiped. A wipe must not show again what was withdrawn.
-        if stamp is not None and stamp != version.blocked_stamp:
-            members = await self._link.send(resp.command(b"SMEMBERS", version.keys.blocked.encode()))
-            version.block(tokens_of(members), stamp)
+    async def _refresh_hidden(self, version: Version) -> None:
+        keys, known = version.keys, version.hidden_stamps
+        found = await asyncio.gather(
+            *[self._link.get(key.encode()) for key in (keys.blocked_stamp, keys.restated_stamp)]
+        )
+        # No stamp: nothing was ever hidden, or Redis was wiped. A wipe must not show again what was withdrawn.
+        stamps = found[0] or known[0], found[1] or known[1]
+        if stamps == known:
+            return
+        blocked = await self._members(b"SSCAN", keys.blocked)
+        restated = await self._members(b"HSCAN", keys.restated)
+        facts = {item_id: facts_in(value) for item_id, value in zip(restated[::2], restated[1::2], strict=True)}
+        version.hide(Hidden(blocked, facts), stamps)
+
+    async def _members(self, scan: bytes, key: str) -> list[bytes]:
+        """A whole set or hash (fields and values in turn), however large: each reply comes within its deadline."""
+        found: list[bytes] = []
+        cursor = b"0"
+        while True:
+            cursor, members = await self._link.send(resp.command(scan, key.encode(), cursor, b"COUNT", b"%d" % SCANNED))
+            found += members
+            if cursor == b"0":
+                return found

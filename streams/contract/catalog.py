@@ -8,40 +8,51 @@ from typing import Annotated, Any, Final, Literal, cast
 
 import msgspec
 
-from streams.reasons import InvalidEvent, Reason
-from streams.wire import (
-    MAX_ID_LENGTH,
+from streams.contract.reasons import InvalidEvent, Reason
+from streams.contract.wire import (
     WireCountry,
     WireId,
     WireMoment,
     decode,
     id_of,
     moment_of,
-    refuse_nul,
+    refuse_unreadable,
     upper_country,
 )
 
 __all__ = [
+    "DEFAULT_MATURITY",
+    "KIDS_MAX_AGE",
     "MATURITIES",
+    "UNRATED_AGE",
     "CatalogItem",
     "Maturity",
     "UserProfile",
+    "item_age",
     "item_id_in",
+    "key_id",
     "maturity_age",
     "parse_catalog_item",
     "parse_profile",
+    "primary_language",
+    "renamed_profile",
     "user_id_in",
+    "viewer_age",
 ]
 
 Maturity = Literal["all", "7", "12", "16", "18"]
 MATURITIES: Final[tuple[Maturity, ...]] = ("all", "7", "12", "16", "18")
+DEFAULT_MATURITY: Final[Maturity] = "16"
+UNRATED_AGE: Final = 16
+KIDS_MAX_AGE: Final = 7
 
 
 class CatalogItem(msgspec.Struct, frozen=True):
     """One item of the catalogue.
 
-    `duration_s` is 0 or more; times are milliseconds since the epoch (negative before 1970); `regions` are upper-case
-    country codes, none = everywhere; `available_from_ms` is inclusive, `available_until_ms` exclusive, None = no bound.
+    `duration_s` is 0 or more; times are milliseconds since the epoch (negative before 1970); `maturity` None = nobody
+    rated it; `regions` are upper-case country codes, none = everywhere; `available_from_ms` is inclusive,
+    `available_until_ms` exclusive, None = no bound.
     """
 
     item_id: str
@@ -53,7 +64,7 @@ class CatalogItem(msgspec.Struct, frozen=True):
     year: int | None = None
     language: str | None = None
     duration_s: float | None = None
-    maturity: Maturity = "all"
+    maturity: Maturity | None = None
     regions: tuple[str, ...] = ()
     released_at_ms: int | None = None
     thumbnail_url: str | None = None
@@ -64,8 +75,8 @@ class CatalogItem(msgspec.Struct, frozen=True):
 
 
 class UserProfile(msgspec.Struct, frozen=True):
-    """What a user told us. `country` is upper case, `maturity_max` the highest rating to show, `seed_items` the
-    items picked while onboarding, in the order picked."""
+    """What a user told us. `country` is upper case, `maturity_max` the highest rating to show (None = not said),
+    `seed_items` the items picked while onboarding, in the order picked."""
 
     user_id: str
     country: str | None = None
@@ -75,47 +86,54 @@ class UserProfile(msgspec.Struct, frozen=True):
     favorite_genres: tuple[str, ...] = ()
     disliked_genres: tuple[str, ...] = ()
     seed_items: tuple[str, ...] = ()
-    maturity_max: Maturity = "18"
+    maturity_max: Maturity | None = None
     kids: bool = False
     created_at_ms: int | None = None
 
+
+#: How many of each a record may hold: whatever lists are made of goes through all of them, each time.
+MOST_GENRES: Final = msgspec.Meta(max_length=100)
+MOST_PEOPLE: Final = msgspec.Meta(max_length=1_000)
+MOST_REGIONS: Final = msgspec.Meta(max_length=300)
+MOST_ATTRIBUTES: Final = msgspec.Meta(max_length=200)
+MOST_SAID: Final = msgspec.Meta(max_length=1_000)
 
 WireMaturity = Literal["all", "7", "12", "16", "18", 7, 12, 16, 18]
 
 
 class WireItem(msgspec.Struct):
-    """A catalogue item as producers write it: null means absent, unknown fields are skipped."""
+    """A catalogue item as producers write it: null and "" mean absent, unknown fields are skipped."""
 
     item_id: WireId | None = None
     title: str | None = None
     description: str | None = None
-    genres: tuple[str, ...] | None = None
-    cast: tuple[str, ...] | None = None
+    genres: Annotated[tuple[str, ...], MOST_GENRES] | None = None
+    cast: Annotated[tuple[str, ...], MOST_PEOPLE] | None = None
     director: str | None = None
     year: Annotated[int, msgspec.Meta(ge=0, le=9999)] | None = None
     language: str | None = None
     duration_s: Annotated[float, msgspec.Meta(ge=0, le=10**9)] | None = None
     maturity: WireMaturity | None = None
-    regions: tuple[WireCountry, ...] | None = None
+    regions: Annotated[tuple[WireCountry, ...], MOST_REGIONS] | None = None
     released_at: WireMoment | None = None
     thumbnail_url: str | None = None
     item_type: str | None = None
     available_from: WireMoment | None = None
     available_until: WireMoment | None = None
-    attributes: dict[str, Any] | None = None
+    attributes: Annotated[dict[str, Any], MOST_ATTRIBUTES] | None = None
 
 
 class WireProfile(msgspec.Struct):
-    """A profile as producers write it: null means absent, unknown fields are skipped."""
+    """A profile as producers write it: null and "" mean absent, unknown fields are skipped."""
 
     user_id: WireId | None = None
     country: WireCountry | None = None
     language: str | None = None
     timezone: str | None = None
     age_group: str | None = None
-    favorite_genres: tuple[str, ...] | None = None
-    disliked_genres: tuple[str, ...] | None = None
-    seed_items: tuple[WireId, ...] | None = None
+    favorite_genres: Annotated[tuple[str, ...], MOST_SAID] | None = None
+    disliked_genres: Annotated[tuple[str, ...], MOST_SAID] | None = None
+    seed_items: Annotated[tuple[WireId, ...], MOST_SAID] | None = None
     maturity_max: WireMaturity | None = None
     kids: bool | None = None
     created_at: WireMoment | None = None
@@ -136,7 +154,7 @@ def parse_catalog_item(key: bytes | None, value: bytes | None) -> CatalogItem | 
     >>> parse_catalog_item(b"m-1", None) is None
     True
     """
-    item_id = _id_in_key(key)
+    item_id = key_id(key)
     if value is None:
         return None
     wire = decode(_ITEM_DECODER, value)
@@ -147,15 +165,15 @@ def parse_catalog_item(key: bytes | None, value: bytes | None) -> CatalogItem | 
         description=wire.description or "",
         genres=wire.genres or (),
         cast=wire.cast or (),
-        director=wire.director,
+        director=wire.director or None,
         year=wire.year,
-        language=wire.language,
+        language=wire.language or None,
         duration_s=wire.duration_s,
-        maturity=_maturity(wire.maturity, "all"),
+        maturity=_maturity(wire.maturity),
         regions=tuple(upper_country(region, "regions") for region in wire.regions or ()),
         released_at_ms=_optional_moment(wire.released_at, "released_at"),
-        thumbnail_url=wire.thumbnail_url,
-        item_type=wire.item_type,
+        thumbnail_url=wire.thumbnail_url or None,
+        item_type=wire.item_type or None,
         available_from_ms=_optional_moment(wire.available_from, "available_from"),
         available_until_ms=_optional_moment(wire.available_until, "available_until"),
         attributes=wire.attributes or {},
@@ -170,7 +188,7 @@ def parse_profile(key: bytes | None, value: bytes | None) -> UserProfile | None:
     >>> parse_profile(b"7", b'{"user_id": 7, "country": "de", "maturity_max": 12}').country
     'DE'
     """
-    user_id = _id_in_key(key)
+    user_id = key_id(key)
     if value is None:
         return None
     wire = decode(_PROFILE_DECODER, value)
@@ -178,16 +196,27 @@ def parse_profile(key: bytes | None, value: bytes | None) -> UserProfile | None:
     return UserProfile(
         user_id=user_id,
         country=None if wire.country is None else upper_country(wire.country, "country"),
-        language=wire.language,
-        timezone=wire.timezone,
-        age_group=wire.age_group,
+        language=wire.language or None,
+        timezone=wire.timezone or None,
+        age_group=wire.age_group or None,
         favorite_genres=wire.favorite_genres or (),
         disliked_genres=wire.disliked_genres or (),
         seed_items=tuple(_seed_item(item) for item in wire.seed_items or ()),
-        maturity_max=_maturity(wire.maturity_max, "18"),
+        maturity_max=_maturity(wire.maturity_max),
         kids=bool(wire.kids),
         created_at_ms=_optional_moment(wire.created_at, "created_at"),
     )
+
+
+def renamed_profile(value: bytes, user_id: str) -> bytes:
+    """A valid profile record under another id, with the fields that are known and no others.
+
+    >>> renamed_profile(b'{"user_id": "u1", "kids": true, "ignored": 1e999}', "u2")
+    b'{"user_id":"u2","kids":true}'
+    """
+    wire = decode(_PROFILE_DECODER, value)
+    wire.user_id = user_id
+    return msgspec.json.encode({name: said for name, said in msgspec.structs.asdict(wire).items() if said is not None})
 
 
 def item_id_in(value: bytes) -> str:
@@ -209,16 +238,45 @@ def maturity_age(maturity: Maturity) -> int:
     return 0 if maturity == "all" else int(maturity)
 
 
-def _id_in_key(key: bytes | None) -> str:
+def item_age(maturity: Maturity | None) -> int:
+    """The youngest age in years that is shown an item of this rating. What nobody rated is not for children, nor for
+    anybody else who is kept from what is for 16: an unrated film may be any film.
+
+    >>> item_age("12"), item_age(None)
+    (12, 16)
+    """
+    return UNRATED_AGE if maturity is None else maturity_age(maturity)
+
+
+def viewer_age(profile: "UserProfile | None", default: Maturity) -> int:
+    """Up to which age a user is shown items. Whoever does not say gets the default.
+
+    >>> viewer_age(None, "16"), viewer_age(UserProfile("u"), "12")
+    (16, 12)
+    >>> viewer_age(UserProfile("u", maturity_max="18"), "16")
+    18
+    >>> viewer_age(UserProfile("u", maturity_max="18", kids=True), "16")
+    7
+    """
+    said = profile.maturity_max if profile is not None else None
+    age = maturity_age(default if said is None else said)
+    return min(age, KIDS_MAX_AGE) if profile is not None and profile.kids else age
+
+
+def primary_language(language: str) -> str:
+    """`de` of `de`, `DE`, `de-AT` and `de_AT`: who follows one follows the others."""
+    return language.lower().replace("_", "-").partition("-")[0]
+
+
+def key_id(key: bytes | None) -> str:
+    """The id that a record's key names. Raises `InvalidEvent`."""
     if key is None:
         raise InvalidEvent(Reason.KEY_MISMATCH, "the record has no key")
     try:
         name = key.decode()
     except UnicodeDecodeError:
         raise InvalidEvent(Reason.KEY_MISMATCH, "the key is not UTF-8") from None
-    if not 1 <= len(name) <= MAX_ID_LENGTH:
-        raise InvalidEvent(Reason.OUT_OF_RANGE, f"the key has {len(name)} characters, 1-{MAX_ID_LENGTH} are allowed")
-    refuse_nul(name, "the key")
+    refuse_unreadable(name, "the key")
     return name
 
 
@@ -235,13 +293,13 @@ def _require_key(name: str, raw: WireId | None, field: str) -> None:
 
 def _seed_item(raw: WireId) -> str:
     item_id = id_of(raw, "seed_items")
-    refuse_nul(item_id, "seed_items")
+    refuse_unreadable(item_id, "seed_items")
     return item_id
 
 
-def _maturity(raw: WireMaturity | None, default: Maturity) -> Maturity:
-    return default if raw is None else cast("Maturity", str(raw))
+def _maturity(raw: WireMaturity | None) -> Maturity | None:
+    return None if raw is None else cast("Maturity", str(raw))
 
 
 def _optional_moment(raw: WireMoment | None, field: str) -> int | None:
-    return None if raw is None else moment_of(raw, field)
+    return None if raw is None or raw == "" else moment_of(raw, field)

@@ -1,6 +1,7 @@
 """JSON for the topics whose values we write ourselves: compact UTF-8, field order as given.
 
-Records of other producers go through `streams.events` and `streams.catalog` instead, which check types and ranges.
+Records of other producers go through `streams.contract.events` and `streams.contract.catalog` instead, which check
+types and ranges.
 """
 
 from typing import Any

@@ -6,40 +6,55 @@ rest (`freshet.key` the original key's bytes, all others UTF-8 text). Nobody has
 re-publish dead letters.
 
 The record key is the source's coordinates, `topic:partition:offset`. So the topic is a table: the last record of a key
-is the letter as it is now. Re-publishing marks a letter by writing it again, erasing a user blanks their letters the
-same way, and compaction removes the former bytes.
+is the dead letter as it is now. Re-publishing marks a dead letter by writing it again, erasing a user blanks their dead
+letters the same way, and compaction removes the former bytes.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from streams.reasons import Reason
+from streams.contract.header_numbers import whole_number
+from streams.contract.reasons import Reason
 
 #: Longer originals are cut, so that no record can be too large for the dead-letter topic and stop its partition:
 #: compression lets a producer put values of any size into the source topic.
 MAX_VALUE_BYTES: Final = 1024 * 1024
 MAX_KEY_BYTES: Final = 256 * 1024
-_MAX_DETAIL_CHARS: Final = 500
+MAX_DETAIL_CHARS: Final = 500
 
 _PREFIX: Final = "freshet."
-#: On a record of interactions that is the original of a letter, published again: the letter's name, and when the
-#: original was appended (ms).
+#: On a record of interactions that is the original of a dead letter, published again: the dead letter's name, and when
+#: the original was appended (ms).
 REDRIVEN_HEADER: Final = "freshet.redriven"
 ORIGINAL_TIME_HEADER: Final = "freshet.original_append_time_ms"
 _KEY: Final = _PREFIX + "key"
+_TOPIC: Final = re.compile(rb"[A-Za-z0-9._-]{1,249}")
 
 
-def original_time_ms(headers: Iterable[tuple[str, bytes]]) -> int | None:
-    """When the original of a republished record was appended; None for every other record.
+def original_time_ms(headers: Iterable[tuple[str, bytes | None]]) -> int | None:
+    """When the original of a republished record was appended; None for every other record, and where it says no time.
 
     >>> original_time_ms([("traceparent", b"00"), (ORIGINAL_TIME_HEADER, b"1700000000000")])
     1700000000000
     """
     for name, text in headers:
-        if name == ORIGINAL_TIME_HEADER and text.isdigit():
-            return int(text)
+        if name == ORIGINAL_TIME_HEADER:
+            return whole_number(text)
     return None
+
+
+def dead_letter_name(text: bytes | None) -> str | None:
+    """The dead letter that `REDRIVEN_HEADER` names, "topic:partition:offset"; None when it names none.
+
+    >>> dead_letter_name(b"user.interactions:3:41"), dead_letter_name(b"41"), dead_letter_name(None)
+    ('user.interactions:3:41', None, None)
+    """
+    topic, *numbers = (text or b"").split(b":")
+    if len(numbers) != 2 or not _TOPIC.fullmatch(topic) or any(whole_number(number) is None for number in numbers):
+        return None
+    return (text or b"").decode()
 
 
 class DeadLetterRecord(NamedTuple):
@@ -83,52 +98,58 @@ class DeadLetter:
         return f"{self.topic}:{self.partition}:{self.offset}"
 
     def blank(self) -> "DeadLetter":
-        """The same letter without anything of its user: it still counts, and says nothing."""
+        """The same dead letter without anything of its user: it still counts, and says nothing."""
         return replace(self, key=None, value=b"", reason=Reason.ERASED, detail="", original_bytes=None, redriven="")
+
+    def cut(self) -> "DeadLetter":
+        """The same dead letter, with no more of the original's value than a dead letter holds."""
+        if self.value is None or len(self.value) <= MAX_VALUE_BYTES:
+            return self
+        return replace(self, value=self.value[:MAX_VALUE_BYTES], original_bytes=len(self.value))
 
     def to_record(self) -> DeadLetterRecord:
         """The record to send to the dead-letter topic.
 
-        >>> letter = DeadLetter(b"u", b"{", Reason.NOT_JSON, "truncated", "user.interactions", 2, 41, 1_700_000_000_000)
-        >>> record = letter.to_record()
+        >>> name = ("user.interactions", 2, 41)
+        >>> dead_letter = DeadLetter(b"u", b"{", Reason.NOT_JSON, "truncated", *name, 1_700_000_000_000)
+        >>> record = dead_letter.to_record()
         >>> record.key, record.partition, dict(record.headers)["freshet.reason"]
         (b'user.interactions:2:41', 2, b'not_json')
-        >>> DeadLetter.from_record(record.key, record.value, record.headers) == letter
+        >>> DeadLetter.from_record(record.key, record.value, record.headers) == dead_letter
         True
         """
         fields: dict[str, object] = {
             "reason": self.reason.value,
-            "detail": self.detail[:_MAX_DETAIL_CHARS],
+            "detail": self.detail[:MAX_DETAIL_CHARS],
             "topic": self.topic,
             "partition": self.partition,
             "offset": self.offset,
             "append_time_ms": self.append_time_ms,
         }
-        value = self.value
-        if value is None:
-            fields["no_value"] = True  # a null would remove the letter
-        elif len(value) > MAX_VALUE_BYTES:
-            fields["original_bytes"] = len(value)
-            value = value[:MAX_VALUE_BYTES]
-        elif self.original_bytes is not None:
-            fields["original_bytes"] = self.original_bytes
+        cut = self.cut()
+        if cut.value is None:
+            fields["no_value"] = True  # a null would remove the dead letter
+        if cut.original_bytes is not None:
+            fields["original_bytes"] = cut.original_bytes
         if self.redriven:
             fields["redriven"] = self.redriven
         # A lone surrogate, which a detail may quote, has no UTF-8 form.
         headers = [(_PREFIX + name, str(text).encode("utf-8", "backslashreplace")) for name, text in fields.items()]
         if self.key is not None:
             headers.append((_KEY, self.key[:MAX_KEY_BYTES]))
-        return DeadLetterRecord(self.name.encode(), value or b"", self.partition, headers)
+        return DeadLetterRecord(self.name.encode(), cut.value or b"", self.partition, headers)
 
     @classmethod
-    def from_record(cls, key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> "DeadLetter":
+    def from_record(
+        cls, key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes | None]]
+    ) -> "DeadLetter":
         """The dead letter in a record. Raises `ValueError` when a header is missing or malformed, or the record's key
         names another letter."""
         raw = {name.removeprefix(_PREFIX): text for name, text in headers if name.startswith(_PREFIX)}
         original_key = raw.pop("key", None)
-        texts = {name: text.decode() for name, text in raw.items()}
+        texts = {name: text.decode() for name, text in raw.items() if text is not None}
         try:
-            letter = cls(
+            dead_letter = cls(
                 key=original_key,
                 value=None if "no_value" in texts else value,
                 reason=Reason(texts["reason"]),
@@ -142,6 +163,6 @@ class DeadLetter:
             )
         except KeyError as missing:
             raise ValueError(f"not a dead letter: header {_PREFIX}{missing.args[0]} is missing") from None
-        if key != letter.name.encode():
-            raise ValueError(f"not a dead letter: the record key {key!r} is not {letter.name}")
-        return letter
+        if key != dead_letter.name.encode():
+            raise ValueError(f"not a dead letter: the record key {key!r} is not {dead_letter.name}")
+        return dead_letter

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from streams.events import EventType, Interaction, effective_type
+from streams.contract.events import EventType, Interaction, effective_type
 
 __all__ = ["FINISHED_PCT", "FINISHED_WEIGHT", "WEIGHTS", "effective_type", "is_finished_watch", "weight_of"]
 

@@ -7,17 +7,21 @@ Of a key that occurs twice in one object the last value counts (as in every comm
 be valid. CloudEvents headers, when present, are ignored: the value alone is the event.
 """
 
+import datetime
 import hashlib
 from enum import StrEnum
 from typing import Annotated, Final
 
 import msgspec
 
-from streams.reasons import InvalidEvent, Reason
-from streams.wire import WireCountry, WireId, WireTime, decode, holds_nul, id_of, ms_of, refuse_nul, upper_country
+from streams.contract.ids import may_hold_problem
+from streams.contract.reasons import InvalidEvent, Reason
+from streams.contract.units import DAY_MS
+from streams.contract.wire import WireCountry, WireId, WireTime, decode, id_of, ms_of, refuse_unreadable, upper_country
 
 __all__ = [
     "FUTURE_TOLERANCE_MS",
+    "MAX_COMPLETION_PCT",
     "EventType",
     "Interaction",
     "InvalidEvent",
@@ -29,6 +33,8 @@ __all__ = [
 
 #: How far ahead of the broker's append time an event's timestamp may be.
 FUTURE_TOLERANCE_MS: Final = 5 * 60 * 1000
+#: Players round, and count a second after the end: up to here a completion means 100.
+MAX_COMPLETION_PCT: Final = 101
 
 
 class EventType(StrEnum):
@@ -54,7 +60,8 @@ class EventType(StrEnum):
 class Interaction(msgspec.Struct, frozen=True, gc=False):
     """One valid interaction. Text is as sent, ids are strings, `country` is upper case, times are UTC.
 
-    `item_id` is "" only for searches. `watch_duration_s` is 0 to 10^9 seconds, `completion_pct` 0 to 100,
+    `item_id` is "" only for searches. `completion_clamped` says that the event said a little more than 100.
+    `watch_duration_s` is 0 to 10^9 seconds, `completion_pct` 0 to 100,
     `rating` 0.5 to 5 (present on every event of type rating), `position` 0 to 2^31 - 1.
     """
 
@@ -77,13 +84,14 @@ class Interaction(msgspec.Struct, frozen=True, gc=False):
     experiment_id: str | None = None
     variant: str | None = None
     schema_version: str | None = None
+    completion_clamped: bool = False
 
 
-_Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
+_Percent = Annotated[float, msgspec.Meta(ge=0, le=MAX_COMPLETION_PCT)]
 
 
 class WireInteraction(msgspec.Struct, gc=False):
-    """The event as producers write it: aliases included, null means absent, unknown fields are skipped."""
+    """The event as producers write it: aliases included, null and "" mean absent, unknown fields are skipped."""
 
     event_type: str | None = None
     user_id: WireId | None = None
@@ -138,7 +146,7 @@ def parse_interaction(value: bytes | None, append_time_ms: int) -> Interaction:
     >>> parse_interaction(b'{"event_type": "click", "user_id": "7"}', 0)
     Traceback (most recent call last):
     ...
-    streams.reasons.InvalidEvent: missing_field: timestamp
+    streams.contract.reasons.InvalidEvent: missing_field: timestamp
     """
     wire = decode(_DECODER, value)
     event_type = _event_type(wire)
@@ -156,6 +164,8 @@ def parse_interaction(value: bytes | None, append_time_ms: int) -> Interaction:
     else:
         event_id = id_of(wire.event_id, "event_id")
     country = wire.country
+    completion_pct = _completion_pct(wire)
+    completion_clamped = completion_pct is not None and completion_pct > 100
     event = Interaction(
         event_id,
         event_type,
@@ -163,23 +173,24 @@ def parse_interaction(value: bytes | None, append_time_ms: int) -> Interaction:
         item_id,
         timestamp_ms,
         wire.watch_duration,
-        _completion_pct(wire),
+        100.0 if completion_clamped else completion_pct,
         wire.rating,
         _optional_id(wire.session_id, "session_id"),
-        wire.device_type,
+        wire.device_type or None,
         country if country is None else upper_country(country, "country"),
-        wire.language,
-        wire.referrer,
-        wire.query,
+        wire.language or None,
+        wire.referrer or None,
+        wire.query or None,
         _optional_id(wire.recommendation_id, "recommendation_id"),
         wire.position,
         _optional_id(wire.experiment_id, "experiment_id"),
         _optional_id(wire.variant, "variant"),
         _optional_id(wire.schema_version, "schema_version"),
+        completion_clamped,
     )
-    if holds_nul(value):  # type: ignore[arg-type]  # decode refused None
+    if may_hold_problem(value):  # type: ignore[arg-type]  # decode refused None
         for field in _ID_FIELDS:
-            refuse_nul(getattr(event, field), field)
+            refuse_unreadable(getattr(event, field) or None, field)
     return event
 
 
@@ -210,7 +221,7 @@ def effective_type(event: Interaction) -> EventType:
 
 
 def _event_type(wire: WireInteraction) -> EventType:
-    if wire.event_type is None:
+    if not wire.event_type:
         raise InvalidEvent(Reason.MISSING_FIELD, "event_type")
     event_type = _TYPES.get(wire.event_type)
     if event_type is None:
@@ -220,7 +231,7 @@ def _event_type(wire: WireInteraction) -> EventType:
 
 def _event_time_ms(raw: WireTime, append_time_ms: int) -> int:
     timestamp_ms = raw if type(raw) is int and raw < 0 else ms_of(raw, "timestamp")
-    if timestamp_ms < 0:
+    if timestamp_ms < DAY_MS and (timestamp_ms < 0 or _begins_before_1970(raw)):
         raise InvalidEvent(Reason.OUT_OF_RANGE, "timestamp is before 1970")
     if timestamp_ms > append_time_ms + FUTURE_TOLERANCE_MS:
         ahead_s = (timestamp_ms - append_time_ms) // 1000
@@ -241,12 +252,22 @@ def _item_id(wire: WireInteraction, event_type: EventType) -> str:
     raise InvalidEvent(Reason.MISSING_FIELD, "item_id")
 
 
+def _begins_before_1970(raw: WireTime) -> bool:
+    """Whether text that means the first day of 1970 is of the year before, or of that day east of Greenwich, where it
+    begins earlier: JSON Schema cannot add an offset, so neither do we there."""
+    if not isinstance(raw, datetime.datetime):
+        return False
+    is_east = raw.utcoffset() > datetime.timedelta(0)  # type: ignore[operator]  # decoding refused a time without one
+    return raw.year < 1970 or (is_east and (raw.month, raw.day) == (1, 1))
+
+
 def _completion_pct(wire: WireInteraction) -> float | None:
+    """The percentage as sent, which may be a little more than 100."""
     percent = wire.completion_pct
     for alias in (wire.completion_percentage, wire.progress_pct):
         if alias is None:
             continue
-        if percent is not None and percent != alias:
+        if percent is not None and min(percent, 100) != min(alias, 100):
             detail = "completion_pct, completion_percentage and progress_pct differ"
             raise InvalidEvent(Reason.CONFLICTING_COMPLETION, detail)
         percent = alias

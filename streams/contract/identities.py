@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from streams.events import Interaction
+from streams.contract.events import Interaction
 
 MIN_SECRET_BYTES = 32
 # Ids hold no NUL, so what is hashed for another purpose never equals a hashed id.

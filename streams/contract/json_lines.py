@@ -6,7 +6,7 @@ import threading
 from collections.abc import AsyncIterator
 from typing import Final, NamedTuple
 
-from streams.wire import MAX_RECORD_BYTES
+from streams.contract.wire import MAX_RECORD_BYTES
 
 _CHUNK_BYTES: Final = 256 * 1024
 _CHUNKS_AHEAD: Final = 4
@@ -24,9 +24,15 @@ class Line(NamedTuple):
 
 async def read_lines(file_descriptor: int) -> AsyncIterator[Line]:
     """The lines as they arrive. Lines over 64 KiB come cut, still longer than what is allowed. Raises `OSError`."""
+    async for line in lines_in(chunks_of(file_descriptor)):
+        yield line
+
+
+async def lines_in(chunks: AsyncIterator[bytes]) -> AsyncIterator[Line]:
+    """The lines of what arrives in pieces."""
     number = end_byte = 0
     line = b""
-    async for chunk in _chunks(file_descriptor):
+    async for chunk in chunks:
         *finished, rest = chunk.split(b"\n")
         for part in finished:
             line = (line + part)[:_KEPT_LINE_BYTES]
@@ -41,7 +47,7 @@ async def read_lines(file_descriptor: int) -> AsyncIterator[Line]:
         yield Line(number + 1, line.rstrip(b"\r"), end_byte)
 
 
-async def _chunks(file_descriptor: int) -> AsyncIterator[bytes]:
+async def chunks_of(file_descriptor: int) -> AsyncIterator[bytes]:
     """What a thread reads ahead. A daemon, since nothing can interrupt a read from a quiet pipe: the program must be
     able to end without it."""
     arrived: asyncio.Queue[bytes | OSError] = asyncio.Queue()

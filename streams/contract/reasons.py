@@ -27,7 +27,11 @@ class Reason(StrEnum):
     KEY_MISMATCH = "key_mismatch"
     """The record key of a catalogue item or profile is absent or names another id than the value."""
     TOO_LARGE = "too_large"
-    """The value is over 64 KiB."""
+    """The value is over 64 KiB, or the batch that the record came in unpacks to more than the limit."""
+    DAMAGED = "damaged"
+    """The record's bytes are not as Kafka writes them, or do not unpack: nothing of it could be read."""
+    BAD_HEADER = "bad_header"
+    """A header name that is not UTF-8, or a header named like one of ours with a value that we never write."""
     TOO_DEEP = "too_deep"
     """Arrays and objects nested more than 32 levels deep; records are flat."""
     WRONG_PARTITION = "wrong_partition"
@@ -37,7 +41,7 @@ class Reason(StrEnum):
     FOLD_FAILED = "fold_failed"
     """The record crashed the worker repeatedly. Decided by the crash-loop quarantine."""
     ERASED = "erased"
-    """The letter was blanked because its user was erased; nothing of the original is left."""
+    """The dead letter was blanked because its user was erased; nothing of the original is left."""
 
 
 class InvalidEvent(ValueError):

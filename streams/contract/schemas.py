@@ -1,21 +1,23 @@
 """JSON Schemas of what producers write, generated from the very types that parse the records.
 
-The schemas say everything that JSON Schema can say. They accept some records that the parser refuses, because these
-rules have no words there: timestamps in the future, conflicting aliases, size and depth, days that no month has,
-integer ids of more than 128 digits, and integers written as 1.0. Everything that the parser accepts is valid against
-the schema.
+The schemas and the parser accept the same records, but for what has no words in JSON Schema: timestamps in the future,
+aliases that differ, size and depth, the record's key, text that is no Unicode (half a surrogate pair), and a field that
+is there twice. Everything that the parser accepts is valid against the schema.
 """
 
 from typing import Any, Final
 
 import msgspec
 
-from streams.catalog import WireItem, WireProfile
-from streams.events import EventType, WireInteraction
+from streams.contract.catalog import WireItem, WireProfile
+from streams.contract.events import EventType, WireInteraction
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 Schema = dict[str, Any]
+
+#: What an optional field holds when it is as good as not there.
+_ABSENT: Final[tuple[Schema, ...]] = ({"type": "null"}, {"const": ""})
 
 _EVENT_FIELDS: Final = {
     "event_type": "What the user did, in lower or in upper case.",
@@ -51,7 +53,7 @@ _ITEM_FIELDS: Final = {
     "year": "Year of release.",
     "language": "BCP 47 tag of the original.",
     "duration_s": "Length in seconds.",
-    "maturity": "Lowest age that may see it.",
+    "maturity": "Lowest age that may see it; without it the item is for 16.",
     "regions": "ISO 3166-1 alpha-2 codes where it may be shown; none = everywhere.",
     "released_at": "Milliseconds since the epoch, RFC 3339 text, or a day as YYYY-MM-DD.",
     "thumbnail_url": "Address of a picture.",
@@ -69,7 +71,7 @@ _PROFILE_FIELDS: Final = {
     "favorite_genres": "Names as in the catalogue.",
     "disliked_genres": "Names as in the catalogue.",
     "seed_items": "Items picked while onboarding, in the order picked.",
-    "maturity_max": "Highest maturity to show.",
+    "maturity_max": "Highest maturity to show; without it the default of the installation.",
     "kids": "Whether the profile belongs to a child.",
     "created_at": "Milliseconds since the epoch, RFC 3339 text, or a day as YYYY-MM-DD.",
 }
@@ -97,7 +99,7 @@ def _interaction() -> Schema:
         "description": _EVENT_FIELDS["event_type"],
     }
     for field in ("user_id", "timestamp"):
-        properties[field]["anyOf"] = [form for form in properties[field]["anyOf"] if form != {"type": "null"}]
+        properties[field]["anyOf"] = [form for form in properties[field]["anyOf"] if form not in _ABSENT]
     schema["required"] = ["event_type", "user_id", "timestamp"]
     schema["allOf"] = [
         {
@@ -115,6 +117,10 @@ def _described(wire: type[msgspec.Struct], description: str, fields: dict[str, s
     properties = components[wire.__name__]["properties"]
     for name, sentence in fields.items():
         del properties[name]["default"]
+        forms = properties[name]["anyOf"]
+        for form in forms:
+            form.pop("format", None)  # its pattern says more, and a validator that checks formats less
+        forms += [form for form in _ABSENT if form not in forms]
         properties[name]["description"] = sentence
     return {"type": "object", "description": description, "properties": properties}
 
@@ -128,4 +134,4 @@ def _type_is(kind: EventType) -> Schema:
 
 
 def _present(field: str) -> Schema:
-    return {"required": [field], "properties": {field: {"not": {"type": "null"}}}}
+    return {"required": [field], "properties": {field: {"not": {"enum": [None, ""]}}}}

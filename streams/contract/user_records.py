@@ -6,7 +6,7 @@ takes out exactly one record. Records still go to the partition of their user, s
 
 from typing import Final
 
-from streams.partitioning import partition_of
+from streams.contract.partitioning import partition_of
 
 _SEPARATOR: Final = b"\0"
 

@@ -1,7 +1,7 @@
 """The AsyncAPI 3.0 document: which topics there are for producers and operators, and what their records hold."""
 
-from streams.schemas import Schema, schemas
-from streams.topics import Topics
+from streams.contract.schemas import Schema, schemas
+from streams.kafka.topics import Topics
 
 
 def asyncapi() -> Schema:

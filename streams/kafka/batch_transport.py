@@ -2,7 +2,7 @@
 
 Stock Faust walks every record through conductor, channel, stream and event objects and remembers it until it is
 acknowledged: about 1 ms of CPU each. This transport hands one event per fetched run of records to the stream, so that
-cost is paid once a batch. Six more differences, each needed for exactly-once work:
+cost is paid once a batch. Seven more differences, each needed for exactly-once work:
 
 * The consumer reads committed records only, and polls every 100 ms instead of 1.5 s.
 * It never commits offsets. The owner of a partition commits them inside its own Kafka transaction
@@ -11,6 +11,7 @@ cost is paid once a batch. Six more differences, each needed for exactly-once wo
   partition that has none wherever it is, even behind records that were fetched and thrown away.
 * What the log does not hold any more may come from elsewhere (`BeforeLog`), under the same offsets.
 * Records that retention removed before anybody read them are reported, where Kafka's clients jump to what is left.
+* Records that took the offsets of others are reported: a log that was made anew, or cut off by an unclean election.
 * Every batch says what it follows. Faust drops fetched records silently in several places around a rebalance; the
   owner of the partition compares positions and stops on a gap instead of losing records.
 """
@@ -26,20 +27,28 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 from faust.types.tuples import ConsumerMessage
 
-from streams.before_log import BeforeLog, NothingBefore
-from streams.log_begin import MARKERS, gaps
-from streams.record_batch import RecordBatch, split
+from streams.kafka import record_guard
+from streams.kafka.before_log import BeforeLog, NothingBefore
+from streams.kafka.leader_epochs import LeaderEpochs
+from streams.kafka.log_begin import MARKERS, gaps
+from streams.kafka.log_position import NO_EPOCH, LogMismatch, LogNow, LogPosition, log_mismatch
+from streams.kafka.log_state import read_epoch_ends
+from streams.kafka.record_batch import RecordBatch, split
+
+record_guard.install()
 
 FETCH_MAX_WAIT_MS = 100
 #: How long one poll waits while a partition is paused: a poll that is under way does not see the end of the pause.
 PAUSED_POLL_S = 0.1
 
 #: Where each partition that this process owns goes on.
-Positions = Callable[[], Mapping[TP, int]]
+Places = Callable[[], Mapping[TP, LogPosition]]
 #: Partitions to leave alone at this moment; called in the consumer's thread.
 Paused = Callable[[], Set[TP]]
 #: Called with a partition, where it was to go on, and where its log begins instead; in the consumer's thread.
 Removed = Callable[[TP, int, int], None]
+#: Called with a partition, where it was to go on, and why the log is not the one it was in; in the consumer's thread.
+Changed = Callable[[TP, LogPosition, LogMismatch], None]
 
 
 class _BatchCodec(codecs.Codec):
@@ -64,6 +73,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         super().__init__(*args, **kwargs)
         self._delivered: dict[TP, int] = {}
         self._delivered_generation = -1
+        self._fetched_epochs = LeaderEpochs()
+        self._epochs: dict[TP, int] = {}  # of the last records that were handed over
 
     @property
     def _owner(self) -> "BatchConsumer":
@@ -75,6 +86,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         # Faust hard-codes both. They are plain attributes that aiokafka reads when it starts its fetcher.
         consumer._isolation_level = "read_committed"
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        self._fetched_epochs.listen(consumer._client)
         return consumer
 
     async def _fetch_records(
@@ -98,30 +110,62 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         if active_partitions:
             # What was fetched of a paused partition stays in aiokafka's buffer: no position moves without its records.
             runs = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
-        if not runs and not earlier:
-            return {}
         # No await from here: aiokafka returns no records while a reassignment is under way, so generation and
         # positions read now belong to these very records.
         generation = consumer._coordinator.generation
         if generation != self._delivered_generation:
             self._delivered, self._delivered_generation = {}, generation
-        assignment = consumer._subscription.subscription.assignment
+        subscription = consumer._subscription
+        if not runs and not earlier and (subscription.reassignment_in_progress or not self._owner.flow_active):
+            return {}
+        assignment = subscription.subscription.assignment
         batches = {}
-        for tp, records in runs.items():
-            if tp in self._delivered:  # else nobody owns it yet; whoever will seeks to where it goes on
-                next_offset = assignment.state_value(tp).position
-                batches[tp] = [RecordBatch(records, generation, self._delivered[tp], next_offset)]
-                self._delivered[tp] = next_offset
+        places: dict[TP, LogPosition] = {}  # where to look whether the log was cut off before
+        for tp in active_partitions & self._delivered.keys():  # nobody owns others yet; whoever will seeks
+            records, follows, state = runs.get(tp, ()), self._delivered[tp], assignment.state_value(tp)
+            if not records and not (state and state.has_valid_position and state.position > follows + MARKERS):
+                continue
+            before, epoch = self._epochs.get(tp, NO_EPOCH), NO_EPOCH
+            if records:
+                epoch = self._fetched_epochs.at(tp, records[-1].offset)
+                if epoch != before or records[0].offset < follows:
+                    places[tp] = LogPosition(follows, leader_epoch=before)
+                self._epochs[tp] = epoch
+            # Without records: markers and aborted ones, which must not be taken for unread when retention removes them.
+            batches[tp] = [RecordBatch(records, generation, follows, state.position, epoch)]
+            self._delivered[tp] = state.position
         for tp, (position, records, next_offset) in earlier.items():
             if self._delivered.get(tp) == position:  # else a rebalance came in between
                 if records:
                     batches[tp] = [RecordBatch(records, generation, position, next_offset)]
                 self._delivered[tp] = next_offset
-        jumps = {
-            tp: batch.follows for tp, (batch,) in batches.items() if batch.records[0].offset > batch.follows + MARKERS
+        firsts = {
+            tp: batch.records[0].offset for tp, (batch,) in batches.items() if batch.records and tp not in earlier
         }
-        await self._check_begins(consumer, {tp: position for tp, position in jumps.items() if tp not in earlier})
+        follows_of = {tp: batches[tp][0].follows for tp in firsts}
+        await self._check_epochs(consumer, places, firsts)
+        await self._check_begins(
+            consumer, {tp: follows for tp, follows in follows_of.items() if firsts[tp] > follows + MARKERS}
+        )
         return batches
+
+    async def _check_epochs(
+        self, consumer: aiokafka.AIOKafkaConsumer, places: Mapping[TP, LogPosition], firsts: Mapping[TP, int]
+    ) -> None:
+        """Reports partitions whose log was cut off before the place that records were read up to."""
+        if not places:
+            return
+        known = {tp: place.leader_epoch for tp, place in places.items() if place.leader_epoch != NO_EPOCH}
+        with consumer._fetcher._subscriptions.fetch_context():  # else the group thinks that this member hangs
+            ends = await read_epoch_ends(consumer._client, known)
+        for tp, place in places.items():
+            found = log_mismatch(place, LogNow("", place.offset, ends.get(tp)))
+            if found is None and firsts[tp] < place.offset:
+                found = LogMismatch(
+                    f"the log ended before that, and was read again from offset {firsts[tp]}", firsts[tp]
+                )
+            if found is not None:
+                self._owner.changed(tp, place, found)
 
     async def _check_begins(self, consumer: aiokafka.AIOKafkaConsumer, positions: Mapping[TP, int]) -> None:
         if positions:
@@ -163,15 +207,16 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         in_log = {tp: at for tp, at in positions.items() if end(tp.topic, tp.partition, at) is None}
         await self.call_thread(self._check_begins, self._ensure_consumer(), in_log)
 
-    async def seek_all(self, positions: Mapping[TP, int]) -> None:
-        """Begins each partition that is still assigned at its position."""
-        await self.call_thread(self._seek_all, positions)
+    async def seek_all(self, places: Mapping[TP, LogPosition]) -> None:
+        """Begins each partition that is still assigned at its place."""
+        await self.call_thread(self._seek_all, places)
 
-    async def _seek_all(self, positions: Mapping[TP, int]) -> None:
+    async def _seek_all(self, places: Mapping[TP, LogPosition]) -> None:
         consumer = self._ensure_consumer()
         self._delivered, self._delivered_generation = {}, consumer._coordinator.generation
+        self._epochs = {tp: place.leader_epoch for tp, place in places.items()}
         assigned = consumer.assignment()
-        for tp, position in positions.items():
+        for tp, (position, *_) in places.items():
             if tp in assigned:
                 end = self._owner.before_log.end(tp.topic, tp.partition, position)
                 consumer.seek(tp, position if end is None else end)  # the log waits where it takes over
@@ -188,7 +233,7 @@ class BatchConsumer(driver.Consumer):
 
     _thread: BatchConsumerThread
 
-    def positions(self) -> Mapping[TP, int]:
+    def places(self) -> Mapping[TP, LogPosition]:
         """Where each owned partition goes on; `batch_transport` replaces it."""
         return {}
 
@@ -198,6 +243,9 @@ class BatchConsumer(driver.Consumer):
 
     def removed(self, tp: TP, position: int, begin: int) -> None:
         """Records from `position` to `begin` are gone unread; `batch_transport` replaces it."""
+
+    def changed(self, tp: TP, place: LogPosition, found: LogMismatch) -> None:
+        """The log is not the one that was read up to `place`; `batch_transport` replaces it."""
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -212,13 +260,13 @@ class BatchConsumer(driver.Consumer):
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         batch: RecordBatch = record
-        last = batch.records[-1]
+        last = batch.records[-1] if batch.records else None
         return ConsumerMessage(
-            last.topic,
-            last.partition,
-            last.offset,
-            last.timestamp / 1000.0,
-            last.timestamp_type,
+            tp.topic,
+            tp.partition,
+            batch.next_offset - 1 if last is None else last.offset,
+            0.0 if last is None else last.timestamp / 1000.0,
+            0 if last is None else last.timestamp_type,
             None,  # headers and keys stay on the records
             None,
             batch,  # type: ignore[arg-type]  # bytes to everybody but our codec
@@ -239,9 +287,10 @@ class BatchConsumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Begins every owned partition where its owner goes on."""
-        positions = self.positions()
+        places = self.places()
+        positions = {tp: place.offset for tp, place in places.items()}
         await self._thread.check_begins(positions)
-        await self._thread.seek_all(positions)
+        await self._thread.seek_all(places)
         self._read_offset.update({tp: position or None for tp, position in positions.items()})
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
@@ -264,26 +313,29 @@ class BatchTransport(driver.Transport):
 def batch_transport(
     app: Any,
     batch_max_records: int,
-    positions: Positions,
+    places: Places,
     paused: Paused = frozenset,
     before_log: BeforeLog | None = None,
     removed: Removed = lambda *_: None,
+    changed: Changed = lambda *_: None,
 ) -> BatchTransport:
     """A transport for `app` (not started yet) with batches of at most `batch_max_records` (1 or more).
 
-    `positions()` is asked after every rebalance, once the partitions have owners. Nothing is handed over from
+    `places()` is asked after every rebalance, once the partitions have owners. Nothing is handed over from
     partitions in `paused()`, which is asked at every poll. Partitions begin in `before_log` where that holds what
-    follows their position. `removed` hears of records that are in neither.
+    follows their position. `removed` hears of records that are in neither, `changed` of
+    logs that are not the ones they were.
     """
     if batch_max_records < 1:
         raise ValueError(f"batch_max_records must be at least 1, not {batch_max_records}")
     transport = BatchTransport(app.conf.broker_consumer, app)
     settings = {
         "batch_max_records": batch_max_records,
-        "positions": lambda _: positions(),
+        "places": lambda _: places(),
         "paused": lambda _: paused(),
         "before_log": before_log or NothingBefore(),
         "removed": staticmethod(removed),
+        "changed": staticmethod(changed),
     }
     consumer = type("BatchConsumer", (BatchConsumer,), settings)
     transport.Consumer = consumer  # type: ignore[misc]

@@ -4,6 +4,7 @@ KafkaError
 ├── KafkaUnreachable     no broker answered in time
 ├── TopicsError          Kafka refused to create or remove a topic
 │   └── TopicsNotReady   asked for, but not there (or not gone) in time
+├── RecordUnreadable     a record of ours that must not be left out
 └── PublishError         a record was not acknowledged
 """
 
@@ -22,6 +23,10 @@ class TopicsError(KafkaError):
 
 class TopicsNotReady(TopicsError):
     """Kafka answered, but the topics are not there, or not gone, in time; the message says which and why."""
+
+
+class RecordUnreadable(KafkaError):
+    """A record that must not be left out cannot be read; the message says where it is and what is wrong with it."""
 
 
 class PublishError(KafkaError):

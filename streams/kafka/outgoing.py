@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from streams.catalog import item_id_in, parse_catalog_item, parse_profile, user_id_in
-from streams.events import parse_interaction
-from streams.producer import OutgoingRecord
+from streams.contract.catalog import item_id_in, parse_catalog_item, parse_profile, user_id_in
+from streams.contract.events import parse_interaction
+from streams.kafka.producer import OutgoingRecord
 
 #: Makes a record for a topic of a value at a time (ms). Raises `InvalidEvent` when the value cannot be used.
 ToRecord = Callable[[str, bytes, int], OutgoingRecord]

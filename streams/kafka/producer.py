@@ -1,23 +1,25 @@
 """Publishes records so that an acknowledgement means they are in the log, once.
 
 All in-sync replicas confirm a write (`acks=all`), retries cannot duplicate it (idempotent producer), and keys go where
-Kafka's default partitioner puts them, which `streams.partitioning.partition_of` computes too.
+Kafka's default partitioner puts them, which `streams.contract.partitioning.partition_of` computes too.
 """
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Final, NamedTuple, Protocol, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka import errors as kafka_errors
 
-from streams.errors import KafkaUnreachable, PublishError
+from streams.kafka.errors import KafkaUnreachable, PublishError
 
 #: How many sent records may wait for their acknowledgement in `publish_all`.
 MAX_IN_FLIGHT: Final = 5_000
+#: Largest record, as aiokafka has it; brokers take one of this size unless they are told otherwise.
+MAX_REQUEST_BYTES: Final = 1024 * 1024
 _LINGER_MS: Final = 5
 _METADATA_TIMEOUT_S: Final = 3.0
 _POLL_S: Final = 0.2
@@ -31,6 +33,7 @@ class OutgoingRecord(NamedTuple):
     key: bytes | None
     value: bytes | None
     partition: int | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class Acknowledgement(Protocol):
@@ -53,7 +56,7 @@ class Producer:
     """Publishes to Kafka; use it as `async with Producer("localhost:9092") as producer`.
 
     `delivery_timeout_s` bounds how long a record may wait for its acknowledgement, a broker's restart included;
-    `start_timeout_s` how long entering waits for a broker.
+    `start_timeout_s` how long entering waits for a broker. Larger records than `max_request_bytes` are refused.
     """
 
     def __init__(
@@ -63,11 +66,13 @@ class Producer:
         start_timeout_s: float = 15.0,
         delivery_timeout_s: float = 60.0,
         linger_ms: int = _LINGER_MS,
+        max_request_bytes: int = MAX_REQUEST_BYTES,
     ) -> None:
         self._bootstrap = bootstrap
         self._start_timeout_s = start_timeout_s
         self._delivery_timeout_ms = int(delivery_timeout_s * 1000)
         self._linger_ms = linger_ms
+        self._max_request_bytes = max_request_bytes
         self._topics: set[str] = set()
 
     async def __aenter__(self) -> Self:
@@ -77,6 +82,7 @@ class Producer:
             enable_idempotence=True,
             linger_ms=self._linger_ms,
             max_batch_size=_MAX_BATCH_BYTES,
+            max_request_size=self._max_request_bytes,
             request_timeout_ms=self._delivery_timeout_ms,
         )
         try:
@@ -102,7 +108,7 @@ class Producer:
             if record.topic not in self._topics:
                 await self._require_topic(record.topic)
             sent: asyncio.Future[Acknowledgement] = await self._kafka.send(
-                record.topic, record.value, record.key, record.partition
+                record.topic, record.value, record.key, record.partition, headers=list(record.headers)
             )
         except kafka_errors.KafkaError as failure:
             raise _not_acknowledged(record, failure) from failure

@@ -4,12 +4,20 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from streams.units import DAY_MS
+from streams.contract.units import DAY_MS
 
-#: Large enough for a dead letter's original value and key plus its headers (see `streams.dead_letters`).
+#: Large enough for a dead letter's original value and key plus its headers (see `streams.contract.dead_letters`).
 DEAD_LETTER_MAX_BYTES: Final = 2 * 1024 * 1024
 
+#: How long events are kept where nobody says otherwise (FRESHET_RETENTION_DAYS).
+RETENTION_DAYS: Final = 90
+#: The setting that decides whose time records carry, and what it must be for interactions.
+TIMESTAMP_TYPE: Final = "message.timestamp.type"
+LOG_APPEND_TIME: Final = "LogAppendTime"
+
 _NAME_PART: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+#: The folder, below the address of snapshots and archives, of a system without a namespace.
+NO_NAMESPACE: Final = "default"
 #: First words of our own topic names: as a namespace they would cover topics outside any namespace.
 _RESERVED_NAMESPACES: Final = frozenset(
     {"catalog", "crash", "freshet", "item", "judged", "model", "ranker", "recommendation", "user", "users"}
@@ -29,6 +37,8 @@ def check_namespace(namespace: str) -> None:
         raise ValueError(f"namespace {namespace!r} must be 1-64 letters, digits, '_' or '-'; dots separate namespaces")
     if namespace in _RESERVED_NAMESPACES:
         raise ValueError(f"namespace {namespace!r} is reserved: it is the first word of a topic name")
+    if namespace == NO_NAMESPACE:
+        raise ValueError(f"namespace {namespace!r} is reserved: files of those who have none are kept under that name")
 
 
 @dataclass(frozen=True)
@@ -90,17 +100,20 @@ class Topics:
 
     @property
     def requests(self) -> str:
-        """What the endpoint was asked; key as `streams.user_records` makes it, partition of the user."""
+        """What the endpoint was asked; key as `streams.contract.user_records` makes it,
+        partition of the user."""
         return self._full("recommendation.requests")
 
     @property
     def served(self) -> str:
-        """What the endpoint answered; key as `streams.user_records` makes it, partition of the user."""
+        """What the endpoint answered; key as `streams.contract.user_records` makes it,
+        partition of the user."""
         return self._full("recommendation.served")
 
     @property
     def predictions(self) -> str:
-        """What was listed before a few of the events; key as `streams.user_records` makes it, partition of the user."""
+        """What was listed before a few of the events; key as `streams.contract.user_records` makes it,
+        partition of the user."""
         return self._full("model.predictions")
 
     @property
@@ -125,7 +138,7 @@ class Topics:
 
     @property
     def judged_events(self) -> str:
-        """How a sample of events turned out (`ranking.judgements`), in their partitions."""
+        """How a sample of events turned out (`ranking.outcomes`), in their partitions."""
         return self._full(f"judged.events.{self.version}")
 
     @property
@@ -158,6 +171,11 @@ class Topics:
         """What the workers' group consumes: each partition of each is one task."""
         return self.interactions, self.deltas, self.ranker_examples
 
+    @property
+    def derived_inputs(self) -> tuple[str, str]:
+        """Those of the inputs that the workers write themselves: what they held can be learned again from the log."""
+        return self.deltas, self.ranker_examples
+
     def transactional_id(self, topic: str, partition: int) -> str:
         """Names the one producer that may write for this input partition; starting it fences the former owner.
 
@@ -168,14 +186,15 @@ class Topics:
         """
         return f"{self.consumer_group}.{topic}.{partition}"
 
-    def specs(self, partitions: int, replication: int) -> list["TopicSpec"]:
-        """All topics as they must be created, with `partitions` (1 or more) except where one is the point.
+    def specs(self, partitions: int, replication: int, retention_days: int = RETENTION_DAYS) -> list["TopicSpec"]:
+        """All topics as they must be created, with `partitions` (1 or more) except where one is the point. Events, and
+        what is known of single ones, are kept `retention_days`.
 
         `replication` decides how many replicas must confirm a write: all but one, so that one broker may be down.
         """
         safety = {"min.insync.replicas": str(max(1, replication - 1))}
-        log = _deleted_after(90) | {"message.timestamp.type": "LogAppendTime"}
-        dead_letters = _erasable(90) | {"max.message.bytes": str(DEAD_LETTER_MAX_BYTES)}
+        log = _deleted_after(retention_days) | {TIMESTAMP_TYPE: LOG_APPEND_TIME}
+        dead_letters = _erasable(retention_days) | {"max.message.bytes": str(DEAD_LETTER_MAX_BYTES)}
         settings = {
             self.interactions: log,
             self.catalog: _COMPACTED,
@@ -191,7 +210,7 @@ class Topics:
             self.item_model: _COMPACTED,
             self.ranker_examples: _deleted_after(7),
             self.ranker_weights: _COMPACTED,
-            self.judged_events: _deleted_after(90),
+            self.judged_events: _deleted_after(retention_days),
             self.user_changelog: _COMPACTED,
             self.crash_marks: _COMPACTED,
         }

@@ -9,15 +9,15 @@ from typing import Any
 from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from streams.errors import KafkaUnreachable, TopicsError, TopicsNotReady
-from streams.topics import Topics, TopicSpec, check_namespace
+from streams.kafka.errors import KafkaUnreachable, TopicsError, TopicsNotReady
+from streams.kafka.topics import RETENTION_DAYS, TIMESTAMP_TYPE, Topics, TopicSpec, check_namespace
 
 _POLL_S = 0.2
 _NOT_FOUND = errors.GroupIdNotFoundError.__name__
 
 
 @dataclass(frozen=True)
-class Difference:
+class SettingDifference:
     """A topic that exists with another setting than it should have. `setting` may also be `partitions` or
     `replication`."""
 
@@ -26,6 +26,9 @@ class Difference:
     wanted: str
     found: str
 
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.setting} is {self.found}, should be {self.wanted}"
+
 
 @dataclass(frozen=True)
 class TopicsReport:
@@ -33,7 +36,7 @@ class TopicsReport:
 
     created: tuple[str, ...]
     unchanged: tuple[str, ...]
-    differs: tuple[Difference, ...]
+    differs: tuple[SettingDifference, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain JSON values."""
@@ -45,6 +48,34 @@ class TopicsReport:
 
 
 @dataclass(frozen=True)
+class TopicsInspection:
+    """How many brokers there are, and of the topics that there should be: names of those that are missing, that have a
+    partition without a leader, that have a copy which lags behind, and what differs."""
+
+    brokers: int
+    missing: tuple[str, ...]
+    leaderless: tuple[str, ...]
+    lagging_copies: tuple[str, ...]
+    differs: tuple[SettingDifference, ...]
+    #: Of the partition that has fewest; 0 when there is no topic.
+    copies: int = 0
+
+    def stops_workers(self, topics: Topics) -> bool:
+        """Whether workers refuse to work with them; see `agents.delivery.topic_rules`."""
+        return any(
+            one.setting == TIMESTAMP_TYPE or (one.setting == "partitions" and one.topic != topics.catalog)
+            for one in self.differs
+        )
+
+
+#: What is said where records have one copy.
+ONE_COPY = (
+    "replication 1: every record has one copy, so that a lost disk loses acknowledged events, and rows are of a log "
+    "that is gone; with three brokers set FRESHET_REPLICATION=3 before topics are created"
+)
+
+
+@dataclass(frozen=True)
 class RemovalReport:
     """What `delete_namespace` removed: full names."""
 
@@ -52,14 +83,21 @@ class RemovalReport:
     groups: tuple[str, ...]
 
 
-def ensure_topics(bootstrap: str, topics: Topics, partitions: int, replication: int, timeout_s: float) -> TopicsReport:
+def ensure_topics(
+    bootstrap: str,
+    topics: Topics,
+    partitions: int,
+    replication: int,
+    timeout_s: float,
+    retention_days: int = RETENTION_DAYS,
+) -> TopicsReport:
     """Creates every missing topic of `topics` and waits until all of them have leaders.
 
     Idempotent, and safe when several callers run it at once: Kafka lets one of them create each topic. Never alters
-    or deletes a topic that exists; what differs is in the report. Raises `KafkaError` (see `streams.errors`).
+    or deletes a topic that exists; what differs is in the report. Raises `KafkaError` (see `streams.kafka.errors`).
     """
     deadline = time.monotonic() + timeout_s
-    specs = topics.specs(partitions, replication)
+    specs = topics.specs(partitions, replication, retention_days)
     with _admin(bootstrap, timeout_s) as admin:
         created = _create_missing(admin, specs, replication, timeout_s)
         existing = _wait_for_leaders(admin, [spec.name for spec in specs], deadline)
@@ -70,6 +108,36 @@ def ensure_topics(bootstrap: str, topics: Topics, partitions: int, replication: 
         created=tuple(sorted(created)),
         unchanged=tuple(sorted(spec.name for spec in older if spec.name not in different)),
         differs=tuple(differs),
+    )
+
+
+def inspect_topics(
+    bootstrap: str,
+    topics: Topics,
+    partitions: int,
+    replication: int,
+    timeout_s: float,
+    retention_days: int = RETENTION_DAYS,
+) -> TopicsInspection:
+    """What there is of the topics of `topics`, changing nothing. Raises `KafkaError`."""
+    specs = topics.specs(partitions, replication, retention_days)
+    with _admin(bootstrap, timeout_s) as admin:
+        brokers = len(admin.describe_cluster()["brokers"])
+        names = set(admin.list_topics())
+        existing = [spec for spec in specs if spec.name in names]
+        described = admin.describe_topics([spec.name for spec in existing]) if existing else []
+        metadata = {topic["name"]: topic for topic in described}
+        leaderless = sorted(name for name, topic in metadata.items() if not _has_leaders(topic))
+        thin = sorted(
+            name
+            for name, topic in metadata.items()
+            if any(len(partition["isr_nodes"]) < len(partition["replica_nodes"]) for partition in topic["partitions"])
+        )
+        differs = _differences(admin, [spec for spec in existing if spec.name not in leaderless], metadata, replication)
+    missing = sorted(spec.name for spec in specs if spec.name not in names)
+    copies = [len(partition["replica_nodes"]) for topic in metadata.values() for partition in topic["partitions"]]
+    return TopicsInspection(
+        brokers, tuple(missing), tuple(leaderless), tuple(thin), tuple(differs), min(copies, default=0)
     )
 
 
@@ -166,7 +234,7 @@ def _has_leaders(topic: dict[str, Any] | None) -> bool:
 
 def _differences(
     admin: KafkaAdminClient, specs: list[TopicSpec], metadata: dict[str, dict[str, Any]], replication: int
-) -> list[Difference]:
+) -> list[SettingDifference]:
     if not specs:
         return []
     resources = [ConfigResource(ConfigResourceType.TOPIC, spec.name) for spec in specs]
@@ -178,7 +246,7 @@ def _differences(
         wanted = spec.config | {"partitions": str(spec.partitions), "replication": str(replication)}
         found |= {"partitions": str(len(partitions)), "replication": str(len(partitions[0]["replica_nodes"]))}
         differs += [
-            Difference(spec.name, setting, value, str(found.get(setting)))
+            SettingDifference(spec.name, setting, value, str(found.get(setting)))
             for setting, value in wanted.items()
             if found.get(setting) != value
         ]

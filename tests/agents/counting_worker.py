@@ -13,17 +13,18 @@ import msgspec
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.app import build_app
-from agents.dead_letters import letter_of, letter_record
+from agents.dead_letters import dead_letter_of, dead_letter_record
+from agents.delivery.crash_marks import CrashMarks
+from agents.delivery.log_check import LogCheck
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.ownership import Ownership
 from agents.delivery.partition_task import PartitionTask
 from agents.delivery.producer import PartitionProducer
-from agents.delivery.quarantine import CrashMarks
 from agents.delivery.step import Effects
 from agents.delivery.table import ChangelogTable
 from agents.worker_config import WorkerConfig
-from streams.events import Reason
-from streams.topics import Topics
+from streams.contract.events import Reason
+from streams.kafka.topics import Topics
 
 POISON = b"POISON"
 #: Small, so that a load of some thousand records is hundreds of transactions to be interrupted.
@@ -50,7 +51,7 @@ class CountingStep:
         count[1] += record.offset
 
     def reject(self, record: ConsumerRecord, detail: str) -> None:
-        self._dead.append(letter_record(letter_of(record, Reason.FOLD_FAILED, detail), self._dead_letters))
+        self._dead.append(dead_letter_record(dead_letter_of(record, Reason.FOLD_FAILED, detail), self._dead_letters))
 
     def pending(self) -> bool:
         return False
@@ -83,6 +84,7 @@ def configuration(bootstrap: str, namespace: str, partitions: int, data_dir: str
         active_days=1,
         item_model_interval_s=1,
         item_model_budget_bytes_per_s=1,
+        item_model_max_staleness_s=60,
         session_timeout_s=6,
         replay_max_skew_s=3600,
         replay_refit_growth=4.0,
@@ -103,7 +105,8 @@ async def main(config: WorkerConfig) -> int:
 
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    app = build_app(config, Ownership(config.bootstrap, topics.consumer_group, new_task))
+    logs = LogCheck(config.bootstrap, topics.derived_inputs)
+    app = build_app(config, Ownership(config.bootstrap, topics.consumer_group, new_task, logs=logs))
     await app.start()
     await stop.wait()
     await app.stop()

@@ -22,14 +22,14 @@ from harness.watch import GroupWatch, live_load
 from agents.delivery.process_exit import EXIT_FENCED, EXIT_UNEXPECTED
 from agents.delivery.table import POSITION_KEY
 from ops.accounting import read_rows
+from ops.group_progress import GroupProgress
 from ops.local_stack.stack import LocalStack
-from ops.progress import Progress
-from streams.bulk_read import read_topics
-from streams.dead_letters import DeadLetter
-from streams.producer import OutgoingRecord, Producer
-from streams.reasons import Reason
-from streams.topics import Topics
-from streams.topics_admin import delete_namespace, ensure_topics
+from streams.contract.dead_letters import DeadLetter
+from streams.contract.reasons import Reason
+from streams.kafka.bulk_read import read_topics
+from streams.kafka.producer import OutgoingRecord, Producer
+from streams.kafka.topics import Topics
+from streams.kafka.topics_admin import delete_namespace, ensure_topics
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
 
@@ -54,7 +54,7 @@ class Engine:
 
     async def __aenter__(self) -> "Engine":
         self._producer = await Producer(self.bootstrap).__aenter__()
-        self.progress = await Progress(self.bootstrap, self.topics.consumer_group).__aenter__()
+        self.progress = await GroupProgress(self.bootstrap, self.topics.consumer_group).__aenter__()
         self.group = GroupWatch(self.progress, self.topics.interactions, self.workers)
         return self
 
@@ -112,22 +112,22 @@ async def _either_worker_is_killed(engine: Engine) -> None:
     await engine.assert_exact()
 
 
-async def _a_worker_sleeps_and_its_heir_is_killed(engine: Engine) -> None:
-    sleeper, heir = engine.start_worker("sleeper"), engine.start_worker("heir")
+async def _a_worker_sleeps_and_its_next_owner_is_killed(engine: Engine) -> None:
+    zombie, next_owner = engine.start_worker("sleeper"), engine.start_worker("next-owner")
     async with engine.load():
         await engine.group.members_are(2)
-        # A backlog, so that the sleeper is stopped with a batch in hand and not while it waits for one.
+        # A backlog, so that the zombie is stopped with a batch in hand and not while it waits for one.
         backlog = asyncio.create_task(engine.publish(BACKLOG))
         await engine.group.all_partitions_move()
-        sleeper.freeze()
+        zombie.freeze()
         await backlog
         await engine.group.members_are(1)
         await engine.group.all_partitions_move()
-        sleeper.thaw()
-        heir.kill()
+        zombie.thaw()
+        next_owner.kill()
         await engine.group.all_partitions_move()
     await engine.assert_exact()
-    assert set(sleeper.exits) <= {EXIT_FENCED}
+    assert set(zombie.exits) <= {EXIT_FENCED}
 
 
 async def _a_worker_is_asked_to_end(engine: Engine) -> None:
@@ -151,17 +151,17 @@ async def _a_record_ends_workers(engine: Engine) -> None:
 
     await engine.assert_exact()
 
-    letters: list[DeadLetter] = []
+    dead_letters: list[DeadLetter] = []
 
     def apply(record: ConsumerRecord) -> None:
-        letters.append(DeadLetter.from_record(record.key, record.value, record.headers))
+        dead_letters.append(DeadLetter.from_record(record.key, record.value, record.headers))
 
     await read_topics(engine.bootstrap, [engine.topics.dead_letters], apply)
-    assert [(letter.coordinates, letter.reason, letter.value) for letter in letters] == [
+    assert [(dead_letter.coordinates, dead_letter.reason, dead_letter.value) for dead_letter in dead_letters] == [
         (poison, Reason.FOLD_FAILED, b"POISON")
     ]
     assert set(worker.exits) == {EXIT_UNEXPECTED}
-    assert len(worker.exits) <= 3, "see agents/delivery/quarantine.py"
+    assert len(worker.exits) <= 3, "see agents/delivery/crash_marks.py"
 
 
 @asynccontextmanager
@@ -184,7 +184,7 @@ async def scenarios(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory)
         running: Scenarios = {}
         for scenario in (
             _either_worker_is_killed,
-            _a_worker_sleeps_and_its_heir_is_killed,
+            _a_worker_sleeps_and_its_next_owner_is_killed,
             _a_worker_is_asked_to_end,
             _a_record_ends_workers,
         ):
@@ -199,8 +199,10 @@ async def test_kill_9_of_either_worker_in_mid_load(scenarios: Scenarios) -> None
     await scenarios[_either_worker_is_killed]
 
 
-async def test_a_worker_that_slept_through_its_session_is_fenced_and_its_heir_killed(scenarios: Scenarios) -> None:
-    await scenarios[_a_worker_sleeps_and_its_heir_is_killed]
+async def test_a_worker_that_slept_through_its_session_is_fenced_and_its_next_owner_killed(
+    scenarios: Scenarios,
+) -> None:
+    await scenarios[_a_worker_sleeps_and_its_next_owner_is_killed]
 
 
 async def test_sigterm_hands_over_what_is_folded(scenarios: Scenarios) -> None:

@@ -7,9 +7,9 @@ import pytest
 from aiokafka.structs import TopicPartition
 
 from agents.delivery import ownership
+from agents.delivery.crash_marks import CrashMarks
 from agents.delivery.ownership import Ownership, StateBehindOffsets
-from agents.delivery.quarantine import CrashMarks
-from agents.delivery.table import ChangelogTable
+from agents.delivery.table import POSITION_KEY, ChangelogTable
 
 SOURCE = TopicPartition("input", 0)
 
@@ -23,6 +23,8 @@ class Task:
         self.is_closed = False
 
     async def fence(self) -> None: ...
+
+    async def claim(self, *, moved: bool = False) -> None: ...
 
     def start(self, turn: asyncio.Lock) -> None: ...
 
@@ -72,3 +74,34 @@ async def test_what_a_newer_owner_commits_during_the_restore_is_no_loss(
     monkeypatch.setattr(ownership, "restore", restored_up_to(group, 5, meanwhile=9))
     await group.take_over([SOURCE], 1)
     assert set(group.tasks) == {SOURCE}
+
+
+async def test_where_somebody_wrote_over_the_position_the_groups_offset_holds(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def restore(_: str, tables: Sequence[ChangelogTable]) -> int:
+        tables[0].load(POSITION_KEY, b"somebody's")
+        return 0
+
+    monkeypatch.setattr(ownership, "restore", restore)
+    group.offset = 9
+    await group.take_over([SOURCE], 1)
+    assert group.tasks[SOURCE].table.next_offset == 9
+
+
+async def test_a_partition_is_kept_from_one_generation_to_the_very_next_only(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else may have owned it in a generation that this process missed."""
+
+    async def restore(_: str, __: Sequence[ChangelogTable]) -> int:
+        return 0
+
+    monkeypatch.setattr(ownership, "restore", restore)
+    await group.take_over([SOURCE], 1)
+    first = group.tasks[SOURCE]
+    await group.take_over([SOURCE], 2)
+    assert group.tasks[SOURCE] is first
+    await group.take_over([SOURCE], 4)
+    assert group.tasks[SOURCE] is not first
+    assert first.is_closed  # type: ignore[attr-defined]

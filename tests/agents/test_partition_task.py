@@ -5,15 +5,19 @@ from collections.abc import Iterable, Sequence
 from itertools import count
 
 import pytest
+from aiokafka.errors import ProducerFenced
 from aiokafka.structs import ConsumerRecord, TopicPartition
+from harness.patience import within
 
 from agents.delivery import partition_task
+from agents.delivery.crash_marks import CLEARED_AFTER_RECORDS, SMALL_BATCH_RECORDS, CrashMarks
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.partition_task import PartitionTask
-from agents.delivery.quarantine import CLEARED_AFTER_RECORDS, SMALL_BATCH_RECORDS, CrashMarks
-from agents.delivery.step import Effects, Gate
+from agents.delivery.process_exit import EXIT_FENCED, EXIT_TIMED_OUT, EXIT_UNEXPECTED
+from agents.delivery.producer import TransactionTimedOut
+from agents.delivery.step import BackPressure, Effects
 from agents.delivery.table import ChangelogTable
-from streams.record_batch import RecordBatch
+from streams.kafka.record_batch import RecordBatch
 
 SOURCE = TopicPartition("input", 0)
 BATCH = 50  # two small ones
@@ -28,6 +32,7 @@ class Commits:
         self.marks: list[tuple[int, bytes | None]] = []  # with the position that is committed with it, 0 = none
         self.positions: list[int] = []
         self.notes: list[str] = []
+        self.rows: list[tuple[bytes | None, bytes | None]] = []
         self.may_commit = asyncio.Event()
         self.may_commit.set()
         self.moved = asyncio.Event()
@@ -37,6 +42,7 @@ class Commits:
     ) -> None:
         await self.may_commit.wait()
         self.marks += [(next_offset, record.value) for record in outgoing if record.topic == "marks"]
+        self.rows += [(record.key, record.value) for record in outgoing if record.topic == "rows"]
         if source is not None:
             self.positions.append(next_offset)
             self.notes.append(note)
@@ -84,7 +90,11 @@ class Until:
     def note(self) -> str:
         return f"until {self.offset}"
 
-    def end(self) -> None:
+    def wait(self, record: ConsumerRecord) -> None:
+        assert record.offset >= self.offset
+        self.ended = False
+
+    def go(self) -> None:
         self.ended = True
 
 
@@ -99,19 +109,19 @@ class Owners:
         self.next_offset = 0
         self.task: PartitionTask | None = None
 
-    async def new(self, gate: Gate | None = None) -> PartitionTask:
+    async def new(self, back_pressure: BackPressure | None = None) -> PartitionTask:
         marks = CrashMarks("marks", *SOURCE)
         marks.table.rows = self._stored
         table = ChangelogTable("rows", 0)
         table.next_offset = self.next_offset
-        self.task = PartitionTask(SOURCE, self.commits, table, marks, self.step, gate)  # type: ignore[arg-type]
+        self.task = PartitionTask(SOURCE, self.commits, table, marks, self.step, back_pressure)  # type: ignore[arg-type]
         self.task.start(asyncio.Lock())
         self.generation = next(self._generations)
         self.task.resume(self.generation)
         return self.task
 
     async def run(self, log: list[bytes]) -> None:
-        """Until the log is folded; an owner that ends has an heir."""
+        """Until the log is folded; an owner that ends has a next owner."""
         while self.next_offset < len(log):
             task = await self.new()
             feeding = asyncio.ensure_future(self._feed(task, log))
@@ -167,7 +177,7 @@ async def test_whoever_leaves_in_good_order_leaves_no_mark(owners: Owners) -> No
 async def test_a_record_that_raises_ends_three_owners_at_most_wherever_it_is(owners: Owners, poisonous: int) -> None:
     log = [b"x"] * (poisonous + 200)
     log[poisonous] = POISON
-    await asyncio.wait_for(owners.run(log), TIMEOUT_S)
+    await within(TIMEOUT_S, owners.run(log))
     assert owners.step.rejected == [poisonous]
     assert owners.ended <= 3
     assert owners.next_offset == len(log)
@@ -201,7 +211,7 @@ async def test_whoever_waits_to_hand_over_a_batch_goes_on_when_the_task_is_close
     assert task._inbox.full()
     assert not submitting.done()
     await task.close()
-    await asyncio.wait_for(submitting, TIMEOUT_S)
+    await within(TIMEOUT_S, submitting)
 
 
 async def test_a_handover_does_not_wait_for_more_than_a_small_batch_of_careful_work(owners: Owners) -> None:
@@ -222,40 +232,130 @@ async def test_a_handover_does_not_wait_for_more_than_a_small_batch_of_careful_w
     owners.commits.commit = commit_and_suspend  # type: ignore[method-assign]
     await task.submit(owners.batch(log, 0))
     await owners.commits.moved.wait()
-    await asyncio.wait_for(asyncio.gather(*suspending), TIMEOUT_S)
+    await within(TIMEOUT_S, asyncio.gather(*suspending))
     assert owners.commits.positions == [SMALL_BATCH_RECORDS]
     assert task.position == SMALL_BATCH_RECORDS
 
 
 async def test_what_may_not_be_folded_yet_waits_in_order_and_nobody_waits_behind_it(owners: Owners) -> None:
-    log, gate = [b"x"] * (4 * BATCH), Until(0)
-    task = await owners.new(gate)
+    log, back_pressure = [b"x"] * (4 * BATCH), Until(0)
+    task = await owners.new(back_pressure)
     for start in range(0, len(log), BATCH):
-        await asyncio.wait_for(task.submit(owners.batch(log, start)), TIMEOUT_S)
-    await asyncio.wait_for(owners.commits.moved.wait(), TIMEOUT_S)
+        await within(TIMEOUT_S, task.submit(owners.batch(log, start)))
+    await within(TIMEOUT_S, owners.commits.moved.wait())
     assert (owners.commits.positions[-1], owners.step.folded) == (0, 0)
     assert owners.commits.notes[-1] == "until 0", "others are told although nothing was folded"
     for offset in (BATCH + 7, 2 * BATCH, len(log)):
-        gate.offset = offset
+        back_pressure.offset = offset
         while task.table.next_offset < offset:
             owners.commits.moved.clear()
-            await asyncio.wait_for(owners.commits.moved.wait(), TIMEOUT_S)
+            await within(TIMEOUT_S, owners.commits.moved.wait())
         assert (task.position, owners.step.folded) == (offset, offset)
     await task.suspend()
-    assert gate.ended
+    assert back_pressure.ended
 
 
 async def test_what_waits_is_dropped_when_the_partition_is_given_away(owners: Owners) -> None:
-    log, gate = [b"x"] * (2 * BATCH), Until(7)
-    task = await owners.new(gate)
+    log, back_pressure = [b"x"] * (2 * BATCH), Until(7)
+    task = await owners.new(back_pressure)
     await task.submit(owners.batch(log, 0))
-    await asyncio.wait_for(owners.commits.moved.wait(), TIMEOUT_S)
+    await within(TIMEOUT_S, owners.commits.moved.wait())
     await task.suspend()
-    gate.offset = len(log)
+    back_pressure.offset = len(log)
     task.resume(owners.generation)
     await task.submit(owners.batch(log, 0))  # fetched again
     await task.submit(owners.batch(log, BATCH))
     while task.table.next_offset < len(log):
         owners.commits.moved.clear()
-        await asyncio.wait_for(owners.commits.moved.wait(), TIMEOUT_S)
+        await within(TIMEOUT_S, owners.commits.moved.wait())
     assert owners.step.folded == len(log)
+
+
+async def test_a_term_is_one_more_than_the_last_owners_and_travels_with_the_position(owners: Owners) -> None:
+    terms = []
+    for _ in range(3):
+        task = await owners.new()
+        for key, value in owners.commits.rows:
+            task.table.load(key or b"", value)
+        await task.claim()
+        await owners.end()
+        terms.append(task.table.owner.term)
+    assert terms == [1, 2, 3]
+    restored = ChangelogTable("rows", 0)
+    for key, value in owners.commits.rows:
+        restored.load(key or b"", value)
+    assert (restored.owner.term, restored.next_offset) == (3, 0)
+
+
+async def test_who_meets_a_later_owner_in_redis_asks_kafka_and_goes_on_beyond_it(owners: Owners) -> None:
+    task = await owners.new()
+    await task.claim()
+    task.table.owner.is_refused(7)
+    async with asyncio.timeout(TIMEOUT_S):
+        while task.table.owner.is_contested:  # noqa: ASYNC110  # the task's own loop ends it
+            await asyncio.sleep(0.01)
+    assert task.table.owner.term == 8
+    await owners.end()
+
+
+def test_a_position_of_a_former_release_is_read() -> None:
+    table = ChangelogTable("rows", 0)
+    table.load(b"\x00position", (9).to_bytes(8, "big"))
+    assert (table.next_offset, table.owner.term) == (9, 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "term_in_log", "code"),
+    [
+        (ProducerFenced("x"), 1, EXIT_FENCED),
+        (TransactionTimedOut("open for 20 s"), 2, EXIT_FENCED),  # it slept, and another worker went on
+        (TransactionTimedOut("open for 20 s"), 1, EXIT_TIMED_OUT),
+        (TransactionTimedOut("open for 20 s"), None, EXIT_TIMED_OUT),
+        (ValueError("x"), 1, EXIT_UNEXPECTED),
+    ],
+)
+async def test_the_exit_code_says_what_ended_the_process(
+    owners: Owners, monkeypatch: pytest.MonkeyPatch, error: Exception, term_in_log: int | None, code: int
+) -> None:
+    ends: list[int] = []
+
+    def die(what: str, error: BaseException, code: int = EXIT_UNEXPECTED) -> None:
+        assert SOURCE.topic in what
+        ends.append(code)
+        raise error
+
+    async def last_term(_: ChangelogTable) -> int | None:
+        return term_in_log
+
+    monkeypatch.setattr(partition_task, "die", die)
+    task = await owners.new()
+    await task.claim()
+    monkeypatch.setattr(owners.commits, "last_term", last_term, raising=False)
+
+    async def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(owners.commits, "commit", fail)
+    await task.submit(owners.batch([b"x"], 0))
+    assert task._runner is not None
+    await asyncio.wait([task._runner], timeout=TIMEOUT_S)
+    assert ends == [code]
+    assert task._runner.exception() is error
+
+
+async def test_a_cancelled_call_of_a_client_ends_the_process_not_the_task_alone(
+    owners: Owners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[tuple[int, ...]] = []
+
+    async def cancelled(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(partition_task, "die", lambda *given: ends.append(given[2:]))
+    task = await owners.new()
+    await task.claim()
+    monkeypatch.setattr(owners.commits, "commit", cancelled)
+    await task.submit(owners.batch([b"x"], 0))
+    assert task._runner is not None
+    await asyncio.wait([task._runner], timeout=TIMEOUT_S)
+    assert ends == [()]  # without a code: that of the unexpected

@@ -1,119 +1,52 @@
-"""What the marks of ended owners make their heirs do."""
+"""Nobody is blamed for what another partition of the same process does."""
 
-import pytest
+import asyncio
+from collections.abc import Sequence
 
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from agents.delivery.crash_marks import CrashMarks
 from agents.delivery.outgoing import Outgoing
-from agents.delivery.quarantine import CLEARED_AFTER_RECORDS, MAX_ATTEMPTS, SMALL_BATCH_RECORDS, CrashMark, CrashMarks
+from agents.delivery.quarantine import Quarantine
 
-KEY = b"input:2"
-
-
-def marks(stored: bytes | None = None) -> CrashMarks:
-    made = CrashMarks("marks", "input", 2)
-    if stored is not None:
-        made.table.load(KEY, stored)
-    return made
+SOURCE = TopicPartition("input", 0)
 
 
-def value_of(records: list[Outgoing]) -> bytes | None:
-    (record,) = records
-    assert (record.topic, record.partition, record.key) == ("marks", 2, KEY)
-    return record.value
+class Task:
+    """A partition's task, and its step, that note when the right to fold is free."""
+
+    accepts = True
+
+    def __init__(self, turn: asyncio.Lock) -> None:
+        self.turn = turn
+        self.folded: list[tuple[int, bool]] = []
+        self.committed_in_turn: list[bool] = []
+
+    def fold(self, record: ConsumerRecord) -> None:
+        self.folded.append((record.offset, self.turn.locked()))
+
+    def count(self, records: Sequence[ConsumerRecord]) -> None: ...
+
+    async def commit(self, *, force: bool, marks: Sequence[Outgoing] = ()) -> None:
+        await asyncio.sleep(0)
+        self.committed_in_turn.append(self.turn.locked())
+
+    async def commit_marks(self, marks: Sequence[Outgoing]) -> None:
+        await asyncio.sleep(0)
+        self.committed_in_turn.append(self.turn.locked())
 
 
-def heir_of(owner: CrashMarks) -> CrashMarks:
-    heir = marks(owner.table.rows.get(KEY))
-    heir.open()
-    return heir
-
-
-def test_each_owner_that_ends_makes_the_next_one_more_careful() -> None:
-    owner = marks()
-    assert value_of(owner.open()) is not None
-    assert (owner.crashes, owner.left_to_fold_singly) == (0, 0)
-    assert owner.open() == []
-    owner = heir_of(owner)
-    assert (owner.crashes, owner.left_to_fold_singly) == (1, 0)
-    owner = heir_of(owner)
-    assert (owner.crashes, owner.left_to_fold_singly) == (2, SMALL_BATCH_RECORDS)
-
-
-def test_only_the_first_small_batch_is_folded_singly() -> None:
-    owner = heir_of(heir_of(heir_of(marks())))
-    for number in range(SMALL_BATCH_RECORDS):
-        assert owner.left_to_fold_singly == SMALL_BATCH_RECORDS - number
-        owner.survive(1)
-    owner.survive(1)
-    assert owner.left_to_fold_singly == 0
-    assert owner.crashes == 2
-
-
-def test_a_thousand_records_clear_the_mark_with_a_tombstone() -> None:
-    owner = heir_of(heir_of(marks()))
-    assert owner.survive(CLEARED_AFTER_RECORDS - 1) == []
-    assert value_of(owner.survive(1)) is None
-    assert owner.mark is None
-    assert owner.survive(1) == owner.release() == []
-
-
-def test_a_partition_given_away_in_good_order_suspects_nobody() -> None:
-    owner = marks()
-    owner.open()
-    assert value_of(owner.release()) is None
-    assert heir_of(owner).crashes == 0
-
-
-def test_a_suspicion_survives_a_handover_and_does_not_grow_by_it() -> None:
-    owner = heir_of(heir_of(marks()))
-    assert owner.crashes == 1
-    assert value_of(owner.release()) is not None
-    assert heir_of(owner).crashes == 1
-
-
-def test_an_owner_that_goes_on_after_a_handover_opens_its_mark_again() -> None:
-    owner = marks()
-    owner.open()
-    owner.release()
-    assert value_of(owner.open()) is not None
-
-
-def test_a_record_is_condemned_when_it_was_begun_alone_often_enough() -> None:
-    owner = heir_of(marks())
-    for attempt in range(MAX_ATTEMPTS):
-        assert owner.condemned is None, attempt
-        owner.begin(41)
-        owner = heir_of(owner)
-    assert owner.condemned == 41
-
-
-def test_a_record_that_was_begun_and_not_folded_is_not_blamed() -> None:
-    owner = heir_of(heir_of(marks()))
-    owner.begin(41)
-    owner.spare()
-    owner.release()
-    owner = heir_of(owner)
-    owner.begin(41)
-    assert heir_of(owner).condemned is None
-
-
-def test_another_record_starts_at_one() -> None:
-    owner = marks()
-    owner.open()
-    for offset in (40, 41, 40):
-        owner.begin(offset)
-    assert owner.mark == CrashMark(alone=40, attempts=1)
-
-
-def test_the_mark_of_another_input_is_not_ours() -> None:
-    ours = marks()
-    ours.table.load(b"other-input:2", b"{}")
-    assert ours.mark is None
-
-
-@pytest.mark.parametrize("stored", [b'{"offset":40,"attempts":2,"single":true}', b'{"offset":40,"attempts":1}'])
-def test_a_mark_of_the_former_kind_says_that_an_owner_ended(stored: bytes) -> None:
-    owner = marks(stored)
-    owner.open()
-    assert owner.crashes == 1
-    owner.begin(40)
-    assert owner.condemned is None
+async def test_no_other_partition_folds_while_a_record_is_folded_by_itself() -> None:
+    turn = asyncio.Lock()
+    marks = CrashMarks("marks", *SOURCE)
+    marks.table.load(b"input:0", b'{"crashes":2,"is_open":true}')
+    task = Task(turn)
+    quarantine = Quarantine(SOURCE, marks, task, task)  # type: ignore[arg-type]
+    await quarantine.open(0)
+    task.committed_in_turn.clear()
+    records = [ConsumerRecord(*SOURCE, offset, 0, 1, b"k", b"v", None, 0, 0, ()) for offset in range(5)]
+    await quarantine.fold(records, turn)
+    assert task.folded == [(offset, True) for offset in range(5)]
+    assert len(task.committed_in_turn) == 6
+    assert all(task.committed_in_turn)
+    assert not turn.locked()

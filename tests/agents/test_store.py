@@ -1,6 +1,5 @@
 """Both stores keep the same promise: they are dictionaries from bytes to bytes."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from agents.delivery.store import MemoryStores, RocksStores
+from serving.instance import new_instance
+from serving.own_folder import LOCK, FolderTaken
 
 KEYS = st.binary(min_size=1, max_size=3)
 
@@ -62,21 +63,53 @@ def test_a_missing_row_cannot_be_deleted(folder: Path) -> None:
     stores.close(rows)
 
 
+def folders(parent: Path) -> set[str]:
+    return {path.name for path in parent.iterdir() if path.is_dir()}
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from serving.own_folder import OwnFolder
+own = OwnFolder(Path(sys.argv[1]), sys.argv[2])
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
 def test_what_a_dead_process_left_is_removed_and_what_a_living_one_uses_is_not(tmp_path: Path) -> None:
-    dead = subprocess.Popen([sys.executable, "-c", ""])
+    def hold(instance: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", HOLD, str(tmp_path), instance]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        return process
+
+    living, dead = hold("host.1"), hold("host.2")
+    dead.kill()
     dead.wait()
-    (tmp_path / str(dead.pid) / "t-0-1").mkdir(parents=True)
-    (tmp_path / str(os.getppid())).mkdir()
-    RocksStores(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {str(os.getppid()), str(os.getpid())}
+    # Process 1 of another container, which nobody here sees.
+    RocksStores(tmp_path, "host.3").open("t", 0)[b"k"] = b"v"
+    assert folders(tmp_path) == {"host.1", "host.3"}
+    living.kill()  # even one that was asleep holds its folder until then
+    living.wait()
+    RocksStores(tmp_path, "host.4")
+    assert folders(tmp_path) == {"host.3", "host.4"}
+
+
+def test_two_processes_of_the_same_name_do_not_share_a_folder(tmp_path: Path) -> None:
+    RocksStores(tmp_path, "host.1")
+    with pytest.raises(FolderTaken):
+        RocksStores(tmp_path, "host.1")
+    assert new_instance("host") != new_instance("host")
 
 
 def test_a_store_is_gone_after_close(tmp_path: Path) -> None:
-    stores = RocksStores(tmp_path)
+    stores = RocksStores(tmp_path, "host.1")
     rows = stores.open("t", 0)
     rows[b"k"] = b"v"
     stores.close(rows)
-    assert list((tmp_path / str(os.getpid())).iterdir()) == []
+    assert [path.name for path in (tmp_path / "host.1").iterdir()] == [LOCK]
     assert stores.open("t", 0).get(b"k") is None
 
 

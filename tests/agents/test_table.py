@@ -1,6 +1,7 @@
 import pytest
 
-from agents.delivery.table import ChangelogTable
+from agents.delivery.log_mark import LogMark
+from agents.delivery.table import POSITION_KEY, ChangelogTable
 from agents.delivery.version_guard import TESTED_VERSIONS, UntestedVersion, check_versions
 
 
@@ -15,6 +16,19 @@ def test_a_restore_of_what_was_written_gives_the_same_rows_and_position() -> Non
         restored.load(record.key, record.value)
     assert restored.rows == {b"b": b"3"}
     assert restored.next_offset == 12
+
+
+@pytest.mark.parametrize("foreign", [b"", b"nonsense", b"x" * 16, b"\xff" * 16, None])
+def test_a_position_that_is_none_leaves_the_one_before_it(foreign: bytes | None) -> None:
+    table = ChangelogTable("rows", 1, mark=LogMark(source="a"))
+    written = table.outgoing([], next_offset=7)[-1]
+    restored = ChangelogTable("rows", 1)
+    restored.load(POSITION_KEY, written.value, written.headers)
+    restored.load(POSITION_KEY, foreign)
+    assert (restored.next_offset, restored.mark.source) == (7, "a")
+    assert POSITION_KEY in restored.doubts
+    restored.load(POSITION_KEY, written.value, written.headers)
+    assert restored.doubts == {}
 
 
 def test_the_tested_versions_are_the_installed_ones() -> None:

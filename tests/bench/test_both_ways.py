@@ -1,12 +1,13 @@
 """Two ways to make lists are compared on the same state."""
 
-from offline.evaluate.both_ways import BothWays, Recorded
+from evaluators.both_ways import BothWays, Recorded
+
 from offline.evaluate.freshet import Freshet
 from offline.evaluate.prequential import Window, prequential
 from offline.production_path import ProductionPath
 from ranking.rerank.settings import RerankSettings
-from streams.catalog import CatalogItem
-from streams.events import EventType, Interaction
+from streams.contract.catalog import CatalogItem
+from streams.contract.events import EventType, Interaction
 
 CATALOG = {f"i{n}": CatalogItem(f"i{n}", title=f"Item {n}", genres=(f"g{n % 2}",)) for n in range(40)}
 EVENTS = [

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from evaluators.closed_loop import ClosedLoop, Look
 
-from offline.evaluate.closed_loop import ClosedLoop, Look
 from ranking.rerank.settings import RerankSettings
 
 RULES = RerankSettings()

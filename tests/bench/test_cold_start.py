@@ -1,10 +1,10 @@
-"""New users: who is asked about when, what the answer is judged by, and what the report says."""
+"""New users: who is asked about when, what the answer is evaluated by, and what the report says."""
 
+from evaluators import cold_start
+from evaluators.cold_start import NOBODY, CitingFreshet, answers, questions
 from made_up_log import Scripted, log
 
-from offline.evaluate import cold_start
 from offline.evaluate.baselines.popularity import Popularity
-from offline.evaluate.cold_start import NOBODY, CitingFreshet, answers, questions
 from offline.production_path import ProductionPath
 
 EVENTS = log(["ua", "va", "vb", "wa", "ub", "vc", "wb"])

@@ -1,15 +1,15 @@
-"""New items: what is hidden, who is judged, and what a ranker is asked."""
+"""New items: what is hidden, who is evaluated, and what a ranker is asked."""
 
 from collections.abc import Sequence
 
 import pytest
+from evaluators import new_items
+from evaluators.new_item_rankers import Chance, ContentCosine, FreshetOnNewItems
+from evaluators.new_items import NewItemSplit, evaluate_new_items
 from made_up_log import log
 
-from offline.evaluate import new_items
-from offline.evaluate.new_item_rankers import Chance, ContentCosine, FreshetOnNewItems
-from offline.evaluate.new_items import NewItemSplit, judge
-from streams.catalog import CatalogItem
-from streams.events import Interaction
+from streams.contract.catalog import CatalogItem
+from streams.contract.events import Interaction
 
 USERS = [chr(number) for number in range(ord("A"), ord("A") + 24)]
 EVENTS = log([f"{user}{item}" for user in USERS for item in "abcdefghijklmnopqrstuvwxy"])
@@ -51,14 +51,14 @@ def test_the_first_users_of_new_items_are_learned() -> None:
     assert list(split.wanted) == USERS[3:]
 
 
-def test_a_user_with_few_new_items_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_with_few_new_items_is_not_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(new_items, "LEAST_ITEMS_OF_USER", 6)
     assert NewItemSplit.of(EVENTS, known=0, seed=1).wanted == {}
 
 
 def test_what_a_ranker_hears_and_what_it_is_worth() -> None:
     split, told = NewItemSplit.of(EVENTS, known=0, seed=1), Told()
-    found = judge(split, CATALOG, told, seed=1)
+    found = evaluate_new_items(split, CATALOG, told, seed=1)
     assert told.learned == split.train
     assert told.described == split.new
     assert told.asked == [split.new] * len(USERS)
@@ -69,7 +69,7 @@ def test_what_was_met_is_not_asked() -> None:
     split = NewItemSplit.of(EVENTS[: len(EVENTS) // 2] + EVENTS[len(EVENTS) // 2 :], known=3, seed=1)
     split = NewItemSplit(split.train, split.new, {"A": frozenset(split.new[1:])}, {"A": frozenset(split.new[:1])}, 0)
     told = Told()
-    judge(split, CATALOG, told, seed=1)
+    evaluate_new_items(split, CATALOG, told, seed=1)
     assert told.asked == [split.new[1:]]
 
 

@@ -1,12 +1,12 @@
 """The vectors of items and users beside their alternatives, on small logs where the outcome is known."""
 
 import numpy as np
+from evaluators import item_vectors, user_embedding
+from evaluators.user_embedding import OnlineOffsets
 from made_up_log import log
 
-from offline.evaluate import item_vectors, user_embedding
 from offline.evaluate.evaluation import FOR_EVER_MS
 from offline.evaluate.prequential import Window
-from offline.evaluate.user_embedding import OnlineOffsets
 from offline.evaluate.whole_list import TimeSplit
 
 #: Two groups of people, each with items of its own, which everybody meets in another order.
@@ -40,7 +40,7 @@ def test_a_vector_of_nobody_learns_nothing() -> None:
     assert not offsets.applied("me", nobody).any()
 
 
-def test_user_vectors_are_judged_at_the_same_events() -> None:
+def test_user_vectors_are_evaluated_at_the_same_events() -> None:
     report = user_embedding.compare(EVENTS, {}, Window(150, 200, 5), seed=1)
     assert report["evaluated"] == 10
     assert report["gain"]["list_ndcg_at_10"]["mean"] == round(

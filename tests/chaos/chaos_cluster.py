@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from harness.cluster import Cluster, Place
+from harness.cluster import Cluster, StackConfig
 from harness.polling import eventually
 from harness.processes import WorkerProcess
-from ledger import Balance, Ledger
+from harness.zombies import ends
+from ledger import Balance, Counted, Ledger
 from proxy import Proxy
 
 from ops.local_stack.stack import LocalStack
-from streams.producer import Acknowledgement, OutgoingRecord
-from streams.reasons import Reason
+from streams.contract.reasons import Reason
+from streams.kafka.producer import Acknowledgement, OutgoingRecord
 from tables import user_keys, user_row
 
 WORKER = Path(__file__).with_name("detoured_worker.py")
@@ -26,7 +27,7 @@ ON_DISK = "disk"
 
 
 @dataclass(frozen=True)
-class DetouredPlace(Place):
+class DetouredPlace(StackConfig):
     """A place whose workers reach the servers through proxies; `detours` maps server ports to proxy ports."""
 
     detours: Mapping[int, int]
@@ -45,7 +46,7 @@ class ChaosCluster(Cluster):
     first: WorkerProcess
     second: WorkerProcess
 
-    def __init__(self, stack: LocalStack, place: Place, proxies: Iterable[Proxy]) -> None:
+    def __init__(self, stack: LocalStack, place: StackConfig, proxies: Iterable[Proxy]) -> None:
         super().__init__(place, "v1")
         self.stack = stack
         self.proxies = list(proxies)
@@ -75,17 +76,12 @@ class ChaosCluster(Cluster):
 
     async def ends(self, member: WorkerProcess, times: int = 1) -> None:
         """Waits until a worker ended by itself that often since its exits were cleared; it is restarted each time."""
-
-        async def ended() -> bool:
-            self.workers.tend()
-            return len(member.exits) >= times
-
-        await eventually(f"{member.name} ends", ended)
+        await ends(self, member, times)
 
     async def balance(self) -> Balance:
         """Everything published so far against the log, the committed rows and the dead letters; needs quiet."""
         rows = await self._users()
-        counted = {user: row.folded + row.duplicates for user, row in rows.items()}
+        counted = {user: Counted(row.folded, row.duplicates) for user, row in rows.items()}
         of_log = self.ledger.of_log(await self.progress.ends(self.topics.interactions))
         of_dead_letters = self.ledger.of_dead_letters(await self.dead_letters())
         return of_log + self.ledger.of_users(counted) + of_dead_letters

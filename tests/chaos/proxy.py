@@ -15,12 +15,14 @@ class Proxy:
     """Forwards one loopback port, in order and without losing a byte of a connection that lives on.
 
     `delay_s` >= 0 is added in each direction without limiting how much passes. `connections` counts those made, so
-    that a fault can tell that it hurts somebody.
+    that a fault can tell that it hurts somebody; `held` is what arrived since the last cut and did not pass.
     """
 
     def __init__(self, target_port: int) -> None:
         self.delay_s = 0.0
         self.connections = 0
+        self.held = bytearray()
+        self._trap: tuple[bytes, ...] = ()
         self._target_port = target_port
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -38,7 +40,12 @@ class Proxy:
 
     def cut(self) -> None:
         """Nothing passes any more, as if a cable were pulled: no end of a connection is told anything."""
+        self.held.clear()
         self._flowing.clear()
+
+    def cut_at(self, *words: bytes) -> None:
+        """The same as soon as something arrives that holds all the words: it is the first that does not pass."""
+        self._trap = words
 
     def restore(self) -> None:
         """Everything flows again, what waited first."""
@@ -84,6 +91,11 @@ class Proxy:
         clock = asyncio.get_running_loop().time
         try:
             while data := await reader.read(CHUNK_BYTES):
+                if self._trap and all(word in data for word in self._trap):
+                    self._trap = ()
+                    self.cut()
+                if not self._flowing.is_set():
+                    self.held += data
                 await under_way.put((clock() + self.delay_s, data))
             await under_way.put((0.0, b""))
             await sending

@@ -1,9 +1,9 @@
 """The same log folded by one worker that nothing is done to, and what the disturbed version made differently."""
 
-from harness.cluster import Cluster, Place, Rows
+from harness.cluster import Cluster, Rows, StackConfig
 
 
-async def rows_that_differ(disturbed: Cluster, place: Place) -> int:
+async def rows_that_differ(disturbed: Cluster, place: StackConfig) -> int:
     """How many user rows and integer item rows are not the same bytes in both versions. Both must have some."""
     async with Cluster(place, "reference") as reference:
         worker = reference.start_worker("undisturbed")

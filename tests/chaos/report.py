@@ -9,13 +9,15 @@ from ledger import Balance
 @dataclass
 class FaultResult:
     """All runs of one fault. `events` were published from the first sign of load to quiet, `full_service_s` is the
-    longest time from healing to every partition progressing, no lag and no list behind its row. `failed` says what
+    longest time from healing to every partition progressing, no lag and no list behind its row. `contents_differ` are
+    users of whom Redis holds something else than their rows and profiles say (see contents.py). `failed` says what
     never happened, "" = everything did."""
 
     fault: str
     runs: int = 0
     events: int = 0
     balance: Balance = field(default_factory=Balance)
+    contents_differ: int = 0
     full_service_s: float = 0.0
     exits: list[int] = field(default_factory=list)
     failed: str = ""
@@ -28,6 +30,7 @@ class FaultResult:
             "events": self.events,
             "lost": self.balance.lost,
             "doubled": self.balance.doubled,
+            "contents_differ": self.contents_differ,
             "full_service_s": round(self.full_service_s, 1),
             "exits": sorted(set(self.exits)),
         } | ({"failed": self.failed} if self.failed else {})
@@ -51,7 +54,8 @@ class Report:
     def passed(self) -> bool:
         """Whether every fault ran and changed nothing."""
         complete = bool(self.faults) and not self.failed and not any(result.failed for result in self.faults)
-        return complete and self.balance == Balance() and self.rows_differ == 0 and self.lists_behind == 0
+        same = not any(result.contents_differ for result in self.faults)
+        return complete and same and self.balance == Balance() and self.rows_differ == 0 and self.lists_behind == 0
 
     def json_line(self) -> str:
         """Everything in one line."""

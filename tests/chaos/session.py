@@ -1,5 +1,6 @@
 """One session: every fault in turn over one log, under load, each with an account of its own."""
 
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -7,15 +8,16 @@ from pathlib import Path
 from types import ModuleType
 
 from chaos_cluster import ChaosCluster, DetouredPlace, open_proxies
-from harness.cluster import PARTITIONS, Place
-from harness.traffic import catalogue
+from contents import contents_settle
+from harness.cluster import PARTITIONS, StackConfig
+from harness.traffic import USERS, catalogue, children
 from ledger import Balance
 from reference import rows_that_differ
 from report import FaultResult, Report
 from views import first_views
 
 from ops.local_stack.stack import LocalStack
-from streams.topics_admin import ensure_topics
+from streams.kafka.topics_admin import ensure_topics
 
 BROKERS = 3
 NAMESPACE = "chaos"
@@ -23,6 +25,8 @@ VERSIONS = ("v1", "reference")
 #: Events before the first worker starts.
 PRELOADED = 2_000
 REFERENCE_DB = 1
+#: Users who say in every fault that they are children.
+CHANGED_PROFILES = 5
 
 
 class Session:
@@ -33,6 +37,7 @@ class Session:
         self._folder = folder
         self._say = say or (lambda _: None)
         self._before = Balance()
+        self._random = random.Random(0)
 
     async def run(self, faults: Iterable[ModuleType], runs: int) -> None:
         """Each fault `runs` times. Stops at the first one after which service does not come back."""
@@ -65,6 +70,9 @@ class Session:
             await cluster.group.all_partitions_move()
             self._say(f"{result.fault} begins")
             await fault.begin(cluster)
+            await cluster.publish(
+                children(cluster.topics.profiles, self._random.sample(range(USERS), CHANGED_PROFILES))
+            )
             await fault.heal(cluster)
             healed_s = time.monotonic()
             self._say(f"{result.fault} is healed")
@@ -72,16 +80,20 @@ class Session:
         await cluster.wait_until_caught_up()
         await cluster.lists_are_current()
         result.full_service_s = max(result.full_service_s, time.monotonic() - healed_s)
+        contents = await contents_settle(cluster)
         result.runs += 1
         result.events += cluster.ledger.count - published
         result.exits += [code for worker in members for code in worker.exits]
+        result.contents_differ += len(contents.wrong)
+        if contents.wrong:
+            self._say(f"{result.fault}: {contents.wrong}")
         now = await cluster.balance()
         result.balance += now.since(self._before)
         self._before = now
 
     async def _compare(self, cluster: ChaosCluster, stack: LocalStack) -> None:
         redis_url = stack.redis_url.rpartition("/")[0] + f"/{REFERENCE_DB}"
-        place = Place(stack.bootstrap, redis_url, NAMESPACE, self._folder)
+        place = StackConfig(stack.bootstrap, redis_url, NAMESPACE, self._folder)
         self.report.rows_differ = await rows_that_differ(cluster, place)
         self.report.lists_behind = len(await cluster.lists_behind())
         self._say(f"rows that differ: {self.report.rows_differ}, lists behind: {self.report.lists_behind}")
@@ -97,6 +109,7 @@ async def _cluster(stack: LocalStack, folder: Path) -> AsyncIterator[ChaosCluste
             ensure_topics(stack.bootstrap, place.topics(version), PARTITIONS, replication=BROKERS, timeout_s=60)
         cluster = await opened.enter_async_context(ChaosCluster(stack, place, proxies.values()))
         await cluster.publish(catalogue(cluster.topics.catalog))
+        await cluster.publish(children(cluster.topics.profiles))
         await cluster.publish(first_views(cluster.topics.interactions, PARTITIONS))
         await cluster.publish_traffic(PRELOADED)
         cluster.start_workers()

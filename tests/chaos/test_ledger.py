@@ -1,14 +1,14 @@
 """The suite can fail: whatever is missing or there twice shows in a balance."""
 
+import json
 from typing import NamedTuple
 
-import orjson
 import pytest
-from ledger import Balance, Ledger
+from ledger import Balance, Counted, Ledger
 
-from streams.dead_letters import DeadLetter
-from streams.producer import OutgoingRecord
-from streams.reasons import Reason
+from streams.contract.dead_letters import DeadLetter
+from streams.contract.reasons import Reason
+from streams.kafka.producer import OutgoingRecord
 
 NOW_MS = 4_000_000_000_000
 TOPIC = "user.interactions"
@@ -20,47 +20,60 @@ class At(NamedTuple):
     offset: int
 
 
+def view(event_id: str) -> bytes:
+    return json.dumps({"event_id": event_id, "timestamp": NOW_MS}).encode()
+
+
 @pytest.fixture
 def ledger() -> Ledger:
     made = Ledger()
-    view = orjson.dumps({"timestamp": NOW_MS})
-    made.note(OutgoingRecord(TOPIC, b"ann", view), At(TOPIC, 0, 0))
-    made.note(OutgoingRecord(TOPIC, b"ann", view), At(TOPIC, 0, 1))
-    made.note(OutgoingRecord(TOPIC, b"bob", view), At(TOPIC, 1, 0))
+    made.note(OutgoingRecord(TOPIC, b"ann", view("a")), At(TOPIC, 0, 0))
+    made.note(OutgoingRecord(TOPIC, b"ann", view("a")), At(TOPIC, 0, 1))
+    made.note(OutgoingRecord(TOPIC, b"bob", view("b")), At(TOPIC, 1, 0))
     made.note(OutgoingRecord(TOPIC, b"bob", b"{"), At(TOPIC, 1, 1))
-    made.note(OutgoingRecord(TOPIC, b"bob", orjson.dumps({"timestamp": 0})), At(TOPIC, 1, 2))
+    made.note(OutgoingRecord(TOPIC, b"bob", json.dumps({"timestamp": 0}).encode()), At(TOPIC, 1, 2))
     return made
 
 
-def letter(offset: int, reason: Reason) -> DeadLetter:
+def dead_letter(offset: int, reason: Reason) -> DeadLetter:
     return DeadLetter(b"bob", b"", reason, "", TOPIC, 1, offset, NOW_MS)
+
+
+ANN, BOB = Counted(folded=1, duplicates=1), Counted(folded=1)
 
 
 @pytest.mark.parametrize(
     ("counted", "balance"),
     [
-        ({"ann": 2, "bob": 1}, Balance()),
-        ({"ann": 1, "bob": 2}, Balance(lost=1, doubled=1)),
-        ({"ann": 2}, Balance(lost=1)),
-        ({"ann": 2, "bob": 1, "eve": 1}, Balance(doubled=1)),
+        ({"ann": ANN, "bob": BOB}, Balance()),
+        ({"ann": Counted(1), "bob": Counted(2)}, Balance(lost=1, doubled=1)),
+        ({"ann": Counted(2), "bob": BOB}, Balance(lost=1, doubled=1)),  # the same event folded again
+        ({"ann": ANN}, Balance(lost=1)),
+        ({"ann": ANN, "bob": BOB, "eve": Counted(1)}, Balance(doubled=1)),
     ],
 )
-def test_users(ledger: Ledger, counted: dict[str, int], balance: Balance) -> None:
+def test_users(ledger: Ledger, counted: dict[str, Counted], balance: Balance) -> None:
     assert ledger.of_users(counted) == balance
 
 
 @pytest.mark.parametrize(
-    ("letters", "balance"),
+    ("dead_letters", "balance"),
     [
-        ([letter(1, Reason.NOT_JSON), letter(2, Reason.TOO_OLD)], Balance()),
-        ([letter(1, Reason.NOT_JSON)], Balance(lost=1)),
-        ([letter(1, Reason.NOT_JSON), letter(2, Reason.TOO_OLD), letter(2, Reason.TOO_OLD)], Balance(doubled=1)),
-        ([letter(1, Reason.NOT_JSON), letter(2, Reason.TOO_LARGE)], Balance(lost=1, doubled=1)),
-        ([letter(1, Reason.NOT_JSON), letter(2, Reason.TOO_OLD), letter(0, Reason.TOO_OLD)], Balance(doubled=1)),
+        ([dead_letter(1, Reason.NOT_JSON), dead_letter(2, Reason.TOO_OLD)], Balance()),
+        ([dead_letter(1, Reason.NOT_JSON)], Balance(lost=1)),
+        (
+            [dead_letter(1, Reason.NOT_JSON), dead_letter(2, Reason.TOO_OLD), dead_letter(2, Reason.TOO_OLD)],
+            Balance(doubled=1),
+        ),
+        ([dead_letter(1, Reason.NOT_JSON), dead_letter(2, Reason.TOO_LARGE)], Balance(lost=1, doubled=1)),
+        (
+            [dead_letter(1, Reason.NOT_JSON), dead_letter(2, Reason.TOO_OLD), dead_letter(0, Reason.TOO_OLD)],
+            Balance(doubled=1),
+        ),
     ],
 )
-def test_dead_letters(ledger: Ledger, letters: list[DeadLetter], balance: Balance) -> None:
-    assert ledger.of_dead_letters(letters) == balance
+def test_dead_letters(ledger: Ledger, dead_letters: list[DeadLetter], balance: Balance) -> None:
+    assert ledger.of_dead_letters(dead_letters) == balance
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ def clean() -> Report:
 
 
 def test_the_json_line() -> None:
-    fault = {"fault": "kill", "runs": 1, "events": 10, "lost": 0, "doubled": 0, "full_service_s": 1.3, "exits": []}
+    fault = {"fault": "kill", "runs": 1, "events": 10, "lost": 0, "doubled": 0}
+    fault |= {"contents_differ": 0, "full_service_s": 1.3, "exits": []}
     assert clean().passed
     assert json.loads(clean().json_line()) == {
         "lost": 0,
@@ -30,6 +31,7 @@ def test_the_json_line() -> None:
         Report(rows_differ=0, lists_behind=0),
         replace(clean(), faults=[FaultResult("kill", balance=Balance(lost=1))]),
         replace(clean(), faults=[FaultResult("kill", balance=Balance(doubled=1))]),
+        replace(clean(), faults=[FaultResult("kill", contents_differ=1)]),
         replace(clean(), rows_differ=1),
         replace(clean(), rows_differ=None),
         replace(clean(), lists_behind=1),

@@ -7,8 +7,8 @@ from itertools import count
 
 import orjson
 
-from streams.partitioning import partition_of
-from streams.producer import OutgoingRecord
+from streams.contract.partitioning import partition_of
+from streams.kafka.producer import OutgoingRecord
 
 
 def view(topic: str, user: str, ahead_ms: int = 0) -> OutgoingRecord:

@@ -4,25 +4,15 @@ A schedule is a sequence of events of the simulated world; between two events no
 event N", for every N, is every crash there is. What was on its way to a server is lost or arrives, as the seed decides.
 """
 
-import gc
-import logging
-from collections.abc import Iterator
-
 import pytest
+from simulation.history import USERS
 from simulation.schedule import Plan, Schedule, with_kills, with_sleep
 from simulation.steps import KILLER, POISON
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 RECORDS = 6
 SHARDS = 3
-
-
-@pytest.fixture(autouse=True)
-def _quick() -> Iterator[None]:
-    gc.disable()
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
-    gc.enable()
 
 
 def events_of(plan: Plan) -> int:
@@ -38,10 +28,29 @@ def test_a_kill_right_before_any_event_changes_nothing(shard: int) -> None:
         assert set(ends) <= {"kill -9"}
 
 
-def test_a_worker_that_sleeps_from_any_event_on_until_it_has_an_heir_changes_nothing() -> None:
+def test_a_worker_that_sleeps_from_any_event_on_until_it_has_an_next_owner_changes_nothing() -> None:
     plan = Plan(records=RECORDS)
     for event in range(1, events_of(plan), 4):
         ends = Schedule("crash points", with_sleep(plan, event)).run().ends
+        assert set(ends) <= {"ProducerFenced"}
+
+
+def events_until(plan: Plan, name: str, second: float) -> int:
+    """The number of the event that happens next after a second of an undisturbed run."""
+    schedule, found = Schedule(name, plan), []
+    schedule.world.at(second, lambda: found.append(schedule.world.events))
+    schedule.run()
+    return int(found[0])
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_whoever_slept_over_an_erasure_brings_nothing_back_and_takes_nothing_away(shard: int) -> None:
+    """Everybody is erased while the zombie sleeps; some come back before it wakes. See agents/lists/list_rights.py."""
+    name, plan = "sleep a", Plan(erasures=tuple((1.3, user) for user in USERS))
+    first, last = (events_until(plan, name, second) for second in (0.5, 1.5))
+    assert last - first > 200
+    for event in range(first + shard, last, 2 * SHARDS):
+        ends = Schedule(name, with_sleep(plan, event)).run().ends
         assert set(ends) <= {"ProducerFenced"}
 
 

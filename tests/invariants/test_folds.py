@@ -5,7 +5,7 @@ import random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from law_logs import PARTITIONS, Folded, Log, as_logs, cuts_of, events, fold, item_integers, lateness, record
+from invariant_logs import PARTITIONS, Folded, Log, as_logs, cuts_of, events, fold, item_integers, lateness, record
 
 from tables import user_keys, user_row
 
@@ -27,7 +27,7 @@ def check_batching(logs: list[Log], pick: random.Random, most: int) -> None:
         for restarts in (False, True):
             batched = fold(partition, cuts_of(pick, log, most), restarts=restarts)
             assert batched.rows == one_by_one.rows
-            assert batched.letters == one_by_one.letters
+            assert batched.dead_letters == one_by_one.dead_letters
             assert (batched.late, lateness(batched)) == (one_by_one.late, lateness(one_by_one))
 
 
@@ -52,7 +52,7 @@ def test_redelivery_at_any_place_changes_nothing(made, pick) -> None:  # type: i
         undisturbed, repeated = fold(partition, singly(log)), fold(partition, again)
         assert repeated.rows == undisturbed.rows
         assert lateness(repeated) == lateness(undisturbed)
-        assert sorted(set(repeated.letters)) == sorted(undisturbed.letters)
+        assert sorted(set(repeated.dead_letters)) == sorted(undisturbed.dead_letters)
 
 
 @quick

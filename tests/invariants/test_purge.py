@@ -7,7 +7,7 @@ import random
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from law_logs import DAY_MS, GAPS_MS, LIMITS, PARTITIONS, Folded, Log, as_logs, cuts_of, events, fold, lateness
+from invariant_logs import DAY_MS, GAPS_MS, LIMITS, PARTITIONS, Folded, Log, as_logs, cuts_of, events, fold, lateness
 
 from tables.user_plane import UserPlane
 
@@ -37,7 +37,7 @@ def totals(partition: int, rows: dict[bytes, bytes]) -> tuple[int, int]:
 def check(partition: int, found: Folded, never: Folded) -> None:
     assert purged(partition, found.rows) == purged(partition, never.rows)
     assert totals(partition, found.rows) == totals(partition, never.rows)
-    assert (found.letters, lateness(found)) == (never.letters, lateness(never))
+    assert (found.dead_letters, lateness(found)) == (never.dead_letters, lateness(never))
     assert entries_of(found) == entries_of(never)
 
 
@@ -72,7 +72,7 @@ def test_live_is_replay_though_their_batches_and_purges_differ(made, pick) -> No
         replay = fold(partition, cuts_of(pick, log, 50))
         assert live.rows == purged(partition, replay.rows)
         assert totals(partition, live.rows) == totals(partition, replay.rows)
-        assert live.letters == replay.letters
+        assert live.dead_letters == replay.dead_letters
 
 
 @thorough
@@ -87,4 +87,4 @@ def test_what_is_delivered_again_after_a_purge_changes_nothing(made, pick) -> No
         repeated = fold(partition, again, purge=purge_all)
         assert purged(partition, repeated.rows) == purged(partition, undisturbed_rows.rows)
         assert totals(partition, repeated.rows) == totals(partition, undisturbed_rows.rows)
-        assert sorted(set(repeated.letters)) == sorted(undisturbed_rows.letters)
+        assert sorted(set(repeated.dead_letters)) == sorted(undisturbed_rows.dead_letters)

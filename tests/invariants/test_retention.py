@@ -8,16 +8,16 @@ from tempfile import TemporaryDirectory
 from aiokafka.structs import ConsumerRecord
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from law_logs import LIMITS, PARTITIONS, START_MS, Folded, Log, NoLists, as_logs, events, finish, fold, record
+from invariant_logs import LIMITS, PARTITIONS, START_MS, Folded, Log, NoLists, as_logs, events, finish, fold, record
 
 from agents.dead_letters import DeadLetters
-from agents.erasures import Erasures
-from agents.interactions import InteractionsStep
+from agents.followers.erasures import Erasures
+from agents.interactions import InteractionsStep, OutgoingDeltas
 from agents.retention.blanking import BlankedRecord, blanked
-from agents.retention.record_files import KeptRecord, RecordWriter, read_records, read_rows, write_rows
-from ops.operator.forgetting import forgotten
-from streams.erasure import ErasureMarker
-from streams.identities import PLAIN
+from agents.retention.record_files import ArchivedRecord, RecordWriter, read_records, read_rows, write_rows
+from ops.operator.erasure.forgetting import forgotten
+from streams.contract.erasure import ErasureMarker
+from streams.contract.identities import PLAIN
 from tables import user_keys
 from tables.user_plane import UserPlane
 
@@ -40,9 +40,7 @@ def fold_on(
     step = InteractionsStep(
         lambda: UserPlane(partition, PARTITIONS, rows, LIMITS, erasures.of(partition).ends),
         NoLists(),  # type: ignore[arg-type]
-        partition,
-        PARTITIONS,
-        "deltas",
+        OutgoingDeltas("deltas", partition, PARTITIONS),
         DeadLetters("letters"),
         erasures,
     )
@@ -56,7 +54,7 @@ def through_a_file(log: Sequence[ConsumerRecord], partition: int) -> Log:
         path = Path(folder) / "file"
         with RecordWriter(path) as writer:
             for each in log:
-                writer.add(KeptRecord(each))
+                writer.add(ArchivedRecord(each))
         return [kept.record for group in read_records(path, "user.interactions", partition) for kept in group]
 
 

@@ -1,10 +1,10 @@
-"""What one deliberate breakage is."""
+"""What one deliberate mutant is."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Breakage:
+class Mutant:
     """`old`, which occurs once in `file`, becomes `new`; at least one test of `tests` must fail then.
 
     `also` are further changes of the same file, for mechanisms with two guards of which each is enough. `is_core` ones

@@ -38,7 +38,7 @@ def test_lists_fit_today_better_than_two_days_ago_and_tomorrow_worse_than_today(
         for person in month.world.people:
             places = [month.places[item_id] for item_id in month.listed(person, now_ms)[:TOP]]
             for days_ago, found in fits.items():
-                order = month.truth(person, now_ms - days_ago * DAY_MS).argsort().argsort()
+                order = month.ground_truth(person, now_ms - days_ago * DAY_MS).argsort().argsort()
                 found.append(order[places].mean() / month.items)
     means = {days_ago: float(np.mean(found)) for days_ago, found in fits.items()}
     assert max(means, key=lambda days_ago: means[days_ago]) <= 1, means

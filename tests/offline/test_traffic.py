@@ -10,9 +10,9 @@ from offline.datasets.movielens_100k import MovieLens100K
 from offline.pacing import paced
 from offline.simulator.world import World
 from offline.traffic import DatasetTraffic, SimulatedTraffic, TimedRecord, Traffic
-from streams.events import parse_interaction
-from streams.producer import OutgoingRecord
-from streams.topics import Topics
+from streams.contract.events import parse_interaction
+from streams.kafka.producer import OutgoingRecord
+from streams.kafka.topics import Topics
 
 NOW_MS = 1_700_000_000_000
 TOPICS = Topics("ns")

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from harness import patience
 
 import ops
 from ops.commands import bench
@@ -12,13 +13,10 @@ RUN = "import typer; from ops.commands import bench; app = typer.Typer(); bench.
 
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return patience.run(
         [sys.executable, "-c", RUN, "bench", *arguments],
         cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        limit_s=60,
     )
 
 

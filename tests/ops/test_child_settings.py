@@ -2,8 +2,8 @@
 
 import pytest
 
-from ops.demo.processes import environment_of
-from ops.settings import Settings
+from ops.configuration.settings import Settings
+from ops.processes.child_settings import environment_of
 
 
 def test_a_child_reads_the_settings_of_its_parent_secrets_included(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from harness import patience
 
 from ops import cli
 from ops.exit_codes import CommandFailed, ExitCode
 from ops.local_stack.ports import free_port
-from streams.errors import KafkaUnreachable
+from streams.kafka.errors import KafkaUnreachable
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -28,9 +29,7 @@ def freshet(tmp_path: Path) -> Run:
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "ops.cli", *arguments]
-        return subprocess.run(
-            command, env=environment | variables, capture_output=True, text=True, timeout=180, check=False
-        )
+        return patience.run(command, env=environment | variables, limit_s=180)
 
     return run
 
@@ -48,7 +47,7 @@ def test_help_teaches_without_importing_anything_heavy() -> None:
         "except SystemExit: pass\n"
         "print([name for name in ('faust', 'aiokafka', 'kafka', 'numpy', 'granian', 'redis') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    done = patience.run([sys.executable, "-c", script], limit_s=60, check=True)
 
     assert "In this order" in done.stdout
     places = [done.stdout.index(panel) for panel in cli.PANELS]

@@ -1,15 +1,15 @@
 """docker-compose.yml: for those who have Docker, the same servers at the same addresses."""
 
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from harness import patience
 
+from ops.configuration.settings import Settings
 from ops.local_stack.kafka_jars import KAFKA_VERSION
-from ops.settings import Settings
 
 FILE = Path(__file__).parents[2] / "docker-compose.yml"
 
@@ -27,8 +27,7 @@ def compose_commands() -> list[list[str]]:
     return [
         command
         for command in candidates
-        if shutil.which(command[0])
-        and subprocess.run([*command, "version"], capture_output=True, timeout=30, check=False).returncode == 0
+        if shutil.which(command[0]) and patience.run([*command, "version"], text=False, limit_s=30).returncode == 0
     ]
 
 
@@ -69,7 +68,5 @@ def test_kafka_settings_are_texts_as_the_environment_needs(compose: dict[str, An
 @pytest.mark.skipif(not compose_commands(), reason="no docker compose on this machine")
 @pytest.mark.parametrize("command", compose_commands())
 def test_compose_itself_accepts_the_file(command: list[str]) -> None:
-    done = subprocess.run(
-        [*command, "--file", str(FILE), "config", "--quiet"], capture_output=True, text=True, timeout=60, check=False
-    )
+    done = patience.run([*command, "--file", str(FILE), "config", "--quiet"], limit_s=60)
     assert done.returncode == 0, done.stderr

@@ -14,6 +14,7 @@ import orjson
 import psutil
 import pytest
 import redis
+from harness.patience import Patience, end_of
 from kafka.admin import KafkaAdminClient
 
 from ops.local_stack.stack import LocalStack
@@ -65,18 +66,18 @@ class Demo:
 
     def wait_for(self, pattern: str) -> None:
         """Returns when the pattern was printed."""
-        deadline = time.monotonic() + TIMEOUT_S
+        patience = Patience(TIMEOUT_S)
         while not re.search(pattern, self.text, re.MULTILINE):
             assert self.process.poll() is None, self.text
-            assert time.monotonic() < deadline, self.text
+            assert not patience.is_over, self.text
             self.descendants()
             time.sleep(0.05)
 
     def end(self) -> int:
         """The exit code, once it ended."""
-        deadline = time.monotonic() + TIMEOUT_S
+        patience = Patience(TIMEOUT_S)
         while self.process.poll() is None:
-            assert time.monotonic() < deadline, self.text
+            assert not patience.is_over, self.text
             self.descendants()
             time.sleep(0.05)
         return self.process.returncode
@@ -120,7 +121,7 @@ def demos() -> Iterator[list[Demo]]:
     for demo in started:
         if demo.process.poll() is None:
             demo.process.terminate()
-            demo.process.wait(TIMEOUT_S)
+            end_of(demo.process, TIMEOUT_S)
 
 
 def start(demos: list[Demo], stack: LocalStack, folder: Path, *arguments: str) -> Demo:
@@ -169,10 +170,10 @@ def test_servers_that_it_started_are_stopped_by_ctrl_c_while_they_start(
 ) -> None:
     demo = start(demos, own_stack, tmp_path)
     pid_file = demo.state_dir / "kafka" / "process.json"
-    deadline = time.monotonic() + TIMEOUT_S
+    patience = Patience(TIMEOUT_S)
     while not pid_file.exists():
         assert demo.process.poll() is None, demo.text
-        assert time.monotonic() < deadline
+        assert not patience.is_over
     demo.descendants()
     demo.process.send_signal(signal.SIGTERM)
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from harness.patience import within
 
 from ops.demo import freshness
 from ops.demo.freshness import FreshnessProbe, percentile, reflects
@@ -74,7 +75,7 @@ async def test_an_event_is_followed_until_the_list_has_it() -> None:
     await asyncio.sleep(5 * freshness.POLL_S)
     assert probe.percentiles is None
     redis.values[KEYS.user_list("u1")] = list_at(9, items=500)
-    await asyncio.wait_for(probe.first_list.wait(), 10)
+    await within(10, probe.first_list.wait())
 
     assert probe.percentiles is not None
     assert probe.percentiles.p50 > 0
@@ -105,6 +106,6 @@ async def test_only_a_few_events_are_followed_at_a_time() -> None:
     for offset in range(2 * freshness.MAX_OPEN):
         probe.offer("u1", 2, offset)
     running = asyncio.create_task(probe.run())
-    await asyncio.wait_for(probe.first_list.wait(), 10)
+    await within(10, probe.first_list.wait())
     assert probe.samples == freshness.MAX_OPEN
     running.cancel()

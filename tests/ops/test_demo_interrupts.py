@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from ops.demo.interrupts import SIGNALS, Interrupted, Interrupts
+from ops.processes.interrupts import SIGNALS, Interrupted, Interrupts
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -6,9 +6,9 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 
 from offline.traffic import TimedRecord
-from ops.demo.publisher import Publisher
-from streams.errors import PublishError
-from streams.producer import OutgoingRecord
+from ops.demo.publisher import DemoPublisher
+from streams.kafka.errors import PublishError
+from streams.kafka.producer import OutgoingRecord
 
 TOPIC = "events"
 
@@ -42,7 +42,7 @@ def record(value: bytes, partition: int = 0, due_s: float = 0.0, topic: str = TO
 async def test_records_go_out_in_order_and_count_by_partition_once_acknowledged() -> None:
     heard: list[bytes | None] = []
     producer = FakeProducer()
-    publisher = Publisher(producer, TOPIC, lambda sent, _: heard.append(sent.value))  # type: ignore[arg-type]
+    publisher = DemoPublisher(producer, TOPIC, lambda sent, _: heard.append(sent.value))  # type: ignore[arg-type]
     records = [record(b"%d" % number, number % 3, number / 1000) for number in range(10)]
 
     await publisher.run(records)
@@ -55,7 +55,7 @@ async def test_records_go_out_in_order_and_count_by_partition_once_acknowledged(
 
 async def test_records_of_other_topics_pass_along_uncounted() -> None:
     producer = FakeProducer()
-    publisher = Publisher(producer, TOPIC, lambda *_: pytest.fail("not of our topic"))  # type: ignore[arg-type]
+    publisher = DemoPublisher(producer, TOPIC, lambda *_: pytest.fail("not of our topic"))  # type: ignore[arg-type]
 
     await publisher.run([record(b"item", topic="catalogue")])
 
@@ -66,7 +66,7 @@ async def test_records_of_other_topics_pass_along_uncounted() -> None:
 @pytest.mark.parametrize("topic", [TOPIC, "catalogue"])
 async def test_a_record_that_is_not_acknowledged_ends_publishing(topic: str) -> None:
     producer = FakeProducer()
-    publisher = Publisher(producer, TOPIC, lambda *_: None)  # type: ignore[arg-type]
+    publisher = DemoPublisher(producer, TOPIC, lambda *_: None)  # type: ignore[arg-type]
     later = [record(b"x", due_s=0.01 + number / 100) for number in range(100)]
 
     with pytest.raises(PublishError):

@@ -3,16 +3,16 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from harness.patience import Patience
 
-from ops.demo import supervisor as supervisor_module
-from ops.demo.errors import DemoError
-from ops.demo.supervisor import MAX_RESTARTS, Child, Supervisor
+from ops.processes import supervisor as supervisor_module
+from ops.processes.errors import ProcessFailed
+from ops.processes.supervisor import MAX_RESTARTS, Child, ProcessSupervisor
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
@@ -20,8 +20,8 @@ PARENT = "import subprocess, sys, time; print(subprocess.Popen(['sleep', '60']).
 SUPERVISES = """
 import os, sys, time
 from pathlib import Path
-from ops.demo.supervisor import Supervisor
-supervisor = Supervisor(print)
+from ops.processes.supervisor import ProcessSupervisor
+supervisor = ProcessSupervisor(print)
 for number in range(2):
     supervisor.start("child", [sys.executable, "-c", sys.argv[1]], dict(os.environ), Path(f"{number}.log"))
 first = supervisor._children[0]
@@ -40,32 +40,32 @@ def notices() -> list[str]:
 
 
 @pytest.fixture
-def supervisor(notices: list[str]) -> Iterator[Supervisor]:
-    supervisor = Supervisor(notices.append)
+def supervisor(notices: list[str]) -> Iterator[ProcessSupervisor]:
+    supervisor = ProcessSupervisor(notices.append)
     yield supervisor
     supervisor.stop()
 
 
-def start(supervisor: Supervisor, folder: Path, *command: str) -> Child:
+def start(supervisor: ProcessSupervisor, folder: Path, *command: str) -> Child:
     return supervisor.start("child", command, dict(os.environ), folder / "child.log")
 
 
 def output_of(child: Child) -> str:
-    deadline = time.monotonic() + TIMEOUT_S
+    patience = Patience(TIMEOUT_S)
     while not child.log_path.read_text().endswith("\n"):
-        assert time.monotonic() < deadline
+        assert not patience.is_over
     return child.log_path.read_text()
 
 
 def assert_gone(pid: int) -> None:
     """Gone, or a zombie that its new parent has not collected; a signal takes a moment to end a process."""
-    deadline = time.monotonic() + TIMEOUT_S
+    patience = Patience(TIMEOUT_S)
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline, f"{pid} still runs"
+        assert not patience.is_over, f"{pid} still runs"
 
 
 def test_a_child_that_is_killed_is_started_again_and_said_so(
-    supervisor: Supervisor, notices: list[str], tmp_path: Path
+    supervisor: ProcessSupervisor, notices: list[str], tmp_path: Path
 ) -> None:
     child = start(supervisor, tmp_path, *SLEEP)
     first_pid = child.pid
@@ -82,7 +82,9 @@ def test_a_child_that_is_killed_is_started_again_and_said_so(
     assert supervisor.restarts == 1
 
 
-def test_a_child_that_always_ends_is_given_up_with_the_end_of_its_log(supervisor: Supervisor, tmp_path: Path) -> None:
+def test_a_child_that_always_ends_is_given_up_with_the_end_of_its_log(
+    supervisor: ProcessSupervisor, tmp_path: Path
+) -> None:
     child = start(supervisor, tmp_path, sys.executable, "-c", "print('no such topic'); raise SystemExit(70)")
 
     for _ in range(MAX_RESTARTS):
@@ -90,11 +92,11 @@ def test_a_child_that_always_ends_is_given_up_with_the_end_of_its_log(supervisor
         supervisor.check()
     child.process.wait()
 
-    with pytest.raises(DemoError, match=r"(?s)last exited with code 70; .*no such topic"):
+    with pytest.raises(ProcessFailed, match=r"(?s)last exited with code 70; .*no such topic"):
         supervisor.check()
 
 
-def test_it_is_over_when_a_child_ends_well(supervisor: Supervisor, tmp_path: Path) -> None:
+def test_it_is_over_when_a_child_ends_well(supervisor: ProcessSupervisor, tmp_path: Path) -> None:
     start(supervisor, tmp_path, *SLEEP)
     failed = start(supervisor, tmp_path, sys.executable, "-c", "raise SystemExit(2)")
     failed.process.wait(TIMEOUT_S)
@@ -104,7 +106,7 @@ def test_it_is_over_when_a_child_ends_well(supervisor: Supervisor, tmp_path: Pat
 
 
 def test_stop_ends_every_child_and_what_it_left_behind(tmp_path: Path) -> None:
-    supervisor = Supervisor(print)
+    supervisor = ProcessSupervisor(print)
     child = start(supervisor, tmp_path, sys.executable, "-c", PARENT)
     grandchild_pid = int(output_of(child))
     pid = child.pid
@@ -129,15 +131,15 @@ def test_when_the_supervisor_is_killed_its_children_and_theirs_are_killed_too(tm
 
 def _last_number(path: Path) -> int:
     """The pid that the latest process printed to the log; there may be an older one above it."""
-    deadline = time.monotonic() + TIMEOUT_S
+    patience = Patience(TIMEOUT_S)
     while not path.read_text().endswith("\n"):
-        assert time.monotonic() < deadline
+        assert not patience.is_over
     return int(path.read_text().split()[-1])
 
 
 def test_nobody_is_left_after_stop(tmp_path: Path) -> None:
     before = {process.pid for process in psutil.Process().children(recursive=True)}
-    supervisor = Supervisor(print)
+    supervisor = ProcessSupervisor(print)
     start(supervisor, tmp_path, *SLEEP)
     supervisor.stop()
     assert {process.pid for process in psutil.Process().children(recursive=True)} == before
@@ -147,7 +149,7 @@ def test_what_does_not_end_is_killed_and_said_so(
     tmp_path: Path, notices: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor_module, "STOP_GRACE_S", 0.1)
-    supervisor = Supervisor(notices.append)
+    supervisor = ProcessSupervisor(notices.append)
     child = start(supervisor, tmp_path, sys.executable, "-c", STUBBORN)
     output_of(child)
 

@@ -8,7 +8,7 @@ import pytest
 
 from offline.datasets.dataset import DatasetError
 from ops.demo.traffic import EVENTS_PER_S, traffic_from
-from streams.topics import Topics
+from streams.kafka.topics import Topics
 
 TOPICS = Topics("demo")
 DATA = Path(__file__).parents[3] / "shared" / "data" / "ml-100k"

@@ -9,7 +9,7 @@ from ops.demo.freshness import Percentiles
 from ops.demo.snapshot import Snapshot, UserView
 from ops.demo.spotlight import ShownEvent, Spotlight
 from ops.demo.view import LiveView, PlainView, view_for
-from streams.events import EventType, Interaction
+from streams.contract.events import EventType, Interaction
 
 USER = UserView(
     "42",

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ops import progress
-from ops.progress import Progress
+from ops import group_progress
+from ops.group_progress import GroupProgress
 
 
 class Connection:
@@ -41,14 +41,14 @@ async def test_nothing_stays_open_when_a_later_connection_fails(monkeypatch: pyt
         async def __aexit__(self, *_: object) -> None: ...
 
     Admin.open = Ends.open = 0
-    monkeypatch.setattr(progress, "AIOKafkaAdminClient", Admin)
-    monkeypatch.setattr(progress, "AIOKafkaConsumer", Ends)
-    monkeypatch.setattr(progress, "bulk_consumer", lambda _: Reader())
+    monkeypatch.setattr(group_progress, "AIOKafkaAdminClient", Admin)
+    monkeypatch.setattr(group_progress, "AIOKafkaConsumer", Ends)
+    monkeypatch.setattr(group_progress, "bulk_consumer", lambda _: Reader())
     monkeypatch.setattr(Ends, "fails", fails)
     if fails:
         with pytest.raises(ConnectionError):
-            await Progress("nowhere:1", "group").__aenter__()
+            await GroupProgress("nowhere:1", "group").__aenter__()
     else:
-        async with Progress("nowhere:1", "group"):
+        async with GroupProgress("nowhere:1", "group"):
             assert (Admin.open, Ends.open) == (1, 1)
     assert (Admin.open, Ends.open) == (0, 0)

@@ -10,14 +10,14 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from ops.configuration.settings import Settings
 from ops.local_stack.configured import ConfiguredServers
 from ops.local_stack.errors import StackError
 from ops.local_stack.kafka_config import NodeAddress, server_properties
 from ops.local_stack.kafka_server import broker_ids
 from ops.local_stack.process import Ended
-from ops.local_stack.server import Owner, Started
+from ops.local_stack.server import ServerOwner, Started
 from ops.local_stack.stack import LocalStack
-from ops.settings import Settings
 
 NODES = frozenset({1, 2, 3})
 NOBODY = -1
@@ -72,7 +72,7 @@ async def test_the_loss_of_a_leader_loses_nothing(cluster: LocalStack, tmp_path:
     bootstrap = cluster.bootstrap
     pids = cluster.kafka_pids
     assert [broker_ids(status.address) for status in cluster.status()[:3]] == [NODES] * 3
-    assert {status.owner for status in cluster.status()} == {Owner.FRESHET}
+    assert {status.owner for status in cluster.status()} == {ServerOwner.FRESHET}
     async with admin_of(bootstrap) as admin:
         await admin.create_topics([NewTopic(TOPIC, 1, 3)])
     leader = await leader_other_than(NOBODY, bootstrap)

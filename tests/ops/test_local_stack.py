@@ -12,10 +12,10 @@ from kafka.admin import KafkaAdminClient
 
 from ops.local_stack.errors import StackError
 from ops.local_stack.process import Ended
-from ops.local_stack.server import Owner, Started
+from ops.local_stack.server import ServerOwner, Started
 from ops.local_stack.stack import LocalStack
-from streams.topics import Topics
-from streams.topics_admin import ensure_topics
+from streams.kafka.topics import Topics
+from streams.kafka.topics_admin import ensure_topics
 
 pytestmark = pytest.mark.stack
 
@@ -31,7 +31,7 @@ def topic_names(stack: LocalStack) -> set[str]:
 def test_a_stack_starts_answers_survives_a_crash_stops_and_is_wiped(own_stack: LocalStack, tmp_path: Path) -> None:
     own_stack.start()
     pids = (own_stack.kafka_pid, own_stack.redis_pid)
-    assert all(status.answers and status.owner is Owner.FRESHET for status in own_stack.status())
+    assert all(status.answers and status.owner is ServerOwner.FRESHET for status in own_stack.status())
     assert redis.Redis.from_url(own_stack.redis_url).ping()
     created = ensure_topics(own_stack.bootstrap, Topics("a"), partitions=1, replication=1, timeout_s=30).created
 
@@ -54,7 +54,7 @@ def test_servers_that_answer_already_are_used_and_never_stopped(stack: LocalStac
     started = second.start()
 
     assert started == {"redis": Started.BY_OTHERS, "kafka": Started.BY_OTHERS}
-    assert [status.owner for status in second.status()] == [Owner.OTHER, Owner.OTHER]
+    assert [status.owner for status in second.status()] == [ServerOwner.OTHER, ServerOwner.OTHER]
     assert second.stop() == {"kafka": Ended.NOT_RUNNING, "redis": Ended.NOT_RUNNING}
     assert all(status.answers for status in stack.status())
 

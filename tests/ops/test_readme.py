@@ -7,7 +7,7 @@ import pytest
 import typer.main
 
 from ops.cli import build_app
-from streams.events import parse_interaction
+from streams.contract.events import parse_interaction
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -6,12 +6,11 @@ from hypothesis import strategies as st
 from small_world import SmallWorld
 
 from ranking import candidates
-from ranking.candidates import Generator, Shared, gather
-from ranking.evidence import Evidence
-from ranking.taste import Taste
+from ranking.candidates import Generator, gather
+from ranking.generator_scores import GeneratorScores
+from ranking.interests import Histories, Interests
+from ranking.ragged import NOTHING, Ragged
 from tables.spectral import DIMENSIONS
-
-NOBODY = np.zeros(0, np.int32)
 
 
 @settings(deadline=None, max_examples=30)
@@ -26,13 +25,19 @@ def test_near_items_are_the_best_that_are_not_met(items: int, seed: int, met_sha
     world.model.vectors.vectors[:items] = vectors
     world.model.vectors.index.put(np.arange(items, dtype=np.int32), vectors)
     asked = random.standard_normal(DIMENSIONS).astype(np.float32)
-    nothing = Evidence.of(Taste.of(None, None, world.model), world.model)
-    evidence = Evidence(nothing.together, nothing.after, np.stack([asked, asked]))
+    strangers = [(None, None)] * 2
+    histories = Histories.of(strangers, world.model)
+    nothing = GeneratorScores.of(Interests.of(strangers, histories, world.model), world.model)
+    generator_scores = GeneratorScores(
+        nothing.co_occurrence, nothing.sequential, np.stack([np.zeros_like([asked, asked]), [asked, asked]])
+    )
     unmet = random.random(items) >= met_share
 
-    flags = gather(evidence, unmet, Shared(NOBODY, NOBODY, NOBODY), world.model)
+    met = Ragged.of([NOTHING, np.flatnonzero(~unmet).astype(np.int32)])
+    found, generators = gather(generator_scores, met, [], Ragged.of([NOTHING, NOTHING]), world.model)
 
     rows, _ = world.model.vectors.index.search(asked, items)
-    expected = rows[unmet[rows]][: candidates.VECTOR_SIZE]
-    assert set(np.flatnonzero(flags == Generator.VECTOR).tolist()) == set(expected.tolist())
-    assert not flags[~unmet].any()
+    expected = rows[unmet[rows]][: candidates.EMBEDDING_SIZE]
+    assert not len(found.row(0)), "somebody without a vector is near nothing"
+    assert found.row(1).tolist() == sorted(expected.tolist())
+    assert set(generators.tolist()) <= {Generator.EMBEDDING}

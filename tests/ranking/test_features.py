@@ -4,14 +4,15 @@ import numpy as np
 from small_world import NOW_MS, SmallWorld
 
 from ranking import features
-from ranking.evidence import Evidence
-from ranking.situation import Situation
-from ranking.taste import Taste
+from ranking.context_features import ContextFeatures
+from ranking.generator_scores import GeneratorScores
+from ranking.interests import Asked, Histories, Interests
+from ranking.ragged import Ragged
 
-VECTOR, LASTING = features.NAMES.index("vector"), features.NAMES.index("vector_lasting")
+EMBEDDING, LONG_TERM = features.NAMES.index("embedding"), features.NAMES.index("embedding_long_term")
 
 
-def test_who_has_used_much_this_evening_is_told_of_new_items_by_their_lasting_taste(world: SmallWorld) -> None:
+def test_who_used_much_in_this_session_is_told_of_new_items_by_their_long_term_interest(world: SmallWorld) -> None:
     world.sends("other", ["new"])
     world.publish()
     world.sends("me", ["x", "y", "x", "y", "a"])
@@ -22,13 +23,17 @@ def test_who_has_used_much_this_evening_is_told_of_new_items_by_their_lasting_ta
     vectors = model.vectors.vectors
     vectors[new] = vectors[old] = (vectors[newest] + vectors[before]) / np.sqrt(2)
     model.norm[new] = 5**-0.5
-    taste = Taste.of(user, None, model)
-    situation = Situation.of(user, None, taste, model, NOW_MS)
+    asked: list[Asked] = [(user, None)]
+    interests = Interests.of(asked, Histories.of(asked, model), model)
+    context_features, generator_scores = (
+        ContextFeatures.of(asked, interests, model, NOW_MS),
+        GeneratorScores.of(interests, model),
+    )
     items = np.array([new, old], np.int32)
-    matrix = features.matrix(items, Evidence.of(taste, model), situation, model)
-    assert matrix[0, LASTING] == matrix[1, LASTING]
-    assert matrix[0, VECTOR] == matrix[0, LASTING], "nobody has used it"
+    matrix = features.matrix(Ragged.of([items]), generator_scores, context_features, model).T
+    assert matrix[0, LONG_TERM] == matrix[1, LONG_TERM]
+    assert matrix[0, EMBEDDING] == matrix[0, LONG_TERM], "nobody has used it"
     share = features.newness(items, model)[1]
-    own = np.float32((1 - share) * (vectors[old] @ Evidence.of(taste, model).vector))
-    assert np.isclose(matrix[1, VECTOR], own + share * matrix[1, LASTING])
+    own = np.float32((1 - share) * (vectors[old] @ generator_scores.embeddings[0, 0]))
+    assert np.isclose(matrix[1, EMBEDDING], own + share * matrix[1, LONG_TERM])
     assert 0 < share < 0.5

@@ -9,8 +9,8 @@ from offline.datasets.movielens_100k import MovieLens100K
 from offline.datasets.rows import encode
 from offline.production_path import ProductionPath
 from ranking.rerank.settings import RerankSettings
-from streams.catalog import parse_catalog_item
-from streams.events import parse_interaction
+from streams.contract.catalog import parse_catalog_item
+from streams.contract.events import parse_interaction
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 LEARNED = 5_000

@@ -8,7 +8,7 @@ from ranking import examples
 from ranking.examples import PASSED_OVER, decode, encode, example_before
 from ranking.impressions import FRESH_MS, REMEMBERED_ITEMS, REMEMBERED_USERS, Impressions
 from ranking.ranker import Ranker
-from streams.events import EventType, Interaction
+from streams.contract.events import EventType, Interaction
 
 
 def shown(user: str, item: str, position: int | None = None, at_ms: int = NOW_MS) -> Interaction:

@@ -1,4 +1,4 @@
-"""The ranker learns what is chosen, is judged before it is believed, and survives a restart."""
+"""The ranker learns what is chosen, is evaluated before it is believed, and survives a restart."""
 
 import subprocess
 import sys
@@ -9,7 +9,8 @@ import pytest
 
 from ranking import features
 from ranking.examples import Example, decode, encode
-from ranking.learner import CODEC, ROUND, Learner, ranker_of
+from ranking.learner import CODEC, ROUND, ROUND_CODEC, Learner, ranker_of
+from ranking.ragged import offsets_of
 from ranking.ranker import Ranker
 
 GENRE = features.NAMES.index("genre")
@@ -35,7 +36,12 @@ def taught(rounds: int, learner: Learner | None = None, chosen_by: int = GENRE) 
 
 def hits(ranker: Ranker) -> int:
     generator = np.random.default_rng(4)
-    return sum(int(ranker.score(example(generator).features, BUCKET).argmax()) == 0 for _ in range(100))
+    found = 0
+    for _ in range(100):
+        matrix = np.ascontiguousarray(example(generator).features.T)
+        scores, _ = ranker.predict(offsets_of([matrix.shape[1]]), matrix, np.array([BUCKET]))
+        found += int(scores.argmax()) == 0
+    return found
 
 
 def test_it_learns_what_decides() -> None:
@@ -100,14 +106,26 @@ def test_a_round_that_is_worse_than_what_is_published_is_thrown_away() -> None:
 
 def test_weights_of_other_features_are_refused() -> None:
     row = CODEC.decode(Learner.start().to_row())
-    other = type(row)(row.version, ["together", "moon"], row.weights, row.intercepts, row.squares, 1, 0)
+    other = type(row)(row.version, ["co_occurrence", "moon"], row.weights, row.intercepts, row.squares, 1, 0)
     with pytest.raises(ValueError, match="moon"):
         ranker_of(CODEC.encode(other))
 
 
+def test_weights_and_rounds_under_the_former_names_of_features_go_on() -> None:
+    former = ["together", "together_lately", "after", "after_newest", "vector", "vector_lasting", *features.NAMES[6:]]
+    learner = taught(3)
+    learner.learn(example(np.random.default_rng(5)))
+    row, begun = CODEC.decode(learner.to_row()), ROUND_CODEC.decode(learner.round_row() or b"")
+    row, begun = (msgspec.structs.replace(stored, features=former) for stored in (row, begun))
+    restored = Learner.from_row(CODEC.encode(row))
+    restored.resume(ROUND_CODEC.encode(begun))
+    assert restored.to_row() == learner.to_row()
+    assert restored.round_row() == learner.round_row()
+
+
 def test_weights_of_the_first_version_are_where_learning_starts() -> None:
     old = CODEC.decode(taught(2).to_row())
-    names = ["together", "after", "vector", "trend_28d"]
+    names = ["co_occurrence", "sequential", "embedding", "trend_28d"]
     values = np.ones((4, 2, len(names))).astype("<f8").tobytes()
     row = msgspec.msgpack.encode((1, names, values, old.intercepts, values, 7, 3))
     assert np.array_equal(ranker_of(row).weights, Ranker.start().weights)

@@ -5,7 +5,7 @@ import pytest
 from small_world import NOW_MS, SmallWorld
 
 from ranking.next_item import NOT_LISTED, place_of_next
-from streams.events import EventType, Interaction
+from streams.contract.events import EventType, Interaction
 
 
 def event(item: str, kind: EventType = EventType.VIEW, rating: float | None = None) -> Interaction:
@@ -24,13 +24,13 @@ def test_places(world: SmallWorld, shown: np.ndarray[tuple[int], np.dtype[np.int
     assert place_of_next(event("y"), None, shown[:0], world.model) == NOT_LISTED
 
 
-def test_what_was_met_before_is_not_judged(world: SmallWorld) -> None:
+def test_what_was_met_before_is_not_evaluated(world: SmallWorld) -> None:
     met = np.array([world.model.index("a")], np.int32)
     assert place_of_next(event("a"), world.user("abc0"), met, world.model) is None
     assert place_of_next(event("a"), world.user("xy0"), met, world.model) == 0
 
 
-def test_ratings_are_judged_whatever_their_stars(
+def test_ratings_are_evaluated_whatever_their_stars(
     world: SmallWorld, shown: np.ndarray[tuple[int], np.dtype[np.int32]]
 ) -> None:
     user = world.user("abc0")

@@ -1,10 +1,10 @@
-"""Which events are judged, and the bytes of what came out."""
+"""Which events are evaluated, and the bytes of what came out."""
 
 import numpy as np
 import pytest
 from small_world import NOW_MS, SmallWorld
 
-from ranking.judgements import (
+from ranking.outcomes import (
     OUTCOME,
     PRODUCTION_LAG_MS,
     Outcome,
@@ -13,9 +13,9 @@ from ranking.judgements import (
     encode,
     group_of,
     in_sample,
-    is_judged,
+    is_evaluated,
 )
-from streams.events import EventType, Interaction
+from streams.contract.events import EventType, Interaction
 
 
 def event(item: str, at_ms: int) -> Interaction:
@@ -30,14 +30,14 @@ def test_the_sample_follows_from_the_id_and_smaller_ones_are_part_of_larger_ones
     assert len(large) == pytest.approx(2_000, rel=0.1)
 
 
-def test_what_follows_within_the_lag_of_a_list_is_not_judged(world: SmallWorld) -> None:
+def test_what_follows_within_the_lag_of_a_list_is_not_evaluated(world: SmallWorld) -> None:
     user = world.user("abc0")
     last_ms = user.row.last_event_ms
-    assert not is_judged(event("y", last_ms + PRODUCTION_LAG_MS - 1), user)
-    assert not is_judged(event("y", last_ms - 60_000), user)
-    assert is_judged(event("y", last_ms + PRODUCTION_LAG_MS), user)
-    assert not is_judged(event("a", last_ms + PRODUCTION_LAG_MS), user)  # met before
-    assert is_judged(event("y", NOW_MS), None)
+    assert not is_evaluated(event("y", last_ms + PRODUCTION_LAG_MS - 1), user)
+    assert not is_evaluated(event("y", last_ms - 60_000), user)
+    assert is_evaluated(event("y", last_ms + PRODUCTION_LAG_MS), user)
+    assert not is_evaluated(event("a", last_ms + PRODUCTION_LAG_MS), user)  # met before
+    assert is_evaluated(event("y", NOW_MS), None)
 
 
 def test_outcomes_come_back_as_they_were_written() -> None:
@@ -45,7 +45,7 @@ def test_outcomes_come_back_as_they_were_written() -> None:
     found = decode(encode(written))
     assert found.dtype == OUTCOME
     assert [tuple(row) for row in found.tolist()] == [
-        (o.offset, o.event_ms, o.knew_ms, o.place, o.group) for o in written
+        (o.offset, o.event_ms, o.feature_cutoff_ms, o.place, o.group) for o in written
     ]
     with pytest.raises(UnknownFormat):
         decode(b"\x02" + encode(written)[1:])

@@ -7,12 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_world import NOW_MS, SmallWorld
 
-from ranking.pipeline import listed_items, recommend
+from ranking import pipeline
+from ranking.interests import Asked
+from ranking.pipeline import at_once, listed_items, recommend, recommend_all
 from ranking.ranker import Ranker
 from ranking.recommendations import Recommendations
-from streams.catalog import CatalogItem, UserProfile
-from streams.events import EventType
-from streams.units import DAY_MS
+from streams.contract.catalog import CatalogItem, UserProfile
+from streams.contract.events import EventType
+from streams.contract.units import DAY_MS
+from tables.user import User
 
 
 def ids(world: SmallWorld, listed: Recommendations) -> list[str]:
@@ -30,7 +33,7 @@ def test_an_unknown_user_gets_what_is_popular(world: SmallWorld) -> None:
     assert set(listed.reason_code) <= {"popular", "trending"}
 
 
-def test_taste_wins_over_popularity_and_says_why(world: SmallWorld) -> None:
+def test_interests_win_over_popularity_and_say_why(world: SmallWorld) -> None:
     world.sends("me", ["a"])
     world.lists(CatalogItem("a", title="Alien"))
     listed = listed_for(world, "me")
@@ -48,6 +51,33 @@ def test_a_list_without_reasons_has_the_same_items(world: SmallWorld) -> None:
         listed = recommend(user, None, world.model, Ranker.start(), NOW_MS, 7)
         bare = listed_items(user, None, world.model, Ranker.start(), NOW_MS, 7)
         assert bare.tolist() == listed.item_index.tolist()
+
+
+def test_a_list_is_the_same_whoever_else_is_in_the_batch(world: SmallWorld) -> None:
+    world.lists(CatalogItem("a", title="Alien", genres=("Drama",), regions=("DE",)), CatalogItem("b", genres=("War",)))
+    for number in range(12):
+        world.sends(f"m{number}", "abcxy"[: number % 6], EventType.LIKE if number % 2 else EventType.VIEW)
+    world.publish()
+    asked: list[Asked] = [(None, None), (None, UserProfile("new", seed_items=("a",), kids=True))]
+    asked += [(world.user(name), UserProfile(name, country="DE")) for name in world.users.users()]
+    asked += [(world.user("m4"), UserProfile("m4", disliked_genres=("War",))), (User.new("nobody", 9), None)]
+    for size in (2, 30):
+        together = list(recommend_all(asked, world.model, Ranker.start(), NOW_MS, size))
+        for one, listed in zip(asked, together, strict=True):
+            alone = recommend(*one, world.model, Ranker.start(), NOW_MS, size)
+            assert listed.item_index.tolist() == alone.item_index.tolist()
+            assert listed.score.tolist() == alone.score.tolist()
+            assert (listed.reason, listed.source, listed.dropped) == (alone.reason, alone.source, alone.dropped)
+            assert listed.user_embedding.tolist() == alone.user_embedding.tolist()
+
+
+def test_batches_are_small_where_the_catalogue_is_large(world: SmallWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Asked] = [(world.user(name), None) for name in world.users.users()]
+    whole = [listed.item_index.tolist() for listed in recommend_all(asked, world.model, Ranker.start(), NOW_MS, 5)]
+    monkeypatch.setattr(pipeline, "MOST_CELLS", 3 * len(world.model))
+    assert {len(batch) for batch in at_once(asked, world.model)} <= {3, len(asked) % 3}
+    some = [listed.item_index.tolist() for listed in recommend_all(asked, world.model, Ranker.start(), NOW_MS, 5)]
+    assert some == whole
 
 
 def test_the_reason_names_the_item_behind_it(world: SmallWorld) -> None:
@@ -101,7 +131,7 @@ def test_what_was_met_is_never_listed(world: SmallWorld) -> None:
 
 
 @pytest.mark.parametrize("kind", [EventType.HIDE, EventType.DISLIKE, EventType.SKIP])
-def test_what_was_refused_neither_counts_as_taste_nor_is_listed(world: SmallWorld, kind: EventType) -> None:
+def test_what_was_refused_neither_counts_as_interest_nor_is_listed(world: SmallWorld, kind: EventType) -> None:
     world.sends("me", ["a"], kind)
     listed = listed_for(world, "me")
     assert "a" not in ids(world, listed)
@@ -197,10 +227,15 @@ def test_every_list_is_ordered_unique_and_free_of_what_was_met(
         listed = listed_for(world, user_id, size=size)
         names = ids(world, listed)
         assert len(set(names)) == len(names) <= size
-        assert not set(names) & set(world.user(user_id).seen.hours)
+        unmet = len(set(world.model.ids) - world.user(user_id).seen.hours.keys())
+        if unmet:
+            assert not set(names) & set(world.user(user_id).seen.hours)
+        else:
+            assert set(listed.reason_code) == {"seen_again"}
         scores = listed.score.tolist()
         assert all(0.0 <= score <= 1.0 for score in scores)
         assert all(first >= second for first, second in pairwise(scores))
         assert len(listed.reason) == len(listed.reason_code) == len(listed.reason_item) == len(names)
-        unmet = len(set(world.model.ids) - world.user(user_id).seen.hours.keys())
-        assert len(names) == min(size, unmet), "a list is only short when nothing is left to list"
+        assert len(names) == min(size, unmet or len(world.model.ids)), (
+            "a list is only short when nothing is left to list"
+        )

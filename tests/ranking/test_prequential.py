@@ -7,7 +7,7 @@ from small_world import SmallWorld
 
 from ranking.pipeline import recommend
 from ranking.ranker import Ranker
-from streams.events import EventType
+from streams.contract.events import EventType
 
 RATINGS = Path(__file__).parents[3] / "shared" / "data" / "ml-100k" / "u.data"
 EVENTS = 24_000

@@ -3,23 +3,29 @@
 import numpy as np
 import pytest
 
-from ranking.rank import rank
+from ranking.ragged import offsets_of
+from ranking.rank import Ranked, rank
 
 ITEMS = np.array([10, 20], np.int32)
 
 
+def ranked_by(personal: np.ndarray, share: np.ndarray, prior: np.ndarray, strength: int, size: int) -> Ranked:
+    return rank(offsets_of([len(prior)]), personal, share, prior, np.array([strength]), size)
+
+
 def scores(strength: int, personal: list[float], prior: list[float]) -> dict[int, float]:
-    ranked = rank(ITEMS, np.array(personal), np.ones(2), np.array(prior, np.float32), strength, 10)
-    return dict(zip(ranked.items.tolist(), ranked.scores.tolist(), strict=True))
+    ranked = ranked_by(np.array(personal), np.ones(2), np.array(prior, np.float32), strength, 10)
+    places = ranked.places.tolist()
+    return {int(ITEMS[place]): float(ranked.scores[place]) for place in places}
 
 
 def test_a_new_user_gets_the_prior() -> None:
     assert scores(0, [3.0, 1.0], [0.25, 0.75]) == {20: 0.75, 10: 0.25}
 
 
-def test_every_liked_item_moves_the_score_from_the_prior_to_the_taste() -> None:
-    taste = [scores(liked, [3.0, 0.0], [0.0, 1.0])[10] for liked in range(6)]
-    assert taste == pytest.approx([0.0, 4 / 9, 12 / 17, 24 / 29, 40 / 45, 60 / 65])
+def test_every_liked_item_moves_the_score_from_the_prior_to_the_interests() -> None:
+    interests = [scores(liked, [3.0, 0.0], [0.0, 1.0])[10] for liked in range(6)]
+    assert interests == pytest.approx([0.0, 4 / 9, 12 / 17, 24 / 29, 40 / 45, 60 / 65])
 
 
 def test_a_long_history_decides() -> None:
@@ -29,7 +35,7 @@ def test_a_long_history_decides() -> None:
 
 
 def test_what_the_ranker_says_is_as_personal_as_its_evidence() -> None:
-    ranked = rank(ITEMS, np.array([1.0, 1.0]), np.array([1.0, 0.25]), np.zeros(2, np.float32), 5, 10)
+    ranked = ranked_by(np.array([1.0, 1.0]), np.array([1.0, 0.25]), np.zeros(2, np.float32), 5, 10)
     assert ranked.personal_share.tolist() == [1.0, 0.25]
 
 
@@ -38,7 +44,6 @@ def test_a_history_that_touches_nothing_leaves_the_prior() -> None:
 
 
 def test_only_the_best_are_kept_best_first() -> None:
-    items = np.arange(1000, dtype=np.int32)
     prior = np.random.default_rng(5).random(1000).astype(np.float32)
-    ranked = rank(items, np.zeros(1000), np.ones(1000), prior, 0, 7)
-    assert ranked.items.tolist() == np.argsort(-prior)[:7].tolist()
+    ranked = ranked_by(np.zeros(1000), np.ones(1000), prior, 0, 7)
+    assert ranked.places.tolist() == np.argsort(-prior)[:7].tolist()

@@ -5,12 +5,12 @@ import pytest
 from small_world import NOW_MS, SmallWorld
 
 from ranking import features
-from ranking.decision import Decision
+from ranking.decision import Decisions
 from ranking.pipeline import recommend
 from ranking.ranker import TASK_WEIGHTS, Ranker
-from streams.catalog import CatalogItem, UserProfile
-from streams.events import EventType, Interaction
-from streams.units import DAY_MS
+from streams.contract.catalog import CatalogItem, UserProfile
+from streams.contract.events import EventType, Interaction
+from streams.contract.units import DAY_MS
 from tables.user import User
 
 RANKER = Ranker.start()
@@ -41,32 +41,33 @@ def world() -> SmallWorld:
 
 def added_by(user: User, world: SmallWorld, item: int) -> dict[int, float]:
     """Recent item to what it adds to the logit of `item`, by the formulas in ranking/*.py."""
-    decision = Decision.of(user, None, world.model, RANKER, NOW_MS, SIZE)
-    model, recent, taste = world.model, decision.taste.recent.tolist(), decision.taste
-    weights = dict(zip(features.NAMES, TASK_WEIGHTS @ RANKER.weights[decision.bucket], strict=True))
-    values = dict(zip(features.NAMES, decision.matrix[decision.items.tolist().index(item)], strict=True))
+    decision = Decisions.of([(user, None)], world.model, RANKER, NOW_MS, SIZE)
+    model, recent, interests = world.model, decision.interests.recent.values.tolist(), decision.interests
+    weights = dict(zip(features.NAMES, TASK_WEIGHTS @ RANKER.weights[decision.buckets[0]], strict=True))
+    values = dict(zip(features.NAMES, decision.matrix[:, decision.items.values.tolist().index(item)], strict=True))
 
     def weight_in(columns: object, row: int) -> float:
         hits = columns.items[row] == item  # type: ignore[attr-defined]
         return float(columns.weights[row][hits].sum())  # type: ignore[attr-defined]
 
-    together = {
-        j: taste.weights[place] * weight_in(model.neighbours, j) * model.norm[j] for place, j in enumerate(recent[:20])
+    co_occurrence = {
+        j: interests.weights[place] * weight_in(model.neighbours, j) * model.norm[j]
+        for place, j in enumerate(recent[:20])
     }
-    after = {
-        j: taste.weights[place] * weight_in(model.successors, j) / (model.visits[j] + 5)
+    sequential = {
+        j: interests.weights[place] * weight_in(model.successors, j) / (model.visits[j] + 5)
         for place, j in enumerate(recent[:10])
     }
     vectors = model.vectors.vectors
-    likeness = {j: taste.weights[place] * float(vectors[item] @ vectors[j]) for place, j in enumerate(recent)}
+    likeness = {j: interests.weights[place] * float(vectors[item] @ vectors[j]) for place, j in enumerate(recent)}
     added = dict.fromkeys(recent, 0.0)
     for name, parts, decay, most in (
-        ("together", together, 0.9, 20),
-        ("together_lately", together, 0.5, 8),
-        ("after", after, 0.7, 10),
-        ("after_newest", after, 1.0, 1),
-        ("vector", likeness, 0.6, 50),
-        ("vector_lasting", likeness, 0.95, 50),
+        ("co_occurrence", co_occurrence, 0.9, 20),
+        ("co_occurrence_recent", co_occurrence, 0.5, 8),
+        ("sequential", sequential, 0.7, 10),
+        ("sequential_newest", sequential, 1.0, 1),
+        ("embedding", likeness, 0.6, 50),
+        ("embedding_long_term", likeness, 0.95, 50),
     ):
         faded = {j: part * decay**place for place, (j, part) in enumerate(list(parts.items())[:most])}
         total = sum(faded.values())
@@ -111,7 +112,7 @@ def test_trending_new_and_popular_are_what_they_say(world: SmallWorld) -> None:
                 assert age_ms < (7 if text == "New this week" else 30) * DAY_MS
             elif code == "trending":
                 assert item in trending
-                assert text == f"Trending in {world.model.trend_place(user.row.country, NOW_MS)}"
+                assert text == f"Trending in {world.model.trend_segment(user.row.country, NOW_MS)}"
             elif code == "popular":
                 assert world.model.priors.prior[item] >= lowest
     assert {"Because", "New this week", "New this month", "Trending"} <= found

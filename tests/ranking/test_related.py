@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from small_world import NOW_MS, SmallWorld
 
-from ranking.related import related
+from ranking.related import KEPT_MS, RelatedCache, related
 from ranking.shared_lists import new_releases, popular_of_genre, similar
-from streams.catalog import CatalogItem
-from streams.units import DAY_MS
+from streams.contract.catalog import CatalogItem
+from streams.contract.units import DAY_MS
 
 
 def names(world: SmallWorld, indices: np.ndarray) -> list[str]:
@@ -85,3 +85,38 @@ def test_popular_of_a_genre(library: SmallWorld) -> None:
     listed = popular_of_genre(library.model, "Science Fiction", NOW_MS, 2)
     assert names(library, listed.item_index)[0] == "aliens"
     assert listed.reason == ["Popular in Science Fiction"] * 2
+
+
+def test_what_goes_with_an_item_is_found_once_and_again_when_the_item_the_catalogue_or_the_time_says_so() -> None:
+    world = SmallWorld()
+    world.sends("u", ["a", "b"])
+    world.sends("v", ["a", "b"])
+    world.publish()
+    kept, anchor = RelatedCache(world.model), world.model.index("a")
+
+    def nearest(now_ms: int = NOW_MS) -> list[str]:
+        items = kept.nearest(anchor, now_ms).items
+        assert kept.nearest(anchor, now_ms).items is items
+        return names(world, items)
+
+    assert nearest() == ["b"]
+    world.sends("w", ["b", "c"])  # says nothing of a
+    world.publish()
+    before = kept.nearest(anchor, NOW_MS)
+    assert kept.nearest(anchor, NOW_MS + KEPT_MS - 1) is before
+    assert kept.nearest(anchor, NOW_MS + KEPT_MS) is not before
+    world.sends("x", ["c", "a"])
+    world.publish()
+    assert nearest() == ["b", "c"]
+    world.lists(CatalogItem("a", genres=("Drama",)), CatalogItem("new", genres=("Drama",)))
+    assert "new" in nearest()
+
+
+def test_what_is_kept_is_what_would_be_found(library: SmallWorld) -> None:
+    library.sends("u", ["cheers", "alien", "aliens"])
+    library.publish()
+    kept = RelatedCache(library.model)
+    for index in range(len(library.model)):
+        found, nearest = related(index, library.model), kept.nearest(index, NOW_MS)
+        assert nearest.items.tolist() == found.best(100).tolist()
+        assert nearest.scores.tolist() == found.scores[nearest.items].tolist()

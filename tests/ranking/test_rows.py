@@ -3,25 +3,31 @@
 import pytest
 from small_world import NOW_MS, SmallWorld
 
-from ranking.recommendations import Recommendations
-from ranking.rows import MIN_ROW, Page, after_last, page_of
-from ranking.rules.viewer import Viewer
-from ranking.taste import Taste
-from streams.catalog import CatalogItem, UserProfile
-from streams.events import EventType
+from ranking.filters.request_context import RequestContexts
+from ranking.interests import Asked, Histories, Interests
+from ranking.recommendations import because
+from ranking.related import RelatedCache
+from ranking.rows import MIN_ROW, AfterLast, Page, after_last, page_of
+from streams.contract.catalog import CatalogItem, UserProfile
+from streams.contract.events import EventType
 from tables.user_features import genre_preferences
 
 
 def page(world: SmallWorld, user_id: str, profile: UserProfile | None = None) -> Page:
     user = world.user(user_id)
-    viewer = Viewer.of(user, profile, world.model, NOW_MS)
-    return page_of(viewer, genre_preferences(user, world.model), world.model)
+    contexts = RequestContexts.alone((user, profile), world.model, NOW_MS)
+    return page_of(contexts, 0, genre_preferences(user, world.model), world.model)
 
 
-def row(world: SmallWorld, profile: UserProfile | None = None) -> Recommendations:
+def row(world: SmallWorld, profile: UserProfile | None = None) -> AfterLast:
     user = world.user("me")
-    taste, viewer = Taste.of(user, profile, world.model), Viewer.of(user, profile, world.model, NOW_MS)
-    return after_last(taste, viewer, world.model)
+    asked: list[Asked] = [(user, profile)]
+    histories = Histories.of(asked, world.model)
+    interests, contexts = (
+        Interests.of(asked, histories, world.model),
+        RequestContexts.of(asked, histories, world.model, NOW_MS),
+    )
+    return after_last(interests, contexts, RelatedCache(world.model))
 
 
 @pytest.fixture
@@ -35,8 +41,8 @@ def world() -> SmallWorld:
     return world
 
 
-def names(world: SmallWorld, listed: object) -> list[str]:
-    return [world.model.ids[index] for index in listed.item_index]  # type: ignore[attr-defined]
+def names(world: SmallWorld, listed: AfterLast) -> list[str]:
+    return [world.model.ids[index] for index in listed.items.values.tolist()]
 
 
 def test_what_goes_with_the_item_liked_last(world: SmallWorld) -> None:
@@ -45,22 +51,23 @@ def test_what_goes_with_the_item_liked_last(world: SmallWorld) -> None:
     world.sends("me", ["a"], EventType.LIKE)
     listed = row(world)
     assert set(names(world, listed)) == set("cdef")
-    assert set(listed.reason) == {"Because you liked Alien"}
-    assert {world.model.ids[index] for index in listed.reason_item} == {"a"}
-    assert listed.score.tolist() == sorted(listed.score.tolist(), reverse=True)
-    assert listed.dropped["seen"] == 1
+    (anchor,), (code,) = listed.anchors.tolist(), listed.codes.tolist()
+    assert because(code, world.model.title(anchor)) == "Because you liked Alien"
+    assert listed.scores.tolist() == sorted(listed.scores.tolist(), reverse=True)
 
 
 def test_an_item_with_little_to_go_with_it_gives_way_to_the_one_before(world: SmallWorld) -> None:
     assert MIN_ROW > 1
     world.sends("me", ["a", "x"])
     listed = row(world)
-    assert {world.model.ids[index] for index in listed.reason_item} == {"a"}
+    assert [world.model.ids[index] for index in listed.anchors.tolist()] == ["a"]
 
 
 def test_what_was_refused_is_followed_by_nothing(world: SmallWorld) -> None:
     world.sends("me", ["a"], EventType.DISLIKE)
-    assert len(row(world)) == 0
+    nothing = row(world)
+    assert not names(world, nothing)
+    assert nothing.anchors.tolist() == [-1]
 
 
 def test_rules_hold_for_the_row_too(world: SmallWorld) -> None:
@@ -74,20 +81,12 @@ def test_the_page_knows_the_favourite_genre_and_the_country(world: SmallWorld) -
     world.lists(CatalogItem("a", genres=("Drama",)), CatalogItem("b", genres=("War",)))
     world.sends("me", ["b", "b", "a"])
     world.user("me").row.country = "DE"
-    assert page(world, "me") == Page("Drama", "DE", shared=True)
-    assert page(world, "me", UserProfile("me", disliked_genres=("Drama",))) == Page("War", "DE", shared=False)
+    assert page(world, "me") == Page("Drama", "DE")
+    assert page(world, "me", UserProfile("me", disliked_genres=("Drama",))) == Page("War", "DE")
 
 
 def test_the_profile_says_it_before_the_first_event(world: SmallWorld) -> None:
     world.sends("me", ["x"])
     world.lists(CatalogItem("a", genres=("Drama",)))
     profile = UserProfile("me", country="AT", favorite_genres=("unheard of", "Drama"))
-    assert page(world, "me", profile) == Page("Drama", "AT", shared=True)
-
-
-@pytest.mark.parametrize(
-    "profile", [UserProfile("me", kids=True), UserProfile("me", maturity_max="16")], ids=["kids", "maturity"]
-)
-def test_shared_rows_are_not_for_those_who_may_not_see_everything(world: SmallWorld, profile: UserProfile) -> None:
-    world.sends("me", ["x"])
-    assert not page(world, "me", profile).shared
+    assert page(world, "me", profile) == Page("Drama", "AT")

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from small_world import NOW_MS, SmallWorld
 
 from ranking import features
+from ranking.context_features import ContextFeatures
+from ranking.interests import Histories, Interests
+from ranking.ragged import Ragged, offsets_of
 from ranking.ranker import BUCKETS, TASK_WEIGHTS, TASKS, Ranker
-from ranking.situation import Situation
-from streams.catalog import CatalogItem
+from streams.contract.catalog import CatalogItem
 
 SOME_FEATURES = st.lists(
     st.lists(st.floats(0, 1, width=32), min_size=features.COUNT, max_size=features.COUNT), max_size=4
@@ -29,7 +31,9 @@ def test_scores_and_what_is_personal_in_them_are_their_formulas(
     weights = start.weights.copy()
     weights[bucket] = [use, like]
     matrix = np.array(rows, np.float32).reshape(-1, features.COUNT)
-    scores, personal = replace(start, weights=weights).judge(matrix, bucket)
+    columns = np.ascontiguousarray(matrix.T)
+    offsets, buckets = offsets_of([0, len(rows)]), np.array([0, bucket])
+    scores, personal = replace(start, weights=weights).predict(offsets, columns, buckets)
     assert scores.shape == personal.shape == (len(rows),)
     assert np.isfinite(scores).all()
     for row, score, share in zip(rows, scores.tolist(), personal.tolist(), strict=True):
@@ -55,9 +59,14 @@ def test_every_task_has_its_weights() -> None:
 )
 def test_an_item_covers_the_shares_of_its_genres(genres: list[set[int]], shares: dict[int, float]) -> None:
     world = SmallWorld()
+    nothing = Histories.of([(None, None)], world.model)
     world.lists(CatalogItem("all", genres=tuple(f"g{number}" for number in range(141))))
     world.lists(*(CatalogItem(f"i{n}", genres=tuple(f"g{number}" for number in of)) for n, of in enumerate(genres)))
-    situation = Situation(NOW_MS, "", is_handheld=False, genres=shares)
+    context_features = ContextFeatures.of(
+        [(None, None)], Interests.of([(None, None)], nothing, world.model), world.model, NOW_MS
+    )
+    for number, share in shares.items():
+        context_features.genres[0, number] = share
     indices = np.array([world.model.index(f"i{n}") for n in range(len(genres))], np.int32)
-    covered = situation.genre_shares(indices, world.model)
+    covered = context_features.genre_shares(Ragged.of([indices]), world.model)
     assert covered.tolist() == pytest.approx([sum(shares.get(number, 0.0) for number in of) for of in genres], abs=1e-5)

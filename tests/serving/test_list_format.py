@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from serving import list_format as lf
 from serving.fragments import item_fragment
+from serving.write_order import Order
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 ITEMS = st.lists(st.tuples(TEXTS, TEXTS, st.floats(0, 1)), max_size=30)
@@ -44,6 +45,13 @@ def test_header_says_what_the_list_reflects(user_id: str, offset: int) -> None:
     assert body["generated_at"] == "2023-11-14T22:13:20.000Z"
     assert body["source"] == "personal"
     assert lf.read_prefix(value)[:2] == (3, offset)
+
+
+def test_an_order_changes_nothing_else() -> None:
+    value = value_of([("a", "A", 0.5)])
+    written = lf.ordered(value, Order(3, 2**40))
+    assert lf.read_prefix(written) == lf.read_prefix(value)._replace(term=3, sequence=2**40)
+    assert lf.decode(written) == lf.decode(value)
 
 
 def test_a_shared_list_reflects_no_partition() -> None:

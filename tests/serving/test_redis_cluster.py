@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import patience
 
 from serving.redis_cluster import is_cluster_node
 
@@ -23,13 +23,11 @@ def test_a_cluster_node_is_refused(start_valkey: Callable[..., Any], tmp_path: P
     url = start_valkey(*options).url
     assert is_cluster_node(url)
     settings = {"FRESHET_REDIS_URL": url, "FRESHET_STATE_DIR": str(tmp_path), "FRESHET_KAFKA_BOOTSTRAP": "127.0.0.1:1"}
-    done = subprocess.run(
+    done = patience.run(
         [sys.executable, "-m", "ops.cli", command],
         cwd=REPOSITORY,
         env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-        timeout=120,
+        limit_s=120,
     )
     assert done.returncode == 2
     assert "MOVED" in done.stderr

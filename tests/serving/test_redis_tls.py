@@ -20,6 +20,7 @@ from serving.endpoint.config import EndpointConfig
 from serving.keys import Keys
 from serving.redis_errors import RedisUnavailable
 from serving.redis_writer import ListWriter
+from serving.write_order import PartitionOwner
 
 from .conftest import free_port
 from .endpoint.conftest import eventually, running
@@ -89,7 +90,7 @@ async def test_lists_go_in_and_out_over_tls_with_least_rights(opened: Opened, tm
         writer = ListWriter.connect(f"rediss://worker:{address}", KEYS)
         await put_user(writer, "u", "mine")
         await put_popular(writer, "popular")
-        await writer.change_blocked(block=["other"])
+        await writer.change_blocked(PartitionOwner(0), block=["other"])
         async with running(config(f"rediss://endpoint:{address}", rate_per_minute=1000)) as client:
             assert await source(client) == "personal"
             assert (await client.get("/readyz")).json()["redis"] == "up"

@@ -3,7 +3,8 @@
 import pytest
 
 from serving.live_pointer import InvalidPointer
-from serving.registry import OVERLAP_MS, Registry, State, Switch, VersionRecord, figures_record
+from serving.registry import OVERLAP_MS, Registry, Switch, VersionRecord, VersionState, figures_record
+from streams.contract.reasons import InvalidEvent
 
 T_MS = 1_800_000_000_000
 
@@ -26,8 +27,43 @@ def test_a_version_is_what_the_records_say() -> None:
     registry.apply(b"fingerprint:v3", b"{}")
     assert registry.versions == ["v0", "v1", "v2", "v3"]
     states = {version: registry.state_of(version) for version in registry.versions}
-    assert states == {"v0": State.RETIRED, "v1": State.PREVIOUS, "v2": State.LIVE, "v3": State.CANDIDATE}
+    assert states == {
+        "v0": VersionState.RETIRED,
+        "v1": VersionState.PREVIOUS,
+        "v2": VersionState.LIVE,
+        "v3": VersionState.CANDIDATE,
+    }
     assert (registry.weight_of("v1"), registry.weight_of("v2")) == (0, 100)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (b"switch:000000000002", b"nonsense"),
+        (b"switch:000000000002", b"\xff"),
+        (b"switch:000000000003", switch(2, {"v2": 100}).record()[1]),
+        (b"switch:2", switch(2, {"v2": 100}).record()[1]),
+        switch(2, {}).record(),
+        switch(2, {"v2": 60}).record(),
+        switch(2, {"v2": 150, "v1": -50}).record(),
+        switch(2, {"no version": 100}).record(),
+        switch(-2, {"v2": 100}).record(),
+        switch(10**13, {"v2": 100}).record(),
+        (b"switch:%012d" % 10**30, switch(10**30, {"v2": 100}).record()[1]),
+        (b"version:v2", b'{"created_ms":"x"}'),
+        (b"version:../v2", VersionRecord(T_MS, "ann").record("v2")[1]),
+        (b"version:", VersionRecord(T_MS, "ann").record("v2")[1]),
+        (b"figures:v2", b"[]"),
+        (b"fingerprint:v 2", b"{}"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_refused_and_changes_nothing(key: bytes, value: bytes) -> None:
+    registry = registry_of(switch(1, {"v1": 100}, "first"))
+    with pytest.raises(InvalidEvent):
+        registry.apply(key, value)
+    assert registry.versions == ["v1"]
+    assert registry.current is not None
+    assert registry.current.sequence == 1
 
 
 def test_records_may_come_twice_and_in_any_order() -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 import redis
-from harness.cluster import FRESHET, Cluster, Place
+from harness.cluster import Cluster, StackConfig
+from harness.endpoint import endpoint_of
 from harness.polling import eventually
-from harness.processes import WorkerProcess, Workers
 from harness.traffic import catalogue
 
-from ops.local_stack.ports import free_port
+from agents.versions.registry import read_registry
 from ops.local_stack.stack import LocalStack
-from streams.topics_admin import delete_namespace
+from streams.kafka.topics_admin import delete_namespace
 
 REFERENCE = "ref"
 PRELOADED = 6_000
@@ -25,12 +25,13 @@ TEST_DB = 9
 
 
 @pytest.fixture(scope="package")
-def log(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def log(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackConfig]:
     """A namespace with a catalogue and some thousand events, followed by the reference worker."""
     namespace = f"test-{secrets.token_hex(4)}"
-    place = Place(stack.bootstrap, _database(stack, REFERENCE_DB), namespace, tmp_path_factory.mktemp("log"))
+    place = StackConfig(stack.bootstrap, _database(stack, REFERENCE_DB), namespace, tmp_path_factory.mktemp("log"))
     asyncio.run(_preload(place))
     worker = place.worker(REFERENCE, REFERENCE)
+    asyncio.run(_served_by_it(place))
     yield place
     worker.ask_to_end()
     exit_code = worker.wait()
@@ -42,16 +43,16 @@ def log(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture
-async def reference(log: Place) -> AsyncIterator[Cluster]:
+async def reference(log: StackConfig) -> AsyncIterator[Cluster]:
     """The version that nothing is done to."""
     async with Cluster(log, REFERENCE) as cluster:
         yield cluster
 
 
 @pytest.fixture
-async def cluster(stack: LocalStack, log: Place, tmp_path: Path) -> AsyncIterator[Cluster]:
+async def cluster(stack: LocalStack, log: StackConfig, tmp_path: Path) -> AsyncIterator[Cluster]:
     """A version of the test's own over the same log; its workers are ended after the test."""
-    place = Place(log.bootstrap, _database(stack, TEST_DB), log.namespace, tmp_path)
+    place = StackConfig(log.bootstrap, _database(stack, TEST_DB), log.namespace, tmp_path)
     async with Cluster(place, f"v-{secrets.token_hex(4)}") as made:
         yield made
 
@@ -59,27 +60,21 @@ async def cluster(stack: LocalStack, log: Place, tmp_path: Path) -> AsyncIterato
 @pytest.fixture
 async def endpoint(reference: Cluster) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an endpoint process that serves the reference version's lists."""
-    port = free_port()
-    environment = reference.place.environment(reference.version) | {"FRESHET_ENDPOINT_PORT": str(port)}
-    processes = Workers()
-    processes.add(WorkerProcess("endpoint", [str(FRESHET), "serve"], environment, reference.place.folder))
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-
-            async def ready() -> bool:
-                processes.tend()
-                try:
-                    return (await client.get("/readyz")).status_code == 200
-                except httpx.TransportError:
-                    return False
-
-            await eventually("the endpoint is ready", ready)
-            yield client
-    finally:
-        processes.end()
+    async with endpoint_of(reference) as client:
+        yield client
 
 
-async def _preload(place: Place) -> None:
+async def _served_by_it(place: StackConfig) -> None:
+    """Whoever is the first of a namespace serves it, and writes its dead letters: not the version of a test."""
+
+    async def serves() -> bool:
+        current = (await read_registry(place.bootstrap, place.topics(REFERENCE))).current
+        return current is not None and current.leader == REFERENCE
+
+    await eventually("the reference worker serves everybody", serves)
+
+
+async def _preload(place: StackConfig) -> None:
     async with Cluster(place, REFERENCE) as cluster:
         await cluster.publish(catalogue(cluster.topics.catalog))
         await cluster.publish_traffic(PRELOADED)

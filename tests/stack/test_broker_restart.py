@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from harness.cluster import Cluster, Place, assert_equal_state
+from harness.cluster import Cluster, StackConfig, assert_equal_state
 
 from agents.delivery.process_exit import EXIT_UNEXPECTED
 from ops.local_stack.stack import LocalStack
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.stack
 
 async def test_broker_restart(own_stack: LocalStack, tmp_path: Path) -> None:
     own_stack.start()
-    place = Place(own_stack.bootstrap, own_stack.redis_url, "restart", tmp_path)
+    place = StackConfig(own_stack.bootstrap, own_stack.redis_url, "restart", tmp_path)
     async with Cluster(place, "v1") as cluster, Cluster(place, "ref") as undisturbed:
         cluster.start_worker("first")
         cluster.start_worker("second")
@@ -32,7 +32,7 @@ async def test_a_worker_that_is_asked_to_end_while_all_brokers_are_gone_ends(
     own_stack: LocalStack, tmp_path: Path
 ) -> None:
     own_stack.start()
-    place = Place(own_stack.bootstrap, own_stack.redis_url, "gone", tmp_path)
+    place = StackConfig(own_stack.bootstrap, own_stack.redis_url, "gone", tmp_path)
     async with Cluster(place, "v1") as cluster:
         worker = cluster.start_worker("first")
         await cluster.group.members_are(1)

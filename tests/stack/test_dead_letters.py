@@ -9,10 +9,10 @@ import pytest
 from harness.cluster import PARTITIONS, Cluster
 from harness.polling import eventually
 
-from streams.dead_letters import DeadLetter
-from streams.partitioning import partition_of
-from streams.producer import Acknowledgement, OutgoingRecord
-from streams.reasons import Reason
+from streams.contract.dead_letters import DeadLetter
+from streams.contract.partitioning import partition_of
+from streams.contract.reasons import Reason
+from streams.kafka.producer import Acknowledgement, OutgoingRecord
 
 pytestmark = pytest.mark.stack
 
@@ -30,14 +30,18 @@ def view(cluster: Cluster, user: str, partition: int | None = None) -> OutgoingR
 async def letters_at(cluster: Cluster, places: list[Acknowledgement]) -> list[DeadLetter]:
     """One dead letter for each of the places that has one."""
     wanted = {(place.topic, place.partition, place.offset) for place in places}
-    found = {letter.coordinates: letter for letter in await cluster.dead_letters() if letter.coordinates in wanted}
+    found = {
+        dead_letter.coordinates: dead_letter
+        for dead_letter in await cluster.dead_letters()
+        if dead_letter.coordinates in wanted
+    }
     return list(found.values())
 
 
-async def test_garbage_becomes_a_dead_letter_while_everything_else_flows(reference: Cluster) -> None:
+async def test_malformed_becomes_a_dead_letter_while_everything_else_flows(reference: Cluster) -> None:
     user = f"user-{secrets.token_hex(4)}"
-    garbage = f'{{"user_id": "{user}", '.encode()
-    thrown = await reference.publish_one(OutgoingRecord(reference.topics.interactions, user.encode(), garbage))
+    malformed = f'{{"user_id": "{user}", '.encode()
+    thrown = await reference.publish_one(OutgoingRecord(reference.topics.interactions, user.encode(), malformed))
     good = await reference.publish_one(view(reference, user))
 
     async def list_reflects_what_came_after() -> bool:
@@ -46,8 +50,8 @@ async def test_garbage_becomes_a_dead_letter_while_everything_else_flows(referen
 
     await eventually("the good event is in the list", list_reflects_what_came_after)
     await reference.wait_until_caught_up()
-    (letter,) = await letters_at(reference, [thrown])
-    assert (letter.reason, letter.value, letter.key) == (Reason.NOT_JSON, garbage, user.encode())
+    (dead_letter,) = await letters_at(reference, [thrown])
+    assert (dead_letter.reason, dead_letter.value, dead_letter.key) == (Reason.NOT_JSON, malformed, user.encode())
     assert (await reference.account()).unaccounted == 0
 
 
@@ -63,8 +67,10 @@ async def test_a_producer_with_another_partitioner_is_noticed(reference: Cluster
 
     await reference.wait_until_caught_up()
 
-    letters = await letters_at(reference, places)
-    assert {letter.coordinates[1:] for letter in letters} == {(place.partition, place.offset) for place in strays}
-    assert {letter.reason for letter in letters} == {Reason.WRONG_PARTITION}
+    dead_letters = await letters_at(reference, places)
+    assert {dead_letter.coordinates[1:] for dead_letter in dead_letters} == {
+        (place.partition, place.offset) for place in strays
+    }
+    assert {dead_letter.reason for dead_letter in dead_letters} == {Reason.WRONG_PARTITION}
     assert strays, "with 40 users some must be in another partition"
     assert (await reference.account()).unaccounted == 0

@@ -10,12 +10,12 @@ from harness.cluster import Cluster
 from harness.polling import eventually
 from harness.traffic import publish_event
 
-from ops.operator.evaluation_log import read_evaluation_log
-from ranking import judgements
+from ops.operator.versions.evaluation_log import read_evaluation_log
+from ranking import outcomes
 from ranking.examples import decode
 from ranking.next_item import NOT_LISTED, is_use
 from serving.keys import Keys
-from streams.bulk_read import bulk_consumer, partitions_of, read_to_end
+from streams.kafka.bulk_read import bulk_consumer, partitions_of, read_to_end
 from tables import item_rows
 from tables.spectral import DIMENSIONS
 
@@ -69,21 +69,22 @@ async def test_a_share_of_events_becomes_examples(reference: Cluster) -> None:
     assert all(np.isfinite(example.features).all() for example in examples)
 
 
-async def test_a_share_of_events_is_judged(reference: Cluster) -> None:
+async def test_a_share_of_events_is_evaluated(reference: Cluster) -> None:
+    await reference.publish_traffic(6_000)  # the sample is one event in 50, of those that are new to their users
     await reference.wait_until_caught_up()
-    judged = [judgements.decode(value) for value in (await read(reference, reference.topics.judged_events)).values()]
-    outcomes = np.concatenate(judged)
-    rejected = outcomes["place"] == judgements.REJECTED
+    evaluated = [outcomes.decode(value) for value in (await read(reference, reference.topics.judged_events)).values()]
+    rows = np.concatenate(evaluated)
+    rejected = rows["place"] == outcomes.REJECTED
     assert rejected.any()  # the traffic holds records that nobody can use
-    outcomes = outcomes[~rejected]
-    assert len(outcomes) > 5
-    assert outcomes["place"].max() >= 0
-    assert outcomes["place"].min() == NOT_LISTED
+    rows = rows[~rejected]
+    assert len(rows) > 5
+    assert rows["place"].max() >= 0
+    assert rows["place"].min() == NOT_LISTED
     audited = await read(reference, reference.topics.predictions)
     assert all(key.split(b"\0")[0].decode() == orjson.loads(value)["user_id"] for key, value in audited.items())
 
 
-async def test_the_log_itself_can_be_judged(reference: Cluster) -> None:
+async def test_the_log_itself_can_be_evaluated(reference: Cluster) -> None:
     await reference.wait_until_caught_up()
     log = await read_evaluation_log(reference.place.bootstrap, reference.topics, limit=500)
     assert len(log.events) == 500

@@ -12,20 +12,20 @@ from typing import Any
 import orjson
 import pytest
 import pytest_asyncio
-from harness.cluster import FRESHET, PARTITIONS, Cluster, Place
+from harness.cluster import FRESHET, PARTITIONS, Cluster, StackConfig
 from harness.polling import eventually
 from harness.processes import WorkerProcess
 from harness.traffic import catalogue
 
 from ops.local_stack.stack import LocalStack
-from ops.operator.inspect_user import inspect_user
-from ops.operator.letters import rewriter_of
-from ops.operator.redrive import _note_ends, _plan, publish
-from ops.operator.sole_producer import sole_producer
-from streams.identities import PLAIN
-from streams.producer import OutgoingRecord
-from streams.topics_admin import delete_namespace
-from streams.user_records import record_key, user_partition
+from ops.operator.dead_letters.records import rewriter_of
+from ops.operator.dead_letters.redrive import _note_ends, _plan, publish
+from ops.operator.dead_letters.sole_producer import sole_producer
+from ops.operator.inspect.user import inspect_user
+from streams.contract.identities import PLAIN
+from streams.contract.user_records import record_key, user_partition
+from streams.kafka.producer import OutgoingRecord
+from streams.kafka.topics_admin import delete_namespace
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
 
@@ -38,7 +38,7 @@ RUNNING: list[WorkerProcess] = []
 async def cluster(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
     """A namespace of this module's own with one worker and a little history."""
     redis_url = stack.redis_url.rpartition("/")[0] + f"/{REDIS_DB}"
-    place = Place(stack.bootstrap, redis_url, f"test-{secrets.token_hex(4)}", tmp_path_factory.mktemp("operator"))
+    place = StackConfig(stack.bootstrap, redis_url, f"test-{secrets.token_hex(4)}", tmp_path_factory.mktemp("operator"))
     async with Cluster(place, "v1") as made:
         await made.publish(catalogue(made.topics.catalog))
         await made.publish_traffic(300)
@@ -58,7 +58,7 @@ async def worker(cluster: Cluster) -> WorkerProcess:
 
 def replace_killed(cluster: Cluster) -> None:
     """Starts the worker's successor."""
-    RUNNING.append(cluster.start_worker(f"heir-{len(RUNNING)}"))
+    RUNNING.append(cluster.start_worker(f"next-owner-{len(RUNNING)}"))
 
 
 async def freshet(cluster: Cluster, *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -120,16 +120,16 @@ async def test_redrive_publishes_once_in_order(cluster: Cluster) -> None:
     users = new_users(3)
     await cluster.publish(stray_views(cluster, users))
     await cluster.wait_until_caught_up()
-    letters = await done(cluster, "dlq", "list", "--reason", "wrong_partition")
-    shown = await done(cluster, "dlq", "show", letters["letters"][0]["letter"])
+    dead_letters = await done(cluster, "dlq", "list", "--reason", "wrong_partition")
+    shown = await done(cluster, "dlq", "show", dead_letters["letters"][0]["letter"])
     assert orjson.loads(shown["value"])["user_id"] == shown["key"]
 
     planned = await done(cluster, "dlq", "redrive", "--reason", "wrong_partition", "--dry-run")
-    assert (planned["published"], planned["would_publish"]) == (0, letters["count"])
+    assert (planned["published"], planned["would_publish"]) == (0, dead_letters["count"])
     first = await done(cluster, "dlq", "redrive", "--reason", "wrong_partition")
-    assert first["published"] == letters["count"] >= 6
+    assert first["published"] == dead_letters["count"] >= 6
     second = await done(cluster, "dlq", "redrive", "--reason", "wrong_partition")
-    assert (second["published"], second["already_redriven"]) == (0, letters["count"])
+    assert (second["published"], second["already_redriven"]) == (0, dead_letters["count"])
 
     await cluster.wait_until_caught_up()
     assert [await history(cluster, user) for user in users] == [["i1", "i2"]] * 3

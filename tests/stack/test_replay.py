@@ -10,24 +10,24 @@ from typing import Any
 
 import pytest
 from aiokafka.structs import TopicPartition
-from harness.cluster import FRESHET, Cluster, Place, Rows, assert_equal_state
+from harness.cluster import FRESHET, Cluster, Rows, StackConfig, assert_equal_state
 from harness.polling import eventually
 from harness.replays import Replays, caught_up, said
 from harness.traffic import catalogue, event_record
 from kafka.admin import KafkaAdminClient
 
 from agents.delivery.producer import PartitionProducer
+from ops.configuration.settings_sources import load_settings
+from ops.group_progress import GroupProgress
 from ops.local_stack.stack import LocalStack
-from ops.operator.archive_run import run_archive
-from ops.operator.erase import erase
-from ops.operator.erase_check import Names, check
-from ops.operator.kept_files import KeptFiles
-from ops.operator.leaks import audit
-from ops.operator.pauses import set_pause
-from ops.operator.replay_start import Beginning, prepare
-from ops.progress import Progress
-from ops.settings_sources import load_settings
-from streams.identities import PLAIN
+from ops.operator.archive.run import run_archive
+from ops.operator.erasure.check import Names, check
+from ops.operator.erasure.erase import erase
+from ops.operator.inspect.pauses import set_pause
+from ops.operator.replay.leaks import audit
+from ops.operator.replay.start import Beginning, prepare
+from ops.operator.snapshots.kept_files import RetainedFiles
+from streams.contract.identities import PLAIN
 from tables.user_keys import PARTITION
 
 pytestmark = pytest.mark.stack
@@ -40,7 +40,7 @@ HOUR_MS = 3_600_000
 DATABASE = 11
 
 
-class Quick(Place):
+class Quick(StackConfig):
     """A live version that is caught up soon: its batches are a worker's, not those of a test of interruptions."""
 
     def environment(self, version: str) -> dict[str, str]:
@@ -51,12 +51,12 @@ class Quick(Place):
 
 
 @pytest.fixture
-def place(stack: LocalStack, namespace: str, tmp_path: Path) -> Place:
+def place(stack: LocalStack, namespace: str, tmp_path: Path) -> StackConfig:
     return Quick(stack.bootstrap, f"{stack.redis_url.rpartition('/')[0]}/{DATABASE}", namespace, tmp_path)
 
 
 @pytest.fixture
-async def live(place: Place) -> AsyncIterator[Cluster]:
+async def live(place: StackConfig) -> AsyncIterator[Cluster]:
     """Version v1 with two workers, caught up."""
     async with Cluster(place, "v1") as made:
         await made.publish(catalogue(made.topics.catalog))
@@ -69,7 +69,7 @@ async def live(place: Place) -> AsyncIterator[Cluster]:
 
 
 @pytest.fixture
-def replays(place: Place) -> Iterator[Replays]:
+def replays(place: StackConfig) -> Iterator[Replays]:
     made = Replays(place)
     yield made
     made.end()
@@ -83,7 +83,7 @@ async def test_a_killed_replay_ends_in_the_rows_of_the_live_version(live: Cluste
         await folded_some(candidate.progress, candidate.topics.interactions)
         first.kill()  # its worker is killed with it
         await set_pause(live.place.bootstrap, candidate.topics, paused, paused=False)
-        letters = len(await live.dead_letters())
+        dead_letters = len(await live.dead_letters())
         second = replays.start("v2", "--workers", "2")
         arrived = await caught_up(second)
         assert arrived["behind"] == 0
@@ -91,7 +91,7 @@ async def test_a_killed_replay_ends_in_the_rows_of_the_live_version(live: Cluste
 
         await live.publish_traffic(LATER_EVENTS)  # and it follows
         await assert_equal_state(candidate, live)
-        assert len(await live.dead_letters()) >= letters
+        assert len(await live.dead_letters()) >= dead_letters
         users = [key[1:].decode() for _, key in await candidate.user_rows() if key[:1] == b"r"]
         await eventually("every user has a list", lambda: all_listed(candidate, users))
 
@@ -137,7 +137,7 @@ async def test_an_erased_user_comes_back_by_no_replay_archive_or_snapshot(
     assert [(found["name"], found["rows"], found["refusal"]) for found in listed["snapshots"]] == [
         ("s1", sum(file["rows"] for file in made["files"]), "")
     ]
-    files = KeptFiles(storage, topics)
+    files = RetainedFiles(storage, topics)
     names = Names.of("gone", PLAIN)
     before = (await check(place.bootstrap, place.redis_url, topics, names, files)).found
     assert before["archive"] == 50
@@ -173,7 +173,7 @@ async def test_an_erased_user_comes_back_by_no_replay_archive_or_snapshot(
     assert "events are missing in between. An archive that holds them is read with --archive" in refused.log_text
 
 
-async def restore_half(place: Place, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def restore_half(place: StackConfig, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A restore that ends between the rows of a partition and the transaction that makes them valid."""
     left, commit = [2], PartitionProducer.commit
 
@@ -191,7 +191,7 @@ async def restore_half(place: Place, version: str, monkeypatch: pytest.MonkeyPat
             await prepare(load_settings(), place.topics(version), Beginning(snapshot="s1", archive=True))
 
 
-async def freshet(place: Place, *arguments: str) -> dict[str, Any]:
+async def freshet(place: StackConfig, *arguments: str) -> dict[str, Any]:
     """What a command says at its end."""
     environment = dict(os.environ) | place.environment("v1")
     command = await asyncio.create_subprocess_exec(
@@ -216,7 +216,7 @@ def forget_log(bootstrap: str, ends: dict[TopicPartition, int]) -> None:
         admin.close()
 
 
-async def folded_some(progress: Progress, topic: str) -> None:
+async def folded_some(progress: GroupProgress, topic: str) -> None:
     """Waits until some of the log is folded; not all of it can be."""
 
     async def some() -> bool:

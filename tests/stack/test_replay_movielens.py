@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from harness.cluster import Cluster, Place, assert_equal_state
+from harness.cluster import Cluster, StackConfig, assert_equal_state
 from harness.polling import eventually
 from harness.processes import WorkerProcess
 from harness.replays import Replays, all_said, caught_up, said
@@ -19,8 +19,8 @@ from harness.replays import Replays, all_said, caught_up, said
 from offline.datasets.movielens_1m import MovieLens1M
 from offline.traffic import DatasetTraffic
 from ops.local_stack.stack import LocalStack
-from ops.operator.leaks import audit
-from streams.producer import Producer
+from ops.operator.replay.leaks import audit
+from streams.kafka.producer import Producer
 from tables.item_rows import BUCKET
 
 DATA = os.environ.get("FRESHET_TEST_MOVIELENS_1M")
@@ -40,7 +40,7 @@ pytestmark = [
 MAX_SKEW_S = 3_600
 
 
-class Usual(Place):
+class Usual(StackConfig):
     """Workers with their usual batches."""
 
     def environment(self, version: str) -> dict[str, str]:

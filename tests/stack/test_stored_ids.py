@@ -13,18 +13,18 @@ import orjson
 import pytest
 import redis
 from aiokafka.structs import ConsumerRecord
-from harness.cluster import FRESHET, PARTITIONS, Cluster, Place
+from harness.cluster import FRESHET, PARTITIONS, Cluster, StackConfig
 from harness.polling import eventually
 from harness.processes import WorkerProcess
 from harness.traffic import catalogue
 
 from ops.local_stack.ports import free_port
 from ops.local_stack.stack import LocalStack
-from streams.bulk_read import bulk_consumer, read_topics
-from streams.identities import Identities
-from streams.producer import OutgoingRecord
-from streams.topics_admin import delete_namespace
-from streams.user_records import user_partition
+from streams.contract.identities import Identities
+from streams.contract.user_records import user_partition
+from streams.kafka.bulk_read import bulk_consumer, read_topics
+from streams.kafka.producer import OutgoingRecord
+from streams.kafka.topics_admin import delete_namespace
 
 pytestmark = pytest.mark.stack
 
@@ -35,7 +35,7 @@ NAME = b"known-by-name"
 
 
 @dataclass(frozen=True)
-class SecretPlace(Place):
+class SecretPlace(StackConfig):
     """A log whose workers, endpoint and commands have a secret."""
 
     secret: str = SECRET

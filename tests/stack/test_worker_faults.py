@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
-from harness.cluster import Cluster, Place, assert_equal_state
+from harness.cluster import Cluster, StackConfig, assert_equal_state
+from harness.zombies import ends, freeze_in_a_transaction
 
-from agents.delivery.process_exit import EXIT_FENCED, EXIT_UNEXPECTED
+from agents.delivery.process_exit import EXIT_FENCED, EXIT_LOG
 from ops.local_stack.stack import LocalStack
-from ops.operator.lag import read_lag
+from ops.operator.inspect.lag import read_lag
 
 pytestmark = pytest.mark.stack
 
@@ -29,21 +30,23 @@ async def test_kill_9_of_either_worker(cluster: Cluster, reference: Cluster) -> 
     await assert_equal_state(cluster, reference)
 
 
-async def test_a_worker_that_slept_through_its_session_while_its_heir_is_killed(
+async def test_a_worker_that_slept_through_its_session_while_its_next_owner_is_killed(
     cluster: Cluster, reference: Cluster
 ) -> None:
-    sleeper, heir = cluster.start_worker("sleeper"), cluster.start_worker("heir")
+    zombie, next_owner = cluster.start_worker("sleeper"), cluster.start_worker("next-owner")
     await cluster.group.members_are(2)
     async with cluster.load():
         await cluster.group.all_partitions_move()
-        sleeper.freeze()
+        await freeze_in_a_transaction(cluster, zombie)
         await cluster.group.members_are(1)
         await cluster.group.all_partitions_move()
-        sleeper.thaw()
-        heir.kill()
+        zombie.thaw()
+        next_owner.kill()
+        await ends(cluster, zombie)
+        assert zombie.exits[0] == EXIT_FENCED, zombie.exits
         await cluster.group.all_partitions_move()
     await assert_equal_state(cluster, reference)
-    assert set(sleeper.exits) <= {EXIT_FENCED}
+    assert set(zombie.exits) == {EXIT_FENCED}
 
 
 async def test_sigterm(cluster: Cluster, reference: Cluster) -> None:
@@ -63,7 +66,7 @@ async def test_sigterm(cluster: Cluster, reference: Cluster) -> None:
 async def test_who_was_away_for_longer_than_the_log_reaches_back_leaves_nothing_out(
     stack: LocalStack, namespace: str, tmp_path: Path
 ) -> None:
-    place = Place(stack.bootstrap, stack.redis_url, namespace, tmp_path)
+    place = StackConfig(stack.bootstrap, stack.redis_url, namespace, tmp_path)
     async with Cluster(place, "v1") as cluster:
         worker = cluster.start_worker("first")
         await cluster.publish_traffic(200)
@@ -78,7 +81,7 @@ async def test_who_was_away_for_longer_than_the_log_reaches_back_leaves_nothing_
         lag = await read_lag(place.bootstrap, place.redis_url, cluster.topics)
         assert {(row.topic, row.partition): row.removed for row in lag.partitions if row.removed} == {(topic, late): 5}
         back = cluster.start_worker("back")
-        assert await asyncio.to_thread(back.wait) == EXIT_UNEXPECTED
+        assert await asyncio.to_thread(back.wait) == EXIT_LOG
         assert f"{topic}:{late} cannot be read on" in back.log_text
         assert f"offsets {committed[late]} to {committed[late] + 4} were removed from the log" in back.log_text
         assert (await cluster.progress.committed(topic))[late] == committed[late]

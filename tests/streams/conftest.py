@@ -26,7 +26,9 @@ TYPES = [
 
 _text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 _ids = st.one_of(
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=128),
+    st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=128).filter(
+        lambda text: text not in (".", "..")
+    ),
     st.integers(-(10**30), 10**30),
 )
 _times = st.one_of(
@@ -60,7 +62,7 @@ _valid_events = st.fixed_dictionaries(
         "country": _country,
         "language": _text,
         "referrer": _text,
-        "query": _text,
+        "query": _text.filter(bool),
         "recommendation_id": _ids,
         "position": st.integers(0, 2**31 - 1),
         "experiment_id": _ids,

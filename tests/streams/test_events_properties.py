@@ -1,13 +1,14 @@
 """What holds for every event, not only for the examples."""
 
 import json
+import unicodedata
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.event_weights import WEIGHTS, is_finished_watch, weight_of
-from streams.events import EventType, Interaction, InvalidEvent, Reason, parse_interaction
+from streams.contract.event_weights import WEIGHTS, is_finished_watch, weight_of
+from streams.contract.events import EventType, Interaction, InvalidEvent, Reason, parse_interaction
 
 Events = st.SearchStrategy[dict[str, Any]]
 FOLD_REASONS = {Reason.WRONG_PARTITION, Reason.TOO_OLD, Reason.FOLD_FAILED}
@@ -72,7 +73,7 @@ def assert_clean(event: Interaction, append_time_ms: int) -> None:
         kept = getattr(event, name)
         if kept is not None and not (name == "item_id" and event.event_type is EventType.SEARCH and kept == ""):
             assert 1 <= len(kept) <= 128
-            assert "\0" not in kept
+            assert not any(unicodedata.category(character) == "Cc" for character in kept)
             kept.encode()
     assert 0 <= event.timestamp_ms <= append_time_ms + 300_000
     assert event.completion_pct is None or 0 <= event.completion_pct <= 100

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from streams.catalog import parse_catalog_item, parse_profile
-from streams.dead_letters import DeadLetter
-from streams.event_weights import FINISHED_PCT, WEIGHTS
-from streams.events import EventType, Reason, WireInteraction, parse_interaction
-from streams.partitioning import partition_of
+from streams.contract.catalog import parse_catalog_item, parse_profile
+from streams.contract.dead_letters import DeadLetter
+from streams.contract.event_weights import FINISHED_PCT, WEIGHTS
+from streams.contract.events import EventType, Reason, WireInteraction, parse_interaction
+from streams.contract.partitioning import partition_of
 
 TEXT = (Path(__file__).parents[2] / "docs" / "producing.md").read_text(encoding="utf-8")
 LATER_MS = 1_800_000_000_000
@@ -59,8 +59,8 @@ def test_every_field_is_named() -> None:
 
 
 def test_every_header_is_named() -> None:
-    letter = DeadLetter(b"k", b"x" * 2_000_000, Reason.NOT_JSON, "d", "t", 0, 0, 0, redriven="0:1")
-    written = {name for name, _ in letter.to_record().headers} | {"freshet.no_value"}
+    dead_letter = DeadLetter(b"k", b"x" * 2_000_000, Reason.NOT_JSON, "d", "t", 0, 0, 0, redriven="0:1")
+    written = {name for name, _ in dead_letter.to_record().headers} | {"freshet.no_value"}
     assert written == set(re.findall(r"`(freshet\.\w+)`", TEXT))
 
 

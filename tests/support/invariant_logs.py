@@ -1,4 +1,5 @@
-"""Logs for the laws of the tables, generated and real, and the ways to cut, repeat and interrupt their folding."""
+"""Logs for the invariants of the tables, generated and real, and the ways to cut, repeat and interrupt their
+folding."""
 
 import random
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
@@ -10,11 +11,11 @@ from aiokafka.structs import ConsumerRecord
 from hypothesis import strategies as st
 
 from agents.dead_letters import DeadLetters
-from agents.erasures import Erasures
-from agents.interactions import InteractionsStep
+from agents.followers.erasures import Erasures
+from agents.interactions import InteractionsStep, OutgoingDeltas
 from offline.datasets.movielens_100k import MovieLens100K
 from offline.datasets.rows import encode as encode_event
-from streams.partitioning import partition_of
+from streams.contract.partitioning import partition_of
 from tables import item_rows
 from tables.item_deltas import Entries, decode, encode
 from tables.item_plane import ItemLimits, ItemPlane
@@ -112,7 +113,7 @@ class Folded:
 
     rows: dict[bytes, bytes] = field(default_factory=dict)
     deltas: dict[int, list[bytes]] = field(default_factory=dict)
-    letters: list[tuple[str, ...]] = field(default_factory=list)
+    dead_letters: list[tuple[str, ...]] = field(default_factory=list)
     late: int = 0
     watermark_ms: int = 0
 
@@ -146,7 +147,7 @@ def fold(
             else:
                 headers = dict(sent.headers)
                 names = ("freshet.reason", "freshet.partition", "freshet.offset")
-                folded.letters.append(tuple(headers[name].decode() for name in names))
+                folded.dead_letters.append(tuple(headers[name].decode() for name in names))
         assert store == folded.rows, "the store and the changelog must say the same"
         folded.late, folded.watermark_ms = step.plane.late, step.plane.watermark_ms
     return folded
@@ -156,7 +157,8 @@ def _new_step(partition: int, store: dict[bytes, bytes], limits: FoldLimits) -> 
     def plane() -> UserPlane:
         return UserPlane(partition, PARTITIONS, store, limits)
 
-    return InteractionsStep(plane, NoLists(), partition, PARTITIONS, "deltas", DeadLetters("letters"), Erasures())  # type: ignore[arg-type]
+    deltas = OutgoingDeltas("deltas", partition, PARTITIONS)
+    return InteractionsStep(plane, NoLists(), deltas, DeadLetters("letters"), Erasures())  # type: ignore[arg-type]
 
 
 def finish(coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from streams.events import EventType, Interaction
+from streams.contract.events import EventType, Interaction
 
 START_MS = 1_700_006_400_000  # midnight, UTC
 DAY_MS = 86_400_000

@@ -1,4 +1,4 @@
-"""Days in the simulated world and a list for everybody at the end of each, judged by the truth about tastes."""
+"""Days in the simulated world and a list for everybody at the end of each, evaluated by the truth about tastes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from offline.datasets.rows import encode
 from offline.production_path import ProductionPath
-from offline.simulator.tastes import Person
+from offline.simulator.preferences import Person
 from offline.simulator.world import World
 from ranking.rerank.settings import RerankSettings
-from streams.catalog import parse_catalog_item
-from streams.events import parse_interaction
+from streams.contract.catalog import parse_catalog_item
+from streams.contract.events import parse_interaction
 
 DAY_MS = 86_400_000
 START_MS = 1_700_000_000_000
@@ -53,7 +53,7 @@ class Month:
             self.items,
             start_ms=START_MS,
             events_per_s=self.events_per_day / 86_400,
-            garbage_share=0.0,
+            malformed_share=0.0,
             duplicate_share=0.0,
             new_items_per_1000=0.0,
             drift_per_day=self.drift_per_day,
@@ -72,19 +72,19 @@ class Month:
             for record in self.world.events(until_ms=end_ms):
                 if record.value is not None:
                     self.path.learn(parse_interaction(record.value, record.due_ms))
-            judged = [self._judged(person, end_ms) for person in self.world.people]
-            yield Day(*np.mean(judged, axis=0).tolist())
+            evaluated = [self._evaluated(person, end_ms) for person in self.world.people]
+            yield Day(*np.mean(evaluated, axis=0).tolist())
 
-    def truth(self, person: Person, at_ms: int) -> NDArray[np.float64]:
+    def ground_truth(self, person: Person, at_ms: int) -> NDArray[np.float64]:
         """float64[items]: how much the person likes each item at that time."""
         person = self.world.changes.person_at(person, at_ms)
-        return np.array([self.world.tastes.affinity(person, item) for item in self.world.items])
+        return np.array([self.world.preferences.affinity(person, item) for item in self.world.items])
 
     def listed(self, person: Person, now_ms: int) -> list[str]:
         """The first 20 of the person's list."""
         return self.path.recommend(person.user_id, now_ms, SHOWN)
 
-    def _judged(self, person: Person, now_ms: int) -> tuple[float, float]:
+    def _evaluated(self, person: Person, now_ms: int) -> tuple[float, float]:
         listed = self.listed(person, now_ms)
         model = self.path.model
         indices = self.path.list_for(person.user_id, now_ms, SHOWN, WITHOUT).item_index.tolist()
@@ -93,9 +93,9 @@ class Month:
         self.shown_without.update(without)
         self.tops += listed[:TOP] == without[:TOP]
         self.lists += 1
-        truth = self.truth(person, now_ms)
+        ground_truth = self.ground_truth(person, now_ms)
         user = self.path.user(person.user_id)
         met = [self.places[item_id] for item_id in user.seen.hours] if user else []
-        best = np.sort(np.delete(truth, met))[-TOP:].mean()
-        affinity = truth[[self.places[item_id] for item_id in listed[:TOP]]].mean()
+        best = np.sort(np.delete(ground_truth, met))[-TOP:].mean()
+        affinity = ground_truth[[self.places[item_id] for item_id in listed[:TOP]]].mean()
         return float(affinity), float(best - affinity)

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 
-from streams.catalog import CatalogItem
-from streams.events import EventType, Interaction
+from serving.write_order import PartitionOwner
+from streams.contract.catalog import CatalogItem
+from streams.contract.events import EventType, Interaction
+from tables.cleaning import CleaningLimits
 from tables.item_deltas import encode, route
 from tables.item_model import ItemModel
 from tables.item_plane import ItemLimits, ItemPlane
@@ -11,14 +13,21 @@ from tables.signal import Signal
 from tables.user_plane import FoldLimits, User, UserPlane
 
 NOW_MS = 1_700_000_000_000
-IMPORT_DELAY_MS = 86_400_000  # imported history: the rules against floods do not apply
+IMPORT_DELAY_MS = 86_400_000  # imported history
+#: Without the rules against floods: whoever does a lot at one moment is no bot here.
+LIMITS = FoldLimits(cleaning=CleaningLimits(bot_events_per_minute=0, training_events_per_day=0))
+
+
+def owners(partitions: Iterable[int]) -> dict[int, PartitionOwner]:
+    """First owners of item partitions."""
+    return {partition: PartitionOwner(partition, term=1) for partition in partitions}
 
 
 class SmallWorld:
     """One user partition and one item partition, joined by hand."""
 
-    def __init__(self) -> None:
-        self.users = UserPlane(0, 1, {}, FoldLimits())
+    def __init__(self, limits: FoldLimits = LIMITS) -> None:
+        self.users = UserPlane(0, 1, {}, limits)
         self.items = ItemPlane(0, {}, ItemLimits())
         self.model = ItemModel()
         self._offset = 0
@@ -48,7 +57,7 @@ class SmallWorld:
 
     def _list_the_others(self) -> None:
         for item_id in set(self.model.ids) - self._named if self._named else ():
-            self.model.apply_catalog(item_id, CatalogItem(item_id))
+            self.model.apply_catalog(item_id, CatalogItem(item_id, maturity="all"))
             self._named.add(item_id)
 
     def publish(self, now_ms: int = NOW_MS) -> None:

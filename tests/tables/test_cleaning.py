@@ -1,8 +1,10 @@
 """Bots and the daily share: who is held back, for how long, and what neither rule may touch."""
 
-from streams.events import EventType, Interaction
-from streams.units import DAY_MS, MINUTE_MS
-from tables.cleaning import CleaningLimits, CleaningRow, HeldBack, is_bot, over_daily_share
+import pytest
+
+from streams.contract.events import EventType, Interaction
+from streams.contract.units import DAY_MS, MINUTE_MS
+from tables.cleaning import CleaningLimits, CleaningRow, ExclusionReason, is_bot, over_daily_share
 from tables.user_plane import Fold, FoldLimits, UserPlane
 
 NOW_MS = 1_700_000_000_000
@@ -22,7 +24,7 @@ def folds(times_ms: list[int], append_ms: int | None = None, kind: EventType = E
 
 
 def held(sequence: list[Fold]) -> list[int]:
-    return [number for number, fold in enumerate(sequence) if fold.held_back is HeldBack.BOT]
+    return [number for number, fold in enumerate(sequence) if fold.held_back is ExclusionReason.BOT]
 
 
 def test_a_hundred_a_minute_is_a_person_one_more_is_a_bot() -> None:
@@ -38,7 +40,7 @@ def test_the_minute_slides() -> None:
 def test_a_flagged_event_tells_the_model_nothing_but_stays_with_the_user() -> None:
     plane = UserPlane(0, 1, {}, FoldLimits())
     last = [plane.fold(event(number, NOW_MS + number), b"u", number, NOW_MS + number) for number in range(101)][-1]
-    assert (last.signal, last.held_back) == (None, HeldBack.BOT)
+    assert (last.signal, last.held_back) == (None, ExclusionReason.BOT)
     user = plane.view("u")
     assert user is not None
     assert (user.row.folded, user.row.cleaning.flagged) == (101, 1)
@@ -62,11 +64,51 @@ def test_a_basket_counts_once() -> None:
     assert held(folds([NOW_MS] * 101)) == [100]
 
 
-def test_an_imported_history_is_never_held_back() -> None:
+def test_an_imported_history_at_the_pace_of_a_person_is_never_held_back() -> None:
     plane = UserPlane(0, 1, {}, FoldLimits())
-    append_ms = NOW_MS + 2 * 60 * MINUTE_MS
-    outcomes = [plane.fold(event(number, NOW_MS + number), b"u", number, append_ms) for number in range(500)]
+    append_ms = NOW_MS + 2 * DAY_MS
+    outcomes = [plane.fold(event(number, NOW_MS + 1_000 * number), b"u", number, append_ms) for number in range(500)]
     assert all(fold.held_back is None and fold.signal is not None for fold in outcomes)
+
+
+@pytest.mark.parametrize("behind_ms", [61 * MINUTE_MS, DAY_MS, 30 * DAY_MS])
+def test_a_bot_that_dates_its_events_back_is_a_bot(behind_ms: int) -> None:
+    append_ms = NOW_MS + behind_ms
+    assert held(folds([NOW_MS + number * 10 for number in range(300)], append_ms)) == list(range(100, 300))
+
+
+def test_a_bot_that_dates_its_events_back_behind_those_of_the_present_is_one_too() -> None:
+    plane = UserPlane(0, 1, {}, FoldLimits())
+    plane.fold(event(0, NOW_MS), b"u", 0, NOW_MS)
+    late = [plane.fold(event(n, NOW_MS - 2 * 60 * MINUTE_MS + n), b"u", n, NOW_MS) for n in range(1, 300)]
+    assert [number for number, fold in enumerate(late, 1) if fold.held_back] == list(range(101, 300))
+    again = plane.fold(event(300, NOW_MS + MINUTE_MS), b"u", 300, NOW_MS + MINUTE_MS)
+    assert again.held_back is None  # what is said of the past says nothing of the present
+
+
+def test_backdated_events_teach_all_and_count_in_trends_with_a_days_share() -> None:
+    """At the pace of a person and all appended at once, as an import comes, or a bot that wants to look like one."""
+    plane = UserPlane(0, 1, {}, FoldLimits())
+    midnight = NOW_MS // DAY_MS * DAY_MS
+    times = [midnight + day * DAY_MS + number * 10 * MINUTE_MS for day in range(3) for number in range(100)]
+    outcomes = [
+        plane.fold(event(number, at_ms), b"u", number, midnight + 4 * DAY_MS) for number, at_ms in enumerate(times)
+    ]
+    signals = [fold.signal for fold in outcomes]
+    assert all(signal is not None and signal.learns for signal in signals)
+    assert [signal.in_trends for signal in signals if signal] == ([True] * 50 + [False] * 50) * 3
+    user = plane.view("u")
+    assert user is not None
+    assert (user.row.cleaning.capped, user.row.cleaning.backdated.capped) == (0, 150)
+
+
+def test_an_import_uses_up_nothing_of_the_present() -> None:
+    plane = UserPlane(0, 1, {}, FoldLimits())
+    noon = NOW_MS // DAY_MS * DAY_MS + DAY_MS // 2
+    for number in range(80):
+        plane.fold(event(number, noon - 5 * 60 * MINUTE_MS + number * MINUTE_MS), b"u", number, noon)
+    live = [plane.fold(event(100 + n, noon + n * MINUTE_MS), b"u", 100 + n, noon + n * MINUTE_MS) for n in range(50)]
+    assert all(fold.held_back is None and fold.signal and fold.signal.in_trends for fold in live)
 
 
 def test_a_clock_that_runs_ahead_gains_no_second_minute() -> None:
@@ -89,7 +131,7 @@ def test_fifty_events_a_day_train_and_the_next_day_starts_anew() -> None:
     day = [NOW_MS // DAY_MS * DAY_MS + number * 5 * MINUTE_MS for number in range(60)]
     times = day + [at_ms + DAY_MS for at_ms in day[:2]]
     outcomes = [plane.fold(event(number, at_ms), b"u", number, at_ms) for number, at_ms in enumerate(times)]
-    assert [number for number, fold in enumerate(outcomes) if fold.held_back is HeldBack.DAILY_SHARE] == [
+    assert [number for number, fold in enumerate(outcomes) if fold.held_back is ExclusionReason.DAILY_SHARE] == [
         *range(50, 60)
     ]
     user = plane.view("u")

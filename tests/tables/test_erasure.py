@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.events import EventType, Interaction, InvalidEvent
+from streams.contract.events import EventType, Interaction, InvalidEvent
 from tables import partition_row, user_keys
 from tables.partition_row import PartitionRow
 from tables.user_plane import FoldKind, FoldLimits, UserPlane
@@ -43,36 +43,36 @@ def fold(plane: UserPlane, log: Sequence[tuple[int, int, int]], first: int = 0) 
     return kinds
 
 
-def account(plane: UserPlane, letters: set[int]) -> int:
+def account(plane: UserPlane, dead_letters: set[int]) -> int:
     """Events that rows, erasures or dead letters account for."""
-    return sum(plane.totals()) + plane.erased + len(letters)
+    return sum(plane.totals()) + plane.erased + len(dead_letters)
 
 
 def fold_all(plane: UserPlane, log: Sequence[tuple[int, int, int]], first: int = 0) -> set[int]:
     """Offsets of what was refused; each event stands for itself."""
-    letters = set()
+    dead_letters = set()
     for offset, (user, number, minutes) in enumerate(log, first):
         try:
             fold(plane, [(user, number, minutes)], offset)
         except InvalidEvent:
-            letters.add(offset)
-    return letters
+            dead_letters.add(offset)
+    return dead_letters
 
 
 @given(log=LOGS_OF_A_YEAR, data=st.data())
-def test_letters_of_the_erased_are_counted_once_by_a_replay_too(
+def test_dead_letters_of_the_erased_are_counted_once_by_a_replay_too(
     log: list[tuple[int, int, int]], data: st.DataObject
 ) -> None:
     end = data.draw(st.integers(0, len(log)))
     erased: dict[str, int] = {}
     live = plane_over({}, erased)
-    letters = fold_all(live, log[:end])
+    dead_letters = fold_all(live, log[:end])
     erased[ERASED] = end
     live.forget(ERASED)
-    letters |= fold_all(live, log[end:], end)
+    dead_letters |= fold_all(live, log[end:], end)
     replayed = plane_over({}, {ERASED: end})
-    assert fold_all(replayed, log) == letters  # those of the live version: a replay writes none
-    assert account(live, letters) == account(replayed, letters) == len(log)
+    assert fold_all(replayed, log) == dead_letters  # those of the live version: a replay writes none
+    assert account(live, dead_letters) == account(replayed, dead_letters) == len(log)
 
 
 def partition(store: Mapping[bytes, bytes]) -> PartitionRow:

@@ -12,9 +12,9 @@ from small_world import SmallWorld
 from offline.datasets.movielens_100k import MovieLens100K
 from offline.datasets.rows import encode
 from offline.simulator.world import World
-from streams.catalog import CatalogItem, parse_catalog_item
-from streams.event_weights import is_finished_watch, weight_of
-from streams.events import EventType, Interaction, effective_type, parse_interaction
+from streams.contract.catalog import CatalogItem, parse_catalog_item
+from streams.contract.event_weights import is_finished_watch, weight_of
+from streams.contract.events import EventType, Interaction, effective_type, parse_interaction
 from tables.regions import COUNTRIES_OF, MIN_COUNTRY_EVENTS, REGION_OF
 from tables.user_features import features
 
@@ -23,8 +23,9 @@ START_MS = 1_700_000_000_000
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 HISTORY = 100
 COUNTED = {"click", "view", "play", "watch_start", "watch_end", "like", "purchase", "add_to_list"}
-POSITIVE = COUNTED | {"watch_progress", "finished"}
-WATCHES = {"watch_start", "watch_progress", "watch_end"}
+POSITIVE = COUNTED | {"watch_progress", "finished", "rating"}
+EXPLICIT = {"like", "dislike", "hide", "purchase", "add_to_list", "rating"}
+WATCHES = {"play", "watch_start", "watch_progress", "watch_end"}
 
 
 @dataclass
@@ -61,7 +62,9 @@ def folded(events: Iterable[Interaction], items: Iterable[CatalogItem]) -> Log:
 
 
 def simulated_week() -> Log:
-    simulated = World(3, users=40, items=150, start_ms=START_MS, events_per_s=0.015, garbage_share=0, duplicate_share=0)
+    simulated = World(
+        3, users=40, items=150, start_ms=START_MS, events_per_s=0.015, malformed_share=0, duplicate_share=0
+    )
     values = [encode(row) for row in simulated.catalog()]
     events = []
     for record in simulated.events(until_ms=START_MS + 7 * DAY_MS):
@@ -101,7 +104,7 @@ def log(request: pytest.FixtureRequest) -> Log:
 
 
 def raw_trend(log: Log, window_h: int, countries: frozenset[str] | None) -> dict[str, float]:
-    """Item to 0.5^(hours / 12) summed over the counted events of the window, half more for young items."""
+    """Item to weight * 0.5^(hours / 12) summed over the counted events of the window, half more for young items."""
     sums: dict[str, float] = defaultdict(float)
     for event in log.events:
         age_h = log.now_ms // HOUR_MS - event.timestamp_ms // HOUR_MS
@@ -109,7 +112,7 @@ def raw_trend(log: Log, window_h: int, countries: frozenset[str] | None) -> dict
         if inside and effective_type(event).value in COUNTED:
             released_ms = log.items[event.item_id].released_at_ms if event.item_id in log.items else None
             is_young = released_ms is not None and log.now_ms - 30 * DAY_MS < released_ms <= log.now_ms
-            sums[event.item_id] += 0.5 ** (age_h / 12) * (1.5 if is_young else 1.0)
+            sums[event.item_id] += weight_of(event) * 0.5 ** (age_h / 12) * (1.5 if is_young else 1.0)
     highest = max(sums.values(), default=1.0)
     return {item: value / highest for item, value in sums.items()}
 
@@ -150,20 +153,33 @@ def test_trends_of_each_genre(log: Log, window_h: int) -> None:
 
 
 def raw_history(events: list[Interaction]) -> tuple["OrderedDict[str, str]", int, int, list[int]]:
-    """The last items with what was done last, items begun, items watched to their end, days of the beginnings."""
-    last: OrderedDict[str, str] = OrderedDict()
+    """The last items with what all events about them say together, items begun, items watched to their end, days of
+    the beginnings."""
+    known: OrderedDict[str, list[Interaction]] = OrderedDict()
     begun, finished, days = 0, 0, []
     for event in events:
-        kind, known = effective_type(event).value, last.pop(event.item_id, None)
-        ends = is_finished_watch(event)
-        if kind in WATCHES and known not in WATCHES and (known != "finished" or kind == "watch_start"):
+        before = known.pop(event.item_id, [])
+        reports = [e for e in before if e.event_type.value in WATCHES]
+        again = [place for place, e in enumerate(reports) if e.event_type.value in ("play", "watch_start")]
+        has_ended = any(is_finished_watch(e) for e in reports[again[-1] if again else 0 :])
+        starts = event.event_type.value in ("play", "watch_start")
+        if event.event_type.value in WATCHES and (not reports or (has_ended and starts)):
             begun += 1
             days.append(event.timestamp_ms // DAY_MS)
-        finished += ends and known != "finished"
-        last[event.item_id] = "finished" if ends else kind
-        if len(last) > HISTORY:
-            last.popitem(last=False)
-    return last, begun, finished, days
+        finished += is_finished_watch(event) and not has_ended
+        known[event.item_id] = [*before, event]
+        if len(known) > HISTORY:
+            known.popitem(last=False)
+    return OrderedDict((item, said_by(its)) for item, its in known.items()), begun, finished, days
+
+
+def said_by(events: list[Interaction]) -> str:
+    """What all events about an item say: the last explicit one, else that it was finished, else the last one."""
+    explicit = [e for e in events if effective_type(e).value in EXPLICIT or e.event_type is EventType.RATING]
+    if explicit:
+        kind = effective_type(explicit[-1]).value
+        return "rating" if kind == "view" else kind
+    return "finished" if any(map(is_finished_watch, events)) else events[-1].event_type.value
 
 
 def raw_genres(log: Log, last: dict[str, str]) -> dict[str, float]:

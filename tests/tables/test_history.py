@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.events import EventType
+from streams.contract.events import EventType
 from tables.engagement import POSITIVE_CODES
 from tables.history import KNOWN, History
 from tables.type_codes import CODE_OF

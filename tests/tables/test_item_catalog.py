@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from streams.catalog import CatalogItem
+from streams.contract.catalog import CatalogItem
 from tables.item_catalog import ItemCatalog
 
 NOW_MS = 1_700_000_000_000
@@ -10,8 +10,9 @@ NOW_MS = 1_700_000_000_000
 
 def catalog_of(items: int) -> ItemCatalog:
     catalog = ItemCatalog()
+    catalog.add(items)
     for number in range(items):
-        catalog.add(f"i{number}")
+        catalog.name(number, f"i{number}")
     return catalog
 
 
@@ -29,11 +30,21 @@ def test_without_a_catalogue_everything_is_available() -> None:
     assert available(catalog) == [True, False, True]
 
 
+def test_an_item_that_nobody_named_is_not_available() -> None:
+    catalog = catalog_of(2)
+    catalog.add(4)
+    assert available(catalog) == [True, True, False, False]
+    catalog.name(3, "i3")
+    assert available(catalog) == [True, True, False, True]
+    assert not catalog.withdrawn(NOW_MS).any()
+
+
 def test_where_there_is_a_catalogue_an_item_it_does_not_name_is_not_available() -> None:
     catalog = catalog_of(200)
     catalog.put(1, CatalogItem("i1"))
     assert np.flatnonzero(available(catalog)).tolist() == [1]
-    catalog.add("later")
+    catalog.add(201)
+    catalog.name(200, "later")
     assert np.flatnonzero(available(catalog)).tolist() == [1]
     catalog.put(200, CatalogItem("later"))
     assert np.flatnonzero(available(catalog)).tolist() == [1, 200]

@@ -1,10 +1,13 @@
 """Deltas: every pair reaches the partition that owns each of its items, and records lose nothing."""
 
+import contextlib
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tables.item_deltas import Deltas, Entries, decode, encode, item_partition, route
+from tables.item_deltas import Deltas, Entries, UnreadableDeltas, decode, encode, item_partition, route
+from tables.item_plane import ItemLimits, ItemPlane
 from tables.signal import Signal
 
 PARTITIONS = 3
@@ -16,13 +19,14 @@ signals = st.lists(
         code=st.integers(1, 15),
         learns=st.booleans(),
         country=st.sampled_from(["", "NL", "DE"]),
-        hour=st.integers(0, 10**6),
+        hour=st.integers(0, 670_000),
         late=st.booleans(),
         offset=st.integers(0, 2**40),
         context=st.lists(ids, max_size=30, unique=True),
-        viewer=st.integers(0, 2**32 - 1),
+        first=st.booleans(),
         completion=st.integers(-1, 1000),
         rating=st.integers(0, 500),
+        in_trends=st.booleans(),
     ),
     max_size=10,
 )
@@ -33,7 +37,7 @@ searches = st.lists(
         code=st.just(15),
         learns=st.just(False),
         country=st.sampled_from(["", "NL"]),
-        hour=st.integers(0, 10**6),
+        hour=st.integers(0, 670_000),
         late=st.booleans(),
         offset=st.integers(0, 2**40),
         context=st.just([]),
@@ -44,26 +48,42 @@ searches = st.lists(
 
 
 def visits(deltas: Deltas) -> list[tuple[object, ...]]:
-    """(item, code, learns, late, country, hour, offset, context, viewer, completion, rating)."""
+    """(item, code, learns, late, in trends, country, hour, offset, context, first, completion, rating)."""
     text = deltas.strings
     contexts = np.split(deltas.context, np.cumsum(deltas.context_sizes)[:-1]) if deltas.items else []
     return [
-        (text[item], code, learns, late, text[country], hour, offset, [text[other] for other in context], *figures)
-        for item, code, learns, late, country, hour, offset, context, *figures in zip(
+        (
+            text[item],
+            code,
+            learns,
+            late,
+            trend,
+            text[country],
+            hour,
+            offset,
+            [text[other] for other in context],
+            *figures,
+        )
+        for item, code, learns, late, trend, country, hour, offset, context, *figures in zip(
             deltas.items,
             deltas.codes,
             deltas.learns,
             deltas.late,
+            deltas.in_trends,
             deltas.countries,
             deltas.hours,
             deltas.offsets,
             contexts,
-            deltas.viewers,
+            deltas.first,
             deltas.completions,
             deltas.ratings,
             strict=True,
         )
     ]
+
+
+def figures(signal: Signal) -> tuple[int, int, int]:
+    return signal.first, signal.completion, signal.rating
 
 
 def pairs(deltas: Deltas) -> list[tuple[str, int, str, int]]:
@@ -84,7 +104,7 @@ def test_every_visit_goes_to_the_owner_of_its_item(sent: list[Signal]) -> None:
         assert all(item_partition(deltas.strings[item], PARTITIONS) == target for item in deltas.items)
         arrived += visits(deltas)
     expected = [
-        (s.item_id, s.code, s.learns, s.late, s.country, s.hour, s.offset, s.context, s.viewer, s.completion, s.rating)
+        (s.item_id, s.code, s.learns, s.late, s.in_trends, s.country, s.hour, s.offset, s.context, *figures(s))
         for s in sent
     ]
     assert sorted(map(repr, arrived)) == sorted(map(repr, expected))
@@ -123,3 +143,30 @@ def test_every_search_goes_to_the_owner_of_its_query(visited: list[Signal], sear
         arrived += [(text[query], text[country], hour) for query, country, hour in columns]
         assert len(deltas) == len(deltas.items) + len(deltas.group_items) + len(deltas.queries)
     assert sorted(arrived) == sorted((s.query, s.country, s.hour) for s in searched)
+
+
+def damaged(value: bytes, place: int, byte: int) -> bytes:
+    place %= len(value)
+    return value[:place] + bytes([byte]) + value[place + 1 :]
+
+
+@given(signals, searches, st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=4))
+def test_what_can_be_decoded_can_be_folded(
+    visits: list[Signal], searched: list[Signal], damages: list[tuple[int, int]]
+) -> None:
+    for entries in route([*visits, *searched], PARTITIONS).values():
+        value = encode(entries, 1, entries.watermark_ms)
+        for place, byte in damages:
+            value = damaged(value, place, byte)
+        plane = ItemPlane(0, {}, ItemLimits())
+        try:
+            plane.apply(value)
+        except UnreadableDeltas:
+            assert plane.changes() == [], "nothing may change before a record is known to be in order"
+        plane.changes()
+
+
+@given(st.binary(max_size=60) | st.none())
+def test_any_bytes_are_deltas_or_refused(value: bytes | None) -> None:
+    with contextlib.suppress(UnreadableDeltas):
+        assert isinstance(decode(value), Deltas)

@@ -1,12 +1,12 @@
 """The item plane counts exactly, in any order of arrival, and its rows carry everything a follower needs."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.events import EventType
+from streams.contract.events import EventType
 from tables import item_rows
 from tables.engagement import COUNTED_CODES
 from tables.item_deltas import decode, encode, route
@@ -18,7 +18,15 @@ from tables.type_codes import CODE_OF
 HOUR_MS = 3_600_000
 START_HOUR = 472_000
 VIEW, DISLIKE, SEARCH = (CODE_OF[kind] for kind in (EventType.VIEW, EventType.DISLIKE, EventType.SEARCH))
-WATCH_START, WATCH_END = CODE_OF[EventType.WATCH_START], CODE_OF[EventType.WATCH_END]
+WATCH_END = CODE_OF[EventType.WATCH_END]
+#: As docs/producing.md has them.
+WEIGHTS = {
+    VIEW: 1,
+    CODE_OF[EventType.CLICK]: 3,
+    CODE_OF[EventType.LIKE]: 5,
+    CODE_OF[EventType.PURCHASE]: 10,
+    WATCH_END: 1,
+}
 
 items = st.sampled_from([f"i{number}" for number in range(8)])
 
@@ -49,17 +57,30 @@ def signals_before(hour: int) -> st.SearchStrategy[Signal]:
 
 def visits_before(hour: int) -> st.SearchStrategy[Signal]:
     return st.builds(
-        lambda item, code, back, country, context, viewer, completion, rating: Signal(
-            item, code, code == VIEW, country, hour - back, False, 0, context, viewer, completion, rating
+        lambda item, code, back, country, context, first, completion, rating, late, in_trends: Signal(
+            item,
+            code,
+            code == VIEW,
+            country,
+            hour - back,
+            late,
+            0,
+            context,
+            first,
+            completion,
+            rating,
+            in_trends=in_trends,
         ),
         items,
-        st.sampled_from([VIEW, DISLIKE, WATCH_START, WATCH_END]),
+        st.sampled_from([*WEIGHTS, DISLIKE]),
         st.integers(0, 300),
         st.sampled_from(["", "NL", "DE"]),
         st.lists(items, max_size=4, unique=True),
-        st.integers(0, 5),
+        st.booleans(),
         st.integers(-1, 1000),
         st.integers(0, 500),
+        st.booleans(),
+        st.booleans(),
     )
 
 
@@ -92,16 +113,41 @@ def test_buckets_hold_what_counting_by_hand_gives(values: list[bytes]) -> None:
     deltas = [decode(value) for value in values]
     horizon_ms = max((one.watermark_ms for one in deltas), default=0) - ItemLimits().bucket_retention_ms
     counted: Counter[tuple[int, str, str]] = Counter()
+    weighed: Counter[tuple[int, str, str]] = Counter()
     for one in deltas:
-        for item, code, country, hour in zip(one.items, one.codes, one.countries, one.hours, strict=True):
-            if code in COUNTED_CODES and hour >= horizon_ms // HOUR_MS:
-                counted[hour, one.strings[item], one.strings[country]] += 1
+        where = zip(one.items, one.countries, one.hours, strict=True)
+        what = zip(one.codes, one.completions, one.late, one.in_trends, strict=True)
+        for (item, country, hour), (code, completion, late, in_trends) in zip(where, what, strict=True):
+            if code in COUNTED_CODES and hour >= horizon_ms // HOUR_MS and in_trends and not late:
+                place = hour, one.strings[item], one.strings[country]
+                counted[place] += 1
+                weighed[place] += 5 if code == WATCH_END and completion >= 900 else WEIGHTS[code]
     stored: Counter[tuple[int, str, str]] = Counter()
-    for key, row in folded(values).items():
+    weights: Counter[tuple[int, str, str]] = Counter()
+    for key, value in folded(values).items():
         if key[:1] == item_rows.BUCKET:
-            for country, number in item_rows.BUCKET_CODEC.decode(row).countries.items():
+            row = item_rows.BUCKET_CODEC.decode(value)
+            for country, number in row.countries.items():
                 stored[*item_rows.bucket_of(key), country] = number
+                weights[*item_rows.bucket_of(key), country] = row.weights.get(country, number)
     assert stored == counted
+    assert weights == weighed
+
+
+@settings(deadline=None, max_examples=50)
+@given(records())
+def test_days_hold_what_is_in_trends_late_or_not_and_popularity_everything(values: list[bytes]) -> None:
+    events: Counter[str] = Counter()
+    days: dict[str, list[int]] = defaultdict(list)
+    for one in map(decode, values):
+        for item, code, hour, in_trends in zip(one.items, one.codes, one.hours, one.in_trends, strict=True):
+            events[one.strings[item]] += code in COUNTED_CODES
+            days[one.strings[item]] += [hour // 24] * (code in COUNTED_CODES and in_trends)
+    for key, value in folded(values).items():
+        if key[:1] == item_rows.COUNTS:
+            row, mine = item_rows.COUNTS_CODEC.decode(value), days[key[1:].decode()]
+            kept = [day for day in mine if max(mine) - day < item_rows.KEPT_DAYS]
+            assert (row.events, sum(row.days)) == (events[key[1:].decode()], len(kept))
 
 
 @settings(deadline=None, max_examples=50)
@@ -119,7 +165,7 @@ def test_a_plane_rebuilt_from_its_rows_goes_on_as_if_nothing_happened(values: li
         store |= {key: row for key, row in second.changes() if row is not None}
     # Published rows alone, with tombstones, must equal the store of the undisturbed plane.
     expired = store.keys() - undisturbed.keys()
-    assert all(key[:1] in (item_rows.BUCKET, item_rows.QUERY_BUCKET) for key in expired)
+    assert all(key[:1] in (item_rows.BUCKET, item_rows.QUERY_BUCKET, item_rows.LEARNED) for key in expired)
     assert {key: store[key] for key in integer_rows(undisturbed)} == integer_rows(undisturbed)
 
 

@@ -1,5 +1,6 @@
 """Counts of an item do not depend on the order of events, and keep exactly the last five weeks of days."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ days = st.lists(st.integers(19_000, 19_100), min_size=1, max_size=40)
 def counted(sequence: list[int]) -> CountsRow:
     row = CountsRow()
     for day in sequence:
-        row.count(day, 1)
+        row.count_day(day, 1)
     return row
 
 
@@ -29,7 +30,7 @@ def test_days_are_exact_within_five_weeks_of_the_newest(sequence: list[int]) -> 
     newest = max(sequence)
     kept = {newest - age: count for age, count in enumerate(row.days) if count}
     assert kept == {day: sequence.count(day) for day in sequence if newest - day < KEPT_DAYS}
-    assert (row.events, row.newest_day) == (len(sequence), newest)
+    assert row.newest_day == newest
 
 
 def test_countries_are_stored_in_one_order() -> None:
@@ -43,6 +44,16 @@ def test_countries_are_stored_in_one_order() -> None:
         assert BUCKET_CODEC.decode(value).countries == {"": 1, "DE": 1, "NL": 1}
         values.append(value)
     assert values[0] == values[1]
+
+
+def test_a_bucket_of_a_former_release_counts_its_events_as_one_each() -> None:
+    former = msgspec.msgpack.encode([1, {"DE": 2, "NL": 1}])
+    buckets = Buckets({bucket_key(5, "a"): former}, 0)
+    buckets.count(5, "a", "NL", 0, weight=10)
+    ((_, value),) = buckets.take_changes()
+    assert value is not None
+    row = BUCKET_CODEC.decode(value)
+    assert (row.countries, row.weights) == ({"DE": 2, "NL": 2}, {"NL": 11})
 
 
 @given(st.integers(0, 2**31), st.text(max_size=8))

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, random_array
 
-from streams.catalog import CatalogItem
-from streams.units import HOUR_MS
-from tables import content, item_rows, item_vectors
+from streams.contract.catalog import CatalogItem
+from streams.contract.units import HOUR_MS
+from tables import associations, content, item_rows, item_vectors
+from tables.associations import NEIGHBOUR_SHARDS, SHARD_NEIGHBOURS, SUCCESSOR_SHARDS, AssociationsRow
 from tables.forward_decay import HALF_LIFE_H, LANDMARK_H, fading, weight_of_hour
+from tables.item_keys import key_of
 from tables.item_model import ItemModel
-from tables.item_rows import NeighboursRow, VisitsRow
 from tables.spectral import fit
 from tables.vector_fit import fitted_rows
 
@@ -57,6 +58,22 @@ def test_an_item_without_neighbours_has_no_vector() -> None:
     assert not fit(csr_matrix((5, 5), dtype=np.float32), None).any()
 
 
+def used_together(model: ItemModel, item: str, others: list[str], weight: float, visits: float = 0.0) -> None:
+    """Tells the model what an item is used together with, each with the same weight."""
+    keys = sorted((key_of(other) for other in others), key=lambda key: key % NEIGHBOUR_SHARDS)
+    sizes = [sum(key % NEIGHBOUR_SHARDS == shard for key in keys) for shard in range(NEIGHBOUR_SHARDS)]
+    assert max(sizes) <= SHARD_NEIGHBOURS
+    row = AssociationsRow(
+        1,
+        0,
+        visits,
+        bytes([*sizes, *[0] * SUCCESSOR_SHARDS]),
+        np.array(keys, "<u8").tobytes(),
+        np.full(len(keys), weight, "<f4").tobytes(),
+    )
+    model.apply(item_rows.associations_key(item), associations.CODEC.encode(row))
+
+
 def world() -> ItemModel:
     """Two genres of 100 items each, used within the genre; weights as of now."""
     model = ItemModel()
@@ -67,10 +84,7 @@ def world() -> ItemModel:
     for number in range(200):
         first = 0 if number < 100 else 100
         names = [f"i{first + other}" for other in generator.choice(100, 40, replace=False).tolist()]
-        row = NeighboursRow(2, names, np.full(40, NOW_WEIGHT * 3, "<f4").tobytes())
-        model.apply(item_rows.neighbours_key(0, f"i{number}"), item_rows.NEIGHBOURS_CODEC.encode(row))
-        visits = item_rows.VISITS_CODEC.encode(VisitsRow(1, NOW_WEIGHT * 50))
-        model.apply(item_rows.visits_key(f"i{number}"), visits)
+        used_together(model, f"i{number}", names, NOW_WEIGHT * 3, visits=NOW_WEIGHT * 50)
     return fitted(model)
 
 
@@ -100,14 +114,35 @@ def test_a_new_item_has_the_vector_of_its_kind_the_moment_the_catalogue_names_it
 def test_what_people_do_outweighs_the_catalogue_in_time() -> None:
     model = world()
     model.apply_catalog("new", CatalogItem("new", genres=("Western",), director="Western director"))
-    row = NeighboursRow(2, [f"i{number}" for number in range(100, 140)], np.full(40, NOW_WEIGHT, "<f4").tobytes())
-    model.apply(item_rows.neighbours_key(0, "new"), item_rows.NEIGHBOURS_CODEC.encode(row))
-    model.apply(item_rows.visits_key("new"), item_rows.VISITS_CODEC.encode(VisitsRow(1, NOW_WEIGHT * 100)))
+    musicals = [f"i{number}" for number in range(100, 140)]
+    used_together(model, "new", musicals, NOW_WEIGHT, visits=NOW_WEIGHT * 100)
     model.refresh_priors(NOW_MS)
     model.refresh_vectors()
     to_musicals = np.mean([likeness(model, "new", f"i{number}") for number in range(100, 200)])
     to_westerns = np.mean([likeness(model, "new", f"i{number}") for number in range(100)])
     assert to_musicals > 2 * to_westerns
+
+
+def test_only_vectors_of_which_something_changed_are_blended_again() -> None:
+    model = world()
+    for name in ("visited", "described", "left alone"):
+        model.apply_catalog(name, CatalogItem(name, genres=("Western",)))
+    model.refresh_priors(NOW_MS)
+    model.refresh_vectors()
+    before = model.vectors.vectors.copy()
+    names = {name: model.index(name) for name in ("visited", "described", "left alone")}
+    model.vectors.vectors[list(names.values())] = 7  # what is blended again is overwritten
+    used_together(model, "visited", [f"i{number}" for number in range(100, 140)], NOW_WEIGHT)
+    model.apply_catalog("described", CatalogItem("described", genres=("Musical",)))
+    model.refresh_vectors()
+    after = model.vectors.vectors
+    assert (after[names["left alone"]] == 7).all()
+    assert all(np.linalg.norm(after[names[name]]) == pytest.approx(1, abs=1e-5) for name in ("visited", "described"))
+    for key, value in fitted_rows(model, NOW_MS):
+        model.apply(key, value)
+    model.apply(item_rows.vector_key("i0"), item_vectors.encode(before[0]))  # a fit: all are
+    model.refresh_vectors()
+    assert not (model.vectors.vectors[names["left alone"]] == 7).any()
 
 
 def test_only_vectors_that_moved_are_published_again() -> None:

@@ -1,6 +1,6 @@
 """A user whose last event is out of the retention's reach is nobody's: unseen, dropped when it suits, new on return."""
 
-from streams.events import EventType, Interaction
+from streams.contract.events import EventType, Interaction
 from tables import partition_row, user_keys, user_row
 from tables.partition_row import PartitionRow
 from tables.user_plane import FoldKind, FoldLimits, UserPlane

@@ -1,10 +1,11 @@
 """What was met is remembered for the whole retention, and then forgotten in whole segments."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.units import HOUR_MS
-from tables.seen import MAX_ITEMS, Seen, decode_segment, encode_segment
+from streams.contract.units import HOUR_MS
+from tables.seen import MAX_ITEMS, Meeting, Seen, decode_segment, encode_segment
 from tables.segmented_log import SEGMENT_ENTRIES, SegmentedLog
 
 DAY_MS = 24 * HOUR_MS
@@ -52,10 +53,34 @@ def test_the_bound_holds() -> None:
     assert f"i{MAX_ITEMS + 99}" in seen
 
 
-@given(st.lists(st.tuples(st.text(max_size=5), st.integers(0, 10**6)), min_size=1, max_size=SEGMENT_ENTRIES))
-def test_a_segment_survives_its_row(entries: list[tuple[str, int]]) -> None:
-    log: SegmentedLog[tuple[str, int]] = SegmentedLog()
-    for item_id, hour in entries:
-        log.append((item_id, hour), hour)
+@given(
+    st.lists(st.tuples(st.text(max_size=5), st.integers(0, 10**6), st.booleans()), min_size=1, max_size=SEGMENT_ENTRIES)
+)
+def test_a_segment_survives_its_row(entries: list[Meeting]) -> None:
+    log: SegmentedLog[Meeting] = SegmentedLog()
+    for item_id, hour, used in entries:
+        log.append((item_id, hour, used), hour)
     restored = decode_segment(encode_segment(log.segments[0]))
-    assert (restored.entries, restored.newest) == (entries, max(hour for _, hour in entries))
+    assert (restored.entries, restored.newest) == (entries, max(hour for _, hour, _ in entries))
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 30 * DAY_MS), st.booleans()), max_size=200))
+def test_the_first_use_is_told_once(meetings: list[tuple[int, int, bool]]) -> None:
+    """However often an item was refused before, in whatever order times come, and restored in between."""
+    seen, first = Seen(), []
+    for item, after_ms, uses in meetings:
+        if seen.meet(f"i{item}", START_MS + after_ms, uses=uses):
+            first.append(item)
+        rows = [encode_segment(segment) for segment in seen.log.segments]
+        log: SegmentedLog[Meeting] = SegmentedLog()
+        for row in rows:
+            log.restore(decode_segment(row))
+        restored = Seen(log)
+        assert (restored.hours, restored.used) == (seen.hours, seen.used)
+    assert sorted(first) == sorted({item for item, _, uses in meetings if uses})
+
+
+def test_rows_of_a_former_format_count_as_used() -> None:
+    former = Seen(SegmentedLog())
+    former.log.restore(decode_segment(msgspec.msgpack.encode([1, 7, ["a"], [0]])))
+    assert not Seen(former.log).meet("a", START_MS)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.events import EventType, Interaction
+from streams.contract.events import EventType, Interaction
 from tables.session import GAP_MS, SessionRow, step
 
 NOW_MS = 1_700_000_000_000

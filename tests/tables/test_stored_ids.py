@@ -2,9 +2,9 @@
 
 import pytest
 
-from streams.events import EventType, Interaction, InvalidEvent
-from streams.identities import PLAIN, Identities
-from streams.partitioning import partition_of
+from streams.contract.events import EventType, Interaction, InvalidEvent
+from streams.contract.identities import PLAIN, Identities
+from streams.contract.partitioning import partition_of
 from tables.user_plane import FoldKind, FoldLimits, UserPlane
 
 NOW_MS = 1_700_000_000_000

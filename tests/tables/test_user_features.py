@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.catalog import CatalogItem, UserProfile
-from streams.event_weights import is_finished_watch, weight_of
-from streams.events import EventType, Interaction
+from streams.contract.catalog import CatalogItem, UserProfile
+from streams.contract.event_weights import is_finished_watch, weight_of
+from streams.contract.events import EventType, Interaction
+from tables.engagement_state import WATCHES
 from tables.item_model import ItemModel
 from tables.user_features import UserFeatures, features
 from tables.user_plane import FoldLimits, UserPlane
@@ -148,7 +149,7 @@ def test_engagement_equals_brute_force_in_any_order(sent: list[tuple[EventType, 
     found = of(sequence)
     assert found.engagement_score == pytest.approx(1 - exp(-weight / 20))
     assert found.completion_rate is None or 0.0 <= found.completion_rate <= 1.0
-    assert found.watches_7d <= sum(one.event_type.startswith("watch") for one in sequence)
+    assert found.watches_7d <= sum(one.event_type in WATCHES for one in sequence)
     assert found.recent_items == found.last_items[:5]
     if not any(is_finished_watch(one) for one in sequence):
         assert not found.completion_rate

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.events import EventType, Interaction, InvalidEvent
+from streams.contract.events import EventType, Interaction, InvalidEvent
 from tables import continue_watching, partition_row, user_keys, user_row
 from tables.cleaning import CleaningLimits
-from tables.user_plane import FoldLimits, UserPlane
+from tables.user_plane import FoldKind, FoldLimits, UserPlane
 
 START_MS = 1_700_000_000_000
 DAY_MS = 86_400_000
@@ -168,3 +168,18 @@ def replay(changelog: Store, plane: UserPlane) -> None:
             changelog.pop(key, None)
         else:
             changelog[key] = value
+
+
+@given(logs())
+@settings(max_examples=150, deadline=None)
+def test_history_and_continue_watching_hold_nothing_from_before_the_retention(log: list[Sent]) -> None:
+    plane = UserPlane(0, 1, {}, ROOMY)
+    for record in log:
+        watermark_ms = plane.watermark_ms
+        if fold(plane, record) != FoldKind.FOLDED.value:
+            continue
+        user = plane.view(record.event.user_id)
+        if user is not None:
+            horizon_ms = watermark_ms - LIMITS.retention_ms
+            assert all(at_ms >= horizon_ms for at_ms, _ in user.history.entries.values())
+            assert all(entry.updated_at_ms >= horizon_ms for entry in user.watching.newest_first())

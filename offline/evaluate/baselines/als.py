@@ -42,7 +42,7 @@ class ImplicitAls(Nightly):
         if self._live_history:
             ones = np.ones(len(known), np.float32)
             met = csr_matrix((ones, (np.zeros(len(known), np.int32), known)), shape=(1, len(factors)))
-            taste = self._model.recalculate_user(0, met)
+            interests = self._model.recalculate_user(0, met)
         else:
-            taste = self._model.user_factors[user]
-        return np.asarray(factors @ np.ravel(taste), np.float64)
+            interests = self._model.user_factors[user]
+        return np.asarray(factors @ np.ravel(interests), np.float64)

@@ -1,10 +1,11 @@
-"""Item-kNN: items that share users with what the user met, by cosine, always up to date."""
+"""Item-kNN (Sarwar, Karypis, Konstan, Riedl: "Item-based collaborative filtering", WWW 2001): items that share users
+with what the user met, by cosine, always up to date."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offline.evaluate.baselines.seen_log import SeenLog
-from streams.events import Interaction
+from streams.contract.events import Interaction
 
 _TIE = 1e-9
 _FIRST_CAPACITY = 1024

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from offline.evaluate.baselines.seen_log import Floats, SeenLog
-from streams.events import Interaction
-from streams.units import DAY_MS
+from streams.contract.events import Interaction
+from streams.contract.units import DAY_MS
 
 
 class Nightly(ABC):
@@ -63,7 +63,7 @@ class Nightly(ABC):
         self.fits += 1
 
     def _known_of(self, user: int) -> list[int]:
-        """The items by which the user is judged; none for somebody whom the model cannot place."""
+        """The items by which the user is evaluated; none for somebody whom the model cannot place."""
         if user < 0 or not self._fitted_items:
             return []
         history = self._log.histories[user]
@@ -77,4 +77,4 @@ class Nightly(ABC):
 
     @abstractmethod
     def _scores(self, user: int, known: list[int]) -> Floats:
-        """Scores float64[fitted items] of a user who is judged by the items `known`."""
+        """Scores float64[fitted items] of a user who is evaluated by the items `known`."""

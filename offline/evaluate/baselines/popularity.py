@@ -5,8 +5,8 @@ from collections import deque
 import numpy as np
 
 from offline.evaluate.baselines.seen_log import SeenLog
-from streams.events import Interaction
-from streams.units import WEEK_MS
+from streams.contract.events import Interaction
+from streams.contract.units import WEEK_MS
 
 TREND_MS = WEEK_MS
 _TIE = 1e-9

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.events import Interaction
+from streams.contract.events import Interaction
 
 Floats = NDArray[np.float64]
 

@@ -7,15 +7,17 @@ from tempfile import TemporaryDirectory
 
 from aiokafka.structs import ConsumerRecord
 
-from agents.erasures import Erasures
+from agents.followers.erasures import Erasures
+from agents.followers.refusals import guarded, say
 from agents.retention.archive_files import ArchiveFile
 from agents.retention.archive_store import ArchiveStore, hashed
-from agents.retention.blanking import blanked
-from agents.retention.record_files import KeptRecord, RecordWriter, read_records, users_in
-from ops.operator.erasures import read_markers
-from streams.bulk_read import read_topics
-from streams.identities import Identities
-from streams.topics import Topics
+from agents.retention.blanking import BlankedRecord, blanked
+from agents.retention.record_files import ArchivedRecord, RecordWriter, is_event, read_records
+from ops.operator.erasure.erasures import read_markers
+from streams.contract.id_search import Ids, suspects
+from streams.contract.identities import Identities
+from streams.kafka.bulk_read import pass_over, read_topics
+from streams.kafka.topics import Topics
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ async def read_erasures(bootstrap: str, topics: Topics, identities: Identities) 
     """All erasures of the namespace. Raises `TopicMissing`."""
     users = frozenset(user for user, marker in (await read_markers(bootstrap, topics)).items() if marker.end_offset)
     erasures = Erasures(identities)
-    await read_topics(bootstrap, [topics.erasure], erasures.apply)
+    await read_topics(bootstrap, [topics.erasure], guarded(erasures.apply, say), pass_over)
     return KnownErasures(erasures, users, identities)
 
 
@@ -64,7 +66,7 @@ class ArchiveErasure:
                     for kept in group:
                         left = self._left(kept.record)
                         count += left is not None
-                        writer.add(kept if left is None else KeptRecord(left))
+                        writer.add(kept if left is None else ArchivedRecord(left))
             if count:
                 self._store.put(hashed(file.revised(""), made), made, file)
             return count
@@ -74,14 +76,13 @@ class ArchiveErasure:
             local = self._naming(file, {user_id}, Path(scratch))
             if local is None:
                 return 0
-            erased = user_id in self._known.users
-            theirs = (
-                kept.record
+            erased, ids = user_id in self._known.users, Ids([user_id])
+            return sum(
+                self._left(kept.record) is not None if erased else True
                 for group in read_records(local, self._topic, file.partition)
                 for kept in group
-                if user_id in kept.users
+                if user_id in kept.users or _may_be_about(kept.record, ids)
             )
-            return sum(not erased or self._left(record) is not None for record in theirs)
 
     def _naming(self, file: ArchiveFile, users: Collection[str], scratch: Path) -> Path | None:
         """A copy of the file, None when it names none of the users. Most files are told by their footers."""
@@ -89,7 +90,15 @@ class ArchiveErasure:
             return None
         local = scratch / "archived.parquet"
         self._store.fetch(file, local)
-        return None if users_in(local).isdisjoint(users) else local
+        return local
 
     def _left(self, record: ConsumerRecord) -> ConsumerRecord | None:
         return blanked(record, self._known.erasures, self._known.identities, self._partitions)
+
+
+def _may_be_about(record: ConsumerRecord, ids: Ids) -> bool:
+    """Whether a record that is no event names one of `ids` in any encoding, or cannot be read so that it may."""
+    if isinstance(record, BlankedRecord) or is_event(record):
+        return False
+    headers = [value for _, value in record.headers if value]
+    return bool(suspects(ids, record.key, record.value, headers).all)

@@ -1,6 +1,6 @@
 """Archives interactions: one file a partition and day, and what users were erased since is blanked in them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -13,12 +13,13 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.retention.archive_files import About, ArchiveFile, PartitionFiles, chained, day_of
 from agents.retention.archive_store import ArchiveStore, hashed
-from agents.retention.record_files import KeptRecord, RecordWriter, read_records
+from agents.retention.record_files import ArchivedRecord, RecordWriter, read_records
 from ops.exit_codes import CommandFailed
-from ops.operator.log_identity import topic_id
-from streams.bulk_read import POLL_MS, bulk_consumer, partitions_of
-from streams.erasure import users_named
-from streams.topics import Topics
+from ops.operator.archive.identity import differing_offsets
+from ops.operator.snapshots.log_identity import topic_id
+from streams.contract.erasure import users_named
+from streams.kafka.bulk_read import POLL_MS, bulk_consumer, partitions_of
+from streams.kafka.topics import Topics
 
 
 class CannotArchive(CommandFailed):
@@ -55,6 +56,7 @@ async def archive(bootstrap: str, topics: Topics, store: ArchiveStore) -> list[P
             begins, ends = await consumer.beginning_offsets(sources), await consumer.end_offsets(sources)
             for source in sources:
                 check_meets_log(source, chains.get(source.partition), begins[source], ends[source])
+            await check_same_records(consumer, store, chains, begins, Path(scratch))
             if store.about() is None:
                 store.begin(about, Path(scratch))
             results = []
@@ -76,6 +78,23 @@ def check_about(store: ArchiveStore, log: About) -> None:
     if found.topic_id != log.topic_id:
         raise CannotArchive(
             f"{store.address} is of another log: {log.topic} was deleted and made again since, or is on other brokers"
+        )
+
+
+async def check_same_records(
+    consumer: AIOKafkaConsumer,
+    store: ArchiveStore,
+    chains: Mapping[int, PartitionFiles],
+    begins: Mapping[TopicPartition, int],
+    scratch: Path,
+) -> None:
+    """Raises `CannotArchive` when the log holds other records than the archive at the same offsets."""
+    archived = {source: chains[source.partition] for source in begins if source.partition in chains}
+    for source, offset in (await differing_offsets(consumer, store, archived, begins, scratch)).items():
+        raise CannotArchive(
+            f"{source.topic}:{source.partition} holds another record at offset {offset} than {store.address}: an "
+            "unclean leader election or a lost disk cut the log off, and what it lost is in the archive only. Move the "
+            "archive away, and begin another one"
         )
 
 
@@ -173,7 +192,7 @@ class _Days:
             self.finish(record.offset)
             self._open(day)
         assert self._writer is not None
-        self._writer.add(KeptRecord(record, sorted(users_named(record.key, record.value))))
+        self._writer.add(ArchivedRecord(record, sorted(users_named(record.key, record.value))))
 
     def finish(self, end: int) -> None:
         """Puts the open file, which ends before `end`, into the archive."""
@@ -194,7 +213,7 @@ class _Days:
             for kept in self._archived(former):
                 self._writer.add(kept)
 
-    def _archived(self, file: ArchiveFile) -> Iterator[KeptRecord]:
+    def _archived(self, file: ArchiveFile) -> Iterator[ArchivedRecord]:
         local = self._scratch / "former.parquet"
         self._store.fetch(file, local)
         for group in read_records(local, self._source.topic, self._source.partition):

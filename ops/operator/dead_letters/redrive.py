@@ -1,41 +1,55 @@
 """Publishes dead letters again, once, however often and by however many it is started.
 
 1. Being the sole producer ends whoever redrove before and makes the dead letters final.
-2. An unfinished redrive is finished: what it published since the ends it noted carries the letter's coordinates in a
-   header, and those letters are marked now.
-3. The ends of the interactions partitions are noted, the originals are published, the letters are marked, and the note
+2. An unfinished redrive is finished: what it published since the ends it noted carries the dead letter's coordinates in
+   a
+   header, and those dead letters are marked now.
+3. The ends of the interactions partitions are noted, the originals are published, the dead letters are marked, and the
+   note
    is removed; the last two in one transaction.
 
 The originals are published without a transaction: its markers would be offsets of the interactions log that nobody
 folds, so that lag and accounting by offsets would never be zero again.
 """
 
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from ops.operator.erasures import read_markers
-from ops.operator.finding import partition_count
-from ops.operator.letters import Kept, read_letters, rewrite, rewriter_of
-from ops.operator.redrive_plan import Plan, Republish, plan
-from ops.operator.sole_producer import sole_producer
-from streams.bulk_read import POLL_MS, bulk_consumer, partitions_of, read_topics
-from streams.codec import dumps, loads
-from streams.controls import REDRIVE_KEY
-from streams.dead_letters import ORIGINAL_TIME_HEADER, REDRIVEN_HEADER
-from streams.reasons import Reason
-from streams.topics import Topics
+from ops.operator.dead_letters.records import StoredDeadLetter, read_dead_letters, rewrite, rewriter_of
+from ops.operator.dead_letters.redrive_plan import Plan, Republish, plan
+from ops.operator.dead_letters.sole_producer import sole_producer
+from ops.operator.erasure.erasures import read_markers
+from ops.operator.inspect.finding import partition_count
+from streams.contract.codec import dumps
+from streams.contract.controls import REDRIVE_KEY
+from streams.contract.dead_letters import ORIGINAL_TIME_HEADER, REDRIVEN_HEADER, dead_letter_name
+from streams.contract.reasons import Reason
+from streams.kafka.bulk_read import POLL_MS, bulk_consumer, partitions_of, pass_over, read_topics
+from streams.kafka.topics import Topics
 
-Places = Mapping[str, str]  # a letter's name -> "partition:offset" where its original is again
+logger = logging.getLogger(__name__)
+
+
+class _Note(msgspec.Struct):
+    """Ends of the partitions of interactions, by number, when an unfinished redrive began."""
+
+    ends: dict[str, Annotated[int, msgspec.Meta(ge=0)]]
+
+
+Places = Mapping[str, str]  # a dead letter's name -> "partition:offset" where its original is again
 
 
 @dataclass(frozen=True)
 class Redriven:
-    """What a redrive did. `recovered` letters were published by an earlier redrive that did not live to mark them."""
+    """What a redrive did. `recovered` dead letters were published by an earlier redrive that did not live to mark
+    them."""
 
     plan: Plan
     published: int
@@ -76,8 +90,8 @@ async def _plan(bootstrap: str, topics: Topics, reason: Reason | None) -> Plan:
         partitions = await partition_count(consumer, topics.interactions)
     markers = await read_markers(bootstrap, topics)
     erased_at_ms = {user_id: marker.erased_at_ms for user_id, marker in markers.items()}
-    letters = await read_letters(bootstrap, topics)
-    return plan(letters, topics.interactions, partitions, erased_at_ms, time.time_ns() // 1_000_000, reason)
+    dead_letters = await read_dead_letters(bootstrap, topics)
+    return plan(dead_letters, topics.interactions, partitions, erased_at_ms, time.time_ns() // 1_000_000, reason)
 
 
 async def publish(bootstrap: str, interactions: str, items: Iterable[Republish]) -> dict[str, str]:
@@ -85,7 +99,7 @@ async def publish(bootstrap: str, interactions: str, items: Iterable[Republish])
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
     await producer.start()
     try:
-        sent = [(item.kept.letter.name, await _send(producer, interactions, item)) for item in items]
+        sent = [(item.kept.dead_letter.name, await _send(producer, interactions, item)) for item in items]
         places = {}
         for name, future in sent:
             where = await future
@@ -96,10 +110,10 @@ async def publish(bootstrap: str, interactions: str, items: Iterable[Republish])
 
 
 async def _send(producer: AIOKafkaProducer, interactions: str, item: Republish) -> Any:
-    letter = item.kept.letter
-    headers = [(REDRIVEN_HEADER, letter.name.encode()), (ORIGINAL_TIME_HEADER, b"%d" % letter.append_time_ms)]
+    dead_letter = item.kept.dead_letter
+    headers = [(REDRIVEN_HEADER, dead_letter.name.encode()), (ORIGINAL_TIME_HEADER, b"%d" % dead_letter.append_time_ms)]
     return await producer.send(
-        interactions, letter.value, item.user_id.encode(), partition=item.partition, headers=headers
+        interactions, dead_letter.value, item.user_id.encode(), partition=item.partition, headers=headers
     )
 
 
@@ -114,11 +128,13 @@ async def _note_ends(bootstrap: str, topics: Topics, producer: AIOKafkaProducer)
         await producer.send_and_wait(topics.controls, dumps(note), REDRIVE_KEY, partition=0)
 
 
-async def _mark(topics: Topics, producer: AIOKafkaProducer, letters: Iterable[Kept], places: Places) -> None:
+async def _mark(
+    topics: Topics, producer: AIOKafkaProducer, dead_letters: Iterable[StoredDeadLetter], places: Places
+) -> None:
     async with producer.transaction():
-        for kept in letters:
-            marked = replace(kept.letter, redriven=places[kept.letter.name])
-            await rewrite(producer, topics.dead_letters, replace(kept, letter=marked))
+        for kept in dead_letters:
+            marked = replace(kept.dead_letter, redriven=places[kept.dead_letter.name])
+            await rewrite(producer, topics.dead_letters, replace(kept, dead_letter=marked))
         await producer.send(topics.controls, None, REDRIVE_KEY, partition=0)
 
 
@@ -132,18 +148,33 @@ async def _recover(bootstrap: str, topics: Topics, producer: AIOKafkaProducer) -
         if record.key == REDRIVE_KEY:
             noted[0] = record.value
 
-    await read_topics(bootstrap, [topics.controls], apply)
+    await read_topics(bootstrap, [topics.controls], apply, pass_over)
     if noted[0] is None:
         return 0
-    ends = {TopicPartition(topics.interactions, int(number)): end for number, end in loads(noted[0])["ends"].items()}
-    places = await _published_since(bootstrap, ends)
+    ends = await _noted_ends(bootstrap, topics, noted[0])
+    places = await _published_since(bootstrap, ends) if ends else {}
     unmarked = [
         kept
-        for kept in await read_letters(bootstrap, topics)
-        if kept.letter.name in places and not kept.letter.redriven
+        for kept in await read_dead_letters(bootstrap, topics)
+        if kept.dead_letter.name in places and not kept.dead_letter.redriven
     ]
     await _mark(topics, producer, unmarked, places)
     return len(unmarked)
+
+
+async def _noted_ends(bootstrap: str, topics: Topics, note: bytes) -> dict[TopicPartition, int]:
+    """What an unfinished redrive noted; nothing, and a line in the log, for what is no note of one."""
+    async with bulk_consumer(bootstrap) as consumer:
+        known = {str(tp.partition): tp for tp in await partitions_of(consumer, [topics.interactions])}
+    try:
+        return {known[number]: end for number, end in msgspec.json.decode(note, type=_Note).ends.items()}
+    except (msgspec.DecodeError, KeyError) as error:
+        logger.warning(
+            "%s: the note of an unfinished redrive cannot be read and is skipped (%s): originals that it published are "
+            "published again, and workers take those with an event_id for duplicates",
+            *(topics.controls, error),
+        )
+        return {}
 
 
 async def _published_since(bootstrap: str, starts: Mapping[TopicPartition, int]) -> dict[str, str]:
@@ -161,6 +192,6 @@ async def _published_since(bootstrap: str, starts: Mapping[TopicPartition, int])
 async def _collect(consumer: AIOKafkaConsumer, pending: Iterable[TopicPartition], places: dict[str, str]) -> None:
     for records in (await consumer.getmany(*pending, timeout_ms=POLL_MS)).values():
         for record in records:
-            original = dict(record.headers).get(REDRIVEN_HEADER)
+            original = dead_letter_name(dict(record.headers).get(REDRIVEN_HEADER))
             if original is not None:
-                places[original.decode()] = f"{record.partition}:{record.offset}"
+                places[original] = f"{record.partition}:{record.offset}"

@@ -8,16 +8,17 @@ from aiokafka.structs import ConsumerRecord
 from redis import Redis
 
 from agents.delivery.table import POSITION_KEY
-from ops.operator.archive_erasure import read_erasures
-from ops.operator.finding import find, partition_count, versions
-from ops.operator.kept_files import KeptFiles
-from ops.operator.letters import letter_of, names_user
+from ops.operator.archive.erasure import read_erasures
+from ops.operator.dead_letters.records import is_about
+from ops.operator.inspect.finding import find, partition_count, versions
+from ops.operator.snapshots.kept_files import RetainedFiles
 from serving.keys import Keys
-from streams.bulk_read import bulk_consumer
-from streams.erasure import users_named
-from streams.identities import Identities
-from streams.topics import Topics
-from streams.user_records import user_of, user_partition
+from streams.contract.erasure import users_named
+from streams.contract.id_search import Ids
+from streams.contract.identities import Identities
+from streams.contract.user_records import user_of, user_partition
+from streams.kafka.bulk_read import bulk_consumer
+from streams.kafka.topics import Topics
 
 _GLOB_SPECIAL = "\\*?[]"
 
@@ -34,6 +35,11 @@ class Names:
     def of(cls, user_id: str, identities: Identities) -> "Names":
         """Both, though only one is stored: somebody may have turned hashing on or off since."""
         return cls(user_id, frozenset({user_id, identities.of(user_id)}), identities)
+
+    @property
+    def ids(self) -> Ids:
+        """All, to be searched for."""
+        return Ids(self.all)
 
     @property
     def encoded(self) -> frozenset[bytes]:
@@ -64,7 +70,7 @@ class Leftovers:
         }
 
 
-async def check(bootstrap: str, redis_url: str, topics: Topics, names: Names, files: KeptFiles) -> Leftovers:
+async def check(bootstrap: str, redis_url: str, topics: Topics, names: Names, files: RetainedFiles) -> Leftovers:
     """Counts by place. The interactions log itself is not a place: it keeps what was sent until its retention ends."""
     left = Leftovers()
     async with bulk_consumer(bootstrap) as consumer:
@@ -80,7 +86,7 @@ async def check(bootstrap: str, redis_url: str, topics: Topics, names: Names, fi
             Topics(topics.namespace, version).user_changelog, lambda record: _is_row(record.key, names), partition
         )
     await look(topics.profiles, lambda record: record.key == names.sent.encode(), None)
-    await look(topics.dead_letters, lambda record: names_user(letter_of(record), names.sent), None)
+    await look(topics.dead_letters, lambda record: is_about(record, names.ids), None)
     for topic in (topics.requests, topics.served, topics.predictions):
         await look(topic, lambda record: is_served_to(record, names), None)
     known = await read_erasures(bootstrap, topics, names.identities)
@@ -102,16 +108,22 @@ def is_served_to(record: ConsumerRecord, names: Names) -> bool:
 
 def redis_keys(redis_url: str, namespace: str, names: Names) -> tuple[list[str], list[str]]:
     """Keys of any version that carry the user's hash tag, and the sorted sets of readers that hold the user."""
-    root = Keys(namespace).root
-    patterns = [f"{root}*{{u:{_escaped(name)}}}*" for name in sorted(names.all)]
+    keys = Keys(namespace)
+    patterns = [f"{keys.root}*{{u:{_escaped(name)}}}*" for name in sorted(names.all)]
     with Redis.from_url(redis_url) as redis:
-        tagged = [key.decode() for pattern in patterns for key in redis.scan_iter(match=pattern, count=1000)]
-        readers = [
+        found = {key.decode() for pattern in patterns for key in redis.scan_iter(match=pattern, count=1000)}
+        tagged = sorted(key for key in found if any(keys.names_user(key, name) for name in names.all))
+        noted = [
             key.decode()
-            for key in redis.scan_iter(match=f"{root}readers:*", count=1000)
-            if any(redis.zscore(key, name) is not None for name in names.all)
+            for pattern in (f"{keys.root}readers:*", f"{keys.root}*:missed:*")
+            for key in redis.scan_iter(match=pattern, count=1000)
         ]
-    return tagged, readers
+        marked = [
+            key
+            for key in noted
+            if keys.notes_users(key) and any(redis.zscore(key, name) is not None for name in names.all)
+        ]
+    return tagged, marked
 
 
 def _escaped(name: str) -> str:

@@ -15,19 +15,19 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 from redis import Redis
 
-from ops.operator.archive_erasure import read_erasures
-from ops.operator.erase_check import Leftovers, Names, check, is_served_to, redis_keys
-from ops.operator.erasures import read_markers
-from ops.operator.finding import end_offset, find, partition_count, versions
-from ops.operator.kept_files import KeptFiles
-from ops.operator.letters import Kept, letter_of, names_user, rewrite, rewriter_of
-from ops.operator.scale import read_scale
-from ops.operator.sole_producer import sole_producer
-from streams.bulk_read import POLL_MS, bulk_consumer
-from streams.erasure import ErasureMarker
-from streams.identities import Identities
-from streams.topics import Topics
-from streams.user_records import user_partition
+from ops.operator.archive.erasure import read_erasures
+from ops.operator.dead_letters.records import blanked, is_about, rewrite, rewriter_of
+from ops.operator.dead_letters.sole_producer import sole_producer
+from ops.operator.erasure.check import Leftovers, Names, check, is_served_to, redis_keys
+from ops.operator.erasure.erasures import read_markers
+from ops.operator.inspect.finding import end_offset, find, partition_count, versions
+from ops.operator.inspect.scale import read_scale
+from ops.operator.snapshots.kept_files import RetainedFiles
+from streams.contract.erasure import ErasureMarker
+from streams.contract.identities import Identities
+from streams.contract.user_records import user_partition
+from streams.kafka.bulk_read import POLL_MS, bulk_consumer
+from streams.kafka.topics import Topics
 from tables import partition_row, user_keys
 
 
@@ -59,7 +59,7 @@ async def erase(
     topics: Topics,
     user_id: str,
     identities: Identities,
-    files: KeptFiles,
+    files: RetainedFiles,
     wait_s: float,
 ) -> Erased:
     """Erases and checks. Workers get `wait_s` seconds to answer."""
@@ -84,7 +84,8 @@ async def erase(
 async def _mark(
     bootstrap: str, topics: Topics, producer: AIOKafkaProducer, user_id: str, partition: int
 ) -> tuple[ErasureMarker, int]:
-    """The final marker and its position. Between the two markers the end of the log is read: see streams.erasure."""
+    """The final marker and its position. Between the two markers the end of the log is read: see
+    streams.contract.erasure."""
     earlier = (await read_markers(bootstrap, topics)).get(user_id)
     asked = ErasureMarker(user_id, time.time_ns() // 1_000_000, earlier.end_offset if earlier else 0)
     await _send_marker(producer, topics, asked, partition)
@@ -161,16 +162,19 @@ def _applied(key: bytes, value: bytes | None) -> int:
 
 
 async def _remove_records(bootstrap: str, topics: Topics, producer: AIOKafkaProducer, names: Names) -> None:
-    letters = await find(bootstrap, topics.dead_letters, lambda record: names_user(letter_of(record), names.sent))
+    dead_letters = await find(bootstrap, topics.dead_letters, lambda record: is_about(record, names.ids))
     served = [
         (topic, await find(bootstrap, topic, lambda record: is_served_to(record, names)))
         for topic in (topics.requests, topics.served, topics.predictions)
     ]
-    if not letters.live and not any(found.live for _, found in served):
+    if not dead_letters.live and not any(found.live for _, found in served):
         return
     async with producer.transaction():
-        for record in letters.live.values():
-            await rewrite(producer, topics.dead_letters, Kept(letter_of(record).blank(), record.timestamp))
+        for (number, key), record in dead_letters.live.items():
+            if (kept := blanked(record)) is not None:
+                await rewrite(producer, topics.dead_letters, kept)
+            else:
+                await producer.send(topics.dead_letters, None, key, partition=number)
         await asyncio.gather(
             *[
                 await producer.send(topic, None, key, partition=number)

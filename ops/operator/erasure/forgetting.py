@@ -2,7 +2,7 @@
 
 from collections.abc import MutableMapping
 
-from agents.erasures import PartitionErasures
+from agents.followers.erasures import PartitionErasures
 from tables.user import Change
 from tables.user_plane import FoldLimits, UserPlane
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from streams.bulk_read import bulk_consumer, partitions_of, read_to_end
+from streams.kafka.bulk_read import bulk_consumer, partitions_of, pass_over, read_to_end
 
 Names = Callable[[ConsumerRecord], bool]
 
 
 @dataclass
-class Found:
+class RecordsOfUser:
     """`live`: records that name the user and are the last of their keys, by (partition, key). `superseded`: how many
     more name the user and are gone once the broker has compacted the topic."""
 
@@ -20,13 +20,13 @@ class Found:
     superseded: int = 0
 
 
-async def find(bootstrap: str, topic: str, names: Names, partition: int | None = None) -> Found:
+async def find(bootstrap: str, topic: str, names: Names, partition: int | None = None) -> RecordsOfUser:
     """Reads one partition of `topic`, or all, from the beginning. `names` says whether a record names the user.
 
     Raises:
         TopicMissing: the topic does not exist.
     """
-    found = Found()
+    found = RecordsOfUser()
 
     def apply(record: ConsumerRecord) -> None:
         place = (record.partition, record.key)
@@ -38,7 +38,7 @@ async def find(bootstrap: str, topic: str, names: Names, partition: int | None =
     async with bulk_consumer(bootstrap) as consumer:
         everywhere = await partitions_of(consumer, [topic])
         wanted = [tp for tp in everywhere if partition is None or tp.partition == partition]
-        await read_to_end(consumer, wanted, apply)
+        await read_to_end(consumer, wanted, apply, damaged=pass_over)
     return found
 
 

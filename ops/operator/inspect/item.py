@@ -5,24 +5,29 @@ from dataclasses import asdict
 from typing import Any
 
 import msgspec
-from aiokafka.structs import ConsumerRecord, TopicPartition
+import numpy as np
+from aiokafka.structs import ConsumerRecord
 
 from agents.delivery.table import POSITION_KEY, ChangelogTable
-from ops.operator.finding import partition_count
-from ops.operator.running import NotThere
-from ops.operator.stored_lists import read_list
-from ops.progress import Progress
+from agents.followers.refusals import guarded, say
+from ops.group_progress import GroupProgress
+from ops.operator.inspect.finding import partition_count
+from ops.operator.inspect.running import NotThere
+from ops.operator.inspect.stored_lists import read_list
 from serving.keys import Keys
-from streams.bulk_read import bulk_consumer, read_to_end, read_topics
-from streams.catalog import CatalogItem, parse_catalog_item
-from streams.reasons import InvalidEvent
-from streams.topics import Topics
-from streams.units import HOUR_MS
+from streams.contract.catalog import CatalogItem, parse_catalog_item
+from streams.contract.reasons import InvalidEvent
+from streams.contract.units import HOUR_MS
+from streams.kafka.bulk_read import bulk_consumer, partitions_of, pass_over, read_to_end, read_topics
+from streams.kafka.topics import Topics
 from tables import item_rows
 from tables.item_deltas import item_partition
 from tables.item_facts import Facts, facts_of
+from tables.item_model import ItemModel
+from tables.stored_rows import check_item_row
 
 SHOWN_NEIGHBOURS = 20
+_NEIGHBOURS = frozenset({item_rows.ASSOCIATIONS, item_rows.LEARNED})
 
 
 async def inspect_item(bootstrap: str, redis_url: str, topics: Topics, item_id: str) -> dict[str, Any]:
@@ -30,16 +35,22 @@ async def inspect_item(bootstrap: str, redis_url: str, topics: Topics, item_id: 
     async with bulk_consumer(bootstrap) as consumer:
         partition = item_partition(item_id, await partition_count(consumer, topics.deltas))
         table = ChangelogTable(topics.item_model, partition)
+        model = ItemModel()  # neighbours are of any partition, and named there
 
         def apply(record: ConsumerRecord) -> None:
-            if record.key == POSITION_KEY or _item_of(record.key) == item_id:
+            if record.key[:1] in _NEIGHBOURS:
+                model.apply(record.key, record.value)
+            if record.partition == partition and (record.key == POSITION_KEY or _item_of(record.key) == item_id):
+                if record.key != POSITION_KEY and record.value is not None:
+                    check_item_row(record.key, record.value)
                 table.load(record.key, record.value)
 
-        await read_to_end(consumer, [TopicPartition(table.topic, partition)], apply)
+        everywhere = await partitions_of(consumer, [topics.item_model])
+        await read_to_end(consumer, everywhere, guarded(apply, say), damaged=pass_over)
     entry = await _catalogue_entry(bootstrap, topics, item_id)
     if entry is None and not table.rows:
         raise NotThere(f"neither the catalogue nor version {topics.version} knows an item {item_id!r}")
-    async with Progress(bootstrap, topics.consumer_group) as progress:
+    async with GroupProgress(bootstrap, topics.consumer_group) as progress:
         committed = (await progress.committed(topics.deltas))[partition]
     return {
         "item_id": item_id,
@@ -51,18 +62,18 @@ async def inspect_item(bootstrap: str, redis_url: str, topics: Topics, item_id: 
         "facts": asdict(_facts(table.rows, item_id)),
         "counts": _counts(table.rows, item_id),
         "hours": _hours(table.rows),
-        "neighbours": _neighbours(table.rows),
+        "neighbours": _neighbours(model, item_id),
         "similar": read_list(redis_url, Keys(topics.namespace, topics.version).similar(item_id)),
     }
 
 
 def _item_of(key: bytes) -> str | None:
     kind = key[:1]
-    if kind in (item_rows.COUNTS, item_rows.VIEWERS):
+    if kind == item_rows.COUNTS:
         return key[1:].decode()
     if kind == item_rows.BUCKET:
         return item_rows.bucket_of(key)[1]
-    return item_rows.neighbours_of(key)[1] if kind == item_rows.NEIGHBOURS else None
+    return key[1:].decode() if kind == item_rows.ASSOCIATIONS else None
 
 
 async def _catalogue_entry(bootstrap: str, topics: Topics, item_id: str) -> dict[str, Any] | str | None:
@@ -73,7 +84,7 @@ async def _catalogue_entry(bootstrap: str, topics: Topics, item_id: str) -> dict
         if record.key == item_id.encode():
             last[0] = record.value
 
-    await read_topics(bootstrap, [topics.catalog], apply)
+    await read_topics(bootstrap, [topics.catalog], apply, pass_over)
     if last[0] is None:
         return None
     try:
@@ -86,7 +97,7 @@ async def _catalogue_entry(bootstrap: str, topics: Topics, item_id: str) -> dict
 def _facts(rows: Mapping[bytes, bytes], item_id: str) -> Facts:
     value = rows.get(item_rows.counts_key(item_id))
     counts = None if value is None else item_rows.COUNTS_CODEC.decode(value)
-    return facts_of(counts, rows.get(item_rows.viewers_key(item_id)))
+    return facts_of(counts)
 
 
 def _counts(rows: Mapping[bytes, bytes], item_id: str) -> dict[str, Any] | None:
@@ -105,12 +116,15 @@ def _hours(rows: Mapping[bytes, bytes]) -> list[dict[str, Any]]:
     return [{"from_ms": hour * HOUR_MS, "events": countries} for hour, countries in found]
 
 
-def _neighbours(rows: Mapping[bytes, bytes]) -> list[dict[str, Any]]:
+def _neighbours(model: ItemModel, item_id: str) -> list[dict[str, Any]]:
     """The strongest neighbours by raw co-occurrence weight."""
-    weights: dict[str, float] = {}
-    for key, value in rows.items():
-        if key[:1] == item_rows.NEIGHBOURS:
-            row = item_rows.NEIGHBOURS_CODEC.decode(value)
-            weights.update(zip(row.items, row.weights_array().tolist(), strict=True))
-    strongest = sorted(weights.items(), key=lambda pair: -pair[1])[:SHOWN_NEIGHBOURS]
-    return [{"item_id": item_id, "weight": weight} for item_id, weight in strongest]
+    index = model.index(item_id)
+    if index < 0:
+        return []
+    weights = model.neighbours.weights[index]
+    strongest = np.argsort(-weights, kind="stable")[: min(SHOWN_NEIGHBOURS, np.count_nonzero(weights))]
+    items = model.neighbours.items[index, strongest].tolist()
+    return [
+        {"item_id": model.ids[item], "weight": weight}
+        for item, weight in zip(items, weights[strongest].tolist(), strict=True)
+    ]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
-from streams.bulk_read import POLL_MS, bulk_consumer, partitions_of
+from streams.kafka.bulk_read import POLL_MS, bulk_consumer, partitions_of
 
 
 async def oldest_waiting_ms(

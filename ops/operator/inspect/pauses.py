@@ -4,13 +4,14 @@ import time
 
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from agents.followers.refusals import guarded, say
 from ops.exit_codes import CommandFailed, ExitCode
-from ops.operator.finding import partition_count
-from streams.bulk_read import bulk_consumer, read_topics
-from streams.codec import dumps
-from streams.controls import pause_key, paused_partition
-from streams.producer import OutgoingRecord, Producer
-from streams.topics import Topics
+from ops.operator.inspect.finding import partition_count
+from streams.contract.codec import dumps
+from streams.contract.controls import pause_key, paused_partition
+from streams.kafka.bulk_read import bulk_consumer, pass_over, read_topics
+from streams.kafka.producer import OutgoingRecord, Producer
+from streams.kafka.topics import Topics
 
 
 class NoSuchPartition(CommandFailed):
@@ -50,9 +51,9 @@ async def read_pauses(bootstrap: str, topics: Topics) -> set[TopicPartition]:
     paused: set[TopicPartition] = set()
 
     def apply(record: ConsumerRecord) -> None:
-        partition = paused_partition(topics.version, record.key)
+        partition = paused_partition(topics.version, record.key or b"")
         if partition is not None:
             paused.discard(partition) if record.value is None else paused.add(partition)
 
-    await read_topics(bootstrap, [topics.controls], apply)
+    await read_topics(bootstrap, [topics.controls], guarded(apply, say), pass_over)
     return paused

@@ -9,9 +9,10 @@ from aiokafka.errors import KafkaConnectionError, ProducerFenced
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from agents.registry import RegistryBusy
+from agents.versions.registry import RegistryBusy
 from ops.exit_codes import CommandFailed, ExitCode
-from streams.bulk_read import TopicMissing
+from streams.kafka.bulk_read import TopicMissing
+from streams.kafka.errors import RecordUnreadable
 
 T = TypeVar("T")
 
@@ -40,6 +41,8 @@ def run(command: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(command)
     except TopicMissing as error:
         raise NotThere(str(error)) from error
+    except RecordUnreadable as error:
+        raise CommandFailed(str(error)) from error
     except KafkaConnectionError as error:
         raise NotAnswering(f"Kafka does not answer: {error}") from error
     except (RedisConnectionError, RedisTimeoutError) as error:

@@ -6,9 +6,9 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 
-from ops.operator.finding import partition_count
-from streams.bulk_read import bulk_consumer
-from streams.topics import Topics
+from ops.operator.inspect.finding import partition_count
+from streams.kafka.bulk_read import bulk_consumer
+from streams.kafka.topics import Topics
 
 
 @dataclass(frozen=True)

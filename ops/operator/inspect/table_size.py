@@ -4,7 +4,7 @@ from zlib import crc32
 
 from aiokafka.structs import ConsumerRecord
 
-from streams.bulk_read import bulk_consumer, partitions_of, read_to_end
+from streams.kafka.bulk_read import bulk_consumer, partitions_of, pass_over, read_to_end
 
 MAX_KEYS = 50_000
 
@@ -44,5 +44,5 @@ async def table_bytes(bootstrap: str, changelog: str) -> int:
 
     async with bulk_consumer(bootstrap) as consumer:
         partitions = await partitions_of(consumer, [changelog])
-        await read_to_end(consumer, partitions[:1], apply)
+        await read_to_end(consumer, partitions[:1], apply, damaged=pass_over)
     return table.total_bytes() * len(partitions)

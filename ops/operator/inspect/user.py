@@ -6,18 +6,20 @@ import msgspec
 from aiokafka.structs import TopicPartition
 
 from agents.delivery.table import POSITION_KEY, ChangelogTable
-from ops.operator.erasures import read_markers
-from ops.operator.finding import partition_count
-from ops.operator.running import NotThere
-from ops.operator.stored_lists import read_list
-from ops.progress import Progress
+from agents.followers.refusals import guarded, say
+from ops.group_progress import GroupProgress
+from ops.operator.erasure.erasures import read_markers
+from ops.operator.inspect.finding import partition_count
+from ops.operator.inspect.running import NotThere
+from ops.operator.inspect.stored_lists import read_list
 from serving.keys import Keys
-from streams.bulk_read import bulk_consumer, read_to_end
-from streams.identities import Identities
-from streams.topics import Topics
-from streams.user_records import user_partition
+from streams.contract.identities import Identities
+from streams.contract.user_records import user_partition
+from streams.kafka.bulk_read import bulk_consumer, pass_over, read_to_end
+from streams.kafka.topics import Topics
 from tables import partition_row, user_keys
 from tables.partition_row import PartitionRow
+from tables.stored_rows import check_user_row
 from tables.type_codes import CODE_OF, FINISHED
 from tables.user import User
 
@@ -39,10 +41,12 @@ async def inspect_user(
 
         def apply(record: Any) -> None:
             if record.key in (POSITION_KEY, user_keys.PARTITION) or wanted in (record.key[1:], record.key[5:]):
+                if record.key != POSITION_KEY and record.value is not None:
+                    check_user_row(record.key, record.value)
                 table.load(record.key, record.value)
 
-        await read_to_end(consumer, [TopicPartition(table.topic, partition)], apply)
-    async with Progress(bootstrap, topics.consumer_group) as progress:
+        await read_to_end(consumer, [TopicPartition(table.topic, partition)], guarded(apply, say), damaged=pass_over)
+    async with GroupProgress(bootstrap, topics.consumer_group) as progress:
         committed = (await progress.committed(topics.interactions))[partition]
     keys = Keys(topics.namespace, topics.version)
     user = User.load(table.rows, stored_id, HISTORY)
@@ -79,7 +83,7 @@ def _decoded(user: User) -> dict[str, Any]:
             {"item_id": item_id, "timestamp_ms": at_ms, "event_type": _TYPE_OF[code]}
             for item_id, (at_ms, code) in newest_first
         ],
-        "unfinished": [msgspec.to_builtins(entry) for entry in user.watching.newest_first()],
+        "unfinished": [msgspec.to_builtins(entry) for entry in reversed(user.watching.to_rows())],
         "seen_items": len(user.seen),
         "remembered_event_ids": len(user.dedupe.known),
     }

@@ -5,19 +5,22 @@ from typing import Any
 from aiokafka.structs import TopicPartition
 
 from agents.delivery.table import POSITION_KEY, ChangelogTable
-from agents.item_follower import ItemFollower
-from ops.operator.finding import partition_count
-from ops.operator.running import NotThere
-from ops.operator.stored_lists import read_list
+from agents.followers.item_follower import ItemFollower
+from agents.followers.refusals import guarded, say
+from ops.operator.inspect.finding import partition_count
+from ops.operator.inspect.running import NotThere
+from ops.operator.inspect.stored_lists import read_list
 from ranking.rerank.settings import RerankSettings
 from ranking.why import why
 from serving.keys import Keys
-from streams.bulk_read import bulk_consumer, partitions_of, read_to_end
-from streams.catalog import UserProfile, parse_profile
-from streams.identities import Identities
-from streams.topics import Topics
-from streams.user_records import user_partition
+from streams.contract.catalog import Maturity, UserProfile
+from streams.contract.identities import Identities
+from streams.contract.unreadable import read_profile
+from streams.contract.user_records import user_partition
+from streams.kafka.bulk_read import bulk_consumer, partitions_of, pass_over, read_to_end
+from streams.kafka.topics import Topics
 from tables import user_keys
+from tables.stored_rows import check_user_row
 from tables.user import User
 
 HISTORY = 100
@@ -33,10 +36,11 @@ async def explain(
     size: int,
     settings: RerankSettings,
     identities: Identities,
+    default_maturity: Maturity,
 ) -> dict[str, Any]:
     """What `ranking.why` says at `now_ms`, and where the item stands on the list in Redis. A user without events is
     explained as well: their list is everybody's. Raises `NotThere` when the version does not know the item."""
-    followed = await _followed(bootstrap, topics, now_ms)
+    followed = await _followed(bootstrap, topics, now_ms, default_maturity)
     model = followed.model
     item = model.index(item_id)
     if item < 0:
@@ -55,8 +59,8 @@ async def explain(
     }
 
 
-async def _followed(bootstrap: str, topics: Topics, now_ms: int) -> ItemFollower:
-    follower = ItemFollower(bootstrap, topics)
+async def _followed(bootstrap: str, topics: Topics, now_ms: int, default_maturity: Maturity) -> ItemFollower:
+    follower = ItemFollower(bootstrap, topics, default_maturity=default_maturity)
     await follower.start()
     await follower.stop()
     follower.model.refresh_priors(now_ms)
@@ -73,14 +77,18 @@ async def _user(bootstrap: str, topics: Topics, user_id: str, stored_id: str) ->
 
         def apply(record: Any) -> None:
             if record.key == POSITION_KEY or wanted in (record.key[1:], record.key[5:]):
+                if record.key != POSITION_KEY and record.value is not None:
+                    check_user_row(record.key, record.value)
                 table.load(record.key, record.value)
 
         def take(record: Any) -> None:
             if record.key == sent:
                 said[0] = record.value
 
-        await read_to_end(consumer, [TopicPartition(table.topic, partition)], apply)
-        await read_to_end(consumer, await partitions_of(consumer, [topics.profiles]), take)
-    profile = None if said[0] is None else parse_profile(sent, said[0])
+        await read_to_end(consumer, [TopicPartition(table.topic, partition)], guarded(apply, say), damaged=pass_over)
+        await read_to_end(
+            consumer, await partitions_of(consumer, [topics.profiles]), guarded(take, say), damaged=pass_over
+        )
+    profile = read_profile(sent, said[0]).profile
     user = User.load(table.rows, stored_id, HISTORY) if user_keys.user_key(stored_id) in table.rows else None
     return user, profile

@@ -4,13 +4,14 @@ from dataclasses import asdict, dataclass
 
 from aiokafka.structs import ConsumerRecord
 
-from agents.epochs import reached_in
-from offline.replay.leaks import cross_partition_skew, labels_in_features, read_past_the_epoch
-from ranking import examples, judgements
+from agents.followers.model_watermark import reached_in
+from agents.followers.refusals import guarded, say
+from offline.replay.leaks import cross_partition_skew, labels_in_features, read_past_the_watermark
+from ranking import examples, outcomes
 from ranking.examples import Example
-from ranking.judgements import Outcomes
-from streams.bulk_read import read_topics
-from streams.topics import Topics
+from ranking.outcomes import Outcomes
+from streams.kafka.bulk_read import pass_over, read_topics
+from streams.kafka.topics import Topics
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ async def audit(bootstrap: str, topics: Topics, max_skew_ms: int) -> Audit:
     """Everything that is still kept: deltas and examples for 7 days. Raises `TopicMissing`."""
     steps: dict[int, list[tuple[int, int]]] = {}
     taught: list[Example] = []
-    judged: list[Outcomes] = []
+    evaluated: list[Outcomes] = []
 
     def apply(record: ConsumerRecord) -> None:
         if record.topic == topics.deltas:
@@ -40,11 +41,13 @@ async def audit(bootstrap: str, topics: Topics, max_skew_ms: int) -> Audit:
             if len((example := examples.decode(record.value)).features):
                 taught.append(example)
         else:
-            judged.append(judgements.without_rejected(judgements.decode(record.value)))
+            evaluated.append(outcomes.without_rejected(outcomes.decode(record.value)))
 
-    await read_topics(bootstrap, [topics.deltas, topics.ranker_examples, topics.judged_events], apply)
-    leaks = read_past_the_epoch(judged)
+    await read_topics(
+        bootstrap, [topics.deltas, topics.ranker_examples, topics.judged_events], guarded(apply, say), pass_over
+    )
+    leaks = read_past_the_watermark(evaluated)
     for of_partition in steps.values():
         leaks += cross_partition_skew(of_partition, max_skew_ms)
     leaks += labels_in_features(taught)
-    return Audit(sum(map(len, judged)), sum(map(len, steps.values())), len(taught), leaks)
+    return Audit(sum(map(len, evaluated)), sum(map(len, steps.values())), len(taught), leaks)

@@ -8,16 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.registry import RegistryBusy, read_registry
-from offline.replay.pace import Head, Pace, Progress
-from ops.demo.processes import environment_of
-from ops.demo.supervisor import Supervisor
-from ops.operator.kept_state import KeptState
-from ops.operator.replay_start import Beginning, prepare
-from ops.operator.replay_watch import ReplayWatch
-from ops.operator.version_figures import Figures, measure, record
-from ops.settings import Settings
-from streams.topics import Topics
+from agents.versions.registry import RegistryBusy, read_registry
+from offline.replay.progress import ReplayProgress, ReplayRate
+from ops.configuration.settings import Settings
+from ops.operator.replay.start import Beginning, prepare
+from ops.operator.replay.watch import ReplayWatch
+from ops.operator.snapshots.kept_state import StartingState
+from ops.operator.versions.figures import Figures, measure, record
+from ops.processes.child_settings import environment_of
+from ops.processes.supervisor import ProcessSupervisor
+from streams.kafka.topics import Topics
 
 logger = logging.getLogger(__name__)
 
@@ -49,26 +49,29 @@ class ReplayPlan:
 class Replay:
     """One run. `tell` hears of the progress once a second, `arrived` once, at the head, of seconds since the start."""
 
-    def __init__(self, plan: ReplayPlan, tell: Callable[[Progress], None], arrived: Callable[[float], None]) -> None:
+    def __init__(
+        self, plan: ReplayPlan, tell: Callable[[ReplayProgress], None], arrived: Callable[[float], None]
+    ) -> None:
         self._plan = plan
         self._tell = tell
         self._arrived = arrived
 
-    async def run(self, supervisor: Supervisor) -> None:
+    async def run(self, supervisor: ProcessSupervisor) -> None:
         """Goes on until cancelled, or until a worker ends for good: its version was retired, or somebody asked it to.
         Raises `CommandFailed`, `TopicMissing` and `KafkaError`."""
         plan = self._plan
         await prepare(plan.settings, plan.topics, plan.beginning)
         began_s = time.monotonic()
         start_workers(supervisor, plan)
-        archived = KeptState(plan.settings, plan.topics).archived() if plan.beginning.archive else {}
+        archived = StartingState(plan.settings, plan.topics).archived() if plan.beginning.archive else {}
         async with ReplayWatch(plan.settings.kafka_bootstrap, plan.topics, archived) as watch:
-            pace, head, at_head = Pace(await watch.begin()), Head(), False
+            replay_rate, at_head = ReplayRate(await watch.begin()), False
             while not supervisor.is_over:
                 supervisor.check()
-                progress = pace.add(await watch.look(), time.time_ns() // 1_000_000)
+                position = await watch.look()
+                progress = replay_rate.add(position, time.time_ns() // 1_000_000)
                 self._tell(progress)
-                if head.reached(progress, time.monotonic()) and not at_head and await watch.items_done():
+                if position.caught_up and not at_head and await watch.items_done():
                     at_head = True
                     took_s = time.monotonic() - began_s
                     self._arrived(took_s)
@@ -76,7 +79,7 @@ class Replay:
                 await asyncio.sleep(LOOK_S)
 
 
-async def record_replay(settings: Settings, version: str, progress: Progress, took_s: float) -> None:
+async def record_replay(settings: Settings, version: str, progress: ReplayProgress, took_s: float) -> None:
     """Keeps with the version how the replay went and, when another one serves, how the two compare."""
     bootstrap, redis_url, namespace = settings.kafka_bootstrap, settings.redis_url, settings.namespace
     figures: dict[str, Figures] = {version: {}}
@@ -90,7 +93,7 @@ async def record_replay(settings: Settings, version: str, progress: Progress, to
         logger.warning("figures of %s are not kept: %s", version, error)
 
 
-def start_workers(supervisor: Supervisor, plan: ReplayPlan) -> None:
+def start_workers(supervisor: ProcessSupervisor, plan: ReplayPlan) -> None:
     """Ordinary workers under the new version; others may be started on other machines at any time."""
     for number in range(1, plan.workers + 1):
         own = plan.settings.model_copy(

@@ -10,19 +10,21 @@ from datetime import datetime
 import msgspec
 from aiokafka.structs import TopicPartition
 
-from agents.delivery.outgoing import Outgoing
+from agents.delivery.log_mark import LogMark
 from agents.delivery.producer import PartitionProducer
 from agents.delivery.table import ChangelogTable
-from agents.registry import Change, change_registry, read_registry
+from agents.versions.registry import Change, change_registry, read_registry
+from ops.configuration.settings import Settings
 from ops.exit_codes import CommandFailed, ExitCode
-from ops.operator.finding import partition_count
-from ops.operator.kept_state import KeptState
-from ops.progress import Progress
-from ops.settings import Settings
-from serving.registry import Registry, State, VersionRecord
-from streams.bulk_read import bulk_consumer
-from streams.topics import Topics
-from streams.topics_admin import ensure_topics
+from ops.group_progress import GroupProgress
+from ops.operator.inspect.finding import partition_count
+from ops.operator.snapshots.kept_state import StartingState
+from ops.operator.snapshots.log_identity import topic_id
+from serving.registry import Registry, VersionRecord, VersionState
+from streams.kafka.bulk_read import bulk_consumer
+from streams.kafka.log_position import LogPosition
+from streams.kafka.topics import Topics
+from streams.kafka.topics_admin import ensure_topics
 
 EARLIEST = "earliest"
 _TOPICS_TIMEOUT_S = 60.0
@@ -54,7 +56,7 @@ def parse_from(text: str) -> int | None:
 class Beginning:
     """What a version begins with: the log from `reads_from` (see `parse_from`), or the tables of the snapshot named
     `snapshot` and the log after it. With `archive` the archive is read where the log does not reach. `inexact` takes a
-    snapshot's rows although other code or settings made them."""
+    snapshot's rows although other folds or settings made them."""
 
     reads_from: str = EARLIEST
     snapshot: str = ""
@@ -80,7 +82,7 @@ async def prepare(settings: Settings, topics: Topics, beginning: Beginning) -> N
     if partitions != settings.partitions:
         raise CannotReplay(f"{topics.interactions} has {partitions} partitions, FRESHET_PARTITIONS is not that")
     known = _known(await read_registry(bootstrap, topics), topics.version, beginning)
-    kept = KeptState(settings, topics)
+    kept = StartingState(settings, topics)
     if beginning.archive and known is None:
         await kept.check_archive()
     manifest = None
@@ -88,7 +90,13 @@ async def prepare(settings: Settings, topics: Topics, beginning: Beginning) -> N
         manifest = await kept.checked_snapshot(beginning.snapshot, archive=beginning.archive, inexact=beginning.inexact)
     await change_registry(bootstrap, topics, lambda found: _record(found, topics.version, beginning))
     await asyncio.to_thread(
-        ensure_topics, bootstrap, topics, partitions, settings.replication, timeout_s=_TOPICS_TIMEOUT_S
+        ensure_topics,
+        bootstrap,
+        topics,
+        partitions,
+        settings.replication,
+        timeout_s=_TOPICS_TIMEOUT_S,
+        retention_days=settings.retention_days,
     )
     if begin_ms is not None:
         await _begin_at(bootstrap, topics, begin_ms)
@@ -99,9 +107,9 @@ async def prepare(settings: Settings, topics: Topics, beginning: Beginning) -> N
 
 def _known(registry: Registry, version: str, beginning: Beginning) -> VersionRecord | None:
     state, known = registry.state_of(version), registry.records.get(version)
-    if state is State.RETIRED:
+    if state is VersionState.RETIRED:
         raise CannotReplay(f"{version} was retired; choose another name")
-    if state is State.LIVE:
+    if state is VersionState.LIVE:
         raise CannotReplay(f"{version} is live; a replay makes a new version beside it")
     if known is not None and not beginning.is_of(known):
         raise CannotReplay(f"{version} was begun with {_in_words(known)}; choose another name")
@@ -140,24 +148,27 @@ async def _begin_at(bootstrap: str, topics: Topics, begin_ms: int) -> None:
         ]
         found = await consumer.offsets_for_times(dict.fromkeys(sources, begin_ms))
         ends = await consumer.end_offsets(sources)
+    log_id = await topic_id(bootstrap, topics.interactions)
     for source in sources:
         at = found.get(source)
-        await _begin_partition(bootstrap, topics, source, ends[source] if at is None else at.offset)
+        place = LogPosition(ends[source] if at is None else at.offset, log_id)
+        await _begin_partition(bootstrap, topics, source, place)
 
 
-async def _begin_partition(bootstrap: str, topics: Topics, source: TopicPartition, offset: int) -> None:
+async def _begin_partition(bootstrap: str, topics: Topics, source: TopicPartition, place: LogPosition) -> None:
     if await _was_begun(bootstrap, topics, source):
         return
     producer = PartitionProducer(bootstrap, topics.transactional_id(*source), topics.consumer_group)
     try:
         await producer.fence()
         if not await _was_begun(bootstrap, topics, source):  # now nobody else can begin it
-            position: list[Outgoing] = ChangelogTable(topics.user_changelog, source.partition).outgoing([], offset)
-            await producer.commit(position, source, offset)
+            mark = LogMark(source=place.topic_id)
+            table = ChangelogTable(topics.user_changelog, source.partition, mark=mark)
+            await producer.commit(table.outgoing([], place.offset), source, place.offset)
     finally:
         await producer.close()
 
 
 async def _was_begun(bootstrap: str, topics: Topics, source: TopicPartition) -> bool:
-    async with Progress(bootstrap, topics.consumer_group) as progress:
+    async with GroupProgress(bootstrap, topics.consumer_group) as progress:
         return source.partition in await progress.begun(source.topic)

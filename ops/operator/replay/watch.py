@@ -11,10 +11,11 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from agents.retention.archive_files import PartitionFiles
-from offline.replay.pace import Position, spread_of
-from ops.progress import Progress
-from streams.bulk_read import POLL_MS
-from streams.topics import Topics
+from offline.replay.progress import Position, spread_of
+from ops.group_progress import GroupProgress
+from streams.kafka.bulk_read import POLL_MS
+from streams.kafka.caught_up import LogEnds
+from streams.kafka.topics import Topics
 
 _NOTHING: Mapping[int, PartitionFiles] = MappingProxyType({})
 
@@ -28,9 +29,12 @@ class ReplayWatch:
         self._topics = topics
         self._open = AsyncExitStack()
         self._deltas: dict[int, int] | None = None  # their ends when they were first asked for
+        self._ends = LogEnds()
 
     async def __aenter__(self) -> Self:
-        self._progress = await self._open.enter_async_context(Progress(self._bootstrap, self._topics.consumer_group))
+        self._progress = await self._open.enter_async_context(
+            GroupProgress(self._bootstrap, self._topics.consumer_group)
+        )
         self._reader = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             isolation_level="read_committed",
@@ -62,19 +66,24 @@ class ReplayWatch:
     async def look(self) -> Position:
         """Where the version is now."""
         topic = self._topics.interactions
-        committed, ends = await self._progress.committed(topic), await self._progress.ends(topic)
+        ends = await self._progress.ends(topic)  # before the offsets: what is committed since is no end
+        self._ends.note({TopicPartition(topic, number): end for number, end in ends.items()}, time.monotonic())
+        committed = await self._progress.committed(topic)
+        positions = {TopicPartition(topic, number): committed[number] for number in ends}
         in_archive = {number: files for number, files in self._archived.items() if committed[number] < files.end}
         behind = [
             TopicPartition(topic, number)
             for number, end in ends.items()
             if committed[number] < end and number not in in_archive
         ]
-        times = [_day_ms(files, committed[number]) for number, files in in_archive.items()]
-        times += await self._first_times(behind, committed)
+        first = await self._first_times(behind, committed)
+        exhausted = {tp for tp in positions if tp not in first and tp.partition not in in_archive}
+        caught_up = self._ends.caught_up(positions, exhausted, time.monotonic()) == positions.keys()
+        times = [*(_day_ms(files, committed[number]) for number, files in in_archive.items()), *first.values()]
         watermark_ms = min(times, default=time.time_ns() // 1_000_000)
         spread = spread_of(await self._progress.times(topic), {tp.partition for tp in behind})
         return Position(
-            time.monotonic(), sum(committed.values()), sum(ends.values()), watermark_ms, bool(times), *spread
+            time.monotonic(), sum(committed.values()), sum(ends.values()), watermark_ms, bool(times), caught_up, *spread
         )
 
     async def items_done(self) -> bool:
@@ -85,17 +94,18 @@ class ReplayWatch:
             self._deltas = await self._progress.ends(topic)
         return not await self._progress.waiting(topic, await self._progress.committed(topic), self._deltas)
 
-    async def _first_times(self, behind: list[TopicPartition], committed: dict[int, int]) -> list[int]:
+    async def _first_times(self, behind: list[TopicPartition], committed: dict[int, int]) -> dict[TopicPartition, int]:
         """Append times of the first record that waits in each partition; none where there are only markers."""
         if not behind:
-            return []
+            return {}
         self._reader.assign(behind)
         for tp in behind:
             self._reader.seek(tp, committed[tp.partition])
-        ends, times, left = await self._reader.end_offsets(behind), [], set(behind)
+        ends, left = await self._reader.end_offsets(behind), set(behind)
+        times: dict[TopicPartition, int] = {}
         while left:
             found = await self._reader.getmany(*left, timeout_ms=POLL_MS, max_records=len(left))
-            times += [records[0].timestamp for records in found.values()]
+            times |= {tp: records[0].timestamp for tp, records in found.items()}
             left -= found.keys()
             left -= {tp for tp in left if await self._reader.position(tp) >= ends[tp]}
         return times

@@ -15,10 +15,10 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from agents.delivery.table import POSITION_KEY, ChangelogTable
 from agents.retention.source_position import source_position
 from ops.exit_codes import CommandFailed
-from streams.bulk_read import poll
+from streams.kafka.bulk_read import pass_over, poll
 
 
-class CannotCut(CommandFailed):
+class NoConsistentSnapshot(CommandFailed):
     """The tables of the version cannot be read as one."""
 
 
@@ -31,7 +31,7 @@ async def read_table(consumer: AIOKafkaConsumer, source: TopicPartition, end: in
         waiting.append(record)
         if record.key == POSITION_KEY:
             for each in waiting:
-                table.load(each.key, each.value)
+                table.load(each.key, each.value, each.headers)
             waiting.clear()
 
     await _read(consumer, source, None, end, apply)
@@ -48,13 +48,15 @@ async def read_waiting(
     """
     beginning = (await consumer.beginning_offsets([source]))[source]
     if 0 < begin < beginning:
-        raise CannotCut(f"{source.topic}:{source.partition} begins at {beginning}, its table ends at {begin}")
+        raise NoConsistentSnapshot(
+            f"{source.topic}:{source.partition} begins at {beginning}, its table ends at {begin}"
+        )
     found: list[ConsumerRecord] = []
 
     def apply(record: ConsumerRecord) -> None:
         stamp = source_position(record.headers)
         if stamp is None:
-            raise CannotCut(
+            raise NoConsistentSnapshot(
                 f"{source.topic}:{source.partition} holds records of a former release that are not folded yet; "
                 "try again in a minute"
             )
@@ -79,4 +81,4 @@ async def _read(
     else:
         consumer.seek(source, begin)
     while await consumer.position(source) < end:  # waits for transactions that are open
-        await poll(consumer, (), apply)
+        await poll(consumer, (), apply, pass_over)

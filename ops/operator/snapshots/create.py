@@ -14,19 +14,19 @@ import msgspec
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from agents.registry import read_registry
-from agents.retention.record_files import KeptRecord, RecordWriter, write_rows
+from agents.retention.record_files import ArchivedRecord, RecordWriter, write_rows
+from agents.versions.registry import read_registry
 from offline.snapshots.manifest import FileEntry, Kind, Manifest
 from ops.exit_codes import CommandFailed, ExitCode
-from ops.operator.archive_erasure import read_erasures
-from ops.operator.cut import read_table, read_waiting
-from ops.operator.log_identity import topic_id
-from ops.operator.snapshot_erasure import SnapshotErasure
-from ops.operator.snapshot_store import SnapshotStore, entry_of
+from ops.operator.archive.erasure import read_erasures
+from ops.operator.snapshots.consistent_snapshot import read_table, read_waiting
+from ops.operator.snapshots.erasure import SnapshotErasure
+from ops.operator.snapshots.log_identity import topic_id
+from ops.operator.snapshots.store import SnapshotStore, entry_of
 from serving.registry import Registry
-from streams.bulk_read import bulk_consumer, partitions_of
-from streams.identities import Identities
-from streams.topics import Topics
+from streams.contract.identities import Identities
+from streams.kafka.bulk_read import bulk_consumer, partitions_of
+from streams.kafka.topics import Topics
 from tables.item_deltas import DELTA_VERSION
 from tables.partition_row import PARTITION_ROW_VERSION
 from tables.user_row import USER_ROW_VERSION
@@ -52,7 +52,7 @@ def name_of(version: str, now_ms: int) -> str:
 
 
 async def create(bootstrap: str, topics: Topics, store: SnapshotStore, identities: Identities, name: str) -> Manifest:
-    """Takes a snapshot of the version of `topics`. Raises `CannotCreate`, `CannotCut`, `StorageError`."""
+    """Takes a snapshot of the version of `topics`. Raises `CannotCreate`, `NoConsistentSnapshot`, `StorageError`."""
     if not _NAME.match(name):
         raise CannotCreate(f"{name!r} is no name of a snapshot: 1-100 letters, digits, '.', '_' or '-'")
     if name in store.names():
@@ -67,7 +67,7 @@ async def create(bootstrap: str, topics: Topics, store: SnapshotStore, identitie
             taking = _Taking(reader, topics, store, name, Path(scratch))
             offsets = await taking.take()
         log_id = await topic_id(bootstrap, topics.interactions)
-        manifest = _manifest(registry, topics, log_id, name, offsets, taking.files)
+        manifest = _manifest(registry, topics, log_id, name, offsets, taking)
         store.complete(manifest, Path(scratch))
     # Whoever is erased from now on finds the files, whoever was while they were written is found here.
     SnapshotErasure(store, await read_erasures(bootstrap, topics, identities)).drop_from(name)
@@ -75,7 +75,7 @@ async def create(bootstrap: str, topics: Topics, store: SnapshotStore, identitie
 
 
 def _manifest(
-    registry: Registry, topics: Topics, log_id: str, name: str, offsets: dict[int, int], files: list[FileEntry]
+    registry: Registry, topics: Topics, log_id: str, name: str, offsets: dict[int, int], taken: "_Taking"
 ) -> Manifest:
     record = registry.records.get(topics.version)
     return Manifest(
@@ -90,7 +90,8 @@ def _manifest(
         offsets=offsets,
         fingerprint=msgspec.json.decode(registry.fingerprints[topics.version]),
         row_versions=ROW_VERSIONS,
-        files=files,
+        files=taken.files,
+        leader_epochs=taken.leader_epochs,
     )
 
 
@@ -124,6 +125,7 @@ class _Taking:
 
     def __init__(self, reader: _Reader, topics: Topics, store: SnapshotStore, name: str, scratch: Path) -> None:
         self.files: list[FileEntry] = []
+        self.leader_epochs: dict[int, int] = {}  # of the users' positions
         self._reader = reader
         self._topics = topics
         self._store = store
@@ -131,8 +133,8 @@ class _Taking:
         self._scratch = scratch
 
     async def take(self) -> dict[int, int]:
-        """Writes all files; returns the offsets before which the users' rows contain everything. See `ops.operator.cut`
-        for the order."""
+        """Writes all files; returns the offsets before which the users' rows contain everything. For the order see
+        `ops.operator.snapshots.consistent_snapshot`."""
         topics = self._topics
         learned = await self._tables("items", topics.item_model)
         trained = await self._tables("ranker", topics.ranker_weights)
@@ -146,6 +148,8 @@ class _Taking:
         for source, end in (await self._reader.ends(changelog)).items():
             table = await read_table(self._reader.committed, source, end)
             positions[source.partition] = table.next_offset
+            if kind == "users":
+                self.leader_epochs[source.partition] = table.mark.leader_epoch
             local = self._scratch / "rows"
             rows = write_rows(local, sorted(table.rows.items()))
             self._put(kind, source.partition, rows, local)
@@ -167,5 +171,5 @@ class _Taking:
 def _write(local: Path, records: Sequence[ConsumerRecord] | Iterable[ConsumerRecord]) -> int:
     with RecordWriter(local) as writer:
         for record in records:
-            writer.add(KeptRecord(record))
+            writer.add(ArchivedRecord(record))
     return writer.rows

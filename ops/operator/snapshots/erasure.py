@@ -8,9 +8,10 @@ import msgspec
 from agents.delivery.table import POSITION_KEY
 from agents.retention.record_files import read_rows, write_rows
 from offline.snapshots.manifest import FileEntry, Manifest
-from ops.operator.archive_erasure import KnownErasures
-from ops.operator.forgetting import forgotten
-from ops.operator.snapshot_store import NoSnapshot, SnapshotStore, entry_of
+from ops.operator.archive.erasure import KnownErasures
+from ops.operator.erasure.forgetting import forgotten
+from ops.operator.snapshots.store import NoSnapshot, SnapshotStore, entry_of
+from tables.item_rows import FORMER_VIEWERS
 
 
 class SnapshotErasure:
@@ -48,6 +49,8 @@ class SnapshotErasure:
         return changed
 
     def _rewritten(self, manifest: Manifest, entry: FileEntry, scratch: Path) -> FileEntry:
+        if entry.kind == "items":
+            return self._without_viewers(manifest, entry, scratch)
         mine = self._known.erasures.of(entry.partition)
         if entry.kind != "users" or not mine.ends:
             return entry
@@ -58,6 +61,18 @@ class SnapshotErasure:
             return entry
         count = write_rows(local, sorted(rows.items()))
         made = entry_of(entry.kind, entry.partition, count, local)
+        self._store.put(manifest.name, made.name, local)
+        return made
+
+    def _without_viewers(self, manifest: Manifest, entry: FileEntry, scratch: Path) -> FileEntry:
+        """Snapshots of former releases hold hashes of everybody who used an item."""
+        local = scratch / "rows"
+        self._store.fetch(manifest, entry, local)
+        rows = list(read_rows(local))
+        left = [(key, value) for key, value in rows if key[:1] != FORMER_VIEWERS]
+        if len(left) == len(rows):
+            return entry
+        made = entry_of(entry.kind, entry.partition, write_rows(local, left), local)
         self._store.put(manifest.name, made.name, local)
         return made
 

@@ -1,13 +1,13 @@
 """Snapshots and the archive of a namespace, as erasing a user sees them."""
 
 from agents.retention.archive_store import ArchiveStore
-from ops.operator.archive_erasure import ArchiveErasure, KnownErasures
-from ops.operator.snapshot_erasure import SnapshotErasure
-from ops.operator.snapshot_store import SnapshotStore
-from streams.topics import Topics
+from ops.operator.archive.erasure import ArchiveErasure, KnownErasures
+from ops.operator.snapshots.erasure import SnapshotErasure
+from ops.operator.snapshots.store import SnapshotStore
+from streams.kafka.topics import Topics
 
 
-class KeptFiles:
+class RetainedFiles:
     """What is kept below one address. Files elsewhere, copies of them too, are nobody's to reach."""
 
     def __init__(self, storage_url: str, topics: Topics) -> None:

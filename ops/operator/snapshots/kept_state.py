@@ -1,34 +1,40 @@
 """What a version may begin with beside the log: a snapshot's tables, and an archive in front of the log."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import msgspec
 from aiokafka.structs import TopicPartition
 
-from agents.fingerprint import Fingerprint, of_worker
 from agents.retention.archive_files import About, PartitionFiles, chained
 from agents.retention.archive_store import ArchiveStore
+from agents.versions.fingerprint import Fingerprint, of_worker
 from offline.snapshots.manifest import (
     Manifest,
     SnapshotRefused,
     check_fingerprint,
     check_offsets,
+    check_positions,
     check_rows,
     check_topic,
 )
-from ops.operator.archive import CannotArchive, check_about, check_meets_log
-from ops.operator.archive_erasure import read_erasures
-from ops.operator.log_identity import topic_id
-from ops.operator.snapshot_create import ROW_VERSIONS
-from ops.operator.snapshot_restore import Restore
-from ops.operator.snapshot_store import NoSnapshot, SnapshotStore
-from ops.settings import Settings
-from ops.worker_process import worker_config
-from streams.bulk_read import bulk_consumer, partitions_of
-from streams.topics import Topics
+from ops.configuration.settings import Settings
+from ops.operator.archive.erasure import read_erasures
+from ops.operator.archive.write import CannotArchive, check_about, check_meets_log, check_same_records
+from ops.operator.snapshots.create import ROW_VERSIONS
+from ops.operator.snapshots.log_identity import topic_id
+from ops.operator.snapshots.restore import Restore
+from ops.operator.snapshots.store import NoSnapshot, SnapshotStore
+from ops.processes.worker_process import worker_config
+from streams.kafka.bulk_read import bulk_consumer, partitions_of
+from streams.kafka.log_position import LogNow
+from streams.kafka.log_state import read_logs
+from streams.kafka.topics import Topics
 
 Offsets = dict[int, int]
 
 
-class KeptState:
+class StartingState:
     """Checks what is kept against the log as it is now, and restores; for the version of `topics`."""
 
     def __init__(self, settings: Settings, topics: Topics) -> None:
@@ -51,6 +57,10 @@ class KeptState:
         for partition, begin in begins.items():
             source = TopicPartition(topic, partition)
             check_meets_log(source, chains.get(partition), begin, ends[partition])
+        with TemporaryDirectory() as scratch:
+            async with bulk_consumer(self._settings.kafka_bootstrap) as consumer:
+                of_log = {TopicPartition(topic, partition): begin for partition, begin in begins.items()}
+                await check_same_records(consumer, self._archive, chains, of_log, Path(scratch))
         return {partition: _begin(chains.get(partition), begin) for partition, begin in begins.items()}
 
     def archived(self) -> dict[int, PartitionFiles]:
@@ -71,6 +81,7 @@ class KeptState:
             check_rows(manifest, ROW_VERSIONS)
             check_fingerprint(manifest, theirs.differences(mine), inexact=inexact)
             check_offsets(manifest, await self.check_archive() if archive else begins, ends)
+            check_positions(manifest, await self._logs(manifest))
         except SnapshotRefused as refusal:
             raise NoSnapshot(str(refusal)) from None
         return manifest
@@ -79,6 +90,12 @@ class KeptState:
         """Fills the version's tables. Nobody who was erased by now is brought back."""
         known = await read_erasures(self._settings.kafka_bootstrap, self._topics, self._config.identities)
         await Restore(self._settings.kafka_bootstrap, self._topics, self._snapshots, manifest, known.erasures).run()
+
+    async def _logs(self, manifest: Manifest) -> dict[int, LogNow]:
+        topic = self._topics.interactions
+        places = {TopicPartition(topic, partition): manifest.place(partition) for partition in manifest.offsets}
+        async with bulk_consumer(self._settings.kafka_bootstrap) as consumer:
+            return {tp.partition: now for tp, now in (await read_logs(consumer._client, places)).items()}
 
     async def _log(self) -> tuple[Offsets, Offsets]:
         async with bulk_consumer(self._settings.kafka_bootstrap) as consumer:

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from offline.snapshots.manifest import Manifest
-from ops.operator.snapshot_store import NoSnapshot, SnapshotStore
+from ops.operator.snapshots.store import NoSnapshot, SnapshotStore
 from serving.fragments import rfc3339
 
 

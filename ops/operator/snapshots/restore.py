@@ -8,16 +8,18 @@ from typing import Final
 
 from aiokafka.structs import TopicPartition
 
+from agents.delivery.log_mark import LogMark
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.producer import PartitionProducer
 from agents.delivery.table import ChangelogTable
-from agents.erasures import Erasures
+from agents.followers.erasures import Erasures
 from agents.retention.record_files import read_records, read_rows
 from offline.snapshots.manifest import FileEntry, Manifest
-from ops.operator.forgetting import forgotten
-from ops.operator.snapshot_store import SnapshotStore
-from ops.progress import Progress
-from streams.topics import Topics
+from ops.group_progress import GroupProgress
+from ops.operator.erasure.forgetting import forgotten
+from ops.operator.snapshots.store import SnapshotStore
+from streams.kafka.log_position import LogPosition
+from streams.kafka.topics import Topics
 from tables import item_rows
 from tables.user import Change
 
@@ -59,8 +61,8 @@ class Restore:
         mine = self._erasures.of(entry.partition)
         dropped = [key for key, value in forgotten(rows, entry.partition, self._manifest.partitions, mine) if not value]
         changes: list[Change] = [*rows.items(), *((key, None) for key in dropped)]  # an earlier attempt wrote those
-        offset = self._manifest.offsets[entry.partition]
-        await self._fill(source, self._topics.user_changelog, changes, offset, [])
+        place = self._manifest.place(entry.partition)
+        await self._fill(source, self._topics.user_changelog, changes, place, [])
 
     async def _learners(self, kind: str, waiting: str, topic: str, changelog: str, local: Path) -> None:
         entries = {(entry.kind, entry.partition): entry for entry in self._manifest.files}
@@ -69,22 +71,23 @@ class Restore:
             if found != kind or await self._is_done(source):
                 continue
             self._store.fetch(self._manifest, entry, local)
-            # What is known comes with how far it knows ahead of it, as the plane publishes it.
-            rows: list[Change] = sorted(read_rows(local), key=lambda row: row[0] != item_rows.EPOCH)
+            # What is known comes with how far it knows ahead of it, as the plane publishes it, and what was learned
+            # behind the rows that it adds to.
+            rows: list[Change] = sorted(read_rows(local), key=lambda row: (row[0] != item_rows.MODEL_WATERMARK, row[0]))
             self._store.fetch(self._manifest, entries[waiting, partition], local)  # type: ignore[index]  # of a kind
             records = [
                 Outgoing(topic, partition, kept.record.key, kept.record.value, kept.record.headers)
                 for group in read_records(local, topic, partition)
                 for kept in group
             ]
-            await self._fill(source, changelog, rows, 0, records)
+            await self._fill(source, changelog, rows, LogPosition(), records)
 
     async def _fill(
         self,
         source: TopicPartition,
         changelog: str,
         rows: Iterable[Change],
-        next_offset: int,
+        place: LogPosition,
         with_position: Sequence[Outgoing],
     ) -> None:
         topics = self._topics
@@ -93,15 +96,16 @@ class Restore:
             await producer.fence()
             if await self._is_done(source):  # now nobody else can fill it
                 return
-            table = ChangelogTable(changelog, source.partition)
+            mark = LogMark(source=place.topic_id, leader_epoch=place.leader_epoch)
+            table = ChangelogTable(changelog, source.partition, mark=mark)
             for chunk in _chunks(rows):
                 await producer.commit([Outgoing(changelog, source.partition, *row) for row in chunk], None, 0)
-            await producer.commit([*with_position, *table.outgoing([], next_offset)], source, next_offset)
+            await producer.commit([*with_position, *table.outgoing([], place.offset)], source, place.offset)
         finally:
             await producer.close()
 
     async def _is_done(self, source: TopicPartition) -> bool:
-        async with Progress(self._bootstrap, self._topics.consumer_group) as progress:
+        async with GroupProgress(self._bootstrap, self._topics.consumer_group) as progress:
             return source.partition in await progress.begun(source.topic)
 
 

@@ -7,25 +7,25 @@ from typing import Any
 from aiokafka.structs import ConsumerRecord
 from redis import Redis
 
-from agents.registry import read_registry
+from agents.versions.registry import read_registry
 from offline.versions.list_diff import ListDiff, StoredList, compare
 from offline.versions.quality import Quality
-from ops.operator.lag import REDIS_TIMEOUT_S
-from ops.operator.list_sample import sampled_users, stored_lists
-from ops.operator.running import NotThere
-from ops.operator.version_figures import measure, record
+from ops.operator.inspect.lag import REDIS_TIMEOUT_S
+from ops.operator.inspect.running import NotThere
+from ops.operator.versions.figures import measure, record
+from ops.operator.versions.list_sample import sampled_users, stored_lists
 from serving.keys import Keys
 from serving.registry import Registry
-from streams.bulk_read import read_topics
-from streams.catalog import parse_catalog_item
-from streams.events import InvalidEvent
-from streams.topics import Topics
+from streams.contract.catalog import parse_catalog_item
+from streams.contract.events import InvalidEvent
+from streams.kafka.bulk_read import pass_over, read_topics
+from streams.kafka.topics import Topics
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The lists' difference, how they turned out over the same events (None: no event was judged under both), what was
-    measured about each version, and titles by item id."""
+    """The lists' difference, how they turned out over the same events (None: no event was evaluated under both), what
+    was measured about each version, and titles by item id."""
 
     lists: ListDiff
     quality: Quality | None
@@ -41,7 +41,7 @@ class Comparison:
 
 
 async def compare_versions(bootstrap: str, redis_url: str, namespace: str, a: str, b: str, users: int) -> Comparison:
-    """Over `users` sampled users of `a`, and all that both judged; the figures are kept with the versions. Raises
+    """Over `users` sampled users of `a`, and all that both evaluated; the figures are kept with the versions. Raises
     `NotThere` when a version or all lists of `a` are missing."""
     registry = await read_registry(bootstrap, Topics(namespace))
     for version in (a, b):
@@ -81,16 +81,16 @@ async def _catalogue(bootstrap: str, topics: Topics) -> tuple[dict[str, tuple[st
     titles: dict[str, str] = {}
 
     def apply(record: ConsumerRecord) -> None:
-        item_id = record.key.decode(errors="replace")
         try:
             item = parse_catalog_item(record.key, record.value)
         except InvalidEvent:
             return  # said by the workers, who follow the catalogue
+        item_id = record.key.decode()
         if item is None:
             genres.pop(item_id, None)
             titles.pop(item_id, None)
         else:
             genres[item_id], titles[item_id] = tuple(item.genres), item.title
 
-    await read_topics(bootstrap, [topics.catalog], apply)
+    await read_topics(bootstrap, [topics.catalog], apply, pass_over)
     return genres, titles

@@ -1,13 +1,14 @@
-"""The log of Kafka as something to be judged: every interaction and the catalogue as they are now."""
+"""The log of Kafka as something to be evaluated: every interaction and the catalogue as they are now."""
 
 from aiokafka.structs import ConsumerRecord
 
+from agents.followers.refusals import guarded, say
 from offline.evaluate.log import EvaluationLog
-from streams.bulk_read import read_topics
-from streams.catalog import CatalogItem, parse_catalog_item
-from streams.erasure import parse_marker
-from streams.events import Interaction, InvalidEvent, parse_interaction
-from streams.topics import Topics
+from streams.contract.catalog import CatalogItem, parse_catalog_item
+from streams.contract.erasure import marker_in
+from streams.contract.events import Interaction, InvalidEvent, parse_interaction
+from streams.kafka.bulk_read import pass_over, read_topics
+from streams.kafka.topics import Topics
 
 
 async def read_evaluation_log(bootstrap: str, topics: Topics, limit: int | None) -> EvaluationLog:
@@ -34,11 +35,12 @@ async def read_evaluation_log(bootstrap: str, topics: Topics, limit: int | None)
             catalog[item.item_id] = item
 
     def erasure(record: ConsumerRecord) -> None:
-        if record.value is not None:
-            erased.add(parse_marker(record.value).user_id)
+        user_id, marker = marker_in(record.key, record.value)
+        if marker is not None:
+            erased.add(user_id)
 
-    await read_topics(bootstrap, [topics.erasure], erasure)
-    await read_topics(bootstrap, [topics.catalog], described)
-    await read_topics(bootstrap, [topics.interactions], interaction)
+    await read_topics(bootstrap, [topics.erasure], guarded(erasure, say), pass_over)
+    await read_topics(bootstrap, [topics.catalog], described, pass_over)
+    await read_topics(bootstrap, [topics.interactions], interaction, pass_over)
     kept = (event for event in interactions.values() if event.user_id not in erased)
     return EvaluationLog.of_interactions(kept, catalog, limit)

@@ -8,28 +8,29 @@ from aiokafka.structs import ConsumerRecord
 from redis import Redis
 
 from agents.dead_letters import FAILED
-from offline.versions.gate import Behind, Evidence, GateLimits
+from offline.versions.gate import Behind, GateLimits, PromotionEvidence
 from offline.versions.list_diff import ListDiff, compare
 from offline.versions.quality import more_rejected, paired
-from ops.operator.judged import read_judged
-from ops.operator.lag import REDIS_TIMEOUT_S, read_workers
-from ops.operator.list_sample import sampled_users, stored_lists
-from ops.operator.oldest_waiting import oldest_waiting_ms
-from ops.progress import Progress
+from ops.group_progress import GroupProgress
+from ops.operator.inspect.lag import REDIS_TIMEOUT_S, read_workers
+from ops.operator.inspect.oldest_waiting import oldest_waiting_ms
+from ops.operator.versions.list_sample import sampled_users, stored_lists
+from ops.operator.versions.outcomes import read_outcomes
 from serving.keys import Keys
 from serving.registry import Registry
-from streams.bulk_read import read_topics
-from streams.topics import Topics
+from serving.write_order import WrittenPosition
+from streams.kafka.bulk_read import pass_over, read_topics
+from streams.kafka.topics import Topics
 
 SAMPLED_USERS = 500
 
 
 async def read_evidence(
     bootstrap: str, redis_url: str, topics: Topics, registry: Registry, limits: GateLimits
-) -> Evidence:
+) -> PromotionEvidence:
     """As of now, for the version of `topics`. Raises `TopicMissing`."""
     workers = await asyncio.to_thread(read_workers, redis_url, Keys(topics.namespace, topics.version)) or ()
-    evidence = Evidence(
+    evidence = PromotionEvidence(
         version=topics.version,
         workers=len(workers),
         behind=await read_behind(bootstrap, redis_url, topics, limits),
@@ -39,7 +40,7 @@ async def read_evidence(
     if live is None:
         return evidence
     live_topics = Topics(topics.namespace, live)
-    of_live, own = await read_judged(bootstrap, live_topics), await read_judged(bootstrap, topics)
+    of_live, own = await read_outcomes(bootstrap, live_topics), await read_outcomes(bootstrap, topics)
     return replace(
         evidence,
         live=live,
@@ -50,9 +51,10 @@ async def read_evidence(
 
 
 async def read_behind(bootstrap: str, redis_url: str, topics: Topics, limits: GateLimits) -> list[Behind]:
-    """What waits longest in each partition. A list counts as written when the partition's marker in Redis is past its
-    user's last event; without a marker, lists of users who have done nothing lately may be missing too."""
-    async with Progress(bootstrap, topics.consumer_group) as progress:
+    """What waits longest in each partition. A list counts as written when the partition's written position in Redis is
+    past its user's last event; without one, lists of users who have done nothing lately may be missing too."""
+    async with GroupProgress(bootstrap, topics.consumer_group) as progress:
+        asked_ms = time.time_ns() // 1_000_000  # what comes while the answers come is none of them
         committed = {topic: await progress.committed(topic) for topic in (topics.interactions, topics.deltas)}
     markers = await asyncio.to_thread(_markers, redis_url, topics, list(committed[topics.interactions]))
     folded: dict[int, int | None] = {**committed[topics.interactions]}
@@ -64,7 +66,7 @@ async def read_behind(bootstrap: str, redis_url: str, topics: Topics, limits: Ga
     )
     behind = []
     for what, topic, positions, limit_ms in sources:
-        ages = await oldest_waiting_ms(bootstrap, topic, positions, time.time_ns() // 1_000_000)
+        ages = await oldest_waiting_ms(bootstrap, topic, positions, asked_ms)
         behind += [Behind(what, topic, partition, age_ms, limit_ms) for partition, age_ms in sorted(ages.items())]
     return behind
 
@@ -74,7 +76,8 @@ def _markers(redis_url: str, topics: Topics, partitions: list[int]) -> dict[int,
     with _redis(redis_url) as redis:
         values = redis.mget([keys.written(partition) for partition in partitions])
     return {
-        partition: None if value is None else int(value) for partition, value in zip(partitions, values, strict=True)
+        partition: None if value is None else WrittenPosition.decode(value).position
+        for partition, value in zip(partitions, values, strict=True)
     }
 
 
@@ -85,7 +88,7 @@ async def _failed_folds(bootstrap: str, topics: Topics) -> int:
         if record.key.startswith(FAILED) and record.value is not None:
             failed.add(record.key)
 
-    await read_topics(bootstrap, [topics.crash_marks], apply)
+    await read_topics(bootstrap, [topics.crash_marks], apply, pass_over)
     return len(failed)
 
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agents.registry import change_registry
+from agents.versions.registry import change_registry
 from offline.versions.quality import Quality, hit_rate, paired
-from ops.operator.judged import read_judged
-from ops.operator.lag import read_workers
-from ops.operator.table_size import table_bytes
+from ops.operator.inspect.lag import read_workers
+from ops.operator.inspect.table_size import table_bytes
+from ops.operator.versions.outcomes import read_outcomes
 from serving.fragments import rfc3339
 from serving.keys import Keys
 from serving.registry import Registry, figures_record
-from streams.topics import Topics
+from streams.kafka.topics import Topics
 
 Figures = dict[str, Any]
 Workers = Sequence[Mapping[str, Any]]
@@ -22,7 +22,7 @@ Workers = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """`quality` of a version against the live one, None when no event was judged by both; what is kept of either by
+    """`quality` of a version against the live one, None when no event was evaluated by both; what is kept of either by
     name."""
 
     quality: Quality | None
@@ -32,12 +32,12 @@ class Measured:
 async def measure(bootstrap: str, redis_url: str, namespace: str, live: str, version: str) -> Measured:
     """Both versions as of now. Raises `TopicMissing`."""
     topics = {name: Topics(namespace, name) for name in (live, version)}
-    judged = {name: await read_judged(bootstrap, of) for name, of in topics.items()}
-    quality = paired(judged[live], judged[version])
+    evaluated = {name: await read_outcomes(bootstrap, of) for name, of in topics.items()}
+    quality = paired(evaluated[live], evaluated[version])
     figures: dict[str, Figures] = {}
     for name, of in topics.items():
         workers = await asyncio.to_thread(read_workers, redis_url, Keys(namespace, name))
-        rate = hit_rate(judged[name])
+        rate = hit_rate(evaluated[name])
         figures[name] = {
             "measured": rfc3339(time.time_ns() // 1_000_000),
             "hr_at_10": None if rate is None else rate[0],

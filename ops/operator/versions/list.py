@@ -4,14 +4,14 @@ from typing import Any
 
 import msgspec
 
-from agents.registry import read_registry
-from ops.operator.lag import read_workers
-from ops.progress import Progress
+from agents.versions.registry import read_registry
+from ops.group_progress import GroupProgress
+from ops.operator.inspect.lag import read_workers
 from serving.fragments import rfc3339
 from serving.keys import Keys
-from serving.registry import Registry, State, Switch
-from streams.bulk_read import TopicMissing
-from streams.topics import Topics
+from serving.registry import Registry, Switch, VersionState
+from streams.kafka.bulk_read import TopicMissing
+from streams.kafka.topics import Topics
 
 
 async def read_versions(bootstrap: str, redis_url: str, namespace: str) -> dict[str, Any]:
@@ -28,7 +28,7 @@ async def read_versions(bootstrap: str, redis_url: str, namespace: str) -> dict[
 async def _row(bootstrap: str, redis_url: str, topics: Topics, registry: Registry) -> dict[str, Any]:
     version = topics.version
     record, state = registry.records.get(version), registry.state_of(version)
-    retired = state is State.RETIRED
+    retired = state is VersionState.RETIRED
     workers = None if retired else read_workers(redis_url, Keys(topics.namespace, version))
     return {
         "version": version,
@@ -36,6 +36,7 @@ async def _row(bootstrap: str, redis_url: str, topics: Topics, registry: Registr
         "percent": registry.weight_of(version),
         "lag": None if retired else await _lag(bootstrap, topics),
         "workers": None if workers is None else len(workers),
+        "code": sorted({worker["code"] for worker in workers or () if "code" in worker}),
         "created": None if record is None else rfc3339(record.created_ms),
         "created_by": None if record is None else record.who,
         "reads_from": None if record is None else record.reads_from,
@@ -48,7 +49,7 @@ async def _row(bootstrap: str, redis_url: str, topics: Topics, registry: Registr
 
 async def _lag(bootstrap: str, topics: Topics) -> int | None:
     try:
-        async with Progress(bootstrap, topics.consumer_group) as progress:
+        async with GroupProgress(bootstrap, topics.consumer_group) as progress:
             return await progress.behind(topics.interactions)
     except TopicMissing:
         return None

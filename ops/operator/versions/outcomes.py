@@ -5,12 +5,13 @@ from collections import defaultdict, deque
 import numpy as np
 from aiokafka.structs import ConsumerRecord
 
+from agents.followers.refusals import guarded, say
 from offline.versions.quality import ByPartition
-from ranking.judgements import Outcomes, decode
-from streams.bulk_read import bulk_consumer, partitions_of, read_to_end
-from streams.topics import Topics
+from ranking.outcomes import Outcomes, decode
+from streams.kafka.bulk_read import bulk_consumer, partitions_of, pass_over, read_to_end
+from streams.kafka.topics import Topics
 
-#: What is read at most, the newest first: records, of which each holds the judged events of one batch, and events.
+#: What is read at most, the newest first: records, of which each holds the evaluated events of one batch, and events.
 MAX_RECORDS = 200_000
 MAX_EVENTS = 1_000_000
 
@@ -33,7 +34,7 @@ class _Newest:
         return np.concatenate(list(self._parts))[-self._limit :]
 
 
-async def read_judged(bootstrap: str, topics: Topics) -> ByPartition:
+async def read_outcomes(bootstrap: str, topics: Topics) -> ByPartition:
     """Outcomes by partition, the newest ones if there are too many to hold. Raises `TopicMissing`."""
     async with bulk_consumer(bootstrap) as consumer:
         partitions = await partitions_of(consumer, [topics.judged_events])
@@ -42,5 +43,7 @@ async def read_judged(bootstrap: str, topics: Topics) -> ByPartition:
         def apply(record: ConsumerRecord) -> None:
             newest[record.partition].add(decode(record.value))
 
-        await read_to_end(consumer, partitions, apply, newest=MAX_RECORDS // len(partitions))
+        await read_to_end(
+            consumer, partitions, guarded(apply, say), newest=MAX_RECORDS // len(partitions), damaged=pass_over
+        )
     return {number: rows.all() for number, rows in newest.items()}

@@ -1,9 +1,9 @@
 """Keeps what a retired version gave back from being made again."""
 
-from agents.registry import read_registry
-from ops.operator.running import NotThere
-from streams.bulk_read import TopicMissing
-from streams.topics import Topics
+from agents.versions.registry import read_registry
+from ops.operator.inspect.running import NotThere
+from streams.kafka.bulk_read import TopicMissing
+from streams.kafka.topics import Topics
 
 
 async def refuse_retired(bootstrap: str, topics: Topics) -> None:

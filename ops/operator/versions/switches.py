@@ -11,21 +11,21 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from agents.live_pointer import LivePointerKeeper
-from agents.registry import Change, RegistryBusy, change_registry, read_registry
-from offline.versions.gate import Evidence, GateLimits, reasons_against
-from offline.versions.switching import Decision, Refused, check_retirable, promote, rollback
+from agents.versions.live_pointer import LivePointerKeeper
+from agents.versions.registry import Change, RegistryBusy, change_registry, read_registry
+from offline.versions.gate import GateLimits, PromotionEvidence, reasons_against
+from offline.versions.switching import Refused, SwitchDecision, check_retirable, promote, rollback
 from offline.versions.verdict import only_undecided
 from ops.exit_codes import CommandFailed
-from ops.operator.version_evidence import read_evidence
-from ops.operator.version_figures import record
+from ops.operator.versions.evidence import read_evidence
+from ops.operator.versions.figures import record
 from serving.keys import Keys
 from serving.live_pointer import InvalidPointer, LivePointer
 from serving.redis_errors import RedisUnavailable
 from serving.redis_writer import ListWriter
 from serving.registry import FINGERPRINT, Registry, Switch, VersionRecord, figures_record
-from streams.topics import Topics
-from streams.topics_admin import RemovalReport, delete_version
+from streams.kafka.topics import Topics
+from streams.kafka.topics_admin import RemovalReport, delete_version
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Switching:
         """As of now. Raises `TopicMissing`."""
         return await read_registry(self._bootstrap, Topics(self._namespace))
 
-    async def evidence(self, registry: Registry, version: str, limits: GateLimits) -> Evidence:
+    async def evidence(self, registry: Registry, version: str, limits: GateLimits) -> PromotionEvidence:
         """What is known of `version`. Raises `TopicMissing` and redis exceptions."""
         topics = Topics(self._namespace, version)
         return await read_evidence(self._bootstrap, self._redis_url, topics, registry, limits)
@@ -93,9 +93,9 @@ class Switching:
         await self._change(lambda found: _end_retirement(found, version))
         return removed, purged
 
-    async def _decision(self) -> Decision:
+    async def _decision(self) -> SwitchDecision:
         who = f"{getpass.getuser()}@{socket.gethostname()}"
-        return Decision(who, time.time_ns() // 1_000_000, after=await self._stored_sequence())
+        return SwitchDecision(who, time.time_ns() // 1_000_000, after=await self._stored_sequence())
 
     async def _switch(self, decide: Callable[[Registry], Switch]) -> Switch:
         registry = await self._change(lambda found: [decide(found).record()])
@@ -140,7 +140,7 @@ def _or_refuse(decide: Callable[[], T]) -> T:
         raise NotSwitched(str(refusal)) from refusal
 
 
-def _figures(evidence: Evidence, reasons: list[str]) -> dict[str, Any]:
+def _figures(evidence: PromotionEvidence, reasons: list[str]) -> dict[str, Any]:
     """What is kept with a switch."""
     ages = [behind.age_ms for behind in evidence.behind]
     return {

@@ -6,16 +6,17 @@ import time
 from typing import Any
 
 from serving.endpoint.guard.rate_limit import RateLimit
-from serving.endpoint.guard.tokens import Reader, Tokens, check_subject
+from serving.endpoint.guard.tokens import TokenHolder, Tokens, check_subject
 from serving.endpoint.line_log import LineLog
 from serving.endpoint.messages import Given, Response
 from serving.endpoint.problems import Problem
 from serving.endpoint.routes import Route
-from streams.identities import Identities
+from streams.contract.identities import Identities
 
 
 class Guard:
-    """Token, then limit, then answer. Each part can be None."""
+    """Token, then limit, then answer. Each part can be None. What a token says of what its holder may see goes to the
+    route among what is given, as `token_age` in years."""
 
     def __init__(
         self, tokens: Tokens | None, limit: RateLimit | None, audit: LineLog | None, identities: Identities
@@ -28,11 +29,13 @@ class Guard:
     async def answer(self, route: Route, given: Given, authorization: bytes | None, client: str) -> Response:
         """The route's answer. Raises 401, 403 and 429 Problems."""
         user_id: str | None = given.get("user_id")
-        reader: Reader | None = None
+        reader: TokenHolder | None = None
         try:
             if self._tokens is not None:
                 reader = self._tokens.reader(authorization)
                 check_subject(reader, user_id)
+                if reader.age is not None:
+                    given["token_age"] = reader.age
             if self._limit is None:
                 response = await route.handler(given)
             else:
@@ -43,10 +46,13 @@ class Guard:
         except Problem as problem:
             self._note(route, user_id, reader, client, problem.status)
             raise
+        except Exception:
+            self._note(route, user_id, reader, client, 500)
+            raise
         self._note(route, user_id, reader, client, response.status)
         return response
 
-    def _note(self, route: Route, user_id: str | None, reader: Reader | None, client: str, status: int) -> None:
+    def _note(self, route: Route, user_id: str | None, reader: TokenHolder | None, client: str, status: int) -> None:
         if self._audit is None:
             return
         line: dict[str, Any] = {
@@ -62,7 +68,7 @@ class Guard:
         self._audit.add(line)
 
 
-def _counted(reader: Reader | None, user_id: str | None) -> str | None:
+def _counted(reader: TokenHolder | None, user_id: str | None) -> str | None:
     """Whose request it is. A service asks in the name of its users: its own name would be one limit for all of them."""
     if reader is not None and not (reader.serves and user_id):
         return reader.subject

@@ -6,30 +6,33 @@ Verifying costs 42 µs (HS256) and more with public keys, a look into the cache 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from typing import Any, NamedTuple
 
 import jwt
 
 from serving.endpoint.config import TokenConfig
+from serving.endpoint.guard.issuer_keys import ALGORITHMS, FETCH_TIMEOUT_S, IssuerKeys
 from serving.endpoint.problems import Problem
-
-log = logging.getLogger(__name__)
+from serving.supervisor import LoopSupervisor
+from streams.contract.catalog import MATURITIES, maturity_age
 
 MAX_REMEMBERED = 10_000
 MAX_TOKEN_BYTES = 8192
-REMEMBERED_S = 60  # a key that is withdrawn stops working after this long at the latest
-JWKS_PAUSE_S = 10  # an unknown key id makes us ask for the keys again, but not more often than this
+REMEMBERED_S = 60
+MATURITY_CLAIM = "max_maturity"
+_AGES: dict[str, int] = {maturity: maturity_age(maturity) for maturity in MATURITIES}
 _SECRET_ALGORITHMS = ["HS256"]
-_KEY_ALGORITHMS = ["RS256", "ES256"]
+_KEY_ALGORITHMS = list(ALGORITHMS)
 
 
-class Reader(NamedTuple):
-    """Who asks. `serves` readers (the service role) may read for any user."""
+class TokenHolder(NamedTuple):
+    """Who asks. `serves` readers (the service role) may read for any user. `age`: the issuer lets them see items up to
+    it; None = it does not say."""
 
     subject: str
     serves: bool
+    age: int | None = None
 
 
 class Tokens:
@@ -37,31 +40,39 @@ class Tokens:
 
     def __init__(self, config: TokenConfig) -> None:
         self._config = config
-        self._known: dict[bytes, tuple[float, Reader]] = {}
-        self._jwks = jwt.PyJWKClient(config.jwks_url, timeout=5) if config.jwks_url else None
-        self._keys: dict[str, tuple[Any, list[str]]] = {}  # a key with the one algorithm it is for
-        self._asked_s = 0.0
-        self._asking: asyncio.Task[None] | None = None
+        self._known: dict[bytes, tuple[float, TokenHolder]] = {}
+        self._issuer: IssuerKeys | None = None
+        if config.jwks_url:
+            # What was verified by a key that is withdrawn is not to be remembered.
+            self._issuer = IssuerKeys(config.jwks_url, config.jwks_refresh_s, config.jwks_stale_s, self._known.clear)
 
-    async def start(self) -> None:
-        """Fetches the JWKS keys. One that is away is not an error; its tokens are refused until it is there."""
-        await self._fetch_keys()
+    async def start(self, supervisor: LoopSupervisor) -> None:
+        """Begins to follow the issuer's keys. One that is away is not an error; its tokens are refused until then."""
+        if self._issuer is not None:
+            supervisor.keep("issuer keys", self._issuer.keep)
+            await asyncio.wait_for(self._issuer.tried.wait(), 2 * FETCH_TIMEOUT_S)
 
-    def reader(self, authorization: bytes | None) -> Reader:
+    @property
+    def unusable(self) -> str:
+        """Why no token can be checked; "" when they can."""
+        return "" if self._issuer is None else self._issuer.unusable
+
+    def reader(self, authorization: bytes | None) -> TokenHolder:
         """Who asks. Raises a 401 Problem without a valid token."""
         if authorization is None:
             raise _unauthorized("a bearer token is required")
         known = self._known.get(authorization)
-        if known is not None and known[0] > time.time():
+        if known is not None and 0.0 < known[0] - time.time() <= REMEMBERED_S:  # nor after the clock was set back
             return known[1]
         scheme, _, token = authorization.partition(b" ")
         if scheme.lower() != b"bearer" or len(token) > MAX_TOKEN_BYTES:
             raise _unauthorized("a bearer token is required")
         claims = self._claims(token.strip())
-        reader = Reader(claims["sub"], self._serves(claims))
+        reader = TokenHolder(claims["sub"], self._serves(claims), claimed_age(claims.get(MATURITY_CLAIM)))
         if len(self._known) >= MAX_REMEMBERED:
             del self._known[next(iter(self._known))]
-        self._known[authorization] = (min(float(claims["exp"]), time.time() + REMEMBERED_S), reader)
+        ends_s = float(claims["exp"]) + self._config.leeway_s
+        self._known[authorization] = (min(ends_s, time.time() + REMEMBERED_S), reader)
         return reader
 
     def _claims(self, token: bytes) -> dict[str, Any]:
@@ -74,6 +85,7 @@ class Tokens:
                 algorithms=algorithms,
                 audience=config.audience or None,
                 issuer=config.issuer or None,
+                leeway=config.leeway_s,
                 options={"require": ["exp", "sub"], "verify_aud": bool(config.audience)},
             )
         except jwt.PyJWTError as error:
@@ -83,33 +95,12 @@ class Tokens:
     def _key_for(self, token: bytes) -> tuple[Any, list[str]]:
         if self._config.secret:
             return self._config.secret, _SECRET_ALGORITHMS
-        if self._config.public_key:
+        if self._issuer is None:
             return self._config.public_key, _KEY_ALGORITHMS
-        key_id = str(jwt.get_unverified_header(token).get("kid", ""))
-        known = self._keys.get(key_id)
+        known = self._issuer.get(str(jwt.get_unverified_header(token).get("kid", "")))
         if known is None:
-            self._ask_again()
-            raise jwt.InvalidKeyError("its key is not known (yet)")
+            raise jwt.InvalidKeyError(self._issuer.unusable or "its key is not known (yet)")
         return known
-
-    def _ask_again(self) -> None:
-        if time.monotonic() - self._asked_s > JWKS_PAUSE_S and (self._asking is None or self._asking.done()):
-            self._asking = asyncio.get_running_loop().create_task(self._fetch_keys())
-
-    async def _fetch_keys(self) -> None:
-        if self._jwks is None:
-            return
-        self._asked_s = time.monotonic()
-        try:
-            found = await asyncio.to_thread(self._jwks.get_jwk_set, True)
-        except jwt.PyJWTError as error:
-            log.warning("the JWKS address does not answer: %s", error)
-            return
-        self._keys = {
-            key.key_id: (key.key, [key.algorithm_name])
-            for key in found.keys
-            if key.key_id is not None and key.algorithm_name in _KEY_ALGORITHMS
-        }
 
     def _serves(self, claims: dict[str, Any]) -> bool:
         roles, scope = claims.get("roles"), claims.get("scope")
@@ -117,7 +108,19 @@ class Tokens:
         return self._config.service_role in granted
 
 
-def check_subject(reader: Reader, user_id: str | None) -> None:
+def claimed_age(claim: Any) -> int | None:
+    """Up to which age the holder is shown items; None = the token does not say. What cannot be read restricts most.
+
+    >>> claimed_age("12"), claimed_age(16.0), claimed_age("adult"), claimed_age(None)
+    (12, 16, 0, None)
+    """
+    if claim is None:
+        return None
+    number = isinstance(claim, int | float) and not isinstance(claim, bool) and claim == claim // 1
+    return _AGES.get(f"{int(claim)}" if number else claim if isinstance(claim, str) else "", 0)
+
+
+def check_subject(reader: TokenHolder, user_id: str | None) -> None:
     """Raises a 403 Problem when somebody asks for another user's data without the service role."""
     if user_id is not None and reader.subject != user_id and not reader.serves:
         raise Problem(403, "the token is not this user's")

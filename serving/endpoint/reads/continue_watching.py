@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import orjson
 
-from serving.endpoint.blocked import cut_without
-from serving.endpoint.bodies import etag_of
+from serving.endpoint.bodies import etag_of, now_ms
+from serving.endpoint.list_filter import joined
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters
 from serving.endpoint.read_notes import ReadNotes
-from serving.endpoint.reads.recommendations import LIMIT
+from serving.endpoint.reads.recommendations import LIMIT, MAX_MATURITY
 from serving.endpoint.store import Store
 
-PARAMETERS = Parameters((LIMIT,))
+PARAMETERS = Parameters((LIMIT, MAX_MATURITY))
 
 
-class ContinueWatching:
+class ContinueWatchingRead:
     """Answers with the ready list."""
 
     def __init__(self, store: Store, cache_control: Header, reads: ReadNotes) -> None:
@@ -25,13 +27,21 @@ class ContinueWatching:
 
     async def __call__(self, given: Given) -> Response:
         """Always 200; nothing begun, an unknown user and a Redis that is away are an empty list."""
-        user_id, limit = given["user_id"], given.get("limit", 20)
+        store = self._store
+        user_id, limit, at_ms = given["user_id"], given.get("limit", 20), now_ms()
         self._reads.add(user_id)
-        found = await self._store.continue_list(user_id)
+        version = store.versions.of(user_id)
+        found, audience = await asyncio.gather(
+            store.continue_list(user_id, version), store.audience(version, store.stored_id(user_id))
+        )
         name = orjson.dumps(user_id)
         if found is None:
-            labels = self._store.versions.of(user_id).labels
-            return json_response(b'{"user_id":%b,%b,"items":[]}' % (name, labels), self._cache_control)
-        items = cut_without(found.value, found.prefix, 0, limit, found.version.blocked)
+            return json_response(b'{"user_id":%b,%b,"items":[]}' % (name, version.labels), self._cache_control)
+        shape = b"%d" % limit
+        if store.is_as_made(found, version, audience, given, at_ms):
+            items = store.cut(found, 0, limit, audience, given, at_ms)
+        else:
+            items = joined(store.eligible(found, audience, given, at_ms), 0, limit)
+            shape += b"." + store.audiences.own_limits(audience, given).name
         body = b'{"user_id":%b,%b,"items":[%b]}' % (name, found.version.labels, items)
-        return json_response(body, self._cache_control, etag_of(found, b"%d" % limit))
+        return json_response(body, self._cache_control, etag_of(found, shape))

@@ -10,7 +10,6 @@ import orjson
 from serving.endpoint.messages import Given, Response, cache_control, json_response
 from serving.endpoint.problems import Problem
 from serving.endpoint.services import Services
-from serving.endpoint.store import Store
 
 NO_STORE = cache_control(b"no-store")
 
@@ -28,11 +27,13 @@ class Ready:
 
     A Redis that is away does not make a process unready that has fallback lists: a balancer would then take all
     processes out at once, where all of them can still answer. A process that has not read them yet is not ready, though
-    Redis is there: for whoever has no list, or at the first late reply, its answer would be empty.
+    Redis is there: for whoever has no list, or at the first late reply, its answer would be empty. One that cannot
+    bring up to date what may be shown is not ready either; other background tasks that fail are only named.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._store = services.store
 
     async def __call__(self, _given: Given) -> Response:
         """200 with the state, or a 503 problem with the same state."""
@@ -42,12 +43,18 @@ class Ready:
             "redis_trips": link.trips,
             "redis_connects": link.connects,
             "fallback_lists": len(self._store.shared),
+            "readers_known": len(self._store.audiences),
             "live_sequence": versions.sequence,
             "versions": [version.keys.version for version in versions.all],
+            "failing": self._services.supervisor.failing,
         }
         if not self._store.refreshed:
-            away = "" if link.is_up else "Redis is away and "
-            raise Problem(503, f"{away}no fallback list was ever seen", **state)
+            why = "no fallback list was ever seen"
+            if not link.is_up:
+                why = f"Redis is away and {why}; whoever reads is a stranger, unless their token says what they may see"
+            raise Problem(503, why, **state)
+        if why := self._services.unready:
+            raise Problem(503, why, **state)
         return json_response(orjson.dumps({"status": "ready", **state}), NO_STORE)
 
 

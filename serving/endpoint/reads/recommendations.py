@@ -2,89 +2,124 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import asyncio
 from functools import lru_cache
 
+from serving.audience import Audience
 from serving.endpoint import parameters
-from serving.endpoint.blocked import cut_without
+from serving.endpoint.audiences import may_be_shown_as_made
 from serving.endpoint.bodies import etag_of, now_ms, opening, source_of
+from serving.endpoint.list_filter import joined
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters, integer, one_of, text
-from serving.endpoint.publisher import Publisher, Shown
-from serving.endpoint.read_notes import ReadNotes
+from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Cut, Store
+from serving.endpoint.supply import ListReader
 from serving.keys import CONTEXTS, HOMEPAGE
-from serving.list_format import MAX_ITEMS, UnreadableList
+from serving.list_format import MAX_ITEMS, WHICH_ONE, UnreadableList
 from serving.redis_errors import RedisUnavailable
+from streams.contract.catalog import MATURITIES
 
 USER_ID = text("user_id", "Who the list is for. Unknown users get what is popular.", required=True)
 LIMIT = integer("limit", "How many items.", 1, 100, 20)
 OFFSET = integer("offset", "How many items of the list to pass over.", 0, MAX_ITEMS, 0)
 COUNTRY = parameters.country("country", "Where the reader is; chooses the popular list when there is no personal one.")
+MAX_MATURITY = one_of(
+    "max_maturity",
+    "Nothing rated above it is shown. It can only restrict: what the user may see, or the default, remains a limit.",
+    MATURITIES,
+)
 DEVICE_TYPE = text("device_type", "What the list is shown on; recorded with the request.", 32)
 PARAMETERS = Parameters(
-    (USER_ID, one_of("context", "Where it is shown.", CONTEXTS, HOMEPAGE), LIMIT, OFFSET, COUNTRY, DEVICE_TYPE)
+    (
+        USER_ID,
+        one_of("context", "Where it is shown.", CONTEXTS, HOMEPAGE),
+        LIMIT,
+        OFFSET,
+        COUNTRY,
+        MAX_MATURITY,
+        DEVICE_TYPE,
+    )
 )
 #: Whose list a context shows: its own, else the homepage's.
 _FROM = {context: tuple(dict.fromkeys((context, HOMEPAGE))) for context in CONTEXTS}
 
 
-class Recommendations:
+class RecommendationsRead:
     """Answers with a cut of the list, as bytes."""
 
     def __init__(
         self,
         store: Store,
         cache_control: Header,
-        answers: Counter[str],
-        reads: ReadNotes,
-        publisher: Publisher | None,
     ) -> None:
         self._store = store
         self._cache_control = cache_control
-        self._answers = answers
-        self._reads = reads
-        self._publisher = publisher
 
     async def __call__(self, given: Given) -> Response:
         """Always 200: personal, else segment or popular, labelled in `source`."""
         user_id, context = given["user_id"], given.get("context", HOMEPAGE)
         offset, limit = given.get("offset", 0), given.get("limit", 20)
-        store = self._store
+        store, audiences = self._store, self._store.audiences
         if country := given.get("country", ""):
             store.countries.add(country)
         version, stored_id = store.versions.of(user_id), store.stored_id(user_id)
         own: Cut | None = None
+        audience: Audience | None = None
+        as_made = said = None
+        at_ms = now_ms()
         for listed in _FROM[context]:
             # Here and not in a coroutine of the store's own: each costs every request half a microsecond.
+            asked: asyncio.Future[bytes] | None = None
             try:
-                start = await store.ask(version, stored_id, listed, offset + limit)
+                held = audiences.read_before(stored_id) if listed == HOMEPAGE else None
+                asked = store.ask(version, stored_id, listed, offset + limit)
+                if as_made is not None:
+                    start = await asked
+                elif held is None or held.version is not version:  # both leave in the same write
+                    said = store.ask_audience(version, stored_id)
+                    start = await asked
+                    beside = start[WHICH_ONE] if listed == HOMEPAGE else b""
+                    audience = audiences.take(stored_id, await said, beside, version)
+                    if audience is None:
+                        audience = await store.audience_elsewhere(version, stored_id)
+                elif (start := await asked)[WHICH_ONE] == held.beside:
+                    audience, held.confirmed_s = held.audience, audiences.now_s
+                else:
+                    audience = await store.audience(version, stored_id, start[WHICH_ONE])
             except RedisUnavailable:
+                asked = said = None  # the exception knows this frame, which must not know the future that holds it
                 store.unavailable += 1
-                own = None
+                audience, own = audiences.held(stored_id), None
                 break
-            try:
-                own = store.cut_start(start, version, stored_id, offset, limit)
-            except UnreadableList:
-                own = await store.user_cut(user_id, listed, offset, limit, start)
+            if as_made is None:
+                as_made = may_be_shown_as_made(audience, given, at_ms)
+            if as_made:
+                try:
+                    own = store.cut_start(start, version, stored_id, offset, limit, audience, given, at_ms)
+                except UnreadableList:
+                    own = await store.user_cut(user_id, listed, start, audience, given, at_ms)
+            else:
+                own = await store.user_cut(user_id, listed, start, audience, given, at_ms)
             if own is not None and own[0].prefix.items:
                 break
-        at_ms = now_ms()
         if own is not None:
             found, items = own
             head, source = opening(found, user_id, at_ms, stored_id), "personal"
+            shape = _shape(offset, limit, at_ms > found.prefix.expires_at_ms)
+            if not as_made:
+                shape = b"%b.%b" % (shape, audiences.own_limits(audience, given).name)
         else:
-            found = await store.popular(version, context, country)
-            items = cut_without(found.value, found.prefix, offset, limit, found.version.blocked)
+            reader = ListReader(audiences.limits(audience, given), audience, at_ms, offset + limit)
+            found, shown = await store.supply.popular(version, context, country, reader)
+            items = joined(shown, offset, limit)
             head = opening(found, user_id, at_ms)
             source = source_of(head)
-        self._answers[source] += 1
-        self._reads.add(user_id)
-        if self._publisher is not None:
-            self._publisher.add(Shown(at_ms, given, source, head, items))
+            shape = b"%b.%b" % (_shape(offset, limit, at_ms > found.prefix.expires_at_ms), reader.name)
         body = b"".join((head, b',"recommendations":[', items, b"]}"))
-        etag = etag_of(found, _shape(offset, limit, at_ms > found.prefix.expires_at_ms))
-        return json_response(body, self._cache_control, etag)
+        return json_response(
+            body, self._cache_control, etag_of(found, shape), ShownAnswer(at_ms, given, source, head, items)
+        )
 
 
 @lru_cache(maxsize=4096)  # readers ask for few cuts, each of them many times

@@ -7,26 +7,29 @@ import re
 
 import orjson
 
-from serving.endpoint.blocked import cut_without, id_of
-from serving.endpoint.bodies import etag_of
+from serving.endpoint.blocked import id_of
+from serving.endpoint.bodies import etag_of, now_ms
+from serving.endpoint.list_filter import Item, filter_list, joined, left, split
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters, text
 from serving.endpoint.read_notes import ReadNotes
-from serving.endpoint.reads.recommendations import LIMIT
-from serving.endpoint.store import Found, Store
+from serving.endpoint.reads.recommendations import COUNTRY, LIMIT, MAX_MATURITY
+from serving.endpoint.store import Store
+from serving.endpoint.supply import FoundList, ListReader
+from serving.endpoint.versions import Version
 from serving.keys import HOMEPAGE
-from serving.list_format import cut_each
+from serving.list_format import WHICH_ONE, cut_each
 
 ITEM_ID = text("item_id", "The item whose neighbours are asked for.", required=True)
 FOR_USER = text("user_id", "Whose order the items are put in.")
-PARAMETERS = Parameters((LIMIT, FOR_USER))
+PARAMETERS = Parameters((LIMIT, COUNTRY, MAX_MATURITY, FOR_USER))
 
 #: How much the first places of the two orders differ: a large number makes both count alike all the way down.
 FUSION = 20
 _SCORE = re.compile(rb'(?<=,"score":)[0-9.]+')  # quotes inside a title are escaped: no title holds this
 
 
-class Similar:
+class SimilarRead:
     """Answers with the ready neighbours; an item without any gets what is popular, labelled in `source`."""
 
     def __init__(self, store: Store, cache_control: Header, private: Header, reads: ReadNotes) -> None:
@@ -40,43 +43,61 @@ class Similar:
         store = self._store
         item_id, limit, user_id = given["item_id"], given.get("limit", 20), given.get("user_id")
         version = store.versions.first() if user_id is None else store.versions.of(user_id)
+        at_ms = now_ms()
         if user_id is None:
-            found, own = await store.similar(item_id, version), None
+            near, own, audience = await store.similar(item_id, version), None, None
         else:
             self._reads.add(user_id)
-            found, own = await asyncio.gather(
-                store.similar(item_id, version), store.user_list(user_id, HOMEPAGE, version)
+            near, own, audience = await asyncio.gather(
+                store.similar(item_id, version),
+                store.user_list(user_id, HOMEPAGE, version),
+                store.audience(version, store.stored_id(user_id)),
             )
-        source = b"similar"
-        if found is None:
-            found, source = await store.popular(version, HOMEPAGE, ""), b"popular"
-        if own is not None and own.version is not found.version:
-            own = None  # an answer comes from one version
-        name = orjson.dumps(item_id)
-        hidden = found.version.blocked | {name}
-        if own is None:
-            items = cut_without(found.value, found.prefix, 0, limit, hidden)
+        limits = store.audiences.limits(audience, given, lost=own is not None)
+        reader, name = ListReader(limits, audience, at_ms, limit), orjson.dumps(item_id)
+        found, items, source = await self._found(near, version, name, reader)
+        if not items and near is not None and own is not None and audience is None:
+            # What they may see is not known, but what is on their list they may.
+            mine = {id_of(item) for item in cut_each(own.value, own.prefix)} - near.version.hidden.named - {name}
+            found, source = near, b"similar"
+            items = [item for item in split(near.value, near.prefix).items if item[0] in mine]
+        if own is None or own.version is not found.version:  # an answer comes from one version
+            shown = joined(items, 0, limit)
         else:
-            items = b",".join(_in_order_of(own, found, hidden)[:limit])
+            shown = b",".join(_in_order_of(own, items)[:limit])
         labels = found.version.labels
-        body = b'{"item_id":%b,"similar_items":[%b],"source":"%b",%b}' % (name, items, source, labels)
-        shape = b"%d" % limit if own is None else b"%d.%b" % (limit, own.value[2:22].hex().encode())
+        body = b'{"item_id":%b,"similar_items":[%b],"source":"%b",%b}' % (name, shown, source, labels)
+        shape = b"%d.%b" % (limit, reader.name)
+        if own is not None:
+            shape += b"." + own.value[WHICH_ONE].hex().encode()
         return json_response(body, self._cache_control if user_id is None else self._private, etag_of(found, shape))
 
+    async def _found(
+        self, near: FoundList | None, version: Version, name: bytes, reader: ListReader
+    ) -> tuple[FoundList, list[Item], bytes]:
+        """The neighbours that the reader may see and has not met, else what is popular; never the item of `name`."""
+        if near is not None:
+            pieces = filter_list(split(near.value, near.prefix), reader.limits, reader.at_ms)
+            items = left(pieces.items, near.version.hidden, reader.limits, reader.at_ms, reader.audience)
+            items = [item for item in items if item[0] != name]
+            if items:
+                return near, items, b"similar"
+        found, items = await self._store.supply.popular(version, HOMEPAGE, "", reader)
+        return found, [item for item in items if item[0] != name], b"popular"
 
-def _in_order_of(own: Found, found: Found, hidden: frozenset[bytes]) -> list[bytes]:
-    """The neighbours by the sum of 1 / (20 + place) in both lists: what the user has met or may not see is on no list
-    of theirs and falls behind what is. Scores keep their places, so that they never rise."""
-    fragments = [item for item in cut_each(found.value, found.prefix) if id_of(item) not in hidden]
+
+def _in_order_of(own: FoundList, items: list[Item]) -> list[bytes]:
+    """The items by the sum of 1 / (20 + place) in both lists. Scores keep their places, so that they never rise."""
     places = {id_of(item): place for place, item in enumerate(cut_each(own.value, own.prefix))}
 
-    def worth(numbered: tuple[int, bytes]) -> float:
-        place, item = numbered
-        wanted = places.get(id_of(item))
+    def worth(numbered: tuple[int, Item]) -> float:
+        place, (token, _) = numbered
+        wanted = places.get(token)
         return 1 / (FUSION + place) + (0.0 if wanted is None else 1 / (FUSION + wanted))
 
-    ordered = sorted(enumerate(fragments), key=worth, reverse=True)
-    scores = [_SCORE.search(item) for item in fragments]
+    ordered = sorted(enumerate(items), key=worth, reverse=True)
+    scores = [_SCORE.search(fragment) for _, fragment in items]
     return [
-        _SCORE.sub(score[0], item, count=1) if score else item for (_, item), score in zip(ordered, scores, strict=True)
+        _SCORE.sub(score[0], fragment, count=1) if score else fragment
+        for (_, (_, fragment)), score in zip(ordered, scores, strict=True)
     ]

@@ -4,35 +4,47 @@ from __future__ import annotations
 
 import orjson
 
-from serving.endpoint.blocked import cut_without
 from serving.endpoint.bodies import etag_of, now_ms
+from serving.endpoint.list_filter import joined
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters, country_or_region, one_of, text
-from serving.endpoint.reads.recommendations import LIMIT
-from serving.endpoint.store import Store, empty_popular
+from serving.endpoint.reads.recommendations import LIMIT, MAX_MATURITY
+from serving.endpoint.store import Store
+from serving.endpoint.supply import ListReader, empty_popular
 from serving.fragments import rfc3339
-from serving.keys import GLOBAL_REGION, REGIONS, WINDOWS
+from serving.keys import GLOBAL_REGION, HOMEPAGE, REGIONS, WINDOWS
 
+COUNTRY_LETTERS = 2
 REGION = country_or_region("region", "Which country or region; * is everywhere.", REGIONS, GLOBAL_REGION)
 WINDOW = one_of("window", "How far back.", WINDOWS, WINDOWS[0])
 CATEGORY = text("category", "Only items of this genre.", 64)
-PARAMETERS = Parameters((REGION, WINDOW, CATEGORY, LIMIT))
+FOR_USER = text("user_id", "Leaves out what this user may not see or has met.")
+PARAMETERS = Parameters((REGION, WINDOW, CATEGORY, LIMIT, MAX_MATURITY, FOR_USER))
 
 
-class Trending:
-    """Answers from the process's own copy, refreshed every second: no Redis on the way."""
+class TrendingRead:
+    """Answers from the process's own copy, refreshed every second: no Redis on the way, unless a user is named."""
 
-    def __init__(self, store: Store, cache_control: Header) -> None:
+    def __init__(self, store: Store, cache_control: Header, private: Header) -> None:
         self._store = store
         self._cache_control = cache_control
+        self._private = private
 
     async def __call__(self, given: Given) -> Response:
         """Always 200. `region` says whose list it is: * when the one asked for has none. No list is an empty one."""
         region, window = given.get("region", GLOBAL_REGION), given.get("window", WINDOWS[0])
         category, limit = given.get("category", ""), given.get("limit", 20)
-        region, found = await self._store.trending(region, window, category)
-        found = found or empty_popular(self._store.versions.first())
-        items = cut_without(found.value, found.prefix, 0, limit, found.version.blocked)
+        store, user_id = self._store, given.get("user_id")
+        version = store.versions.first() if user_id is None else store.versions.of(user_id)
+        audience, lost = None, False
+        if user_id is not None:
+            audience = await store.audience(version, store.stored_id(user_id))
+            # Who has a list and no record is no stranger.
+            lost = audience is None and await store.user_list(user_id, HOMEPAGE, version) is not None
+        place = {"country": region} if len(region) == COUNTRY_LETTERS else {}
+        reader = ListReader(store.audiences.limits(audience, given | place, lost=lost), audience, now_ms(), limit)
+        region, shown = await store.supply.trending(version, region, window, category, reader)
+        found, items = shown or (empty_popular(version), [])
         head = {
             "region": region,
             "window": window,
@@ -42,5 +54,6 @@ class Trending:
             "model_version": found.version.keys.version,
             "variant": found.version.variant,
         }
-        body = b'%b,"items":[%b]}' % (orjson.dumps(head)[:-1], items)
-        return json_response(body, self._cache_control, etag_of(found, b"%d.%d" % (limit, bool(head["stale"]))))
+        body = b'%b,"items":[%b]}' % (orjson.dumps(head)[:-1], joined(items, 0, limit))
+        shape = b"%d.%d.%b" % (limit, bool(head["stale"]), reader.name)
+        return json_response(body, self._cache_control if user_id is None else self._private, etag_of(found, shape))

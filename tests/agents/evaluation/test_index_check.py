@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from agents.index_check import IndexCheck
-from ops.operator.lag import Lag
+from agents.evaluation.index_check import IndexCheck
+from ops.operator.inspect.lag import Lag
 from tables.item_model import ItemModel
 from tables.vector_index import IndexSizes, VectorIndex
 
@@ -44,7 +44,7 @@ def test_nothing_is_asked_of_an_empty_index() -> None:
 
 
 def test_lag_puts_the_workers_together() -> None:
-    signs = [{"vector_searches_checked": 3, "vector_recall_permille": 3000}, {"pid": 2}]
-    signs.append({"vector_searches_checked": 1, "vector_recall_permille": 600})
-    assert Lag("g", [], signs).as_dict()["vector_recall_at_50"] == 0.9
+    heartbeats = [{"vector_searches_checked": 3, "vector_recall_permille": 3000}, {"pid": 2}]
+    heartbeats.append({"vector_searches_checked": 1, "vector_recall_permille": 600})
+    assert Lag("g", [], heartbeats).as_dict()["vector_recall_at_50"] == 0.9
     assert Lag("g", [], None).vector_recall() is None

@@ -1,4 +1,4 @@
-"""The live HR@10: which events are judged, by which list, and what counts once."""
+"""The live HR@10: which events are evaluated, by which list, and what counts once."""
 
 from typing import Any
 
@@ -9,12 +9,13 @@ from aiokafka.structs import ConsumerRecord
 from numpy.typing import NDArray
 from small_world import NOW_MS, SmallWorld
 
-from agents import live_quality
 from agents.dead_letters import DeadLetters
-from agents.erasures import Erasures
-from agents.interactions import InteractionsStep
-from agents.live_quality import LiveQuality
-from ops.operator.lag import Lag
+from agents.evaluation import live_quality
+from agents.evaluation.live_quality import LiveQuality
+from agents.followers.erasures import Erasures
+from agents.interactions import InteractionsStep, OutgoingDeltas
+from agents.observers import Observers
+from ops.operator.inspect.lag import Lag
 from tables.user_plane import FoldLimits, UserPlane
 
 
@@ -32,12 +33,10 @@ class World:
         self.step = InteractionsStep(
             lambda: UserPlane(0, 1, {}, FoldLimits()),
             lists,
-            0,
-            1,
-            "deltas",
+            OutgoingDeltas("deltas", 0, 1),
             DeadLetters("dlq"),
             Erasures(),
-            self.quality,
+            Observers(self.quality),
         )
         self.offset = 0
 
@@ -49,7 +48,7 @@ class World:
         self.step.fold(
             ConsumerRecord("t", 0, self.offset, NOW_MS, 1, user.encode(), orjson.dumps(value), None, 0, 0, ())
         )
-        return self.quality.judged, self.quality.hits_at_10
+        return self.quality.evaluated, self.quality.hits_at_10
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +69,7 @@ def test_the_first_ten_count() -> None:
     assert world.event("u", "c") == (2, 1)
 
 
-def test_what_is_not_judged() -> None:
+def test_what_is_not_evaluated() -> None:
     world = World("ab")
     assert world.event("without", "a") == (0, 0)
     assert world.event("u", "a", "one") == (1, 1)
@@ -83,14 +82,17 @@ def test_what_is_not_judged() -> None:
 def test_a_sample_by_offset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_quality, "SAMPLE_EVERY", 4)
     world = World("ab")
-    judged = [world.event(f"u{number}", "a")[0] for number in range(1, 9)]
-    assert judged == [0, 0, 0, 1, 1, 1, 1, 2]
+    evaluated = [world.event(f"u{number}", "a")[0] for number in range(1, 9)]
+    assert evaluated == [0, 0, 0, 1, 1, 1, 1, 2]
 
 
 def test_lag_puts_the_workers_together() -> None:
-    signs = [{"next_items_judged": 30, "next_items_in_top_10": 6}, {"next_items_judged": 10, "next_items_in_top_10": 4}]
-    assert Lag("g", [], signs).hit_rate_at_10() == (0.25, 40)
-    assert Lag("g", [], signs).as_dict()["live_quality"] == {"hr_at_10": 0.25, "judged": 40}
+    heartbeats = [
+        {"next_items_judged": 30, "next_items_in_top_10": 6},
+        {"next_items_judged": 10, "next_items_in_top_10": 4},
+    ]
+    assert Lag("g", [], heartbeats).hit_rate_at_10() == (0.25, 40)
+    assert Lag("g", [], heartbeats).as_dict()["live_quality"] == {"hr_at_10": 0.25, "judged": 40}
     for workers in (None, [], [{"pid": 1}]):
         assert Lag("g", [], workers).hit_rate_at_10() is None
         assert Lag("g", [], workers).as_dict()["live_quality"] == {"hr_at_10": None, "judged": 0}

@@ -1,4 +1,4 @@
-"""Outcomes of judged events: which list is looked at, what counts, and what leaves the worker."""
+"""Outcomes of evaluated events: which list is looked at, what counts, and what leaves the worker."""
 
 from typing import Any
 
@@ -10,22 +10,23 @@ from small_world import NOW_MS, SmallWorld
 
 from agents.dead_letters import DeadLetters
 from agents.delivery.outgoing import Outgoing
-from agents.erasures import Erasures
-from agents.interactions import InteractionsStep, Tally
-from agents.judge import Judge, JudgeSettings
-from agents.profiles import Profiles
-from ranking.judgements import REJECTED, decode, group_of
+from agents.evaluation.prequential import PrequentialEvaluator, PrequentialSettings
+from agents.followers.erasures import Erasures
+from agents.followers.profiles import Profiles
+from agents.interactions import InteractionsStep, OutgoingDeltas
+from agents.observers import Observers, Tally
+from ranking.outcomes import REJECTED, decode, group_of
 from ranking.ranker import Ranker
 from ranking.rerank.settings import RerankSettings
-from streams.identities import PLAIN
-from streams.topics import Topics
+from streams.contract.identities import PLAIN
+from streams.kafka.topics import Topics
 from tables.user_plane import FoldLimits, UserPlane
 
 TOPICS = Topics(version="v2")
 MINUTE_MS = 60_000
 
 
-class Knowledge:
+class RankingModels:
     def __init__(self) -> None:
         small = SmallWorld()
         for number in range(10):
@@ -35,18 +36,18 @@ class Knowledge:
 
 
 class World:
-    """One partition of a version that judges; `answers` says whether it is the one that leads."""
+    """One partition of a version that evaluates; `answers` says whether it is the one that leads."""
 
     def __init__(self, share: float = 1.0, *, answers: bool = True) -> None:
-        self.knowledge = Knowledge()
-        self.at_hand: dict[tuple[str, int], NDArray[np.int32]] = {}
+        self.knowledge = RankingModels()
+        self.current_list: dict[tuple[str, int], NDArray[np.int32]] = {}
         lists: Any = None
         self.tally = Tally()
-        self.judge = Judge(
+        self.evaluator = PrequentialEvaluator(
             self.knowledge,
-            lambda user, offset: self.at_hand.get((user, offset)),
+            lambda user, offset: self.current_list.get((user, offset)),
             Profiles(1, PLAIN).of(0),
-            JudgeSettings(share, 20, RerankSettings()),
+            PrequentialSettings(share, 20, RerankSettings()),
             TOPICS,
             0,
             lambda _: answers,
@@ -54,17 +55,14 @@ class World:
         self.step = InteractionsStep(
             lambda: UserPlane(0, 1, {}, FoldLimits()),
             lists,
-            0,
-            1,
-            "deltas",
+            OutgoingDeltas("deltas", 0, 1),
             DeadLetters("dlq"),
             Erasures(),
-            judge=self.judge,
-            tally=self.tally,
+            Observers(evaluator=self.evaluator, tally=self.tally),
         )
         self.offset = -1
 
-    def event(self, user: str, item: str, event_id: str = "", at_ms: int | None = None) -> int:
+    def event(self, user: str, item: str, event_id: str = "", at_ms: int | None = None, **more: Any) -> int:
         """The offset of an event a minute after the last one, or at a time."""
         self.offset += 1
         value = {
@@ -73,6 +71,7 @@ class World:
             "item_id": item,
             "timestamp": NOW_MS + self.offset * MINUTE_MS if at_ms is None else at_ms,
             "event_id": event_id or f"e{self.offset}",
+            **more,
         }
         append_ms = NOW_MS + self.offset * MINUTE_MS
         self.step.fold(
@@ -84,7 +83,7 @@ class World:
         return np.array([self.knowledge.model.index(name) for name in names], np.int32)
 
     def places(self) -> dict[int, int]:
-        return {int(row["offset"]): int(row["place"]) for row in outcomes(self.judge.outgoing())}
+        return {int(row["offset"]): int(row["place"]) for row in outcomes(self.evaluator.outgoing())}
 
 
 def outcomes(outgoing: list[Outgoing]) -> Any:
@@ -92,10 +91,18 @@ def outcomes(outgoing: list[Outgoing]) -> Any:
     return np.concatenate([decode(value) for value in values]) if values else []
 
 
-def test_the_list_at_hand_is_judged_if_it_reflects_every_event() -> None:
+def test_completions_above_100_are_counted_once() -> None:
+    world = World()
+    for event_id in ("first", "second", "first"):
+        world.event("u", "a", event_id, completion_pct=100.5)
+    world.event("u", "a", completion_pct=100)
+    assert (world.tally.completions_clamped, world.tally.folded) == (2, 3)
+
+
+def test_the_current_list_is_evaluated_if_it_reflects_every_event() -> None:
     world = World()
     first = world.event("u", "a")
-    world.at_hand["u", first] = world.items("cb")
+    world.current_list["u", first] = world.items("cb")
     second = world.event("u", "b")
     assert world.places()[second] == 1
     third = world.event("u", "c")  # the list does not reflect the second event: one is made
@@ -121,22 +128,22 @@ def test_only_what_was_folded_counts_and_each_once() -> None:
     assert places.keys() == {0, 2}
     assert places[0] > REJECTED == places[2]
     assert world.tally.folded == 1
-    assert world.judge.outgoing() == []
+    assert world.evaluator.outgoing() == []
     world.event("u", "c")
     world.step.reset()
-    assert world.judge.outgoing() == []
+    assert world.evaluator.outgoing() == []
 
 
 def test_outcomes_name_no_user() -> None:
     world = World()
     world.event("somebody", "a")
-    record = next(record for record in world.judge.outgoing() if record.topic == TOPICS.judged_events)
+    record = next(record for record in world.evaluator.outgoing() if record.topic == TOPICS.judged_events)
     assert record.value is not None
     assert b"somebody" not in record.value
     assert decode(record.value)["group"].tolist() == [group_of("somebody")]
 
 
-def test_two_versions_judge_the_same_events() -> None:
+def test_two_versions_evaluator_the_same_events() -> None:
     worlds = World(0.5), World(0.5, answers=False)
     for world in worlds:
         for number in range(200):
@@ -151,9 +158,9 @@ def test_the_leading_version_says_what_it_listed_of_a_part() -> None:
     for made in (world, silent):
         for number in range(400):
             made.event(f"u{number}", "a")
-    audited = [record for record in world.judge.outgoing() if record.topic == TOPICS.predictions]
+    audited = [record for record in world.evaluator.outgoing() if record.topic == TOPICS.predictions]
     assert 1 <= len(audited) <= 12
-    assert [r for r in silent.judge.outgoing() if r.topic == TOPICS.predictions] == []
+    assert [r for r in silent.evaluator.outgoing() if r.topic == TOPICS.predictions] == []
     assert audited[0].value is not None
     said = orjson.loads(audited[0].value)
     assert said["user_id"].encode() == (audited[0].key or b"").split(b"\0")[0]

@@ -5,17 +5,20 @@ from collections.abc import Collection
 from typing import Any
 
 import orjson
+import pytest
 from aiokafka.structs import ConsumerRecord, TopicPartition
+from disguises import DISGUISES
 
-from agents.controls import Controls
 from agents.dead_letters import DeadLetters
-from agents.erasures import Erasures
-from agents.interactions import InteractionsStep
-from streams.controls import pause_key
-from streams.dead_letters import ORIGINAL_TIME_HEADER, DeadLetter
-from streams.erasure import ErasureMarker
-from streams.identities import Identities
-from streams.reasons import Reason
+from agents.followers.controls import Controls
+from agents.followers.erasures import Erasures
+from agents.interactions import InteractionsStep, OutgoingDeltas
+from streams.contract.controls import pause_key
+from streams.contract.dead_letters import ORIGINAL_TIME_HEADER, DeadLetter
+from streams.contract.erasure import ErasureMarker
+from streams.contract.identities import Identities
+from streams.contract.reasons import InvalidEvent, Reason
+from streams.kafka.damaged_record import DamagedRecord
 from tables.user_plane import FoldLimits, UserPlane
 
 NOW_MS = 1_700_000_000_000
@@ -60,9 +63,7 @@ class World:
         self.step = InteractionsStep(
             lambda: UserPlane(0, 1, self.rows, FoldLimits(), ends),
             self.lists,
-            0,
-            1,
-            "deltas",
+            OutgoingDeltas("deltas", 0, 1),
             DeadLetters("dlq"),
             self.erasures,
         )
@@ -148,28 +149,79 @@ def test_a_later_marker_never_takes_an_erasure_back() -> None:
     assert erasures.of(0).since(2) == []
 
 
-def test_what_is_no_marker_is_passed_over() -> None:
+def test_what_is_withdrawn_is_in_force_for_nobody_who_reads_it_from_now_on() -> None:
     erasures = Erasures()
-    erasures.apply(record(b"u1", b"nonsense", 0))
-    erasures.apply(record(None, None, 1))
+    erasures.apply(marker("u1", 9, 0))
+    erasures.apply(record(b"u1", None, 1))
+    assert erasures.of(0).ends == {}
+    assert erasures.of(0).since(0) == []
+    assert not erasures.cover(record(b"u1", b"{", 2))
+
+
+def test_what_is_no_marker_is_refused_and_changes_nothing() -> None:
+    erasures = Erasures()
+    for position, (key, value) in enumerate(
+        [
+            (b"u1", b"nonsense"),
+            (None, None),
+            (b"\xff", None),
+            (b"u1", b'{"user_id":"u2","erased_at_ms":1,"end_offset":1}'),
+            (b"u1", b'{"user_id":"u1","erased_at_ms":1,"end_offset":99999999999999999999}'),
+            (b"u1", b'{"user_id":"u1","erased_at_ms":-99999999999999999999,"end_offset":1}'),
+            (b"u1", b'{"user_id":"u1","erased_at_ms":1e999,"end_offset":1}'),
+        ]
+    ):
+        with pytest.raises(InvalidEvent):
+            erasures.apply(record(key, value, position))
     assert erasures.of(0).ends == {}
 
 
-def test_unusable_records_of_an_erased_user_become_letters_that_say_nothing() -> None:
+def test_unusable_records_of_an_erased_user_become_dead_letters_that_say_nothing() -> None:
     world = World()
     world.erasures.apply(marker("u1", 5, 0))
     world.step.fold(record(b"u1", b"{broken u1", 0))
     world.step.fold(record(b"other", view("u1", 7).value, 7))  # under another key, sent before the erasure
     world.step.fold(record(b"u2", b"{", 8))
-    letters = [DeadLetter.from_record(out.key, out.value, out.headers) for out in world.effects().outgoing]
-    assert [letter.reason for letter in letters] == [Reason.ERASED, Reason.ERASED, Reason.NOT_JSON]
-    assert [letter.value for letter in letters] == [b"", b"", b"{"]
+    dead_letters = [DeadLetter.from_record(out.key, out.value, out.headers) for out in world.effects().outgoing]
+    assert [dead_letter.reason for dead_letter in dead_letters] == [Reason.ERASED, Reason.ERASED, Reason.NOT_JSON]
+    assert [dead_letter.value for dead_letter in dead_letters] == [b"", b"", b"{"]
 
 
-def test_what_was_sent_after_the_erasure_is_an_ordinary_letter() -> None:
+@pytest.mark.parametrize("name", DISGUISES)
+@pytest.mark.parametrize("secret", [b"", b"0123456789abcdef0123456789abcdef"])
+def test_unusable_records_are_covered_however_they_write_the_id(name: str, secret: bytes) -> None:
+    erasures = Erasures(Identities(secret))
+    erasures.apply(marker("u-zoë-1", 5, 0))
+    value = DISGUISES[name]("u-zoë-1")
+    assert erasures.cover(record(None, value, 9))
+    assert not erasures.cover(record(None, value, 9, NOW_MS + 1))  # it came later
+    assert not erasures.cover(record(b"u2", DISGUISES[name]("u2"), 9))
+    erasures.apply(record("u-zoë-1".encode(), None, 1))
+    assert not erasures.cover(record(None, value, 9))
+
+
+def test_what_cannot_be_read_may_be_anybodys() -> None:
+    erasures = Erasures()
+    erasures.apply(marker("u1", 5, 0))
+    unreadable = b"\x28\xb5\x2f\xfd" + bytes(range(128, 200))
+    assert erasures.cover(record(None, unreadable, 9))
+    assert not erasures.cover(record(b"u2", unreadable, 9))
+
+
+def test_what_was_sent_after_the_erasure_is_an_ordinary_dead_letter() -> None:
     world = World()
     world.erasures.apply(marker("u1", 5, 0))
     assert not world.erasures.cover(record(b"u1", b"{", 5, NOW_MS + 1))
+
+
+def test_an_event_that_mentions_somebody_erased_is_not_lost_when_it_is_published_again() -> None:
+    world = World()
+    world.erasures.apply(marker("u1", 5, 0))
+    again = view("u2", 6)
+    again.value = again.value.replace(b'"view"', b'"view","referrer":"u1"')
+    again.headers = ((ORIGINAL_TIME_HEADER, b"%d" % (NOW_MS - 1)),)
+    world.step.fold(again)
+    assert world.step.plane.view("u2") is not None
 
 
 def test_an_original_republished_while_its_user_was_erased_is_not_folded() -> None:
@@ -179,8 +231,8 @@ def test_an_original_republished_while_its_user_was_erased_is_not_folded() -> No
         again = view("u1", offset)
         again.headers = ((ORIGINAL_TIME_HEADER, b"%d" % original_ms),)
         world.step.fold(again)
-    (letter,) = [DeadLetter.from_record(out.key, out.value, out.headers) for out in world.effects().outgoing[:1]]
-    assert (letter.reason, letter.offset) == (Reason.ERASED, 6)
+    (dead_letter,) = [DeadLetter.from_record(out.key, out.value, out.headers) for out in world.effects().outgoing[:1]]
+    assert (dead_letter.reason, dead_letter.offset) == (Reason.ERASED, 6)
     user = world.step.plane.view("u1")
     assert user is not None
     assert list(user.history.entries) == ["i7"]
@@ -206,3 +258,33 @@ def test_with_a_secret_users_are_erased_by_stored_ids_and_asked_for_by_raw_ones(
     assert not erasures.cover(record(b"u2", b"{", 4))
     erasures.apply(record(b"u1", None, 1))
     assert not erasures.cover(record(b"u1", b"{", 4))
+
+
+@pytest.mark.parametrize("erased", [False, True])
+@pytest.mark.parametrize("text", [None, b"9" * 5_000, b"-5", "\u0665".encode(), b"\xff", b""])
+def test_a_header_of_ours_with_what_we_never_write_refuses_its_record(text: bytes | None, erased: bool) -> None:
+    world = World()
+    if erased:
+        world.erasures.apply(marker("u2", 5, 0))
+    for user, offset in (("u1", 0), ("u2", 1)):
+        good = view(user, offset)
+        headers = ((ORIGINAL_TIME_HEADER, text),)
+        world.step.fold(ConsumerRecord("t", 0, offset, NOW_MS, 1, good.key, good.value, None, 0, 0, headers))
+    world.step.reject(ConsumerRecord("t", 0, 2, NOW_MS, 1, b"u2", b"{", None, 0, 0, headers), "raised")
+    dead_letters = [DeadLetter.from_record(out.key, out.value, out.headers) for out in world.effects().outgoing]
+    expected = [Reason.BAD_HEADER, *[Reason.ERASED] * 2] if erased else [*[Reason.BAD_HEADER] * 2, Reason.FOLD_FAILED]
+    assert [dead_letter.reason for dead_letter in dead_letters] == expected
+    assert world.users() == set()
+
+
+def test_a_record_that_cannot_be_read_becomes_a_dead_letter_of_its_offset() -> None:
+    world = World()
+    damaged = DamagedRecord("t", 0, 7, NOW_MS, 1, None, None, None, -1, -1, (), Reason.TOO_LARGE, "why")
+    world.step.fold(damaged)
+    (dead_letter,) = [DeadLetter.from_record(out.key, out.value, out.headers) for out in world.effects().outgoing]
+    assert (dead_letter.coordinates, dead_letter.reason, dead_letter.detail, dead_letter.value) == (
+        ("t", 0, 7),
+        Reason.TOO_LARGE,
+        "why",
+        None,
+    )

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from agents.profiles import REMEMBERED_CHANGES, Profiles
-from streams.identities import Identities
-from streams.user_records import user_partition
+from agents.followers.profiles import REMEMBERED_CHANGES, Profiles
+from streams.contract.catalog import KIDS_MAX_AGE, UserProfile, viewer_age
+from streams.contract.events import InvalidEvent
+from streams.contract.identities import Identities
+from streams.contract.user_records import user_partition
 
 PARTITIONS = 4
 
@@ -31,13 +33,37 @@ def test_the_last_profile_counts_in_the_partition_of_its_user() -> None:
     assert (mine.get("u1"), mine.said_ms("u1"), list(mine.users())) == (None, 0, [])
 
 
-def test_an_unreadable_profile_is_said_and_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreadable_country_is_said_and_not_known() -> None:
     profiles = Profiles(PARTITIONS)
     profiles.apply(record("u1", b'{"country":"NL"}'))
-    profiles.apply(record("u1", b'{"country":"Netherlands"}'))
+    with pytest.raises(InvalidEvent):
+        profiles.apply(record("u1", b'{"country":"Netherlands"}'))
     mine = profiles.of(user_partition("u1", PARTITIONS))
-    assert (mine.version, len(caplog.records)) == (1, 1)
-    assert mine.get("u1") is not None
+    assert mine.version == 2
+    assert mine.get("u1") == UserProfile("u1")
+
+
+@pytest.mark.parametrize(
+    "value", [b'{"kids":"true"}', b'{"kids":1}', b'{"maturity_max":"R"}', b"garbage", b'{"user_id":"other"}']
+)
+def test_an_unreadable_restriction_restricts_most(value: bytes) -> None:
+    profiles = Profiles(PARTITIONS, Identities(b"0123456789abcdef0123456789abcdef"))
+    profiles.apply(record("u1", b'{"maturity_max":"18"}'))
+    with pytest.raises(InvalidEvent):
+        profiles.apply(record("u1", value))
+    mine = profiles.of(user_partition("u1", PARTITIONS))
+    (stored_id,) = mine.users()
+    assert viewer_age(mine.get(stored_id), "18") <= KIDS_MAX_AGE
+
+
+@pytest.mark.parametrize("ignored", ["1e999", "[[-1e999]]", '{"a":1e400}', "9" * 400])
+def test_what_is_ignored_in_a_profile_is_ignored_under_a_stored_id_too(ignored: str) -> None:
+    hashed = Identities(b"0123456789abcdef0123456789abcdef")
+    profiles = Profiles(PARTITIONS, hashed)
+    profiles.apply(record("u1", f'{{"kids":true,"favorite_genres":["Ä"],"ignored":{ignored}}}'.encode()))
+    found = profiles.of(user_partition("u1", PARTITIONS)).get(hashed.of("u1"))
+    assert found is not None
+    assert (found.kids, found.favorite_genres) == (True, ("Ä",))
 
 
 def test_changes_are_told_one_by_one_as_long_as_they_are_remembered() -> None:

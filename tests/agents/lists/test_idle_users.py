@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 from aiokafka.structs import ConsumerRecord
 
-from agents import idle_users
-from agents.erasures import Erasures
-from agents.interactions import InteractionsStep
+from agents.followers.erasures import Erasures
+from agents.interactions import InteractionsStep, OutgoingDeltas
+from agents.lists import idle_users
 from tables import partition_row, user_keys
 from tables.user_plane import FoldLimits, UserPlane
 
@@ -41,9 +41,7 @@ class World:
         self.step = InteractionsStep(
             lambda: UserPlane(0, 1, self.rows, FoldLimits(cached_users=10)),
             self.lists,
-            0,
-            1,
-            "deltas",
+            OutgoingDeltas("deltas", 0, 1),
             "dlq",
             Erasures(),
         )
@@ -117,7 +115,7 @@ def test_while_redis_is_away_the_rows_stay() -> None:
     assert (world.users(), set(world.lists.removed)) == ({"new"}, {"u0", "u1"})
 
 
-def test_whoever_came_back_while_redis_was_away_keeps_the_list_that_is_owed() -> None:
+def test_whoever_came_back_while_redis_was_away_keeps_the_list_that_is_pending() -> None:
     world = World(2)
     world.view("new", 91)
     world.effects()

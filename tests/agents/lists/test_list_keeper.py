@@ -1,22 +1,32 @@
-"""When lists are owed: after events, outages, wipes, takeovers, catalogue changes and before they expire."""
+"""When lists are pending: after events, outages, wipes, takeovers, catalogue changes and before they expire."""
 
-from collections.abc import Collection, Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agents.catch_up import FAR_MS, CatchUp
-from agents.list_keeper import YOUNG_LIST_MS, ListKeeper
-from agents.list_maker import ROOM
-from agents.profiles import REMEMBERED_CHANGES, PartitionProfiles
-from agents.reader_watch import PAGE, ReaderWatch
-from agents.sweep_pace import Pace
+from agents.followers.profiles import REMEMBERED_CHANGES, PartitionProfiles
+from agents.lists.list_basis import NOTHING, ListBasis
+from agents.lists.list_keeper import LISTS_A_TURN, ListKeeper
+from agents.lists.list_maintenance import MaintenanceBudgets
+from agents.lists.list_maker import ROOM, UserValues
+from agents.lists.rate_budget import RateBudget
+from agents.lists.reader_watch import PAGE, ReaderWatch
+from agents.lists.shown_lists import YOUNG_LIST_MS
+from agents.lists.sweep_limits import KeeperSettings, SweepLimits
+from agents.replay.coordinator import ReplayCoordinator
+from agents.replay.phases import ItemsLearned, Looked
 from serving.redis_errors import RedisUnavailable
-from streams.catalog import UserProfile
-from streams.events import EventType, Interaction
-from streams.partitioning import partition_of
-from streams.units import DAY_MS
+from serving.redis_writer import WriteResult
+from serving.write_order import PartitionOwner, WrittenPosition
+from streams.contract.catalog import UserProfile, viewer_age
+from streams.contract.events import EventType, Interaction
+from streams.contract.partitioning import partition_of
+from streams.contract.units import DAY_MS
+from streams.kafka.caught_up import FALLEN_BEHIND_MS
 from tables.user_plane import FoldLimits, User, UserPlane
 
 NOW_MS = 1_800_000_000_000
@@ -39,16 +49,28 @@ class Maker:
 
     def __init__(self) -> None:
         self.catalogue_version = 0
+        self.basis = NOTHING
         self.room: list[int] = []
         self.changed: NDArray[np.int32] | None = np.array([], np.int32)
 
-    def user_values(
-        self, user: User, profile: UserProfile | None, partition: int, now_ms: int
-    ) -> tuple[NDArray[np.int32], list[tuple[str, bytes]]]:
+    def values_of(
+        self, asked: Sequence[tuple[User, UserProfile | None]], partition: int, now_ms: int
+    ) -> list[UserValues]:
+        return [self._made(*one) for one in asked]
+
+    def _made(self, user: User, profile: UserProfile | None) -> UserValues:
         said = b"" if profile is None else b" from %s" % (profile.country or "").encode()
-        return np.array([int(user.user_id[1:]), *self.room], np.int32), [
-            (user.user_id, b"%d%s" % (user.row.last_offset, said))
-        ]
+        items = np.array([int(user.user_id[1:]), *self.room], np.int32)
+        return UserValues(items, [(user.user_id, b"%d%s" % (user.row.last_offset, said))], self.basis)
+
+    def outdated(self, lists: Sequence[tuple[ListBasis, int]]) -> list[bool]:
+        return [basis != self.basis for basis, _ in lists]
+
+    def list_key(self, user_id: str) -> str:
+        return user_id
+
+    def audience(self, user: User, profile: UserProfile | None, now_ms: int) -> tuple[str, bytes]:
+        return f"audience of {user.user_id}", b"%d" % viewer_age(profile, "16")
 
     def items_changed_since(self, catalogue_version: int) -> NDArray[np.int32] | None:
         return self.changed
@@ -60,19 +82,42 @@ class Writer:
     def __init__(self) -> None:
         self.lists: dict[str, bytes] = {}
         self.writes: list[str] = []
-        self.position: int | None = None
+        self.marked: WrittenPosition | None = None
         self.away = False
+        self.owner: PartitionOwner | None = None
+        self.newer: set[str] = set()  # of whom a list is stored that reflects more
+        self.audiences: dict[str, bytes] = {}
+        self.fell_back = False  # to before this owner
 
     def _answer(self) -> None:
         if self.away:
             raise RedisUnavailable("away")
 
-    async def write_together(self, groups: list[list[tuple[str, bytes]]], ttl_s: int) -> None:
+    @property
+    def position(self) -> int | None:
+        return None if self.marked is None else self.marked.position
+
+    @position.setter
+    def position(self, position: int | None) -> None:
+        self.marked = None if position is None else WrittenPosition(position)
+
+    async def write_together(self, groups: list[list[tuple[str, bytes]]], ttl_s: int) -> WriteResult:
         self._answer()
+        assert self.owner is not None
+        self.owner.next()
         assert ttl_s == 7
-        for group in groups:
+        refused = tuple(place for place, group in enumerate(groups) if group[0][0] in self.newer)
+        for group in (group for place, group in enumerate(groups) if place not in refused):
             self.lists.update(group)
             self.writes += [key for key, _ in group]
+        return WriteResult(len(groups) - len(refused), refused)
+
+    async def change_audiences(self, values: list[tuple[str, str, bytes, int]], ttl_s: int) -> list[bool]:
+        self._answer()
+        assert ttl_s == 7
+        changed = [listed in self.lists and self.audiences.get(key) != value for listed, key, value, _ in values]
+        self.audiences.update({key: value for _, key, value, _ in values})
+        return changed
 
     async def remove_users_up_to(self, users: dict[str, int]) -> None:
         self._answer()
@@ -84,15 +129,31 @@ class Writer:
         for user_id in users:
             self.lists.pop(user_id, None)
 
-    async def written_position(self, partition: int) -> int | None:
+    async def incomplete(self, keys_of: Mapping[str, int]) -> list[str]:
         self._answer()
-        return self.position
+        return [user_id for user_id in keys_of if user_id not in self.lists]
 
-    async def move_written_position(self, partition: int, known: int | None, next_offset: int) -> bool:
+    def take_doubtful(self) -> list[str]:
+        return []
+
+    def take_fall(self) -> bool:
+        fell, self.fell_back = self.fell_back, False
+        return fell
+
+    def knows_of(self, erasures: int) -> bool:
+        return True
+
+    async def written_position(self) -> WrittenPosition | None:
         self._answer()
-        if self.position != known:
+        return self.marked
+
+    async def advance_written_position(
+        self, known: WrittenPosition | None, written_position: WrittenPosition, erasures: int
+    ) -> bool:
+        self._answer()
+        if self.marked != known:
             return False
-        self.position = next_offset
+        self.marked = written_position
         return True
 
 
@@ -101,6 +162,7 @@ class Marks:
 
     def __init__(self) -> None:
         self.reads: dict[str, int] = {}
+        self.missed: list[str] = []
 
     async def noted_since(self, since_s: int, limit: int) -> list[tuple[str, int]]:
         found = sorted((second, user_id) for user_id, second in self.reads.items() if second >= since_s)
@@ -110,9 +172,14 @@ class Marks:
         assert len(users) <= 2, "more than a tick may look at"
         return {user_id for user_id in users if self.reads.get(user_id, 0) >= since_s}
 
-    async def remove(self, users: Collection[str]) -> None:
+    async def take_missed(self, limit: int) -> list[str]:
+        taken, self.missed = self.missed[:limit], self.missed[limit:]
+        return taken
+
+    async def remove(self, users: Collection[str], up_to_s: int) -> None:
         for user_id in users:
-            self.reads.pop(user_id, None)
+            if self.reads.get(user_id, 0) <= up_to_s:
+                self.reads.pop(user_id, None)
 
     async def remove_before(self, second: int) -> None:
         self.reads = {user_id: at_s for user_id, at_s in self.reads.items() if at_s >= second}
@@ -126,6 +193,7 @@ class World:
         self.plane = UserPlane(0, 1, {}, FoldLimits())
         self.profiles = PartitionProfiles()
         self.next_offset = 0
+        self.budgets = MaintenanceBudgets()
         for number in range(users):
             self.event(f"u{number}", NOW_MS - days_idle * DAY_MS)
         self.keeper = self.new_owner()
@@ -138,20 +206,25 @@ class World:
         return user_id
 
     def new_owner(self, *, serves: bool = True) -> ListKeeper:
-        pace = Pace(lists_per_tick=3, rows_per_tick=2, renewals_per_tick=1)
-        readers, self.catch_up = ReaderWatch(self.marks, 30), CatchUp(lambda: serves)
+        sweep_limits = SweepLimits(lists_per_tick=3, rows_per_tick=2, renewals_per_tick=1)
+        readers = ReaderWatch(self.marks, 30)
+        self.replay = ReplayCoordinator("t", 1, 0, lambda: serves, lambda: {0: ""})
+        self.owner = self.writer.owner = PartitionOwner(0, term=1)
         return ListKeeper(
-            0,
             self.maker,
             self.writer,
             self.profiles,
             readers,
             self.clock,
-            30,
-            7,
-            pace,
-            self.catch_up,  # type: ignore[arg-type]
+            KeeperSettings(30, 7, sweep_limits),
+            self.replay.of(0, lambda: 0),
+            self.budgets,  # type: ignore[arg-type]
         )
+
+    def arrive(self) -> None:
+        """The partition is at the end of its log, and items have learned everything."""
+        self.replay.observe(Looked({}, frozenset(), frozenset({0})))
+        self.replay.observe(ItemsLearned())
 
     def says(self, user_id: str, country: str | None, at_ms: int = NOW_MS) -> None:
         value = None if country is None else b'{"user_id":"%s","country":"%s"}' % (user_id.encode(), country.encode())
@@ -184,6 +257,90 @@ async def test_nothing_is_lost_while_redis_is_away() -> None:
     await world.sweep()
     assert (world.writer.lists["u1"], world.writer.lists["u9"]) == (b"2", b"3")
     assert world.writer.position == 4
+
+
+async def test_a_list_that_redis_refuses_stays_pending_and_holds_nobody_up() -> None:
+    world = World(users=6)
+    await world.sweep()
+    world.writer.newer = {"u1", "u2"}
+    for user_id in world.writer.newer:
+        world.says(user_id, "NL")
+    await world.keeper.refresh(world.plane, [world.event("u3")], world.next_offset)
+    await world.sweep()
+    assert (world.writer.lists["u1"], world.writer.lists["u3"]) == (b"1", b"6")
+    assert world.writer.position == world.next_offset  # what Redis holds reflects more
+    assert world.keeper.shown("u1") is None
+    world.writer.newer.clear()
+    await world.sweep(ticks=2)
+    assert (world.writer.lists["u1"], world.writer.lists["u2"]) == (b"1 from NL", b"2 from NL")
+
+
+async def test_a_failover_that_takes_back_what_a_sweep_wrote_is_noticed() -> None:
+    world = World(users=3)
+    await world.sweep()
+    before = dict(world.writer.lists), world.writer.marked
+    world.says("u1", "NL")
+    await world.sweep()
+    assert world.writer.position == 3  # no event came
+    world.writer.lists, world.writer.marked = before
+    world.writer.writes.clear()
+    await world.sweep()
+    assert world.writer.lists["u1"] == b"1 from NL"
+    assert world.writer.writes == ["u1"]
+
+
+async def test_a_failover_that_takes_back_what_a_former_owner_wrote_is_noticed() -> None:
+    """The next owner wrote none of it, and the marker is what the next owner found: only the right to write is gone."""
+    world = World(users=9)
+    for number in (1, 7):
+        world.says(f"u{number}", "NL")
+    await world.sweep()
+    lists, audiences, marked = dict(world.writer.lists), dict(world.writer.audiences), world.writer.marked
+    world.says("u7", "DE")
+    world.profiles.put("u1", b'{"kids":true}', NOW_MS)
+    world.maker.catalogue_version, world.maker.changed = 1, np.array([2], np.int32)
+    await world.sweep()
+    children = dict(world.writer.audiences)
+    world.keeper = world.new_owner()
+    await world.sweep(ticks=2)  # its full scan met everybody, and it wrote hardly any list
+    world.writer.lists, world.writer.audiences, world.writer.marked = lists, audiences, marked
+    world.writer.lists["u2"] = b"old"
+    world.writer.fell_back = True
+    world.writer.writes.clear()
+    await world.sweep(ticks=6)
+    assert world.writer.audiences == children
+    assert (world.writer.lists["u1"], world.writer.lists["u7"]) == (b"1 from ", b"7 from DE")
+    assert world.writer.lists["u2"] == b"2"
+
+
+async def test_what_people_may_see_is_said_first_after_a_wipe() -> None:
+    world = World(users=20)
+    world.profiles.put("u19", b'{"kids":true}', NOW_MS)
+    await world.sweep()
+    said = dict(world.writer.audiences)
+    world.writer.lists.clear()
+    world.writer.audiences.clear()
+    world.writer.position, world.writer.fell_back = None, True
+    world.clock.ms += 1_000
+    await world.keeper.sweep(world.plane, world.next_offset)
+    assert world.writer.audiences == said
+    await world.sweep()
+    assert len(world.writer.lists) == 20
+
+
+async def test_a_list_dated_by_a_clock_that_was_set_back_is_renewed() -> None:
+    world = World(users=2)
+    world.clock.ms += 400 * DAY_MS
+    world.event("u0", world.clock.ms)
+    world.event("u1", world.clock.ms)
+    await world.sweep()
+    world.clock.ms -= 400 * DAY_MS
+    world.writer.writes.clear()
+    await world.sweep(ticks=3)
+    assert set(world.writer.writes) == {"u0", "u1"}
+    world.writer.writes.clear()
+    await world.sweep(ticks=3)
+    assert world.writer.writes == []
 
 
 async def test_a_clock_set_back_while_redis_is_away_holds_no_list_up() -> None:
@@ -253,6 +410,63 @@ async def test_a_reader_who_comes_back_gets_a_list_again_and_strangers_leave_no_
     assert set(world.marks.reads) == {"u3"}
 
 
+async def test_a_reader_who_finds_no_list_gets_it_back_before_all_that_is_pending() -> None:
+    world = World(users=30)
+    await world.sweep()
+    world.writer.lists.clear()
+    world.writer.position = None  # all are pending, three a tick
+    await world.sweep(ticks=6)
+    assert "u29" not in world.writer.lists
+    world.marks.missed = ["nobody", "u29"]
+    await world.sweep(ticks=3)
+    assert "u29" in world.writer.lists
+    assert len(world.writer.lists) < 30
+    assert world.marks.missed == []
+
+
+async def test_a_reader_is_not_forgotten_while_redis_is_away() -> None:
+    world = World(users=4, days_idle=31)
+    await world.sweep()
+    world.marks.missed = ["u2"]
+    world.writer.away = True
+    await world.sweep(ticks=5)
+    world.writer.away = False
+    await world.sweep()
+    assert set(world.writer.lists) == {"u2"}
+
+
+async def test_what_redis_lost_comes_back_without_a_read() -> None:
+    world = World(users=7)
+    await world.sweep()
+    world.writer.writes.clear()
+    del world.writer.lists["u3"]
+    await world.sweep()
+    assert world.writer.writes == ["u3"]
+
+
+async def test_lists_are_made_again_once_items_know_more_and_then_no_more() -> None:
+    world = World(users=7)
+    await world.sweep()
+    world.writer.writes.clear()
+    world.maker.basis = NOTHING._replace(visits=9.0)
+    await world.sweep()
+    assert sorted(world.writer.writes) == [f"u{n}" for n in range(7)]
+    assert world.writer.position == world.next_offset
+
+
+async def test_no_more_lists_are_made_again_than_a_process_may_make() -> None:
+    world = World(users=30)
+    world.budgets = MaintenanceBudgets(remade=RateBudget(per_s=5))
+    world.keeper = world.new_owner()
+    await world.sweep()
+    world.writer.writes.clear()
+    world.maker.basis = NOTHING._replace(visits=9.0)
+    await world.sweep(ticks=10)  # two seconds, and what was left of the one before
+    assert 10 <= len(world.writer.writes) <= 15
+    await world.sweep(ticks=60)
+    assert sorted(world.writer.writes) == sorted(f"u{n}" for n in range(30))
+
+
 async def test_whoever_is_forgotten_leaves_no_mark() -> None:
     world = World(users=2, days_idle=31)
     world.marks.reads = {"u0": NOW_MS // 1000, "u1": NOW_MS // 1000}
@@ -270,13 +484,13 @@ async def test_more_readers_in_a_second_than_a_page_hold_nobody_up() -> None:
     assert "later" in seen[-1]
 
 
-async def test_the_marker_does_not_move_before_the_census_is_complete() -> None:
+async def test_the_marker_does_not_move_before_the_full_scan_is_complete() -> None:
     world = World(users=7)
     await world.sweep(ticks=1)
     assert world.writer.position is None
 
 
-async def test_a_new_owner_owes_only_what_the_marker_does_not_cover_first() -> None:
+async def test_a_new_owner_queues_only_what_the_written_position_does_not_cover_first() -> None:
     world = World(users=6)
     world.writer.position = 4  # the former owner died before it wrote the lists of offsets 4 and 5
     await world.sweep(ticks=3)
@@ -344,7 +558,7 @@ async def test_a_wiped_redis_gets_the_lists_of_those_with_a_recent_profile_back_
     assert world.writer.lists == {"u0": b"0 from FR", "u5": b"0 from NL"}
 
 
-async def test_whoever_has_events_and_a_profile_is_met_once_by_the_census() -> None:
+async def test_whoever_has_events_and_a_profile_is_met_once_by_the_full_scan() -> None:
     world = World(users=2)
     world.says("u1", "NL", NOW_MS - 60 * DAY_MS)
     world.keeper = world.new_owner()
@@ -369,7 +583,7 @@ async def test_more_profile_changes_than_are_remembered_rewrite_every_list_shown
 
 
 @pytest.mark.parametrize("found", [None, 1])
-async def test_far_behind_the_head_a_candidate_writes_no_list_and_at_the_head_all_that_are_owed(
+async def test_far_behind_the_head_a_candidate_writes_no_list_and_at_the_head_all_that_are_pending(
     found: int | None,
 ) -> None:
     world = World(users=3)
@@ -380,7 +594,7 @@ async def test_far_behind_the_head_a_candidate_writes_no_list_and_at_the_head_al
     await world.keeper.refresh(world.plane, old, world.next_offset)
     await world.sweep(ticks=10)
     assert (world.writer.writes, world.writer.position) == ([], found)
-    world.catch_up.arrive()
+    world.arrive()
     young = world.event("u2", world.clock.ms)
     await world.keeper.refresh(world.plane, [young], world.next_offset)
     await world.sweep()
@@ -397,39 +611,97 @@ async def test_a_version_that_is_read_writes_every_list_however_late() -> None:
     assert world.writer.lists["u1"] == b"1"
 
 
-async def test_a_candidate_that_fell_behind_later_owes_what_it_left_out() -> None:
+async def test_a_candidate_that_fell_behind_later_queues_what_it_left_out() -> None:
     world = World(users=3)
     world.keeper = world.new_owner(serves=False)
-    world.catch_up.arrive()
+    world.arrive()
     await world.sweep()
     assert world.writer.position == 3  # it was at the head: the marker is known
-    world.clock.ms += FAR_MS + 1  # and no list is about to expire
+    world.clock.ms += FALLEN_BEHIND_MS + 1  # and no list is about to expire
     await world.keeper.refresh(world.plane, [world.event("u0")], world.next_offset)
     assert world.writer.lists["u0"] == b"0"
-    world.catch_up.arrive()
+    world.arrive()
     await world.keeper.refresh(world.plane, [world.event("u1", world.clock.ms)], world.next_offset)
     await world.sweep(ticks=20)
     assert world.writer.lists["u0"] == b"3"
     assert world.writer.position == world.next_offset
 
 
-async def test_a_list_is_at_hand_while_it_is_young_and_reflects_the_offset() -> None:
+async def test_a_list_is_current_while_it_is_young_and_reflects_the_offset() -> None:
     world = World(1)
     await world.keeper.refresh(world.plane, ["u0"], world.next_offset)
-    found = world.keeper.at_hand("u0", 0)
+    found = world.keeper.current_list("u0", 0)
     assert found is not None
     assert found.tolist() == [0]
-    assert world.keeper.at_hand("u0", 1) is None
-    assert world.keeper.at_hand("u1", 0) is None
+    assert world.keeper.current_list("u0", 1) is None
+    assert world.keeper.current_list("u1", 0) is None
     world.clock.ms += YOUNG_LIST_MS
-    assert world.keeper.at_hand("u0", 0) is not None
+    assert world.keeper.current_list("u0", 0) is not None
     world.clock.ms += 1
-    assert world.keeper.at_hand("u0", 0) is None
+    assert world.keeper.current_list("u0", 0) is None
 
 
-async def test_a_short_list_is_not_at_hand() -> None:
+async def test_a_short_list_is_not_current() -> None:
     world = World(1)
     world.maker.list_size = 2
     world.maker.room = [ROOM]
     await world.keeper.refresh(world.plane, ["u0"], world.next_offset)
-    assert world.keeper.at_hand("u0", 0) is None
+    assert world.keeper.current_list("u0", 0) is None
+
+
+async def test_a_batch_of_many_users_lets_others_have_their_turn() -> None:
+    """Transactions of other partitions, and heartbeats: they wait for some lists, and not for a batch of them."""
+    world = World(users=300)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    made_between: list[int] = []
+    make, last_turn = world.maker.values_of, 0
+
+    def made(asked: Any, *given: Any) -> Any:
+        nonlocal last_turn
+        if turns != last_turn:
+            last_turn = turns
+            made_between.append(0)
+        made_between[-1:] = [made_between[-1] + len(asked)] if made_between else [len(asked)]
+        return make(asked, *given)
+
+    world.maker.values_of = made  # type: ignore[method-assign]
+    beside = asyncio.create_task(others())
+    await world.keeper.refresh(world.plane, [f"u{n}" for n in range(300)], world.next_offset)
+    beside.cancel()
+    assert len(world.writer.lists) == 300
+    assert max(made_between) <= 2 * LISTS_A_TURN  # at the end of what is written at once, two meet
+
+
+async def test_of_lists_that_take_long_few_are_made_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight of five milliseconds each would let a transaction, which waits for some twenty turns, wait for a second."""
+    world = World(users=2_000)
+    loop, now_s, turns = asyncio.get_running_loop(), 0.0, 0
+    make, since_turn, most = world.maker.values_of, 0, 0
+
+    def slowly(asked: Any, *given: Any) -> Any:
+        nonlocal now_s, since_turn, most
+        now_s, since_turn = now_s + 0.0055 * len(asked), since_turn + len(asked)
+        most = max(most, since_turn)
+        return make(asked, *given)
+
+    async def others() -> None:
+        nonlocal turns, since_turn
+        while True:
+            turns, since_turn = turns + 1, 0
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(loop, "time", lambda: now_s)
+    world.maker.values_of = slowly  # type: ignore[method-assign]
+    beside = asyncio.create_task(others())
+    await world.keeper.refresh(world.plane, [f"u{n}" for n in range(2_000)], world.next_offset)
+    beside.cancel()
+    assert len(world.writer.lists) == 2_000
+    assert most <= 3
+    assert turns >= 2_000 // 3

@@ -7,13 +7,13 @@ import orjson
 import pytest
 from small_world import NOW_MS, SmallWorld
 
-from agents.list_maker import ListMaker
+from agents.lists.list_maker import ListMaker
 from ranking.ranker import Ranker
 from serving.keys import Keys
 from serving.list_format import decode, read_prefix
-from streams.catalog import CatalogItem, UserProfile
-from streams.events import EventType, Interaction
-from streams.units import HOUR_MS
+from streams.contract.catalog import CatalogItem, UserProfile
+from streams.contract.events import EventType, Interaction, parse_interaction
+from streams.contract.units import HOUR_MS
 from tables.user_plane import User
 
 KEYS = Keys("t", "v1")
@@ -21,7 +21,7 @@ PARTITION = 3
 
 
 def values_of(world: SmallWorld, user: User, profile: UserProfile | None = None) -> dict[str, bytes]:
-    shown, values = maker_of(world, 10).user_values(user, profile, PARTITION, NOW_MS)
+    ((shown, values, _),) = maker_of(world, 10).values_of([(user, profile)], PARTITION, NOW_MS)
     assert values[0][0] == KEYS.user_list(user.user_id)  # decides whether the others are written
     listed = [item["item_id"] for item in decode(values[0][1])["recommendations"]]
     assert {world.model.index(item_id) for item_id in listed} <= set(shown.tolist())
@@ -95,7 +95,7 @@ def test_a_catalogue_change_touches_a_list_that_is_short(list_size: int, touched
     world.sends("someone", "bb")
     maker = maker_of(world, list_size)
     world.lists(CatalogItem("d", available_until_ms=NOW_MS))
-    shown, _ = maker.user_values(world.user("someone"), None, PARTITION, NOW_MS)  # a and c are left
+    ((shown, _, _),) = maker.values_of([(world.user("someone"), None)], PARTITION, NOW_MS)  # a and c are left
     changed = maker.items_changed_since(1)
     assert changed is not None
     assert bool(np.isin(shown, changed).any()) == touched
@@ -117,3 +117,26 @@ def test_a_time_zone_that_is_none_counts_as_unknown() -> None:
     world = world_of_genres()
     for name in ("Mars/Olympus", "../../etc/passwd", "Europe", "a\0b", ""):
         values_of(world, world.user("u1"), UserProfile("u1", timezone=name))
+
+
+def test_an_unfinished_item_is_continued_where_the_catalogues_length_says() -> None:
+    world = world_of_genres()
+    played = b'{"event_type":"PLAY","user_id":"u9","item_id":"a","timestamp":%d,"progress_pct":45}' % NOW_MS
+    world.folds(parse_interaction(played, NOW_MS))
+    for number, seconds in enumerate((1_200, 3_000)):
+        at_ms = NOW_MS + number
+        world.folds(Interaction(f"w{number}", EventType.WATCH_END, "u9", "b", at_ms, watch_duration_s=seconds))
+    assert continued(world, "u9") == [("a", 45.0, 0.0)]  # nobody knows how long they are
+    world.lists(CatalogItem("a", duration_s=6_000.0), CatalogItem("b", duration_s=4_000.0))
+    assert continued(world, "u9") == [("b", 75.0, 3_000.0), ("a", 45.0, 2_700.0)]
+    world.lists(CatalogItem("b", duration_s=3_050.0))  # so they have seen it all
+    assert continued(world, "u9") == [("a", 45.0, 2_700.0)]
+    (made,) = maker_of(world, 10).values_of([(world.user("u9"), None)], PARTITION, NOW_MS)
+    items = made.items
+    assert {world.model.index("a"), world.model.index("b")} <= set(items.tolist())  # their changes touch these lists
+
+
+def continued(world: SmallWorld, user_id: str) -> list[tuple[str, float, float]]:
+    value = values_of(world, world.user(user_id))[KEYS.continue_watching(user_id)]
+    entries = decode(value)["recommendations"]
+    return [(entry["item_id"], entry["progress_pct"], entry["position_s"]) for entry in entries]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agents.reader_watch import DAY_S, OVERLAP_S, PAGE, TRIM_EVERY_S, ReaderWatch
+from agents.lists.reader_watch import DAY_S, OVERLAP_S, PAGE, TRIM_EVERY_S, ReaderWatch
 from serving.keys import Keys
 from serving.redis_writer import ListWriter
 
@@ -27,8 +27,18 @@ async def test_readers_are_followed_from_now_on_and_older_ones_known_by_name(sta
     assert seen == {*many, "now"}
     await watch.came(NOW_S + 40 + OVERLAP_S)  # once more: marks may come late
     assert await watch.came(NOW_S + 40 + OVERLAP_S) == []
-    await watch.forget(["now"])
+    await watch.forget(["now"], NOW_S + 40)
     assert await watch.active(["now"], NOW_S) == set()
     await watch.came(NOW_S + 31 * DAY_S + TRIM_EVERY_S)
     assert await writer._redis.zcard(key) == 0
+    await writer.close()
+
+
+async def test_readers_are_followed_after_a_clock_was_set_back(stack: Any, namespace: str) -> None:
+    writer = ListWriter.connect(stack.redis_url, Keys(namespace, "v1"))
+    watch = ReaderWatch(writer.reader_marks(3), active_days=30)
+    assert await watch.came(NOW_S + DAY_S) == []
+    await writer._redis.zadd(writer.keys.readers(3), {"now": NOW_S})
+    assert await watch.came(NOW_S) == ["now"]
+    await watch.forget(["now"], NOW_S)
     await writer.close()

@@ -4,18 +4,20 @@ from collections import Counter
 from types import SimpleNamespace
 
 import pytest
-from small_world import NOW_MS, SmallWorld
+from small_world import NOW_MS, SmallWorld, owners
 
-from agents.list_maker import ListMaker
-from agents.places import ROUNDS_A_TURN, PlaceLists
+from agents.lists.list_maker import ListMaker
+from agents.lists.segments import ROUNDS_A_TURN, SegmentLists
 from serving.keys import TRENDING_TTL_S, Keys
 from serving.list_format import decode
-from streams.catalog import CatalogItem
-from streams.events import EventType, Interaction
+from serving.write_order import PartitionOwner
+from streams.contract.catalog import CatalogItem
+from streams.contract.events import EventType, Interaction
 from tables.regions import MIN_COUNTRY_EVENTS
 
 KEYS = Keys("t", "v1")
 PARTITIONS = 4
+ALL = owners(range(PARTITIONS))
 
 
 class Writer:
@@ -26,11 +28,11 @@ class Writer:
         self.zsets: dict[str, dict[str, float]] = {}
         self.times: Counter[str] = Counter()
 
-    async def write_shared(self, key: str, value: bytes, ttl_s: int) -> None:
+    async def write_shared(self, key: str, value: bytes, ttl_s: int, owner: PartitionOwner) -> None:
         self.lists[key] = value
         self.times[key] += 1
 
-    async def write_zset(self, key: str, scores: dict[str, float], ttl_s: int) -> None:
+    async def write_zset(self, key: str, scores: dict[str, float], ttl_s: int, owner: PartitionOwner) -> None:
         assert ttl_s == TRENDING_TTL_S
         self.zsets[key] = scores
         self.times[key] += 1
@@ -54,17 +56,17 @@ def world() -> SmallWorld:
     return world
 
 
-def places_of(world: SmallWorld, writer: Writer) -> PlaceLists:
+def places_of(world: SmallWorld, writer: Writer) -> SegmentLists:
     follower = SimpleNamespace(model=world.model, catalogue_version=0)
     maker = ListMaker(follower, KEYS, "v1", 10, 1_000)  # type: ignore[arg-type]
-    return PlaceLists(maker, writer, KEYS, PARTITIONS)  # type: ignore[arg-type]
+    return SegmentLists(maker, writer, KEYS, PARTITIONS)  # type: ignore[arg-type]
 
 
 async def test_a_turn_writes_every_country_region_and_genre(world: SmallWorld) -> None:
     writer = Writer()
     places = places_of(world, writer)
     for _ in range(ROUNDS_A_TURN):
-        await places.write_next(set(range(PARTITIONS)), NOW_MS)
+        await places.write_next(ALL, NOW_MS)
     for window in ("24h", "7d"):
         assert writer.items(KEYS.trending_list("*", window)) == ["dutch", "german"]
         assert writer.items(KEYS.trending_list("NL", window)) == ["dutch"]
@@ -89,7 +91,7 @@ async def test_a_turn_writes_the_rows_of_homepages(world: SmallWorld) -> None:
     writer = Writer()
     places = places_of(world, writer)
     for _ in range(ROUNDS_A_TURN):
-        await places.write_next(set(range(PARTITIONS)), NOW_MS)
+        await places.write_next(ALL, NOW_MS)
     assert writer.items(KEYS.row("new", "NL")) == ["dutch"]
     assert writer.items(KEYS.row("new", "DE")) == writer.items(KEYS.row("new", "*")) == []
     assert writer.items(KEYS.row("genre", "War")) == ["german"]
@@ -99,7 +101,7 @@ async def test_a_turn_writes_the_rows_of_homepages(world: SmallWorld) -> None:
 
 async def test_one_worker_writes_a_place_however_partitions_are_shared(world: SmallWorld) -> None:
     writer = Writer()
-    workers = [(places_of(world, writer), owned) for owned in ({0, 3}, {1}, {2})]
+    workers = [(places_of(world, writer), owners(owned)) for owned in ([0, 3], [1], [2])]
     turn = 3 + 2 + 2  # countries, regions, genres: fewer than the rounds of the longest turn
     for _ in range(2 * turn):
         for places, owned in workers:
@@ -116,7 +118,7 @@ async def test_a_round_writes_a_share_of_the_places_only(world: SmallWorld) -> N
     writer = Writer()
     places = places_of(world, writer)
     for round_number in range(1, 4):
-        await places.write_next(set(range(PARTITIONS)), NOW_MS)
+        await places.write_next(ALL, NOW_MS)
         others = [
             key
             for key in writer.lists
@@ -124,3 +126,18 @@ async def test_a_round_writes_a_share_of_the_places_only(world: SmallWorld) -> N
         ]
         genres = [key for key in writer.lists if ":*:24h:" in key]
         assert len(others) / 2 + len(genres) == 3 * round_number  # 3 countries, 2 regions, 62 genres in 30 rounds
+
+
+async def test_the_sorted_sets_hold_what_strangers_may_be_shown() -> None:
+    world, writer = SmallWorld(), Writer()
+    world.lists(CatalogItem("adult", maturity="18"), CatalogItem("teen", maturity="16"), CatalogItem("unrated"))
+    world.lists(CatalogItem("german", maturity="all", regions=("DE",)))
+    for number, item in enumerate(("adult", "teen", "unrated", "german") * MIN_COUNTRY_EVENTS):
+        world.folds(Interaction(f"e{number}", EventType.VIEW, f"u{number}", item, NOW_MS, country="DE"))
+    world.publish()
+    places = places_of(world, writer)
+    for _ in range(ROUNDS_A_TURN):
+        await places.write_next(ALL, NOW_MS)
+    assert set(writer.zsets[KEYS.trending("*", "24h")]) == {"teen", "unrated"}
+    assert set(writer.zsets[KEYS.trending("DE", "24h")]) == {"teen", "unrated", "german"}
+    assert "adult" in writer.items(KEYS.trending_list("DE", "24h"))

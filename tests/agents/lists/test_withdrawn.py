@@ -1,14 +1,15 @@
 """Items are blocked when the catalogue takes them back, and come back when it lists them again."""
 
-from small_world import NOW_MS, SmallWorld
+from small_world import NOW_MS, SmallWorld, owners
 
-from agents.withdrawn import COMPARE_EVERY, Withdrawn
+from agents.lists.withdrawn import COMPARE_EVERY, Withdrawn
 from serving.keys import Keys
-from streams.catalog import CatalogItem
+from serving.write_order import PartitionOwner
+from streams.contract.catalog import CatalogItem
 from tables.item_deltas import item_partition
 
 PARTITIONS = 4
-ALL = set(range(PARTITIONS))
+ALL = owners(range(PARTITIONS))
 
 
 class Writer:
@@ -26,9 +27,10 @@ class Writer:
         self.compared += 1
         return set(self.blocked)
 
-    async def change_blocked(self, block: set[str], unblock: set[str]) -> None:
+    async def change_blocked(self, owner: PartitionOwner, block: set[str], unblock: set[str]) -> bool:
         self.blocked = (self.blocked | block) - unblock
         self.stamp = (self.stamp or 0) + 1
+        return True
 
 
 def withdrawn_of(world: SmallWorld, writer: Writer) -> Withdrawn:
@@ -63,9 +65,9 @@ async def test_only_the_owner_of_an_item_changes_it() -> None:
     mine = item_partition("a", PARTITIONS)
     withdrawn = withdrawn_of(world, writer)
     world.model.apply_catalog("a", None)
-    await withdrawn.write(ALL - {mine}, NOW_MS)
+    await withdrawn.write(owners(set(range(PARTITIONS)) - {mine}), NOW_MS)
     assert writer.blocked == set()
-    await withdrawn.write({mine}, NOW_MS)
+    await withdrawn.write(owners([mine]), NOW_MS)
     assert writer.blocked == {"a"}
 
 

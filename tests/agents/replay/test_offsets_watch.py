@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
-from agents import alignment_watch
-from agents.alignment_watch import FEW, NEAR_S, AlignmentWatch
+from agents.replay import offsets_watch
+from agents.replay.offsets_watch import FEW, OffsetsWatch
+from agents.replay.phases import ItemsLearned, Looked, Phase
 from ops.local_stack.ports import free_port
-from streams.partition_times import PartitionTime, note_of
-from streams.topics import Topics
+from streams.kafka.caught_up import CAUGHT_UP_MS
+from streams.kafka.partition_times import PartitionTime, note_of
+from streams.kafka.topics import Topics
 
 TOPICS = Topics(version="v2")
 TP = TopicPartition(TOPICS.interactions, 0)
@@ -55,14 +57,14 @@ class Log:
 
 
 class Told:
-    """In the place of a backlog: what it is told."""
+    """In the place of a coordinator: what it is told."""
 
     def __init__(self) -> None:
-        self.elsewhere: Any = None
-        self.arrived: Any = None
+        self.seen: Any = None
 
-    def learn(self, elsewhere: Any, arrived: Any) -> None:
-        self.elsewhere, self.arrived = elsewhere, arrived
+    def observe(self, seen: Any) -> None:
+        assert isinstance(seen, Looked)
+        self.seen = seen
 
 
 async def never(_ends: Mapping[TopicPartition, int]) -> bool:
@@ -72,9 +74,9 @@ async def never(_ends: Mapping[TopicPartition, int]) -> bool:
 async def look(log: Log, *, archive: bool = False) -> Any:
     told: Any = Told()
     servers: Any = log
-    watch = AlignmentWatch("nowhere", TOPICS, told, lambda: archive, never)
+    watch = OffsetsWatch("nowhere", TOPICS, told, lambda: archive, never)
     await watch._look(servers, servers, {TP: log.begin})
-    return told.elsewhere
+    return told.seen
 
 
 @pytest.mark.parametrize(
@@ -91,12 +93,12 @@ async def look(log: Log, *, archive: bool = False) -> Any:
     ],
 )
 async def test_a_partition_is_done_when_no_record_is_left(log: Log, is_done: bool) -> None:
-    assert (await look(log)).done == ({0} if is_done else set())
+    assert (await look(log)).exhausted == ({0} if is_done else set())
 
 
 async def test_what_an_archive_holds_is_left_too() -> None:
-    assert (await look(Log(700, 700, (), None), archive=True)).done == set()
-    assert (await look(Log(700, 700, (), 700), archive=True)).done == {0}
+    assert (await look(Log(700, 700, (), None), archive=True)).exhausted == set()
+    assert (await look(Log(700, 700, (), 700), archive=True)).exhausted == {0}
 
 
 async def test_times_come_with_the_offsets() -> None:
@@ -110,14 +112,14 @@ class Looks:
     def __init__(self, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
         self.log, self.now_s = log, 0.0
         self.told: Any = Told()
-        self.watch = AlignmentWatch("nowhere", TOPICS, self.told, lambda: False, never)
+        self.watch = OffsetsWatch("nowhere", TOPICS, self.told, lambda: False, never)
         monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self.now_s)
 
     async def arrived(self, committed: int, end: int) -> bool:
         self.log.committed, self.log.end, self.log.records = committed, end, list(range(end))
         servers: Any = self.log
         await self.watch._look(servers, servers, {TP: 0})
-        return bool(self.told.arrived)
+        return bool(self.told.seen.caught_up)
 
 
 async def test_a_partition_arrives_at_its_end_or_where_that_was_a_moment_ago(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +129,7 @@ async def test_a_partition_arrives_at_its_end_or_where_that_was_a_moment_ago(mon
     assert not await looks.arrived(committed=99, end=150), "silence and the age of records are not asked"
     looks.now_s += 1
     assert await looks.arrived(committed=100, end=200), "events come in"
-    looks.now_s += NEAR_S
+    looks.now_s += CAUGHT_UP_MS / 1000
     assert not await looks.arrived(committed=150, end=1_000_000), "it was there too long ago"
     assert await looks.arrived(committed=1_000_000, end=1_000_000)
 
@@ -137,7 +139,7 @@ async def test_a_look_that_took_long_says_nothing_of_who_arrived(monkeypatch: py
     offsets = looks.log.list_consumer_group_offsets
 
     async def slowly(group: str, partitions: list[TopicPartition]) -> dict[Any, Any]:
-        looks.now_s += NEAR_S + 1
+        looks.now_s += CAUGHT_UP_MS / 1000 + 1
         return await offsets(group, partitions)
 
     monkeypatch.setattr(looks.log, "list_consumer_group_offsets", slowly)
@@ -149,24 +151,27 @@ class Settling:
 
     def __init__(self, log: Log, between: Mapping[int, Callable[["Settling"], None]]) -> None:
         self.log, self.looks, self.between = log, 0, between
-        self.apart = False
+        self.behind = False
         self.settled = False
         self.followed = False
         self.paused: set[TopicPartition] = set()
 
     @property
-    def unsettled(self) -> bool:
+    def phase(self) -> Phase:
         if self.looks > 9:
             raise TimeoutError
         self.between.get(self.looks, lambda _: None)(self)
         self.looks += 1
-        return not self.settled
+        if self.behind:
+            return Phase.CATCHING_UP
+        return Phase.LIVE if self.settled else Phase.SETTLING
 
-    def settle(self) -> None:
+    def observe(self, seen: Any) -> None:
+        assert isinstance(seen, ItemsLearned)
         self.settled = True
 
-    def unpaused(self, partitions: Iterable[TopicPartition]) -> list[TopicPartition]:
-        return [tp for tp in partitions if tp not in self.paused]
+    def is_paused(self, partition: TopicPartition) -> bool:
+        return partition in self.paused
 
     async def settles_after(self, monkeypatch: pytest.MonkeyPatch) -> int | None:
         """The number of looks; None when it went back to look for partitions that are apart."""
@@ -179,11 +184,11 @@ class Settling:
             assert ends == {TP: self.log.end}
             return self.followed
 
-        monkeypatch.setattr(alignment_watch, "partitions_of", partitions_of)
-        monkeypatch.setattr(alignment_watch, "SETTLING_LOOK_S", 0.0)
+        monkeypatch.setattr(offsets_watch, "partitions_of", partitions_of)
+        monkeypatch.setattr(offsets_watch, "SETTLING_POLL_S", 0.0)
         servers: Any = self.log
-        backlog: Any = self
-        await AlignmentWatch("nowhere", TOPICS, backlog, lambda: False, followed)._settle(servers, servers)
+        coordinator: Any = self
+        await OffsetsWatch("nowhere", TOPICS, coordinator, lambda: False, followed)._settle(servers, servers)
         return self.looks if self.settled else None
 
 
@@ -196,7 +201,7 @@ def follows(world: Settling) -> None:
 
 
 def falls_behind(world: Settling) -> None:
-    world.apart = True
+    world.behind = True
 
 
 async def test_it_is_settled_once_items_learned_everything_and_the_process_read_it(
@@ -222,17 +227,17 @@ async def test_lists_do_not_wait_for_items_that_an_operator_paused(monkeypatch: 
 async def test_without_a_broker_it_goes_on_asking(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = 0
 
-    class Backlog:
+    class Coordinator:
         @property
-        def unsettled(self) -> bool:
+        def phase(self) -> Phase:
             nonlocal asked
             asked += 1
             if asked > 2:
                 raise ZeroDivisionError  # enough
-            return True
+            return Phase.CATCHING_UP
 
-    monkeypatch.setattr(alignment_watch, "LOOK_S", 0.0)
-    backlog: Any = Backlog()
+    monkeypatch.setattr(offsets_watch, "LOOK_S", 0.0)
+    coordinator: Any = Coordinator()
     with pytest.raises(ZeroDivisionError):
-        await AlignmentWatch(f"127.0.0.1:{free_port()}", TOPICS, backlog, lambda: False, never).run()
+        await OffsetsWatch(f"127.0.0.1:{free_port()}", TOPICS, coordinator, lambda: False, never).run()
     assert asked == 3

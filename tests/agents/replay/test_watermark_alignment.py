@@ -1,14 +1,16 @@
 """Partitions of a replay stay together in event time, whoever owns them and whatever gaps the log has."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
-from aiokafka.structs import ConsumerRecord
+from aiokafka.structs import ConsumerRecord, TopicPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.alignment import STRIDE, Alignment, Elsewhere, Turn
-from streams.partition_times import PartitionTime, note_of, time_in
+from agents.replay.coordinator import PartitionReplay, ReplayCoordinator
+from agents.replay.phases import Looked
+from agents.replay.watermark_alignment import STRIDE
+from streams.kafka.partition_times import PartitionTime, time_in
 
 START_MS = 1_700_000_000_000
 APPENDED_MS = START_MS + 10**10
@@ -40,6 +42,16 @@ class Partition:
         return max(left[0], self.reached_ms(self.committed)) if left else None
 
 
+def offer(gate: PartitionReplay, records: Sequence[ConsumerRecord]) -> int:
+    """What a partition's task does with the next records."""
+    count = gate.allowed(records)
+    if count < len(records):
+        gate.wait(records[count])
+    else:
+        gate.go()
+    return count
+
+
 class Worker:
     """What one process knows and does; it owns some of the partitions."""
 
@@ -52,15 +64,10 @@ class Worker:
         self.told = dict.fromkeys(self.owned, "")
         for number in self.owned:
             self.partitions[number].folded = self.partitions[number].committed
-        self.alignment = Alignment(
-            len(self.partitions), SKEW_MS, lambda: {number: time_in(note) for number, note in self.told.items()}
-        )
-        self.turns = {
-            number: Turn(
-                self.alignment,
-                number,
-                lambda: True,
-                lambda number=number: self.partitions[number].reached_ms(self.partitions[number].folded),
+        self.coordinator = ReplayCoordinator("t", len(self.partitions), SKEW_MS, lambda: False, lambda: self.told)
+        self.gates = {
+            number: self.coordinator.of(
+                number, lambda number=number: self.partitions[number].reached_ms(self.partitions[number].folded)
             )
             for number in self.owned
         }
@@ -69,13 +76,13 @@ class Worker:
         """Reads the group's offsets."""
         done = {number for number, partition in enumerate(self.partitions) if partition.next_ms is None}
         notes = {number: time_in(partition.note) for number, partition in enumerate(self.partitions)}
-        self.alignment.learn(Elsewhere(notes, done))
+        self.coordinator.observe(Looked(notes, frozenset(done), frozenset()))
 
     def work(self, number: int, at_most: int) -> int:
         """Folds what is allowed of the next records."""
         partition = self.partitions[number]
         batch = partition.log[partition.folded : partition.folded + at_most]
-        count = self.turns[number].allowed(batch) if batch else 0
+        count = offer(self.gates[number], batch) if batch else 0
         partition.folded += count
         return count
 
@@ -83,7 +90,7 @@ class Worker:
         """What is folded is durable, with a note."""
         partition = self.partitions[number]
         partition.committed = partition.folded
-        partition.note = self.told[number] = self.turns[number].note()
+        partition.note = self.told[number] = self.gates[number].note()
 
 
 def skew_ms(partitions: list[Partition]) -> int:
@@ -144,49 +151,78 @@ def test_a_gap_in_the_whole_log_holds_up_nobody_for_ever() -> None:
     assert worker.work(0, 2), "nobody else has records left"
 
 
-def aligned(*folded_ms: int, paused: Callable[[], set[int]] = set) -> Alignment:
-    """Of two partitions, those of this worker first."""
-    return Alignment(2, SKEW_MS, lambda: dict(enumerate(map(PartitionTime, folded_ms))), paused)
+class Two:
+    """A worker of a version of two partitions: the first ones are its own, and have come to these times."""
+
+    def __init__(self, *folded_ms: int) -> None:
+        self.folded_ms = folded_ms
+        self.serves = False
+        self.paused: frozenset[TopicPartition] = frozenset()
+        notes = dict(enumerate(map(str, folded_ms)))
+        self.coordinator = ReplayCoordinator("t", 2, SKEW_MS, lambda: self.serves, lambda: notes, lambda: self.paused)
+        self.gate = self.coordinator.of(0, lambda: folded_ms[0])
+
+    def looked(self, times: Mapping[int, PartitionTime], *exhausted: int) -> None:
+        self.coordinator.observe(Looked(times, frozenset(exhausted), frozenset()))
 
 
 def test_what_another_worker_has_not_begun_holds_back() -> None:
-    alignment = aligned(START_MS)
-    assert alignment.allowed(0, [record(0, 0)]) == 0
-    assert alignment.held == {0}
-    alignment.learn(Elsewhere({1: PartitionTime(START_MS)}, ()))
-    assert alignment.allowed(0, [record(0, SKEW_MS), record(1, SKEW_MS + 1)]) == 1
-    assert note_of(alignment.time(0, START_MS)) == f"{START_MS} {START_MS + SKEW_MS + 1}"
-    alignment.learn(Elsewhere({}, {1}))  # it is at its end
-    assert alignment.allowed(0, [record(1, SKEW_MS + 1)]) == 1
-    assert not alignment.held
+    two = Two(START_MS)
+    assert offer(two.gate, [record(0, 0)]) == 0
+    assert set(two.coordinator.waiting) == {0}
+    two.looked({1: PartitionTime(START_MS)})
+    assert offer(two.gate, [record(0, SKEW_MS), record(1, SKEW_MS + 1)]) == 1
+    assert two.gate.note() == f"{START_MS} {START_MS + SKEW_MS + 1}"
+    two.looked({}, 1)  # it is at its end
+    assert offer(two.gate, [record(1, SKEW_MS + 1)]) == 1
+    assert not two.coordinator.waiting
+
+
+def test_asking_changes_nothing() -> None:
+    two = Two(START_MS)
+    before = two.coordinator._state
+    assert two.gate.allowed([record(0, 0)]) == 0
+    assert two.coordinator._state is before
+    assert not two.coordinator.waiting
+    assert not two.coordinator.not_to_read()
 
 
 def test_a_paused_partition_holds_nobody_back() -> None:
-    assert aligned(START_MS, paused=lambda: {1}).allowed(0, [record(0, 10_000)]) == 1
+    two = Two(START_MS)
+    two.paused = frozenset({TopicPartition("t", 1)})
+    assert offer(two.gate, [record(0, 10_000)]) == 1
 
 
 def test_once_all_are_at_the_head_nobody_waits() -> None:
-    alignment, apart = aligned(START_MS), True
-    turn = Turn(alignment, 0, lambda: apart, lambda: START_MS)
-    assert turn.allowed([record(0, 0)]) == 0
-    apart = False
-    assert turn.allowed([record(0, 0)]) == 1
-    assert not alignment.held
+    two = Two(START_MS)
+    assert offer(two.gate, [record(0, 0)]) == 0
+    two.coordinator.observe(Looked({}, frozenset(), frozenset({0, 1})))
+    assert offer(two.gate, [record(0, 0)]) == 1
+    assert not two.coordinator.waiting
+
+
+def test_a_version_that_serves_waits_for_nobody() -> None:
+    two = Two(START_MS)
+    assert offer(two.gate, [record(0, 0)]) == 0
+    two.serves = True
+    assert offer(two.gate, [record(0, 0)]) == 1
+    assert not two.coordinator.waiting
 
 
 def test_the_record_at_the_limit_is_found_within_a_large_batch() -> None:
     batch = [record(offset, offset) for offset in range(STRIDE * 40)]
-    assert aligned(START_MS, START_MS).allowed(0, batch) == SKEW_MS + 1
+    assert offer(Two(START_MS, START_MS).gate, batch) == SKEW_MS + 1
 
 
 def test_dead_letters_have_no_time_and_pass() -> None:
     broken = ConsumerRecord("t", 0, 0, APPENDED_MS, 1, b"u", b"{", None, 0, 0, ())
-    assert aligned(START_MS, START_MS).allowed(0, [broken]) == 1
+    assert offer(Two(START_MS, START_MS).gate, [broken]) == 1
 
 
 def test_a_partition_that_is_given_away_waits_no_longer() -> None:
-    alignment = aligned(START_MS)
-    turn = Turn(alignment, 0, lambda: True, lambda: START_MS)
-    turn.allowed([record(0, 0)])
-    turn.end()
-    assert not alignment.held
+    two = Two(START_MS)
+    offer(two.gate, [record(0, 0)])
+    assert two.coordinator.not_to_read() == {TopicPartition("t", 0)}
+    two.gate.go()
+    assert not two.coordinator.waiting
+    assert not two.coordinator.not_to_read()

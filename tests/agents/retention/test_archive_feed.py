@@ -10,7 +10,7 @@ from agents.retention import archive_feed
 from agents.retention.archive_feed import ArchiveFeed
 from agents.retention.archive_files import ArchiveFile, day_of
 from agents.retention.archive_store import ArchiveStore, hashed
-from agents.retention.record_files import KeptRecord, RecordWriter, plain_record
+from agents.retention.record_files import ArchivedRecord, RecordWriter, plain_record
 
 TOPIC = "user.interactions"
 BEGIN, MIDDLE, END = 5, 12, 30
@@ -36,7 +36,7 @@ def put(store: ArchiveStore, scratch: Path, first: int, end: int, former: Archiv
     with RecordWriter(local) as writer:
         for offset in range(first, end):
             if offset % 5 != 4:
-                writer.add(KeptRecord(record(offset), ["u"]))
+                writer.add(ArchivedRecord(record(offset), ["u"]))
     file = hashed(ArchiveFile(day_of(0), 0, first, end, former.revision + 1 if former else 0, ""), local)
     store.put(file, local, former)
     return file
@@ -62,7 +62,7 @@ async def test_it_goes_on_from_every_offset(tmp_path: Path) -> None:
     for begin in (0, *range(BEGIN, END)):
         found = await read_on(await opened(tmp_path), begin)
         assert found == [record(offset) for offset in range(max(begin, BEGIN), END) if offset % 5 != 4]
-    assert not files_in(tmp_path, "copies/*/*"), "copies of read files are removed"
+    assert not files_in(tmp_path, "copies/*/*.parquet"), "copies of read files are removed"
 
 
 @pytest.mark.usefixtures("store")

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from agents import admission
-from agents.admission import NotAdmitted, admit
-from agents.fingerprint import Fingerprint, digest, of_worker
-from agents.registry import change_registry, read_registry
+from agents.versions import admission
+from agents.versions.admission import NotAdmitted, admit
+from agents.versions.fingerprint import Fingerprint, of_worker
+from agents.versions.registry import change_registry, read_registry
 from agents.worker_config import WorkerConfig
 from ops.local_stack.stack import LocalStack
+from ranking.rerank.settings import RerankSettings
 from serving.registry import VersionRecord
-from streams.identities import Identities
-from streams.topics import Topics
-from streams.topics_admin import ensure_topics
+from streams.contract.identities import Identities
+from streams.kafka.topics import Topics
+from streams.kafka.topics_admin import ensure_topics
+from tables.fold_version import FOLD_VERSION, ITEM_FOLD_VERSION
 
 
 def config_for(bootstrap: str, namespace: str) -> WorkerConfig:
@@ -33,6 +35,7 @@ def config_for(bootstrap: str, namespace: str) -> WorkerConfig:
         active_days=30,
         item_model_interval_s=1.0,
         item_model_budget_bytes_per_s=1_000_000,
+        item_model_max_staleness_s=10.0,
         session_timeout_s=6.0,
         replay_max_skew_s=3600,
         replay_refit_growth=4.0,
@@ -40,23 +43,46 @@ def config_for(bootstrap: str, namespace: str) -> WorkerConfig:
     )
 
 
-def test_comments_and_layout_do_not_change_a_digest_but_code_does() -> None:
-    source = "def f(x):\n    return x + 1\n"
-    assert digest(source) == digest("def f( x ):  # why\n\n        return x+1\n")
-    assert digest(source) != digest("def f(x):\n    pass\nreturn x + 1\n")
-    assert digest(source) != digest(source.replace("+ 1", "+ 2"))
-
-
-def test_differences_name_the_file_and_the_setting() -> None:
-    version = Fingerprint({"tables/a.py": "1", "tables/b.py": "1"}, {"partitions": 4})
-    mine = Fingerprint({"tables/a.py": "2", "tables/b.py": "1"}, {"partitions": 8})
-    assert version.differences(mine) == ["tables/a.py differs", "partitions is 8, the version's is 4"]
+def test_differences_name_the_fold_and_the_setting() -> None:
+    version = Fingerprint({"partitions": 4}, {"user_fold": 2, "item_fold": 1})
+    mine = Fingerprint({"partitions": 8}, {"user_fold": 3, "item_fold": 1})
+    assert version.differences(mine) == [
+        "user_fold is 3, the version's is 2",
+        "partitions is 8, the version's is 4",
+    ]
     assert version.differences(Fingerprint.decode(version.encode())) == []
 
 
-def test_the_fingerprint_covers_the_code_that_folds_and_ranks() -> None:
-    files = of_worker(config_for("unused:1", "")).files
-    assert {"tables/user_plane.py", "ranking/pipeline.py", "streams/events.py"} <= files.keys()
+def test_a_worker_is_known_by_the_numbers_of_its_folds_and_by_nothing_else_of_its_code() -> None:
+    assert of_worker(config_for("unused:1", "")).folds == {"user_fold": FOLD_VERSION, "item_fold": ITEM_FOLD_VERSION}
+
+
+def test_a_rule_for_lists_that_a_release_brings_or_takes_away_bars_nobody() -> None:
+    config = config_for("unused:1", "")
+    mine = of_worker(config)
+    for settings in (
+        {name: value for name, value in mine.settings.items() if name != "rerank_explore_items"},
+        {**mine.settings, "rerank_of_a_former_release": 0.5},
+    ):
+        other = Fingerprint(settings, mine.folds)
+        assert other.differences(mine) == mine.differences(other) == []
+    theirs = of_worker(replace(config, rerank=RerankSettings.off()))
+    assert "rerank_explore_items is 3, the version's is 0" in theirs.differences(mine)  # they were set otherwise
+    for name in ("partitions", "allowed_lateness_s", "retention_days", "user_id_key", "list_size"):
+        other = Fingerprint({key: value for key, value in mine.settings.items() if key != name}, mine.folds)
+        assert len(other.differences(mine)) == 1
+
+
+FORMER = b'{"files": {"tables/user_plane.py": "63fb1c3d7c1ab7d4"}, "settings": {"partitions": 4}}'
+
+
+def test_a_version_of_a_release_that_compared_source_files_is_read_and_refused_in_one_sentence() -> None:
+    version = Fingerprint.decode(FORMER)
+    mine = Fingerprint({"partitions": 8}, {"user_fold": 1})
+    assert version.differences(mine) == [
+        "its folds are not numbered, because a release that compared source files began it",
+        "partitions is 8, the version's is 4",
+    ]
 
 
 def test_workers_with_other_secrets_differ_without_telling_them() -> None:
@@ -82,11 +108,25 @@ async def test_only_the_versions_own_code_settings_and_partitions_are_admitted(
     with pytest.raises(NotAdmitted, match="has 2 partitions, FRESHET_PARTITIONS is 4"):
         await admit(replace(config, partitions=4))
     changed = of_worker(config)
-    changed.files["tables/user_plane.py"] = "changed"
+    changed.folds["user_fold"] += 1
     monkeypatch.setattr(admission, "of_worker", lambda _: changed)
-    with pytest.raises(NotAdmitted, match=r"tables/user_plane\.py differs"):
+    with pytest.raises(NotAdmitted, match=rf"user_fold is {FOLD_VERSION + 1}, the version's is {FOLD_VERSION}\."):
         await admit(config)
     second = replace(config, topics=Topics(namespace, "v2"))  # another version is free to differ
+    await asyncio.to_thread(ensure_topics, stack.bootstrap, second.topics, 2, 1, 30.0)
+    await admit(second)
+
+
+@pytest.mark.stack
+async def test_a_version_that_a_former_release_began_is_answered_by_a_new_version(
+    stack: LocalStack, namespace: str
+) -> None:
+    config = config_for(stack.bootstrap, namespace)
+    await asyncio.to_thread(ensure_topics, stack.bootstrap, config.topics, 2, 1, 30.0)
+    await change_registry(stack.bootstrap, config.topics, lambda _: [(b"fingerprint:v1", FORMER)])
+    with pytest.raises(NotAdmitted, match=r"v1 was .*: its folds are not numbered, .* new FRESHET_MODEL_VERSION"):
+        await admit(config)
+    second = replace(config, topics=Topics(namespace, "v2"))
     await asyncio.to_thread(ensure_topics, stack.bootstrap, second.topics, 2, 1, 30.0)
     await admit(second)
 

@@ -5,8 +5,8 @@ import os
 from aiokafka import AIOKafkaProducer
 from chaos_cluster import ChaosCluster
 
-from streams.producer import OutgoingRecord
-from streams.reasons import Reason
+from streams.contract.reasons import Reason
+from streams.kafka.producer import OutgoingRecord
 
 KIB = 1024
 #: Random bytes: no compression makes them smaller.

@@ -2,8 +2,8 @@
 
 from chaos_cluster import ChaosCluster
 
-from streams.producer import OutgoingRecord
-from streams.reasons import Reason
+from streams.contract.reasons import Reason
+from streams.kafka.producer import OutgoingRecord
 
 POISON: tuple[tuple[bytes | None, Reason], ...] = (
     (None, Reason.NOT_JSON),

@@ -3,7 +3,7 @@
 from chaos_cluster import ChaosCluster
 from views import view
 
-from streams.reasons import Reason
+from streams.contract.reasons import Reason
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000

@@ -1,4 +1,5 @@
-"""The wall clocks of both workers jump by hours, apart from each other and back; Redis is emptied meanwhile."""
+"""The wall clocks of both workers jump by hours, apart from each other and back. Redis keeps what it holds: lists of
+either clock meet there."""
 
 import os
 import signal
@@ -16,8 +17,6 @@ async def begin(cluster: ChaosCluster) -> None:
         await _step(cluster.first, first)
         await _step(cluster.second, second)
         await cluster.group.all_partitions_move()
-    cluster.redis.flushdb()
-    await cluster.group.all_partitions_move()
 
 
 async def heal(cluster: ChaosCluster) -> None:

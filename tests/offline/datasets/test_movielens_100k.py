@@ -9,8 +9,8 @@ from offline.datasets.dataset import DatasetError
 from offline.datasets.movielens_100k import MovieLens100K
 from offline.datasets.movielens_titles import readable_title
 from offline.datasets.rows import EventRow, ItemRow, ProfileRow, encode
-from streams.catalog import parse_catalog_item, parse_profile
-from streams.events import parse_interaction
+from streams.contract.catalog import parse_catalog_item, parse_profile
+from streams.contract.events import parse_interaction
 
 REAL = Path(__file__).parents[4] / "shared" / "data"
 

@@ -9,7 +9,7 @@ import pytest
 from offline.datasets.dataset import DatasetError
 from offline.datasets.movielens_1m import PSEUDO_START_MS, MovieLens1M
 from offline.datasets.rows import EventRow, ItemRow, ProfileRow, encode
-from streams.events import parse_interaction
+from streams.contract.events import parse_interaction
 
 REAL = Path(__file__).parents[4] / "shared" / "data"
 

@@ -10,7 +10,7 @@ import pytest
 from offline.datasets.dataset import DatasetError
 from offline.datasets.online_retail import OnlineRetail
 from offline.datasets.rows import EventRow, ItemRow, encode
-from streams.events import parse_interaction
+from streams.contract.events import parse_interaction
 
 REAL = Path(__file__).parents[4] / "shared" / "data"
 COLUMNS = ("StockCode", "Description", "Quantity", "InvoiceDate", "Customer ID", "Country")

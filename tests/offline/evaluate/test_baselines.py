@@ -12,15 +12,15 @@ from offline.evaluate.baselines.item_knn import ItemKnn
 from offline.evaluate.baselines.nightly import Nightly
 from offline.evaluate.baselines.popularity import Popularity, RecentPopularity
 from offline.evaluate.baselines.seen_log import SeenLog
-from offline.evaluate.models import MODELS, Circumstances
+from offline.evaluate.models import MODELS, EvaluationConditions
 from offline.evaluate.prequential import Window, prequential
 from offline.evaluate.recommender import Recommender
-from streams.events import Interaction
+from streams.contract.events import Interaction
 
 NOW_MS = START_MS + DAY_MS - 1
 NEXT_DAY_MS = START_MS + DAY_MS
 #: u, v and w meet a, b and c; x, y and z meet d and e; two others meet nothing but c.
-TWO_TASTES = [
+TWO_INTERESTS = [
     *(f"{user}{item}" for user in "uvw" for item in "abc"),
     *(f"{user}{item}" for user in "xyz" for item in "de"),
     *("1c", "2c"),
@@ -57,7 +57,7 @@ def test_item_knn_is_the_cosine_of_shared_users() -> None:
 
 
 def test_ease_is_the_closed_form() -> None:
-    events = log(TWO_TASTES)
+    events = log(TWO_INTERESTS)
     model = Ease()
     taught(model, events)
     model.refit()
@@ -71,12 +71,12 @@ def test_ease_is_the_closed_form() -> None:
 
 
 @pytest.mark.parametrize("make", [Ease, lambda: ImplicitAls(1)])
-def test_people_of_one_taste_are_given_what_goes_with_it(make: Callable[[], Nightly]) -> None:
+def test_users_of_one_interest_are_given_what_goes_with_it(make: Callable[[], Nightly]) -> None:
     rng = np.random.default_rng(3)
     events = [
-        event(f"{taste}{number}", f"{taste}-{item}")
+        event(f"{interests}{number}", f"{interests}-{item}")
         for number in range(60)
-        for taste in ("left", "right")
+        for interests in ("left", "right")
         for item in rng.permutation(100)[:20]
     ]
     model = make()
@@ -91,7 +91,7 @@ def test_people_of_one_taste_are_given_what_goes_with_it(make: Callable[[], Nigh
 def test_a_night_passes_before_anything_is_known(make: Callable[..., Nightly]) -> None:
     today, tomorrow = make(), make(live_history=True)
     for model in (today, tomorrow):
-        taught(model, log(TWO_TASTES))
+        taught(model, log(TWO_INTERESTS))
         assert model.fits == 0
         model.learn(event("t", "d", NEXT_DAY_MS))
         assert model.recommend("nobody", NEXT_DAY_MS, 1)[0] in "abcd"
@@ -105,7 +105,7 @@ def test_a_night_passes_before_anything_is_known(make: Callable[..., Nightly]) -
 
 def test_a_nightly_list_is_of_what_the_user_had_met_last_night() -> None:
     model = Ease()
-    taught(model, [*log(TWO_TASTES), event("t", "a"), event("t", "d", NEXT_DAY_MS)])
+    taught(model, [*log(TWO_INTERESTS), event("t", "a"), event("t", "d", NEXT_DAY_MS)])
     assert set(model.recommend("t", NEXT_DAY_MS + 1, 2)) == {"b", "c"}
     model.learn(event("nobody", "a", NEXT_DAY_MS + DAY_MS))
     assert set(model.recommend("t", NEXT_DAY_MS + DAY_MS, 3)) == {"b", "c", "e"}
@@ -114,13 +114,13 @@ def test_a_nightly_list_is_of_what_the_user_had_met_last_night() -> None:
 
 def test_items_that_came_since_the_night_are_last() -> None:
     model = Ease(live_history=True)
-    taught(model, [*log(TWO_TASTES), event("x", "n", NEXT_DAY_MS), event("y", "n", NEXT_DAY_MS)])
+    taught(model, [*log(TWO_INTERESTS), event("x", "n", NEXT_DAY_MS), event("y", "n", NEXT_DAY_MS)])
     assert model.recommend("z", NEXT_DAY_MS + 1, 9)[-1] == "n"
 
 
 def test_a_question_on_a_day_without_events_refits_too() -> None:
     model = Ease()
-    taught(model, log(TWO_TASTES))
+    taught(model, log(TWO_INTERESTS))
     model.recommend("u", NEXT_DAY_MS, 1)
     assert model.fits == 1
 
@@ -144,6 +144,6 @@ def test_best_unmet_of_few() -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_gives_lists_of_the_log_so_far(name: str) -> None:
     events = log([f"{user}{item}" for user in "uvwx" for item in "abcdef"] + ["ya", "yb"], step_ms=DAY_MS // 10)
-    judged = prequential(events, MODELS[name](Circumstances({})), Window(0, len(events)))
-    assert judged.met_listed == 0
-    assert judged.seen_items == 6
+    evaluated = prequential(events, MODELS[name](EvaluationConditions({})), Window(0, len(events)))
+    assert evaluated.met_listed == 0
+    assert evaluated.seen_items == 6

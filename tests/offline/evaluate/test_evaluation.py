@@ -14,11 +14,11 @@ from offline.evaluate import evaluation, models
 from offline.evaluate.baselines.popularity import Popularity
 from offline.evaluate.evaluation import Evaluation, evaluate
 from offline.evaluate.log import EvaluationLog
-from offline.evaluate.models import Circumstances
+from offline.evaluate.models import EvaluationConditions
 from offline.evaluate.picture import draw
 from offline.evaluate.prequential import Window, prequential
 from offline.evaluate.report import difference
-from streams.catalog import CatalogItem
+from streams.contract.catalog import CatalogItem
 
 EVENTS = log([f"{user}{item}" for user in "stuvwxyz" for item in "abcdefgh"], step_ms=DAY_MS // 10)
 CATALOG = {item: CatalogItem(item, item.upper(), genres=(f"genre {item}",)) for item in "abcdefgh"}
@@ -32,7 +32,9 @@ def silent(_: str, __: int) -> Iterator[Callable[[int], None]]:
 
 def evaluated(names: list[str] = NAMES, *, lists: bool = True, seed: int = 1) -> Evaluation:
     log = EvaluationLog(EVENTS, CATALOG, repeats=3)
-    return evaluate(log, Window(32, 64), names, Circumstances(CATALOG, seed=seed), silent, with_whole_lists=lists)
+    return evaluate(
+        log, Window(32, 64), names, EvaluationConditions(CATALOG, seed=seed), silent, with_whole_lists=lists
+    )
 
 
 def test_the_report_has_what_is_promised() -> None:
@@ -74,13 +76,13 @@ def test_models_that_need_too_much_memory_are_left_out(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_a_picture(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"quality.{suffix}"
-    draw(evaluated(lists=False).judged, path)
+    draw(evaluated(lists=False).evaluated, path)
     assert path.stat().st_size > 1000
 
 
 def test_a_picture_of_no_format(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="txt"):
-        draw(evaluated(lists=False).judged, tmp_path / "quality.txt")
+        draw(evaluated(lists=False).evaluated, tmp_path / "quality.txt")
 
 
 def own(folder: Path, text: str) -> OwnFiles:
@@ -98,12 +100,12 @@ def test_first_interactions_only(tmp_path: Path) -> None:
 
 
 def test_what_the_log_would_refuse_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="event log:1: "):
+    with pytest.raises(DatasetError, match=r"log\.csv, row 1: out_of_range: "):
         EvaluationLog.of(own(tmp_path, f"u,i,t\n{'u' * 2000},a,1700000010\n"))
 
 
-def test_a_difference_is_of_the_events_that_both_were_judged_at() -> None:
-    whole = evaluated(["popularity"], lists=False).judged["popularity"]
+def test_a_difference_is_of_the_events_that_both_were_evaluated_at() -> None:
+    whole = evaluated(["popularity"], lists=False).evaluated["popularity"]
     sample = prequential(EVENTS, Popularity(), Window(32, 64, every=4))
     found = difference(whole, sample, seed=1)
     assert (found["hr_at_10"], found["ndcg_at_10"], found["ndcg_ratio"]) == (0.0, 0.0, 1.0)

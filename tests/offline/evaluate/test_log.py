@@ -1,10 +1,10 @@
-"""What of a log is judged: each use of an item once, in the order of time."""
+"""What of a log is evaluated: each use of an item once, in the order of time."""
 
 from made_up_log import START_MS, event
 from msgspec import structs
 
 from offline.evaluate.log import EvaluationLog
-from streams.events import EventType, Interaction
+from streams.contract.events import EventType, Interaction
 
 
 def did(user: str, item: str, after_ms: int, kind: EventType) -> Interaction:

@@ -13,12 +13,12 @@ def test_every_list_is_asked_for_before_its_event_is_learned() -> None:
     assert model.calls == ["?u", "ua", "?u", "ub", "?v", "va"]
 
 
-def test_a_sample_of_the_window_is_judged_and_all_before_its_end_is_learned() -> None:
+def test_a_sample_of_the_window_is_evaluated_and_all_before_its_end_is_learned() -> None:
     model = Scripted("abc", "abc")
-    judged = prequential(log(["ua", "ub", "uc", "va", "vb", "vc", "wa"]), model, Window(3, 6, every=2, phase=0))
-    assert judged.event.tolist() == [3, 5]
+    evaluated = prequential(log(["ua", "ub", "uc", "va", "vb", "vc", "wa"]), model, Window(3, 6, every=2, phase=0))
+    assert evaluated.event.tolist() == [3, 5]
     assert model.calls == ["ua", "ub", "uc", "?v", "va", "vb", "?v", "vc"]
-    assert [Window(3, 6, every=2, phase=1).judges(number) for number in (2, 3, 4, 5, 6)] == [
+    assert [Window(3, 6, every=2, phase=1).evaluators(number) for number in (2, 3, 4, 5, 6)] == [
         False,
         False,
         True,
@@ -28,21 +28,21 @@ def test_a_sample_of_the_window_is_judged_and_all_before_its_end_is_learned() ->
 
 
 def test_ranks_histories_and_ages() -> None:
-    judged = prequential(log(["ua", "ub", "va", "vb", "wb"]), Scripted("", "ba", "b", "a"), Window(1, 5))
-    assert judged.rank.tolist() == [MISS, 1, 0, MISS]  # b was never seen before; a second; b first; not listed
-    assert judged.history.tolist() == [1, 0, 1, 0]
-    assert judged.age.tolist() == [0, 1, 1, 2]
-    assert judged.user.tolist() == [0, 1, 1, 2]
-    assert judged.ids == ["a", "b"]
-    assert judged.lists[:, :3].tolist() == [[-1, -1, -1], [1, 0, -1], [1, -1, -1], [0, -1, -1]]
+    evaluated = prequential(log(["ua", "ub", "va", "vb", "wb"]), Scripted("", "ba", "b", "a"), Window(1, 5))
+    assert evaluated.rank.tolist() == [MISS, 1, 0, MISS]  # b was never seen before; a second; b first; not listed
+    assert evaluated.history.tolist() == [1, 0, 1, 0]
+    assert evaluated.age.tolist() == [0, 1, 1, 2]
+    assert evaluated.user.tolist() == [0, 1, 1, 2]
+    assert evaluated.ids == ["a", "b"]
+    assert evaluated.lists[:, :3].tolist() == [[-1, -1, -1], [1, 0, -1], [1, -1, -1], [0, -1, -1]]
     # before the last event two of two users had met a
-    assert judged.novelty.tolist() == [0.0, 0.0, 1.0, 0.0]
+    assert evaluated.novelty.tolist() == [0.0, 0.0, 1.0, 0.0]
 
 
 def test_what_the_user_met_is_taken_off_and_counted() -> None:
-    judged = prequential(log(["ua", "vb", "ub"]), Scripted("ab"), Window(2, 3))
-    assert judged.rank.tolist() == [0]
-    assert judged.met_listed == 1
+    evaluated = prequential(log(["ua", "vb", "ub"]), Scripted("ab"), Window(2, 3))
+    assert evaluated.rank.tolist() == [0]
+    assert evaluated.met_listed == 1
 
 
 @pytest.mark.parametrize(("listed", "problem"), [("bb", "twice"), ("c", "not in the log so far")])

@@ -1,4 +1,4 @@
-"""Every user's last 20 % is held out, and the list is judged by all of it."""
+"""Every user's last 20 % is held out, and the list is evaluated by all of it."""
 
 import numpy as np
 import pytest

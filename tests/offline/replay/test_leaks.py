@@ -1,7 +1,7 @@
 """Leaks that are put into a replay on purpose, each of them found; and none where there is none."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,26 +10,26 @@ import pytest
 from aiokafka.structs import ConsumerRecord
 from small_world import NOW_MS, SmallWorld
 
-from agents.alignment import Alignment, Turn
 from agents.dead_letters import DeadLetters
 from agents.delivery.outgoing import Outgoing
-from agents.epochs import Epochs, reached_in
-from agents.erasures import Erasures
-from agents.interactions import InteractionsStep
-from agents.judge import Judge, JudgeSettings
-from agents.profiles import Profiles
-from offline.replay.leaks import MIN_EXAMPLES, cross_partition_skew, labels_in_features, read_past_the_epoch
+from agents.evaluation.prequential import PrequentialEvaluator, PrequentialSettings
+from agents.followers.erasures import Erasures
+from agents.followers.model_watermark import ModelWatermark, reached_in
+from agents.followers.profiles import Profiles
+from agents.interactions import InteractionsStep, OutgoingDeltas
+from agents.observers import Observers
+from agents.replay.coordinator import ReplayCoordinator
+from offline.replay.leaks import MIN_EXAMPLES, cross_partition_skew, labels_in_features, read_past_the_watermark
 from ranking import features
 from ranking.examples import Example
-from ranking.judgements import Outcomes, decode
+from ranking.outcomes import Outcomes, decode
 from ranking.ranker import Ranker
 from ranking.rerank.settings import RerankSettings
-from streams.identities import PLAIN
-from streams.partition_times import time_in
-from streams.partitioning import partition_of
-from streams.topics import Topics
+from streams.contract.identities import PLAIN
+from streams.contract.partitioning import partition_of
+from streams.kafka.topics import Topics
 from tables import item_rows
-from tables.item_rows import EpochRow
+from tables.item_rows import ModelWatermarkRow
 from tables.user_plane import FoldLimits, UserPlane
 
 HOUR_MS = 3_600_000
@@ -48,39 +48,48 @@ class Nobody:
 class Known:
     """An item model whose epochs wait, or do not."""
 
-    def __init__(self, frontier_ms: Callable[[], float]) -> None:
+    def __init__(self, max_model_watermark_ms: Callable[[], float]) -> None:
         small = SmallWorld()
         for number in range(10):
             small.sends(f"abc{number}", "abc")
         small.publish()
         self.model, self.ranker = small.model, Ranker.start()
-        self.epochs = Epochs(lambda _: None, 1, frontier_ms)
+        self.model_watermark = ModelWatermark(lambda _: None, 1, max_model_watermark_ms)
 
     def published(self, reached_ms: int) -> None:
         """The item plane publishes what it learned up to a time."""
-        value = item_rows.EPOCH_CODEC.encode(EpochRow(reached_ms=reached_ms))
-        self.epochs.take(ConsumerRecord("m", 0, 0, 0, 1, item_rows.EPOCH, value, None, 0, 0, ()))
-        self.epochs.release()
+        value = item_rows.MODEL_WATERMARK_CODEC.encode(ModelWatermarkRow(reached_ms=reached_ms))
+        self.model_watermark.take(ConsumerRecord("m", 0, 0, 0, 1, item_rows.MODEL_WATERMARK, value, None, 0, 0, ()))
+        self.model_watermark.release()
+
+
+def replay_of(partitions: int, max_skew_ms: int, notes: Callable[[], Mapping[int, str]]) -> ReplayCoordinator:
+    """Of a version that serves nobody, as long as it catches up."""
+    return ReplayCoordinator("t", partitions, max_skew_ms, lambda: False, notes)
 
 
 class Partition:
     """One partition of interactions of a replay: a log of an event a minute, and the step that folds it."""
 
-    def __init__(self, number: int, partitions: int, alignment: Alignment, judge: Judge | None = None) -> None:
+    def __init__(
+        self,
+        number: int,
+        partitions: int,
+        coordinator: ReplayCoordinator,
+        evaluator: PrequentialEvaluator | None = None,
+    ) -> None:
         lists: Any = Nobody()
         self.number = number
         self.noted = ""
         self.step = InteractionsStep(
             lambda: UserPlane(number, partitions, {}, FoldLimits()),
             lists,
-            number,
-            1,
-            "deltas",
+            OutgoingDeltas("deltas", number, 1),
             DeadLetters("dlq"),
             Erasures(),
-            judge=judge,
+            Observers(evaluator=evaluator),
         )
-        self.turn = Turn(alignment, number, lambda: True, lambda: self.step.plane.highest_ms)
+        self.gate = coordinator.of(number, lambda: self.step.plane.highest_ms)
         users = [user for user in map("u{}".format, range(1_000)) if partition_of(user.encode(), partitions) == number]
         self.log = [record(offset, users[offset % 50]) for offset in range(600)]
 
@@ -89,11 +98,15 @@ class Partition:
         batch = self.log[:count]
         if not batch:
             return []
-        allowed = self.turn.allowed(batch)
+        allowed = self.gate.allowed(batch)
+        if allowed < len(batch):
+            self.gate.wait(batch[allowed])
+        else:
+            self.gate.go()
         for each in batch[:allowed]:
             self.step.fold(each)
         del self.log[:allowed]
-        self.noted = self.turn.note()
+        self.noted = self.gate.note()
         return (await self.step.effects(0, force=False)).outgoing
 
 
@@ -109,8 +122,8 @@ def record(offset: int, user: str) -> ConsumerRecord:
 async def steps_of(max_skew_ms: int) -> list[tuple[int, int]]:
     """What two partitions tell the item plane, one of which is worked on five times as often."""
     chance = random.Random(7)
-    alignment = Alignment(2, max_skew_ms, lambda: {each.number: time_in(each.noted) for each in partitions})
-    partitions = [Partition(number, 2, alignment) for number in (0, 1)]
+    coordinator = replay_of(2, max_skew_ms, lambda: {each.number: each.noted for each in partitions})
+    partitions = [Partition(number, 2, coordinator) for number in (0, 1)]
     told = []
     while any(each.log for each in partitions):
         partition = partitions[chance.random() < 1 / 6]
@@ -143,24 +156,24 @@ def test_late_events_are_no_skew() -> None:
 # -- a read past the epoch -------------------------------------------------------------------------------------------
 
 
-async def judged(*, waits: bool, honest: bool = True) -> list[Outcomes]:
-    """A partition that is judged while the item plane publishes more than it may know; a judge that is not honest does
-    not ask how much that is."""
-    alignment = Alignment(1, SKEW_MS, dict)
+async def evaluated(*, waits: bool, honest: bool = True) -> list[Outcomes]:
+    """A partition that is evaluated while the item plane publishes more than it may know; an evaluate that is not
+    honest does not ask how much that is."""
+    coordinator = replay_of(1, SKEW_MS, dict)
     known = Known(lambda: partition.step.plane.highest_ms if waits else float("inf"))
-    judge = Judge(
+    evaluator = PrequentialEvaluator(
         known,
         lambda *_: None,
         Profiles(1, PLAIN).of(0),
-        JudgeSettings(1.0, 20, RerankSettings()),
+        PrequentialSettings(1.0, 20, RerankSettings()),
         TOPICS,
         0,
         lambda _: False,
-        lambda: known.epochs.knew_ms,
+        lambda: known.model_watermark.feature_cutoff_ms,
     )
     if not honest:
-        judge._is_foreseen = lambda *_: False  # type: ignore[method-assign]
-    partition = Partition(0, 1, alignment, judge)
+        evaluator._is_before_cutoff = lambda *_: False  # type: ignore[method-assign]
+    partition = Partition(0, 1, coordinator, evaluator)
     found = []
     while partition.log:
         outgoing = await partition.work(30)
@@ -170,22 +183,22 @@ async def judged(*, waits: bool, honest: bool = True) -> list[Outcomes]:
     return found
 
 
-async def test_events_are_judged_by_epochs_that_are_not_later() -> None:
-    outcomes = await judged(waits=True)
+async def test_events_are_evaluated_by_epochs_that_are_not_later() -> None:
+    outcomes = await evaluated(waits=True)
     assert sum(map(len, outcomes)) > 100
-    assert any((rows["knew_ms"] > 0).any() for rows in outcomes)
-    assert read_past_the_epoch(outcomes) == []
+    assert any((rows["feature_cutoff_ms"] > 0).any() for rows in outcomes)
+    assert read_past_the_watermark(outcomes) == []
 
 
-async def test_epochs_that_do_not_wait_leave_nothing_to_judge() -> None:
-    outcomes = await judged(waits=False)
+async def test_epochs_that_do_not_wait_leave_nothing_to_evaluator() -> None:
+    outcomes = await evaluated(waits=False)
     assert sum(map(len, outcomes)) <= 30, "none after the first publication"
-    assert read_past_the_epoch(outcomes) == []
+    assert read_past_the_watermark(outcomes) == []
 
 
-async def test_a_read_past_the_epoch_is_found_out() -> None:
-    (found,) = read_past_the_epoch(await judged(waits=False, honest=False))
-    assert "judged by items that knew later ones" in found
+async def test_a_read_past_the_watermark_is_found_out() -> None:
+    (found,) = read_past_the_watermark(await evaluated(waits=False, honest=False))
+    assert "evaluated with items that knew later ones" in found
 
 
 # -- a label in the features -----------------------------------------------------------------------------------------

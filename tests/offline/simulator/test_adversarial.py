@@ -13,8 +13,8 @@ from offline.simulator.clocks import Clocks
 from offline.simulator.records import SimulatedRecord
 from offline.simulator.vocabulary import COUNTRIES
 from offline.simulator.world import World
-from streams.events import FUTURE_TOLERANCE_MS, Reason, parse_interaction
-from streams.units import DAY_MS
+from streams.contract.events import FUTURE_TOLERANCE_MS, Reason, parse_interaction
+from streams.contract.units import DAY_MS
 
 START_MS = 1_700_000_000_000
 MINUTE_MS = 60_000
@@ -35,11 +35,11 @@ def test_everything_at_once_is_the_same_again() -> None:
 
 
 def test_wrong_clocks_shift_times_and_nothing_else() -> None:
-    clean = {"garbage_share": 0, "duplicate_share": 0}
-    right = {record.truth: record for record in events_of(world(**clean), 1000)}
-    wrong = [record for record in events_of(world(**clean, clocks=CLOCKS), 1000) if record.truth is not None]
+    clean = {"malformed_share": 0, "duplicate_share": 0}
+    right = {record.ground_truth: record for record in events_of(world(**clean), 1000)}
+    wrong = [record for record in events_of(world(**clean, clocks=CLOCKS), 1000) if record.ground_truth is not None]
     for record in wrong:
-        twin = right[record.truth]
+        twin = right[record.ground_truth]
         assert record.due_ms == twin.due_ms
         assert without_time(record) == without_time(twin)
     assert {record.kind for record in wrong} == {"event", "late", "ahead"}
@@ -90,26 +90,26 @@ def busiest_minutes(records: list[SimulatedRecord]) -> dict[str, int]:
 
 
 def test_only_bots_are_faster_than_a_hundred_a_minute_and_the_truth_names_them() -> None:
-    made = world(bots=2, events_per_s=20.0, garbage_share=0, duplicate_share=0)
+    made = world(bots=2, events_per_s=20.0, malformed_share=0, duplicate_share=0)
     records = events_of(made, 4000)
 
     assert made.bot_ids == ["u61", "u62"]
     assert {user_id for user_id, most in busiest_minutes(records).items() if most > 100} == {"u61", "u62"}
-    by_bots = [record for record in records if record.truth is not None and record.truth.is_bot]
+    by_bots = [record for record in records if record.ground_truth is not None and record.ground_truth.is_bot]
     assert {record.key.decode() for record in by_bots} == set(made.bot_ids)
     assert made.expected.by_bots == len(by_bots) == sum(record.key.decode() in made.bot_ids for record in records)
     assert all(earlier.due_ms <= later.due_ms for earlier, later in pairwise(records))
-    assert len({record.truth.item_id for record in by_bots if record.truth}) <= 6
+    assert len({record.ground_truth.item_id for record in by_bots if record.ground_truth}) <= 6
 
 
 def test_bots_change_nothing_about_people() -> None:
-    quiet, botted = (events_of(world(bots=bots, garbage_share=0, duplicate_share=0), 1500) for bots in (0, 3))
-    people = [record for record in botted if record.truth is not None and not record.truth.is_bot]
+    quiet, botted = (events_of(world(bots=bots, malformed_share=0, duplicate_share=0), 1500) for bots in (0, 3))
+    people = [record for record in botted if record.ground_truth is not None and not record.ground_truth.is_bot]
     assert 300 < len(people) < 1500
     assert people == quiet[: len(people)]
 
 
-def test_tastes_turn_by_the_given_angle_a_day() -> None:
+def test_preferences_turn_by_the_given_angle_a_day() -> None:
     made = world(drift_per_day=0.3)
     for person in made.people[:10]:
         later = made.changes.person_at(person, START_MS + 2 * DAY_MS)
@@ -124,9 +124,11 @@ def test_the_truth_about_an_event_is_that_of_its_day() -> None:
     items = {item.row.item_id: item for item in made.items}
     now, then = [], []
     for record in events_of(made, 4000)[-500:]:
-        if record.truth is not None and record.truth.item_id:
-            now.append(record.truth.affinity)
-            then.append(made.tastes.affinity(people[record.truth.user_id], items[record.truth.item_id]))
+        if record.ground_truth is not None and record.ground_truth.item_id:
+            now.append(record.ground_truth.affinity)
+            then.append(
+                made.preferences.affinity(people[record.ground_truth.user_id], items[record.ground_truth.item_id])
+            )
     assert np.mean(now) > np.mean(then) + 0.1, "people follow the taste they have, not the one they had"
 
 
@@ -153,7 +155,7 @@ def test_fashions_differ_between_countries_and_pass() -> None:
 
 def test_people_use_a_second_device_now_and_then() -> None:
     devices: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for record in events_of(world(garbage_share=0), 4000):
+    for record in events_of(world(malformed_share=0), 4000):
         if record.kind == "event":
             event = parse_interaction(record.value, record.due_ms)
             devices[event.user_id][str(event.device_type)] += 1

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from offline.simulator.garbage import RECIPES, spoil
-from streams.events import InvalidEvent, Reason, parse_interaction
+from offline.simulator.malformed import RECIPES, malform
+from streams.contract.events import InvalidEvent, Reason, parse_interaction
 
 NOW_MS = 1_700_000_000_000
 CLICK = {"event_id": "e", "event_type": "click", "user_id": "u", "item_id": "i", "timestamp": NOW_MS}
@@ -25,10 +25,12 @@ def test_there_is_a_recipe_for_every_reason_of_the_parser() -> None:
         Reason.TOO_OLD,
         Reason.FOLD_FAILED,
         Reason.ERASED,
+        Reason.DAMAGED,  # the record's bytes and headers, before the parser: streams/kafka/record_guard.py
+        Reason.BAD_HEADER,
     }
     assert {reason for reason, _ in RECIPES} == set(Reason) - decided_elsewhere
 
 
 def test_all_recipes_are_used() -> None:
     random = np.random.default_rng(1)
-    assert {spoil(CLICK, random)[1] for _ in range(1000)} == {recipe(CLICK) for _, recipe in RECIPES}
+    assert {malform(CLICK, random)[1] for _ in range(1000)} == {recipe(CLICK) for _, recipe in RECIPES}

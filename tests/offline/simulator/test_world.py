@@ -15,9 +15,9 @@ from offline.datasets.rows import encode
 from offline.simulator.clocks import Clocks
 from offline.simulator.records import SimulatedRecord
 from offline.simulator.world import World
-from streams.catalog import parse_catalog_item, parse_profile
-from streams.events import EventType, InvalidEvent, Reason, parse_interaction
-from streams.partitioning import partition_of
+from streams.contract.catalog import parse_catalog_item, parse_profile
+from streams.contract.events import EventType, InvalidEvent, Reason, parse_interaction
+from streams.contract.partitioning import partition_of
 
 START_MS = 1_700_000_000_000
 PARTITIONS = 4
@@ -26,7 +26,7 @@ RETENTION_AND_LATENESS_MS = 91 * 24 * 60 * 60 * 1000
 
 
 def world(seed: int = 7, **options: Any) -> World:
-    given_options = {"garbage_share": 0.05, "duplicate_share": 0.05, "wrong_partition_share": 0.02} | options
+    given_options = {"malformed_share": 0.05, "duplicate_share": 0.05, "wrong_partition_share": 0.02} | options
     return World(seed, users=60, items=120, start_ms=START_MS, partitions=PARTITIONS, **given_options)
 
 
@@ -35,7 +35,7 @@ import hashlib
 from offline.datasets.rows import encode
 from offline.simulator.world import World
 for seed in (7, 7, 8):
-    world = World(seed, 60, 120, start_ms=1_700_000_000_000, garbage_share=0.05, duplicate_share=0.05)
+    world = World(seed, 60, 120, start_ms=1_700_000_000_000, malformed_share=0.05, duplicate_share=0.05)
     rows = [encode(row) for row in (*world.catalog(), *world.profiles())]
     print(hashlib.sha256(repr((rows, list(world.events(2000)))).encode()).hexdigest())
 """
@@ -62,7 +62,7 @@ def test_the_same_seed_gives_the_same_bytes_in_every_process() -> None:
     shares=st.fixed_dictionaries(
         {
             name: st.sampled_from([0.0, 0.05, 0.5])
-            for name in ("garbage_share", "duplicate_share", "wrong_partition_share")
+            for name in ("malformed_share", "duplicate_share", "wrong_partition_share")
         }
     ),
     clocks=st.builds(Clocks, *[st.sampled_from([0.0, 0.1, 0.5])] * 4),
@@ -127,8 +127,8 @@ class TinyFold:
         return None
 
 
-def test_garbage_changes_no_valid_event() -> None:
-    clean = list(world(garbage_share=0, duplicate_share=0, wrong_partition_share=0).events(500))
+def test_malformed_changes_no_valid_event() -> None:
+    clean = list(world(malformed_share=0, duplicate_share=0, wrong_partition_share=0).events(500))
     dirty = [record for record in world().events(700) if record.kind in ("event", "wrong_partition", "item")]
     assert [record.value for record in dirty[:500]] == [record.value for record in clean[: len(dirty[:500])]]
 
@@ -164,24 +164,24 @@ def test_people_do_everything_there_is_a_type_for() -> None:
     assert set(seen) == set(EventType)
 
 
-def test_tastes_show_in_what_people_do() -> None:
+def test_preferences_show_in_what_users_do() -> None:
     affinities: dict[EventType, list[float]] = {}
-    for record in world(garbage_share=0).events(8000):
-        if record.kind == "event" and record.truth is not None:
+    for record in world(malformed_share=0).events(8000):
+        if record.kind == "event" and record.ground_truth is not None:
             kind = parse_interaction(record.value, record.due_ms).event_type
-            affinities.setdefault(kind, []).append(record.truth.affinity)
+            affinities.setdefault(kind, []).append(record.ground_truth.affinity)
     mean = {kind: sum(values) / len(values) for kind, values in affinities.items()}
     assert mean[EventType.HIDE] < mean[EventType.SKIP] < mean[EventType.CLICK] < mean[EventType.LIKE]
 
 
 def test_truth_names_the_event() -> None:
     for record in world().events(300):
-        if record.truth is None:
-            assert record.kind in ("garbage", "item")
+        if record.ground_truth is None:
+            assert record.kind in ("malformed", "item")
             continue
         event = parse_interaction(record.value, record.due_ms)
-        assert (event.event_id, event.user_id, event.item_id) == record.truth[:3]
-        assert 0 <= record.truth.affinity <= 1
+        assert (event.event_id, event.user_id, event.item_id) == record.ground_truth[:3]
+        assert 0 <= record.ground_truth.affinity <= 1
 
 
 def test_nobody_meets_an_item_before_it_is_released() -> None:
@@ -190,8 +190,8 @@ def test_nobody_meets_an_item_before_it_is_released() -> None:
     for record in made.events(3000):
         if record.kind == "item":
             known.add(record.key.decode())
-        elif record.truth is not None and record.truth.item_id:
-            assert record.truth.item_id in known
+        elif record.ground_truth is not None and record.ground_truth.item_id:
+            assert record.ground_truth.item_id in known
     assert made.expected.new_items > 20
     assert len(known) == 120 + made.expected.new_items
 
@@ -215,5 +215,5 @@ def test_the_smallest_worlds(users: int, items: int) -> None:
 def test_options_that_make_no_sense() -> None:
     with pytest.raises(ValueError, match="at least 2 partitions"):
         World(1, 5, 5, start_ms=START_MS, wrong_partition_share=0.1)
-    with pytest.raises(ValueError, match="garbage_share must be 0 to 1"):
-        world(garbage_share=1.5)
+    with pytest.raises(ValueError, match="malformed_share must be 0 to 1"):
+        world(malformed_share=1.5)

@@ -4,27 +4,27 @@ from dataclasses import replace
 
 import pytest
 
-from offline.versions.gate import Behind, Evidence, GateLimits, reasons_against
+from offline.versions.gate import Behind, GateLimits, PromotionEvidence, reasons_against
 from offline.versions.list_diff import StoredList, compare
-from offline.versions.quality import Decision, Difference, Quality
+from offline.versions.quality import MetricDifference, Quality, QualityDecision
 from offline.versions.verdict import QualityLimits, only_undecided
 
 LIMITS = GateLimits()
 
 
-def difference(candidate: float, low: float | None, high: float = 1.0) -> Difference:
-    return Difference("ndcg@10", 0.2, candidate, low, high)
+def difference(candidate: float, low: float | None, high: float = 1.0) -> MetricDifference:
+    return MetricDifference("ndcg@10", 0.2, candidate, low, high)
 
 
 def measured(
-    candidate: float, low: float | None, *, high: float = 1.0, foreseen: int = 0, of_all: Difference | None = None
+    candidate: float, low: float | None, *, high: float = 1.0, foreseen: int = 0, of_all: MetricDifference | None = None
 ) -> Quality:
     """Decided at 3,200 of 4,000 events, over all of which things are the same, or `of_all`."""
     decided = difference(candidate, low, high)
-    return Quality(4_000, foreseen, (of_all or decided,), decision=Decision(3_200, decided))
+    return Quality(4_000, foreseen, (of_all or decided,), decision=QualityDecision(3_200, decided))
 
 
-GOOD = Evidence(
+GOOD = PromotionEvidence(
     version="v2",
     workers=1,
     behind=[
@@ -38,7 +38,7 @@ GOOD = Evidence(
 )
 
 
-def lists(a: dict[str, StoredList], b: dict[str, StoredList]) -> Evidence:
+def lists(a: dict[str, StoredList], b: dict[str, StoredList]) -> PromotionEvidence:
     return replace(GOOD, lists=compare(("v1", "v2"), a, b, {}))
 
 
@@ -75,15 +75,15 @@ def test_nothing_speaks_against_a_good_version_measured_or_not() -> None:
         (replace(GOOD, more_rejected=0.02), "2.0% more records cannot be used by v2 (limit 1%)"),
         (
             replace(GOOD, quality=None),
-            "undecided: 0 events were judged both by v1 and by it, 100 more are needed",
+            "undecided: 0 events were evaluated both under v1 and by it, 100 more are needed",
         ),
         (
             replace(GOOD, quality=Quality(99, 0, (difference(0.2, 0.0),))),
-            "undecided: 99 events were judged both by v1 and by it, 1 more are needed",
+            "undecided: 99 events were evaluated both under v1 and by it, 1 more are needed",
         ),
         (
             replace(GOOD, quality=measured(0.2, None)),
-            "undecided: the 4,000 events that were judged are of too few users",
+            "undecided: the 4,000 events that were evaluated are of too few users",
         ),
         (
             replace(GOOD, quality=measured(0.198, -0.03)),
@@ -102,11 +102,14 @@ def test_nothing_speaks_against_a_good_version_measured_or_not() -> None:
             replace(GOOD, quality=measured(0.2, 0.0, of_all=difference(0.189, -0.02))),
             "lower by more than the limit (0.0100), though it was not at first",
         ),
-        (replace(GOOD, quality=measured(0.35, 0.11)), "higher by 0.1100 at least, as if it knew what it is judged by"),
-        (replace(GOOD, quality=measured(0.2, 0.0, foreseen=3)), "3 of 4000 events were judged by items that knew"),
+        (
+            replace(GOOD, quality=measured(0.35, 0.11)),
+            "higher by 0.1100 at least, as if it knew what it is evaluated by",
+        ),
+        (replace(GOOD, quality=measured(0.2, 0.0, foreseen=3)), "3 of 4000 events were evaluated with items that knew"),
     ],
 )
-def test_each_fault_is_named(evidence: Evidence, reason: str) -> None:
+def test_each_fault_is_named(evidence: PromotionEvidence, reason: str) -> None:
     found = reasons_against(evidence, LIMITS)
     assert any(reason in said for said in found), found
 
@@ -119,8 +122,8 @@ def test_each_limit_is_where_it_is_said_to_be() -> None:
 
 
 def test_what_is_measured_at_zero_may_be_mended() -> None:
-    found = Difference("ndcg@10", 0.0, 0.08, 0.07, 0.09)
-    nothing = Quality(5_000, 0, (found,), decision=Decision(3_200, found))
+    found = MetricDifference("ndcg@10", 0.0, 0.08, 0.07, 0.09)
+    nothing = Quality(5_000, 0, (found,), decision=QualityDecision(3_200, found))
     assert reasons_against(replace(GOOD, quality=nothing), LIMITS) == []
 
 

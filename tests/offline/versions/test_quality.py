@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from offline.versions.quality import ByPartition, Decision, hit_rate, more_rejected, paired
-from ranking.judgements import REJECTED, UNKNOWN_MS, Outcome, Outcomes, decode, encode
+from offline.versions.quality import ByPartition, QualityDecision, hit_rate, more_rejected, paired
+from ranking.outcomes import REJECTED, UNKNOWN_MS, Outcome, Outcomes, decode, encode
 
 DAY_MS = 86_400_000
 
 
-def outcome(offset: int, place: int, *, knew_ms: int = UNKNOWN_MS) -> Outcome:
-    return Outcome(offset, offset * 1000, knew_ms, place, offset % 50)
+def outcome(offset: int, place: int, *, feature_cutoff_ms: int = UNKNOWN_MS) -> Outcome:
+    return Outcome(offset, offset * 1000, feature_cutoff_ms, place, offset % 50)
 
 
 def rows(*outcomes: Outcome) -> Outcomes:
@@ -64,7 +64,7 @@ def test_one_user_is_no_interval() -> None:
 def test_knowledge_of_the_future_is_counted() -> None:
     live = {0: rows(*(outcome(offset, 0) for offset in range(4)))}
     told = [UNKNOWN_MS, 1_000, 2_000, 3_001]
-    candidate = {0: rows(*(outcome(offset, 0, knew_ms=told[offset]) for offset in range(4)))}
+    candidate = {0: rows(*(outcome(offset, 0, feature_cutoff_ms=told[offset]) for offset in range(4)))}
     found = paired(live, candidate)
     assert found is not None
     assert found.foreseen == 1
@@ -115,11 +115,11 @@ def test_rejected_records_are_counted_where_both_have_read() -> None:
     assert more_rejected(live, candidate) == pytest.approx(2 / 100)
     assert more_rejected(candidate, live) == pytest.approx(-2 / 100)
     assert more_rejected({}, candidate) is None
-    assert paired(live, {0: rows(outcome(12, 0))}) is None  # not judged by the first
+    assert paired(live, {0: rows(outcome(12, 0))}) is None  # not evaluated by the first
     assert hit_rate(live) == (1.0, 3)
 
 
-def test_the_rate_of_one_version_is_over_all_that_it_judged() -> None:
+def test_the_rate_of_one_version_is_over_all_that_it_evaluated() -> None:
     assert hit_rate({0: rows(outcome(1, 0), outcome(2, -1)), 1: rows(outcome(1, 9), outcome(2, 10))}) == (0.5, 4)
     assert hit_rate({}) is None
 
@@ -130,7 +130,7 @@ def test_what_is_decided_changes_only_at_certain_numbers_of_events() -> None:
     live = {offset: int(chance.integers(-1, 60)) for offset in range(450)}
     candidate = {offset: int(chance.integers(-1, 60)) for offset in range(450)}
 
-    def decision(events: int) -> Decision | None:
+    def decision(events: int) -> QualityDecision | None:
         found = paired(*(many({offset: each[offset] for offset in range(events)}) for each in (live, candidate)))
         assert found is not None
         return found.decision

@@ -1,4 +1,5 @@
-"""Versions that differ in one thing, judged as workers judge them over the same simulated days, before the gate."""
+"""Versions that differ in one thing, evaluated as workers evaluate them over the same simulated days, before the
+gate."""
 
 from dataclasses import dataclass, replace
 
@@ -6,21 +7,21 @@ import numpy as np
 import pytest
 from aiokafka.structs import ConsumerRecord
 
-from agents.judge import Judge, JudgeSettings
-from agents.profiles import Profiles
+from agents.evaluation.prequential import PrequentialEvaluator, PrequentialSettings
+from agents.followers.profiles import Profiles
 from offline.datasets.rows import encode
 from offline.production_path import ProductionPath
 from offline.simulator.world import World
-from offline.versions.gate import Evidence, GateLimits, reasons_against
+from offline.versions.gate import GateLimits, PromotionEvidence, reasons_against
 from offline.versions.quality import ByPartition, Quality, paired
 from offline.versions.verdict import only_undecided
-from ranking.judgements import decode, is_judged
+from ranking.outcomes import decode, is_evaluated
 from ranking.ranker import Ranker
 from ranking.rerank.settings import RerankSettings
-from streams.catalog import parse_catalog_item
-from streams.events import Interaction, parse_interaction
-from streams.identities import PLAIN
-from streams.topics import Topics
+from streams.contract.catalog import parse_catalog_item
+from streams.contract.events import Interaction, parse_interaction
+from streams.contract.identities import PLAIN
+from streams.kafka.topics import Topics
 from tables.item_model import ItemModel
 from tables.user import User
 
@@ -40,7 +41,7 @@ class Version:
 
 
 class Rows:
-    """The user plane of a path, as a judge sees it."""
+    """The user plane of a path, as an evaluate sees it."""
 
     def __init__(self, path: ProductionPath) -> None:
         self._path = path
@@ -73,7 +74,7 @@ def outcomes() -> dict[str, ByPartition]:
         ITEMS,
         start_ms=START_MS,
         events_per_s=EVENTS_A_DAY / 86_400,
-        garbage_share=0.0,
+        malformed_share=0.0,
         duplicate_share=0.0,
         new_items_per_1000=0.0,
     )
@@ -96,33 +97,35 @@ def outcomes() -> dict[str, ByPartition]:
         "broken": Version(path.model, upside_down()),
         "leaking": Version(future.model, start),
     }
-    judges = {name: judge_of(version) for name, version in versions.items()}
+    evaluators = {name: evaluator_of(version) for name, version in versions.items()}
     for offset, event in enumerate(events):
         if event.timestamp_ms > START_MS + LEARNED_DAYS * DAY_MS:
-            judge_all(judges, path, event, offset)
+            evaluate_all(evaluators, path, event, offset)
         path.learn(event)
-    return {name: written(judge) for name, judge in judges.items()}
+    return {name: written(evaluator) for name, evaluator in evaluators.items()}
 
 
-def judge_of(version: Version) -> Judge:
-    settings = JudgeSettings(1.0, 20, RerankSettings())
+def evaluator_of(version: Version) -> PrequentialEvaluator:
+    settings = PrequentialSettings(1.0, 20, RerankSettings())
     profiles = Profiles(1, PLAIN).of(0)
-    return Judge(version, lambda *_: None, profiles, settings, Topics(), 0, lambda _: False)
+    return PrequentialEvaluator(version, lambda *_: None, profiles, settings, Topics(), 0, lambda _: False)
 
 
-def judge_all(judges: dict[str, Judge], path: ProductionPath, event: Interaction, offset: int) -> None:
-    if not is_judged(event, path.user(event.user_id)):
+def evaluate_all(
+    evaluators: dict[str, PrequentialEvaluator], path: ProductionPath, event: Interaction, offset: int
+) -> None:
+    if not is_evaluated(event, path.user(event.user_id)):
         return
     path.publish(event.timestamp_ms)
-    for judge in judges.values():
-        judgement = judge.before(event, Rows(path))  # type: ignore[arg-type]  # what it asks of a plane
-        if judgement is not None:
+    for evaluator in evaluators.values():
+        list_evaluation = evaluator.before(event, event.event_id, Rows(path))  # type: ignore[arg-type]  # what it asks of a plane
+        if list_evaluation is not None:
             at_ms = event.timestamp_ms
-            judge.note(judgement, ConsumerRecord("t", 0, offset, at_ms, 1, b"", b"", None, 0, 0, ()))
+            evaluator.note(list_evaluation, ConsumerRecord("t", 0, offset, at_ms, 1, b"", b"", None, 0, 0, ()))
 
 
-def written(judge: Judge) -> ByPartition:
-    (record,) = judge.outgoing()
+def written(evaluator: PrequentialEvaluator) -> ByPartition:
+    (record,) = evaluator.outgoing()
     assert record.value is not None
     return {0: decode(record.value)}
 
@@ -130,10 +133,10 @@ def written(judge: Judge) -> ByPartition:
 def against(outcomes: dict[str, ByPartition], live: str, candidate: str) -> tuple[Quality, list[str]]:
     quality = paired(outcomes[live], outcomes[candidate])
     assert quality is not None
-    return quality, reasons_against(Evidence(candidate, 1, [], live=live, quality=quality), GateLimits())
+    return quality, reasons_against(PromotionEvidence(candidate, 1, [], live=live, quality=quality), GateLimits())
 
 
-def test_all_versions_judged_the_same_events(outcomes: dict[str, ByPartition]) -> None:
+def test_all_versions_evaluated_the_same_events(outcomes: dict[str, ByPartition]) -> None:
     offsets = {tuple(rows[0]["offset"].tolist()) for rows in outcomes.values()}
     assert len(offsets) == 1
     assert len(offsets.pop()) > 300
@@ -162,4 +165,4 @@ def test_a_regression_is_refused(outcomes: dict[str, ByPartition], live: str, ca
 def test_a_version_that_knows_the_future_is_refused(outcomes: dict[str, ByPartition], live: str) -> None:
     quality, reasons = against(outcomes, live, "leaking")
     assert len(reasons) == 1, quality
-    assert "as if it knew what it is judged by" in reasons[0]
+    assert "as if it knew what it is evaluated by" in reasons[0]

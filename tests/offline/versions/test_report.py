@@ -4,16 +4,16 @@ import re
 import xml.etree.ElementTree as ET
 
 from offline.versions.list_diff import StoredList, compare
-from offline.versions.quality import Decision, Difference, Period, Quality
+from offline.versions.quality import MetricDifference, Period, Quality, QualityDecision
 from offline.versions.report import html_report
 
 EVIL = "<script>alert('x')</script>"
 QUALITY = Quality(
     300,
     0,
-    (Difference("ndcg@10", 0.2, 0.21, 0.004, 0.016), Difference("hr@10", 0.3, 0.31, None, None)),
+    (MetricDifference("ndcg@10", 0.2, 0.21, 0.004, 0.016), MetricDifference("hr@10", 0.3, 0.31, None, None)),
     (Period(0, 150, 0.25, 0.5), Period(86_400_000, 150, 0.125, 0.0)),
-    decision=Decision(200, Difference("ndcg@10", 0.2, 0.205, -0.01, 0.02)),
+    decision=QualityDecision(200, MetricDifference("ndcg@10", 0.2, 0.205, -0.01, 0.02)),
 )
 
 
@@ -61,4 +61,4 @@ def test_without_a_measured_quality_the_section_is_left_out() -> None:
     diff = compare(("v1", "v2"), {"u1": stored("i1")}, {"u1": stored("i1")}, {})
     page = html_report(diff, None, {}, {}, "now")
     assert "<polyline" not in page
-    assert "events judged under both" in page
+    assert "events evaluated under both" in page

@@ -2,11 +2,11 @@
 
 import pytest
 
-from offline.versions.switching import Decision, Refused, check_retirable, promote, rollback
+from offline.versions.switching import Refused, SwitchDecision, check_retirable, promote, rollback
 from serving.registry import Registry, VersionRecord
 
 T_MS = 1_800_000_000_000
-DECISION = Decision("ann@host", T_MS)
+DECISION = SwitchDecision("ann@host", T_MS)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_what_makes_no_sense_is_refused(registry: Registry) -> None:
 
 
 def test_the_sequence_number_goes_past_what_redis_has_seen(registry: Registry) -> None:
-    assert promote(registry, "v2", 5, Decision("ann", T_MS, after=41)).sequence == 42
+    assert promote(registry, "v2", 5, SwitchDecision("ann", T_MS, after=41)).sequence == 42
 
 
 def test_a_rollback_gives_everybody_back_once(registry: Registry) -> None:

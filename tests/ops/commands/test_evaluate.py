@@ -79,4 +79,42 @@ def test_a_bad_row_is_named(tmp_path: Path) -> None:
     path.write_text("u,i,t\n1,a,1700000000\n1,b,later\n")
     _, _, failure = run("--events", path, *COLUMNS)
     assert isinstance(failure, CannotEvaluate)
-    assert "row 2: time 'later' is not a number of seconds" in str(failure)
+    assert "row 2, column t: time 'later' is not a number of seconds" in str(failure)
+
+
+def test_bad_rows_may_be_skipped(events: Path) -> None:
+    with events.open("a") as more:
+        more.write("\nNULL,1,1700000000\n1,1,1345382\n1,1\n")
+    code, output, _ = run("--events", events, *COLUMNS, "--skip-bad-rows", "--models", "popularity", "--json")
+    assert code == ExitCode.OK
+    report = json.loads(output.splitlines()[-1])
+    assert report["events"] == 72
+    assert report["bad_rows"]["count"] == 3
+    assert "skipped: " in output
+    assert f"{events}, row 74, column t: time '1345382' is not between" in output
+    assert "3 rows that cannot be used are left out" in output
+
+
+def test_items_that_nothing_joins_are_counted(events: Path, tmp_path: Path) -> None:
+    items = tmp_path / "items.csv"
+    items.write_text("id\n0.0\n1.0\nx2\n")
+    code, output, _ = run(
+        "--events", events, *COLUMNS, "--items", items, "--columns", "item=id", "--models", "popularity", "--json"
+    )  # fmt: skip
+    assert code == ExitCode.OK
+    assert json.loads(output.splitlines()[-1])["items_not_described"] == 4
+    assert "4 of 6 items of the events are not in the items file, for example '2'" in output
+
+
+def test_a_file_in_another_encoding_with_another_delimiter(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    lines = [f"é{user}^{item}^{1_700_000_000 + 1000 * user + item},5" for user in range(12) for item in range(6)]
+    path.write_bytes("\n".join(["u^i^t", *lines]).encode("latin-1"))
+    _, _, failure = run("--events", path, *COLUMNS, "--delimiter", "^")
+    assert isinstance(failure, CannotEvaluate)
+    assert "--encoding" in str(failure)
+    code, output, _ = run(
+        "--events", path, *COLUMNS, "--delimiter", "^", "--encoding", "latin-1", "--models", "popularity", "--json"
+    )  # fmt: skip
+    assert code == ExitCode.OK
+    assert json.loads(output.splitlines()[-1])["users"] == 12

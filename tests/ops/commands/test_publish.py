@@ -1,5 +1,6 @@
 """`freshet publish` and `freshet simulate` as a producer meets them, against a real Kafka."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -9,12 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
+from harness import patience
 
 from ops.exit_codes import ExitCode
 from ops.local_stack.stack import LocalStack
-from streams.bulk_read import read_topics
-from streams.topics import Topics
-from streams.topics_admin import ensure_topics
+from streams.kafka.bulk_read import read_topics
+from streams.kafka.topics import Topics
+from streams.kafka.topics_admin import ensure_topics
 
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
@@ -23,14 +26,11 @@ Log = dict[bytes | None, list[bytes | None]]
 
 def run_freshet(*arguments: str, stdin: str = "", **variables: str) -> Done:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FRESHET_")}
-    return subprocess.run(
+    return patience.run(
         [sys.executable, "-m", "ops.cli", *arguments],
         env=environment | variables,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+        stdin=stdin,
+        limit_s=120,
     )
 
 
@@ -66,7 +66,7 @@ def last_line(done: Done) -> dict[str, object]:
 
 @pytest.mark.stack
 async def test_good_lines_go_on_past_bad_ones(freshet: Run, stack: LocalStack, namespace: str, tmp_path: Path) -> None:
-    lines = [click(1), "garbage", "", click(2, timestamp=1_700_000_000), click("ü", extra=[1]), click(None)]
+    lines = [click(1), "malformed", "", click(2, timestamp=1_700_000_000), click("ü", extra=[1]), click(None)]
     file = tmp_path / "events.jsonl"
     file.write_text("\n".join(lines), encoding="utf-8")
     done = freshet("publish", str(file), "--json")
@@ -82,6 +82,56 @@ async def test_good_lines_go_on_past_bad_ones(freshet: Run, stack: LocalStack, n
     assert summary["rejected_by_reason"] == {"missing_field": 1, "not_json": 1, "timestamp_in_seconds": 1}
     topic = Topics(namespace).interactions
     assert await log_of(stack, topic) == {b"1": [lines[0].encode()], "ü".encode(): [lines[4].encode()]}
+
+
+FORMS = {
+    "bom": lambda text: text.encode("utf-8-sig"),
+    "utf-16": lambda text: text.encode("utf-16"),
+    "gzip": lambda text: gzip.compress(text.encode()),
+    "zstd": lambda text: zstandard.compress(text.encode()),
+    "array": lambda text: ("[" + ",\n".join(text.splitlines()) + "]").encode(),
+}
+
+
+@pytest.mark.stack
+async def test_files_however_they_were_written(freshet: Run, stack: LocalStack, namespace: str, tmp_path: Path) -> None:
+    expected: Log = {}
+    for form, write in FORMS.items():
+        lines = [click(f"ü {form}", event_id=str(n)) for n in range(3)]
+        expected[f"ü {form}".encode()] = [line.encode() for line in lines]
+        (tmp_path / form).write_bytes(write("\n".join(lines) + "\n"))
+        done = freshet("publish", str(tmp_path / form), "--json")
+        assert (done.returncode, last_line(done)["published"]) == (ExitCode.OK, 3), done
+    (tmp_path / "latin").write_bytes(click("é").replace("\\u00e9", "é").encode("latin-1"))
+    assert freshet("publish", str(tmp_path / "latin"), "--encoding", "latin-1").returncode == ExitCode.OK
+    found = await log_of(stack, Topics(namespace).interactions)
+    assert found.pop("é".encode())
+    assert found == expected
+
+
+@pytest.mark.stack
+async def test_a_mark_before_the_first_line_of_standard_input(freshet: Run, stack: LocalStack, namespace: str) -> None:
+    done = freshet("publish", "-", stdin="\ufeff" + click(1) + "\n" + click(2) + "\n")
+    assert done.returncode == ExitCode.OK, done.stderr
+    assert (await log_of(stack, Topics(namespace).interactions)).keys() == {b"1", b"2"}
+
+
+def test_a_file_that_cannot_be_read_sends_nothing(tmp_path: Path) -> None:
+    good = click("é").encode("latin-1") + b"\n"
+    for data, words in [
+        (good + b'{"user_id": "\xe9"}', "is not UTF-8 at byte"),
+        (gzip.compress(good)[:-5], "the gzip data is cut off"),
+        (b"[" + good, "begins like a JSON array and is none"),
+        (b"user,item\n1,2\n", "no line looks like JSON"),
+    ]:
+        (tmp_path / "events").write_bytes(data)
+        done = run_freshet("publish", str(tmp_path / "events"), FRESHET_KAFKA_BOOTSTRAP="127.0.0.1:1")
+        assert done.returncode == ExitCode.USAGE, done
+        assert words in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    done = run_freshet("publish", str(tmp_path / "events"), "--encoding", "klingon")
+    assert done.returncode == ExitCode.USAGE
+    assert "'klingon' is no encoding" in " ".join(done.stderr.split())
 
 
 @pytest.mark.stack
@@ -113,13 +163,13 @@ async def test_a_data_set(freshet: Run, stack: LocalStack, namespace: str, tmp_p
     assert abs(max(event["timestamp"] for event in events) - time.time_ns() // 1_000_000) < 120_000
 
 
-UNRULY = [f"--{name}-share=0.1" for name in ("late", "ahead", "future", "too-old")] + ["--bots=1"]
+ADVERSARIAL = [f"--{name}-share=0.1" for name in ("late", "ahead", "future", "too-old")] + ["--bots=1"]
 
 
 @pytest.mark.stack
 async def test_a_simulated_world(freshet: Run, stack: LocalStack, namespace: str) -> None:
-    arguments = ["--users", "30", "--items", "40", "--events", "400", "--rate", "max", "--garbage-share", "0.1"]
-    done = freshet("simulate", *arguments, "--wrong-partition-share", "0.05", *UNRULY, "--json")
+    arguments = ["--users", "30", "--items", "40", "--events", "400", "--rate", "max", "--malformed-share", "0.1"]
+    done = freshet("simulate", *arguments, "--wrong-partition-share", "0.05", *ADVERSARIAL, "--json")
     assert done.returncode == ExitCode.OK, done.stderr
     truth = last_line(done)
     assert all(truth[name] for name in ("late", "ahead", "by_bots"))

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from ops.identities import identities_of
-from ops.settings import Settings, variable
-from ops.settings_sources import SettingsError, effective, load_settings
-from streams.identities import PLAIN, Identities
+from ops.configuration.identities import identities_of
+from ops.configuration.settings import Settings, variable
+from ops.configuration.settings_sources import SettingsError, effective, load_settings
+from streams.contract.identities import PLAIN, Identities
 
 SECRET = "hunter2-hunter2-hunter2-hunter2-"
 NAME, FILE = "FRESHET_USER_ID_SECRET", "FRESHET_USER_ID_SECRET_FILE"

@@ -3,15 +3,16 @@
 from pathlib import Path
 
 import pytest
+from aiokafka.conn import collect_hosts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.settings import Settings, variable
-from ops.settings_docs import settings_page
-from ops.settings_sources import SettingsError, effective, load_settings
-from ops.settings_text import MASK, masked
+from ops.configuration.settings import Settings, variable
+from ops.configuration.settings_docs import settings_page
+from ops.configuration.settings_sources import SettingsError, effective, load_settings
+from ops.configuration.settings_text import MASK, masked
 
-PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +42,13 @@ def test_the_environment_wins_over_the_file_and_sources_are_told(monkeypatch: py
     assert (settings.partitions, settings.list_size) == (16, 7)
     sources = {setting.name: setting.source for setting in effective(settings)}
     assert (sources["partitions"], sources["list_size"], sources["namespace"]) == ("environment", ".env", "default")
+
+
+def test_a_former_name_is_answered_with_the_present_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRESHET_JUDGED" + "_SHARE", "0.5")
+    Path(".env").write_text("FRESHET_EVALUATION_SAMPLE_RATE=0.1\n")
+    (problem,) = problems()
+    assert problem.endswith("(from environment) is not a setting; it is called FRESHET_EVALUATION_SAMPLE_RATE now")
 
 
 def test_a_file_for_one_version_wins_and_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +93,14 @@ def test_an_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
         ("FRESHET_LOG_LEVEL", "loud", "DEBUG, INFO, WARNING or ERROR"),
         ("FRESHET_NAMESPACE", "No", "text like ^[a-z0-9-]{0,40}$"),
         ("FRESHET_NAMESPACE", "user", "namespace 'user' is reserved"),
-        ("FRESHET_KAFKA_BOOTSTRAP", "kafka", "text like "),
+        ("FRESHET_KAFKA_BOOTSTRAP", "kafka", "'kafka' is no host:port"),
+        ("FRESHET_KAFKA_BOOTSTRAP", "kafka:65536", "'kafka:65536' has a port that is not 1 to 65535"),
+        ("FRESHET_KAFKA_BOOTSTRAP", "kafka:0", "'kafka:0' has a port that is not 1 to 65535"),
+        ("FRESHET_KAFKA_BOOTSTRAP", "kafka:9092,,", "'' is no host:port"),
+        ("FRESHET_KAFKA_BOOTSTRAP", "::1:9092", "an IPv6 address needs brackets: [::1]:9092"),
+        ("FRESHET_KAFKA_BOOTSTRAP", "SASL_SSL://kafka:9092", "SASL_SSL:// is not spoken here, only PLAINTEXT"),
+        ("FRESHET_STATE_DIR", "~nobody-of-that-name/x", "nobody has that home folder"),
+        ("FRESHET_STORAGE_URL", "~nobody-of-that-name/x", "nobody has that home folder"),
         ("FRESHET_REDIS_URL", "http://cache", "scheme 'http' is neither redis nor rediss"),
     ],
 )
@@ -98,6 +113,23 @@ def test_a_wrong_value_names_variable_value_and_what_is_allowed(
 
     assert problem.startswith(f"{name}={value} (from environment) is wrong; allowed: ")
     assert expectation in problem
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("[::1]:9092", "[::1]:9092"),
+        ("kafka-1:9092, kafka-2:9092", "kafka-1:9092,kafka-2:9092"),
+        ("PLAINTEXT://kafka:9092,plaintext://[fe80::1]:9093", "kafka:9092,[fe80::1]:9093"),
+    ],
+)
+def test_addresses_of_kafka_as_people_write_them(monkeypatch: pytest.MonkeyPatch, written: str, read: str) -> None:
+    monkeypatch.setenv("FRESHET_KAFKA_BOOTSTRAP", written)
+
+    bootstrap = load_settings().kafka_bootstrap
+
+    assert bootstrap == read
+    assert len(collect_hosts(bootstrap)) == len(read.split(","))  # the client reads as many
 
 
 def test_all_problems_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

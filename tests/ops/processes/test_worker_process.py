@@ -8,8 +8,8 @@ from dataclasses import fields
 import pytest
 from aiokafka.errors import ProducerFenced
 
-from ops.settings import Settings
-from ops.worker_process import is_news, rerank_settings, worker_config
+from ops.configuration.settings import Settings
+from ops.processes.worker_process import is_news, rerank_settings, worker_config
 from ranking.rerank.settings import RerankSettings
 
 
@@ -25,9 +25,11 @@ def test_every_strength_of_a_rule_is_a_setting() -> None:
 
 @pytest.mark.parametrize(("error", "said"), [(ProducerFenced(), 0), (ValueError("odd"), 1)])
 async def test_what_a_fenced_producer_leaves_behind_is_no_news(
-    error: Exception, said: int, caplog: pytest.LogCaptureFixture
+    error: Exception, said: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = logging.getLogger("asyncio")
+    monkeypatch.setattr(log, "disabled", False)  # as a server's own configuration of logs may have left it
+    caplog.set_level(logging.ERROR, log.name)
     log.addFilter(is_news)
     try:
         asyncio.get_running_loop().create_future().set_exception(error)  # nobody reads it

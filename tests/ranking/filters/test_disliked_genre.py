@@ -4,10 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_world import NOW_MS, SmallWorld
 
-from ranking.rules.disliked_genre import CLEAR_MARGIN, CLEAR_SHARE, unwanted
-from ranking.rules.viewer import Viewer
-from streams.catalog import CatalogItem
-from streams.events import EventType
+from ranking.filters.disliked_genre import CLEAR_MARGIN, CLEAR_SHARE
+from ranking.filters.request_context import RequestContexts
+from streams.contract.catalog import CatalogItem
+from streams.contract.events import EventType
 
 #: Genre numbers of the items, which share few genres with one another; some need a second word of bits.
 GENRES = st.lists(st.sets(st.sampled_from([0, 1, 2, 63, 64, 130]), max_size=3), min_size=1, max_size=40)
@@ -42,5 +42,5 @@ def test_clearly_refused_is_its_definition(genres: list[set[int]], data: st.Data
     for number, refuses in enumerate(refused):
         world.sends("me", [f"i{number}"], EventType.DISLIKE if refuses else EventType.LIKE)
     known = [of if named else set() for of, named in zip(genres, in_catalogue, strict=True)]
-    viewer = Viewer.of(world.user("me"), None, world.model, NOW_MS)
-    assert unwanted(viewer, world.model) == by_definition(known, refused)
+    contexts = RequestContexts.alone((world.user("me"), None), world.model, NOW_MS)
+    assert set(contexts.unwanted_genres(0, world.model)) == by_definition(known, refused)

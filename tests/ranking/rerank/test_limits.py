@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from ranked_pools import falling, listed, pool_of
 
@@ -104,6 +105,6 @@ def test_what_nobody_has_met_is_tried_before_what_many_have_met_and_few_liked() 
     settings = replace(OFF, explore_items=3)
     tried = 0
     for seed in range(100):
-        places = listed(pool._replace(seed=seed), settings, falling(90, 0.4, 0.02)).places.tolist()
+        places = listed(pool._replace(seeds=np.array([seed])), settings, falling(90, 0.4, 0.02)).places.tolist()
         tried += sum(place >= 90 for place in places)
     assert tried > 270

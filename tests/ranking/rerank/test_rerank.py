@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ranked_pools import listed, pool_of
 
-from ranking.rerank.rerank import RULES, rerank
+from ranking.rerank.rerank import RULES
 from ranking.rerank.settings import RerankSettings
 
 OFF = RerankSettings.off()
@@ -18,12 +18,12 @@ def test_off_leaves_the_list_as_it_was_ranked() -> None:
     pool = pool_of(["a"] * 40, size=30, days_old=dict.fromkeys(range(40), 1.0), unranked=5)
     result = listed(pool, OFF)
     assert result.places.tolist() == list(range(30))
-    assert result.moved() == {}
+    assert result.moved(0) == {}
 
 
 def test_the_report_names_the_rules_that_moved_something() -> None:
     pool = pool_of(["a"] * 20 + ["b", "c", "d"], size=20)
-    moved = listed(pool, replace(OFF, min_genres=3)).moved()
+    moved = listed(pool, replace(OFF, min_genres=3)).moved(0)
     assert moved == {"min_genres": 2}
 
 
@@ -49,19 +49,17 @@ def test_every_list_is_part_of_the_pool_once_and_its_scores_never_rise(
     unranked = min(unranked, len(genres))
     ages = data.draw(st.dictionaries(st.integers(0, len(genres) - 1), st.floats(-5, 60)))
     pool = pool_of(genres, size=size, days_old=ages, unranked=unranked, seed=seed)
-    some = st.floats(0, 1, width=32)
-    scores = np.array(
-        sorted(data.draw(st.lists(some, min_size=pool.ranked, max_size=pool.ranked)), reverse=True), np.float32
-    )
+    some, ranked = st.floats(0, 1, width=32), len(genres) - unranked
+    scores = np.array(sorted(data.draw(st.lists(some, min_size=ranked, max_size=ranked)), reverse=True), np.float32)
     strict = RerankSettings(category_max=3, genre_share_max=0.2)
-    result = rerank(pool, scores, data.draw(st.sampled_from([RerankSettings(), strict, OFF])))
+    result = listed(pool, data.draw(st.sampled_from([RerankSettings(), strict, OFF])), scores)
     places = result.places.tolist()
     assert len(places) == len(set(places)) == min(size, len(genres))
     shown = result.scores.tolist()
     assert all(0.0 <= score <= 1.0 for score in shown)
     assert all(first >= second for first, second in pairwise(shown))
-    again = rerank(pool, scores, RerankSettings())
-    assert again.places.tolist() == rerank(pool, scores, RerankSettings()).places.tolist()
+    again = listed(pool, RerankSettings(), scores)
+    assert again.places.tolist() == listed(pool, RerankSettings(), scores).places.tolist()
 
 
 def test_nothing_comes_after_the_rule_that_keeps_genres_apart() -> None:

@@ -10,18 +10,19 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 from typing import Any
 
 import httpx
 import pytest
+from harness.patience import Patience, end_of
 
+from serving.eligibility import facts_of
 from serving.endpoint.app import Endpoint
 from serving.endpoint.config import EndpointConfig
+from serving.endpoint.services import Services
 from serving.fragments import item_fragment
-from serving.keys import Keys
 from serving.list_format import ListStamp
-from serving.redis_writer import ListWriter
 
 from ..conftest import free_port
 
@@ -34,6 +35,11 @@ def fragments(*item_ids: str) -> list[bytes]:
     return [item_fragment(i, f"Title {i}", 1 - n / 1000, "Because", "because") for n, i in enumerate(item_ids)]
 
 
+def for_everybody(listed: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Fragments and their facts: anybody may be shown them."""
+    return listed, [facts_of(0)] * len(listed)
+
+
 def stamp(source: str = "personal", version: str = "v1", *, age_s: int = 0, lives_s: int = 900) -> ListStamp:
     made_ms = time.time_ns() // 1_000_000 - age_s * 1000  # now: NOW_MS is as old as the run, which may be long
     return ListStamp(version, source, 0, made_ms, made_ms + lives_s * 1000)
@@ -42,29 +48,28 @@ def stamp(source: str = "personal", version: str = "v1", *, age_s: int = 0, live
 @asynccontextmanager
 async def running(config: EndpointConfig) -> AsyncIterator[httpx.AsyncClient]:
     """The endpoint between its start-up and shutdown events."""
-    app = Endpoint(config)
+    async with started(Endpoint(config)) as (client, _):
+        yield client
+
+
+@asynccontextmanager
+async def started(app: Endpoint) -> AsyncIterator[tuple[httpx.AsyncClient, Services]]:
+    """The same, with what the process owns."""
     events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     done: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     lifespan = asyncio.create_task(app({"type": "lifespan"}, events.get, done.put))
     await events.put({"type": "lifespan.startup"})
-    started = (await done.get())["type"]
-    assert started == "lifespan.startup.complete", started
+    answer = (await done.get())["type"]
+    assert answer == "lifespan.startup.complete", answer
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-        yield client
+        yield client, app._services
     await events.put({"type": "lifespan.shutdown"})
     await lifespan
 
 
 @pytest.fixture
-async def writer(valkey: Any, namespace: str) -> AsyncIterator[ListWriter]:
-    writer = ListWriter.connect(valkey.url, Keys(namespace, "v1"))
-    yield writer
-    await writer.close()
-
-
-@pytest.fixture
 def config(valkey: Any, namespace: str) -> EndpointConfig:
-    # A deadline for machines that are busy with other tests; the law of the deadline has its own tests.
+    # A deadline for machines that are busy with other tests; the invariant of the deadline has its own tests.
     return EndpointConfig(valkey.url, namespace, redis_deadline_ms=2000, refresh_ms=20)
 
 
@@ -103,12 +108,12 @@ class Serve:
         command = [sys.executable, "-m", "ops.cli", "serve"]
         self.processes.append(subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ, **settings}))
         address = f"http://127.0.0.1:{port}"
-        deadline = monotonic() + 30
+        patience = Patience(30)
         while True:
             try:
                 httpx.get(f"{address}/healthz").raise_for_status()
             except httpx.TransportError:
-                assert monotonic() < deadline
+                assert not patience.is_over
                 sleep(0.05)
             else:
                 return address
@@ -122,4 +127,4 @@ def serve(tmp_path: Path, valkey: Any) -> Iterator[Serve]:
     for process in serve.processes:
         if process.poll() is None:
             process.terminate()
-        assert process.wait(timeout=20) == 0
+        assert end_of(process, 20) == 0

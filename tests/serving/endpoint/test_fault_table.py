@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 import json
-import subprocess
 import sys
 
 import pytest
+from harness import patience
 
 from .conftest import REPOSITORY
 
@@ -25,7 +25,7 @@ FAULTS = {
 
 def test_no_fault_costs_an_answer() -> None:
     command = [sys.executable, "bench/endpoint_faults.py", "--rate", "300", "--seconds", "1", "--json"]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=280)
+    done = patience.run(command, cwd=REPOSITORY, limit_s=280)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = {row["fault"]: row for row in json.loads(done.stdout.splitlines()[-1])["rows"]}
     assert set(rows) == FAULTS

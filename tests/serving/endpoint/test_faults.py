@@ -13,7 +13,7 @@ from serving.endpoint.config import EndpointConfig
 from serving.keys import Keys
 from serving.redis_writer import ListWriter
 
-from .conftest import TTL_S, eventually, fragments, running, stamp
+from .conftest import TTL_S, eventually, for_everybody, fragments, running, stamp
 from .test_reads import LIST, put_popular, put_user
 
 KEYS = Keys("faults", "v1")
@@ -35,7 +35,7 @@ async def filled(server: Any) -> AsyncIterator[Callable[[], Any]]:
             await put_user(writer, user_id, f"of {user_id}")
         await put_popular(writer, "popular")
         await put_popular(writer, "german", country="DE")
-        value = stamp("popular").shared(fragments("trend"))
+        value = stamp("popular").shared(*for_everybody(fragments("trend")))
         await writer.write_shared(KEYS.trending_list("*", "24h"), value, TTL_S)
         await writer.close()
 

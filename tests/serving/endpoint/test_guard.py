@@ -13,22 +13,26 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from redis.asyncio import Redis
 
 from serving.endpoint.app import Endpoint
 from serving.endpoint.config import EndpointConfig, TokenConfig
-from serving.endpoint.guard import tokens
+from serving.endpoint.guard import issuer_keys, tokens
 from serving.endpoint.guard.rate_limit import RateLimit
 from serving.endpoint.line_log import LineLog
+from serving.endpoint.publisher import AnswerPublisher
+from serving.endpoint.reads.recommendations import RecommendationsRead
+from serving.endpoint.shown import ShownAnswer
 from serving.redis_errors import RedisUnavailable
 
 from .conftest import eventually, running
-from .test_reads import LIST
+from .test_reads import LIST, put_popular
 
-KEYS_SERVED: dict[str, list[dict[str, Any]]] = {}  # by address, for tests that change them
 SECRET = "a secret of at least thirty-two characters"
 AS_U = {"user_id": "u"}
 
@@ -73,7 +77,7 @@ async def test_ones_own_list_needs_ones_own_token(secured: EndpointConfig) -> No
         bearer(),
         bearer(aud="other", iss="https://id.example"),
         bearer(aud="shop", iss="https://evil.example"),
-        bearer(**OF_SHOP, exp=time.time() - 1),
+        bearer(**OF_SHOP, exp=time.time() - 60),
         bearer(**OF_SHOP, exp=None),
         bearer(**OF_SHOP, sub=None),
         bearer("another secret of thirty-two characters!", **OF_SHOP),
@@ -90,7 +94,8 @@ async def test_without_a_valid_token_nothing_is_read(secured: EndpointConfig, he
 
 
 async def test_a_remembered_token_still_expires(secured: EndpointConfig) -> None:
-    async with running(secured) as client:
+    assert secured.tokens is not None
+    async with running(replace(secured, tokens=replace(secured.tokens, leeway_s=0))) as client:
         headers = bearer(**OF_SHOP, exp=time.time() + 1)
         assert (await client.get(LIST, params=AS_U, headers=headers)).status_code == 200
 
@@ -100,32 +105,43 @@ async def test_a_remembered_token_still_expires(secured: EndpointConfig) -> None
         await eventually(refused)
 
 
+class Issuer:
+    """An issuer's address and what it answers."""
+
+    def __init__(self) -> None:
+        self.private = ec.generate_private_key(ec.SECP256R1())
+        public = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(self.private.public_key()))
+        self.keys = [{**public, "kid": "k1", "alg": "ES256"}]
+        self.page: bytes | None = None  # in place of the keys
+        self.asked = 0
+
+    def answer(self) -> bytes:
+        self.asked += 1
+        return json.dumps({"keys": self.keys}).encode() if self.page is None else self.page
+
+
 @pytest.fixture
-def issuer() -> Iterator[tuple[str, Any]]:
-    """An issuer with one ES256 key: the address of its keys, and the private key."""
-    private = ec.generate_private_key(ec.SECP256R1())
-    key = {**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(private.public_key())), "kid": "k1", "alg": "ES256"}
-    served = [key]
+def issuer() -> Iterator[tuple[str, Issuer]]:
+    """An issuer with one ES256 key, and its address."""
+    made = Issuer()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(json.dumps({"keys": served}).encode())
+            self.wfile.write(made.answer())
 
         def log_message(self, *_: Any) -> None:
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}/keys"
-    KEYS_SERVED[address] = served
-    yield address, private
+    yield f"http://127.0.0.1:{server.server_port}/keys", made
     server.shutdown()
 
 
-async def test_keys_of_an_issuer(config: EndpointConfig, issuer: tuple[str, Any]) -> None:
-    address, private = issuer
+async def test_keys_of_an_issuer(config: EndpointConfig, issuer: tuple[str, Issuer]) -> None:
+    address, private = issuer[0], issuer[1].private
     async with running(replace(config, tokens=TokenConfig(jwks_url=address))) as client:
         for key_id, status in (("k1", 200), ("k2", 401)):
             headers = bearer(private, "ES256", headers={"kid": key_id})
@@ -136,7 +152,7 @@ async def test_keys_of_an_issuer(config: EndpointConfig, issuer: tuple[str, Any]
     "header", [{"kid": "k1", "alg": "RS256"}, {"kid": "k1", "alg": {}}, {"kid": [], "alg": "ES256"}, {"kid": "k1"}, []]
 )
 async def test_a_header_that_fits_no_key_is_refused(
-    config: EndpointConfig, issuer: tuple[str, Any], header: Any
+    config: EndpointConfig, issuer: tuple[str, Issuer], header: Any
 ) -> None:
     parts = (json.dumps(header).encode(), b'{"sub":"u","exp":9999999999}', b"x" * 64)
     token = ".".join(urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
@@ -146,18 +162,147 @@ async def test_a_header_that_fits_no_key_is_refused(
 
 
 async def test_a_new_key_of_the_issuer_is_fetched_when_a_token_names_it(
-    config: EndpointConfig, issuer: tuple[str, Any], monkeypatch: pytest.MonkeyPatch
+    config: EndpointConfig, issuer: tuple[str, Issuer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    address, private = issuer
-    monkeypatch.setattr(tokens, "JWKS_PAUSE_S", 0)
+    address, private = issuer[0], issuer[1].private
+    monkeypatch.setattr(issuer_keys, "PAUSE_S", 0)
     async with running(replace(config, tokens=TokenConfig(jwks_url=address))) as client:
-        KEYS_SERVED[address][0]["kid"] = "k2"
+        issuer[1].keys[0]["kid"] = "k2"
 
         async def accepted() -> bool:
             headers = bearer(private, "ES256", headers={"kid": "k2"})
             return (await client.get(LIST, params=AS_U, headers=headers)).status_code == 200
 
         await eventually(accepted)
+
+
+async def test_a_withdrawn_key_is_refused_soon_and_so_is_what_it_signed(
+    config: EndpointConfig, issuer: tuple[str, Issuer]
+) -> None:
+    address, made = issuer
+    token = bearer(made.private, "ES256", headers={"kid": "k1"})
+    async with running(replace(config, tokens=TokenConfig(jwks_url=address, jwks_refresh_s=0.05))) as client:
+        assert (await client.get(LIST, params=AS_U, headers=token)).status_code == 200
+        made.keys[0]["kid"] = "k2"  # nobody asks for a key that is not known
+
+        async def refused() -> bool:
+            return (await client.get(LIST, params=AS_U, headers=token)).status_code == 401
+
+        await eventually(refused)
+
+
+async def test_an_issuer_that_is_away_locks_nobody_out_for_a_bounded_time(
+    config: EndpointConfig, issuer: tuple[str, Issuer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, made = issuer
+    token = bearer(made.private, "ES256", headers={"kid": "k1"})
+    keys = TokenConfig(jwks_url=address, jwks_refresh_s=0.02, jwks_stale_s=3600)
+    async with running(replace(config, tokens=keys)) as client:
+        made.page = b"<html>maintenance</html>"
+        asked = made.asked
+
+        async def failed() -> bool:
+            return made.asked >= asked + 2 and "issuer keys" in (await client.get("/readyz")).json()["failing"]
+
+        await eventually(failed)
+        assert (await client.get(LIST, params=AS_U, headers=token)).status_code == 200
+        now_s = time.monotonic
+        monkeypatch.setattr(issuer_keys.time, "monotonic", lambda: now_s() + 3601)
+        answer = await client.get(LIST, params=AS_U, headers={**token, "authorization": token["authorization"] + " "})
+        assert answer.status_code == 401
+        ready = await client.get("/readyz")
+        assert (ready.status_code, "last read" in ready.json()["detail"]) == (503, True)
+
+
+@pytest.mark.parametrize("page", [b"<html>sign in</html>", b"[]", b"{}", b'{"keys":[]}', b"\xff\xfe", b""])
+async def test_a_start_without_keys_says_why_and_goes_on_when_they_come(
+    serve: Any, namespace: str, issuer: tuple[str, Issuer], writer: Any, page: bytes
+) -> None:
+    address, made = issuer
+    made.page = page
+    await put_popular(writer, "p")
+    endpoint = serve(namespace, FRESHET_ENDPOINT_SECURITY="on", FRESHET_ENDPOINT_JWKS_URL=address)
+    async with httpx.AsyncClient(base_url=endpoint) as client:
+        token = bearer(made.private, "ES256", headers={"kid": "k1"})
+
+        async def says_why() -> bool:
+            ready = await client.get("/readyz")
+            return ready.status_code == 503 and address in ready.json()["detail"]
+
+        async def accepted() -> bool:
+            return (await client.get(LIST, params=AS_U, headers=token)).status_code == 200
+
+        await eventually(says_why)
+        assert address in (await client.get("/readyz")).json()["failing"]["issuer keys"]
+        assert not await accepted()
+        made.page = None
+        await eventually(accepted, within_s=30)
+
+
+@pytest.mark.parametrize(
+    ("claims", "leeway_s", "status"),
+    [
+        ({"iat": 20}, 30, 200),
+        ({"nbf": 20}, 30, 200),
+        ({"exp": -20}, 30, 200),
+        ({"iat": 60}, 30, 401),
+        ({"nbf": 60}, 30, 401),
+        ({"exp": -60}, 30, 401),
+        ({"iat": 20}, 0, 401),
+        ({"exp": -20}, 0, 401),
+    ],
+)
+async def test_clocks_may_differ_a_little(
+    config: EndpointConfig, claims: dict[str, int], leeway_s: int, status: int
+) -> None:
+    now_s = time.time()
+    headers = bearer(**{name: now_s + off_s for name, off_s in claims.items()})
+    async with running(replace(config, tokens=TokenConfig(secret=SECRET, leeway_s=leeway_s))) as client:
+        assert (await client.get(LIST, params=AS_U, headers=headers)).status_code == status
+
+
+async def test_a_limit_survives_a_clock_of_redis_that_is_set_back(config: EndpointConfig, valkey: Any) -> None:
+    hour_us = 3_600_000_000
+    async with Redis.from_url(valkey.url) as redis, running(replace(config, rate_per_minute=60)) as client:
+        seconds, us = await redis.time()
+        bucket = f"{config.namespace}:rate:{{u:u}}"
+        await redis.set(bucket, seconds * 1_000_000 + us + hour_us)  # as noted an hour ahead
+        answer = await client.get(LIST, params=AS_U)
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+
+        async def passes() -> bool:
+            return (await client.get(LIST, params=AS_U)).status_code == 200
+
+        await eventually(passes)
+
+
+async def test_what_is_refused_is_told_nobody_as_shown(
+    secured: EndpointConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[ShownAnswer] = []
+    lines: list[dict[str, Any]] = []
+    monkeypatch.setattr(AnswerPublisher, "add", lambda _, shown: told.append(shown))
+    monkeypatch.setattr(LineLog, "add", lambda _, line: lines.append(line))
+    limited = replace(secured, rate_per_minute=2, audit=True, kafka_bootstrap="127.0.0.1:1")
+    async with running(limited) as client:
+        own = bearer(**OF_SHOP)
+        other = bearer(**OF_SHOP, sub="other")
+
+        async def ask(headers: Any, method: str = "GET", **more: str) -> int:
+            return (await client.request(method, LIST, params={**AS_U, **more}, headers=headers)).status_code
+
+        assert [await ask(own), await ask(own, "HEAD"), await ask(own)] == [200, 200, 429]
+        assert [await ask({}), await ask(other), await ask(other, limit="x")] == [401, 403, 400]
+        monkeypatch.setattr(RecommendationsRead, "__call__", failing)
+        assert await ask(bearer(**OF_SHOP, sub="third"), user_id="third") == 500
+        page = (await client.get("/metrics")).text
+    assert len(told) == 1
+    assert 'freshet_endpoint_answers_total{source="popular"} 1.0' in page
+    assert [line["status"] for line in lines] == [200, 200, 429, 401, 403, 500]
+
+
+async def failing(*_: Any) -> Any:
+    raise RecursionError("what nobody thought of")
 
 
 async def test_the_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

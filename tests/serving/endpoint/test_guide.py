@@ -6,17 +6,17 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import patience
 
 from serving.keys import Keys
 from serving.redis_writer import ListWriter
 
-from .conftest import TTL_S, fragments, stamp
+from .conftest import TTL_S, for_everybody, fragments, stamp
 from .test_reads import put_popular, put_user
 
 REPOSITORY = Path(__file__).parents[3]
@@ -32,14 +32,14 @@ async def address(serve: Any, valkey: Any, namespace: str) -> str:
     writer = ListWriter.connect(valkey.url, Keys(namespace, "v1"))
     await put_user(writer, "u1", "i1", "i2", "i3")
     await put_popular(writer, "p1", "p2")
-    trend = stamp("popular").shared(fragments("t1"))
+    trend = stamp("popular").shared(*for_everybody(fragments("t1")))
     await writer.write_shared(writer.keys.trending_list("*", "7d"), trend, TTL_S)
     await writer.close()
     return str(serve(namespace))
 
 
 def output(command: list[str], address: str) -> str:
-    done = subprocess.run(command, env={**os.environ, "FRESHET": address}, capture_output=True, text=True, timeout=30)
+    done = patience.run(command, env={**os.environ, "FRESHET": address}, limit_s=30)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -49,12 +49,13 @@ async def test_every_example_works(address: str) -> None:
     assert answers[-1] == "304"
     bodies = [json.loads(answer) for answer in answers[:-1]]
     assert [item["item_id"] for item in bodies[0]["recommendations"]] == ["i1", "i2"]
-    assert [row["id"] for row in bodies[1]["sections"]] == ["top_picks"]
+    assert [row["id"] for row in bodies[1]["sections"]] == ["top_picks", "popular"]
     assert (bodies[3]["region"], [item["item_id"] for item in bodies[3]["items"]]) == ("*", ["t1"])
     assert bodies[5]["item_id"] == "show/12"
     shown_answer, *_, shown_problem = (json.loads(block) for block in blocks("json"))
     assert set(shown_answer) == set(bodies[0])
-    assert shown_problem == bodies[6]
+    assert [item["item_id"] for item in bodies[6]["recommendations"]] == ["i1", "i2", "i3"]
+    assert shown_problem == bodies[7]
     (python,) = blocks("python")
     assert output([sys.executable, "-c", python], address).splitlines() == ["0 i1 Title i1", "1 i2 Title i2"]
     node = shutil.which("node")

@@ -9,13 +9,13 @@ import httpx
 from serving.fragments import continue_fragment, item_fragment
 from serving.redis_writer import ListWriter
 
-from .conftest import NOW_MS, TTL_S, fragments, stamp
+from .conftest import NOW_MS, TTL_S, for_everybody, fragments, stamp
 from .test_reads import LIST, ids, put_popular, put_user
 
 
 def begun_by(user_id: str, *item_ids: str, **page: object) -> bytes:
     entries = [continue_fragment(item_id, item_id.upper(), 50, 10, NOW_MS) for item_id in item_ids]
-    about = {"genre": "", "country": "", "shared": True, **page}
+    about = {"genre": "", "country": "", **page}
     return stamp().personal(user_id, 7, entries, page=json.dumps(about).encode())
 
 
@@ -29,7 +29,7 @@ async def put_rows(writer: ListWriter) -> None:
         (keys.row("genre", "Drama"), "gn", "Popular in Drama"),
     ):
         listed = [item_fragment(item, item, 0.5, reason, "code") for item in items]
-        await writer.write_shared(key, stamp("popular").shared(listed), TTL_S)
+        await writer.write_shared(key, stamp("popular").shared(*for_everybody(listed)), TTL_S)
     await put_popular(writer, "a", "d", "p")
 
 
@@ -76,23 +76,13 @@ async def test_without_a_country_or_genre_the_rows_are_those_of_everywhere(
     assert (await rows_of(client, "u", country="DE"))["trending"] == ("Trending now in DE", ["c", "d"])
 
 
-async def test_who_restricts_what_they_see_gets_no_row_that_was_made_for_everybody(
-    client: httpx.AsyncClient, writer: ListWriter
-) -> None:
-    await put_rows(writer)
-    for user_id, values in (("kid", [begun_by("kid", shared=False)]), ("not known to be free", [])):
-        await put_user(writer, user_id, "z")
-        await writer.write_lists([(writer.keys.continue_watching(user_id), value) for value in values], TTL_S)
-        assert set(await rows_of(client, user_id)) == {"top_picks"}
-
-
 async def test_a_trend_older_than_15_minutes_is_no_row(client: httpx.AsyncClient, writer: ListWriter) -> None:
     keys = writer.keys
     old, young = stamp("popular", age_s=901), stamp("popular", age_s=800)
-    await writer.write_shared(keys.trending_list("DE", "24h"), old.shared(fragments("d")), TTL_S)
+    await writer.write_shared(keys.trending_list("DE", "24h"), old.shared(*for_everybody(fragments("d"))), TTL_S)
     await put_popular(writer, "p")
     assert "trending" not in await rows_of(client, "new", country="DE")
-    await writer.write_shared(keys.trending_list("*", "24h"), young.shared(fragments("t")), TTL_S)
+    await writer.write_shared(keys.trending_list("*", "24h"), young.shared(*for_everybody(fragments("t"))), TTL_S)
     assert (await rows_of(client, "new", country="DE"))["trending"][1] == ["t"]
 
 
@@ -103,3 +93,14 @@ async def test_homepage_of_an_unknown_user_is_what_everybody_gets(
     body = (await client.get(f"{LIST}/homepage/new")).json()
     assert [row["id"] for row in body["sections"]] == ["popular"]
     assert body["source"] == "popular"
+
+
+async def test_a_list_of_what_was_seen_before_is_not_called_top_picks(
+    client: httpx.AsyncClient, writer: ListWriter
+) -> None:
+    again = [item_fragment(item, 'A "reason_code":"seen_again"', 0.5, "Watch again", "seen_again") for item in "ab"]
+    picks = [item_fragment("a", 'A "reason_code":"seen_again"', 0.5, "For you", "for_you")]
+    for user_id, items in (("omnivore", again), ("u", picks)):
+        await writer.write_lists([(writer.keys.user_list(user_id), stamp().personal(user_id, 7, items))], TTL_S)
+    assert (await rows_of(client, "omnivore"))["top_picks"] == ("Watch again", ["a", "b"])
+    assert (await rows_of(client, "u"))["top_picks"] == ("Top picks", ["a"])

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from serving.endpoint import openapi
 from serving.endpoint.config import EndpointConfig
-from serving.endpoint.shared_lists import SharedLists
+from serving.endpoint.shared_lists import SharedListCache
 from serving.redis_errors import RedisUnavailable
 from serving.redis_writer import ListWriter
+from serving.write_order import PartitionOwner
 
-from .conftest import running
+from .conftest import TTL_S, fragments, running, stamp
 from .test_reads import LIST, put_user
 
 USER = {"user_id": "u"}
@@ -119,6 +120,23 @@ async def test_etag_saves_the_body_until_the_list_changes(client: httpx.AsyncCli
     assert (await client.get(LIST, params=USER, headers={"if-none-match": tag})).status_code == 200
 
 
+async def test_a_list_made_again_of_the_same_events_has_another_etag(
+    client: httpx.AsyncClient, writer: ListWriter
+) -> None:
+    """Even by a clock that stood still: a profile may have changed."""
+    owner, key = PartitionOwner(0, term=1), writer.keys.user_list("u")
+    made = stamp()
+    paths = (LIST, f"{LIST}/homepage/u", "/api/v1/items/i/similar")
+    await writer.write_shared(writer.keys.similar("i"), made.shared(fragments("x", "a")), TTL_S)
+    tags: dict[str, set[str]] = {path: set() for path in paths}
+    for item_id in ("x", "a"):
+        await writer.write_lists([(key, made.personal("u", 7, fragments(item_id)))], TTL_S, owner)
+        for path in paths:
+            answer = await client.get(path, params={} if "homepage" in path else USER)
+            tags[path].add(answer.headers["etag"])
+    assert {path: len(found) for path, found in tags.items()} == dict.fromkeys(paths, 2)
+
+
 async def test_cors_knows_its_origins(config: EndpointConfig) -> None:
     async with running(replace(config, cors_origins=("https://shop.example",))) as client:
         allowed = await client.get(LIST, params=USER, headers={"origin": "https://shop.example"})
@@ -155,7 +173,7 @@ async def test_it_is_not_ready_before_it_holds_what_it_falls_back_to(
     async def late(*_: Any) -> None:
         raise RedisUnavailable("no reply within 25 ms")
 
-    monkeypatch.setattr(SharedLists, "refresh", late)
+    monkeypatch.setattr(SharedListCache, "refresh", late)
     async with running(replace(config, refresh_ms=20)) as client:
         answer = await client.get("/readyz")
         assert (answer.status_code, answer.json()["redis"]) == (503, "up")

@@ -11,8 +11,9 @@ from serving.endpoint import line_log
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.line_log import LineLog
 from serving.endpoint.metrics import Metrics
-from serving.endpoint.publisher import Publisher, Shown
+from serving.endpoint.publisher import AnswerPublisher
 from serving.endpoint.sampled_log import SampledLog
+from serving.endpoint.shown import ShownAnswer
 
 
 def test_durations_are_a_prometheus_histogram() -> None:
@@ -50,8 +51,8 @@ def test_a_full_log_drops_and_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("share", "low", "high"), [(1.0, 2_000, 2_000), (0.25, 300, 700)])
 def test_a_share_of_the_answers_is_published(config: EndpointConfig, share: float, low: int, high: int) -> None:
-    publisher = Publisher(replace(config, kafka_bootstrap="127.0.0.1:1", publish_share=share))
+    publisher = AnswerPublisher(replace(config, kafka_bootstrap="127.0.0.1:1", publish_share=share))
     for number in range(2_000):
-        publisher.add(Shown(number, {"user_id": "u"}, "personal", b"{", b""))
+        publisher.add(ShownAnswer(number, {"user_id": "u"}, "personal", b"{", b""))
     assert low <= len(publisher._queue) <= high
     assert publisher.dropped == 0

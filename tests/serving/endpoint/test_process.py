@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,9 +14,10 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from harness import patience
 
-from ops import endpoint_process
-from ops.settings import Settings
+from ops.configuration.settings import Settings
+from ops.processes import endpoint_process
 
 from .conftest import REPOSITORY, eventually
 from .test_reads import LIST
@@ -26,9 +26,7 @@ from .test_reads import LIST
 def test_an_open_address_needs_tokens(tmp_path: Path) -> None:
     settings = {"FRESHET_ENDPOINT_HOST": "0.0.0.0", "FRESHET_STATE_DIR": str(tmp_path)}
     command = [sys.executable, "-m", "ops.cli", "serve"]
-    done = subprocess.run(
-        command, cwd=REPOSITORY, env={**os.environ, **settings}, capture_output=True, text=True, timeout=60
-    )
+    done = patience.run(command, cwd=REPOSITORY, env={**os.environ, **settings}, limit_s=60)
     assert done.returncode == 2
     assert "FRESHET_ENDPOINT_JWT_KEY_FILE" in done.stderr
 
@@ -40,12 +38,40 @@ def test_an_open_address_without_tokens_is_called_out(
     host: str, loud: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(endpoint_process, "Server", lambda *_, **__: SimpleNamespace(serve=lambda: None))
+    monkeypatch.setattr(endpoint_process, "address_of", lambda name: {"shop.example": "192.0.2.1"}.get(name, name))
+    monkeypatch.setattr(endpoint_process, "sole_listener", lambda *_: nullcontext())
+    monkeypatch.setenv("FRESHET_ENDPOINT_HOST", host)  # the workers are told what the name means
     monkeypatch.setenv("FRESHET_ENDPOINT_METRICS_DIR", str(tmp_path))
     settings = Settings(
         endpoint_host=host, endpoint_security="off", state_dir=tmp_path, redis_url="redis://127.0.0.1:1/0"
     )
     endpoint_process.run(settings)
     assert (f"anybody who reaches {host}" in capsys.readouterr().err) == loud
+
+
+async def test_a_host_name_is_served_on(serve: Any, namespace: str) -> None:
+    address = serve(namespace, FRESHET_ENDPOINT_HOST="localhost").replace("127.0.0.1", "localhost")
+    async with httpx.AsyncClient(base_url=address) as client:
+        assert (await client.get("/healthz")).json() == {"status": "ok"}
+
+
+async def test_a_second_endpoint_on_the_port_does_not_share_its_reads(
+    serve: Any, namespace: str, tmp_path: Path, valkey: Any
+) -> None:
+    address = serve(namespace)
+    port = address.rpartition(":")[2]
+    settings = {
+        "FRESHET_NAMESPACE": "another",
+        "FRESHET_ENDPOINT_PORT": port,
+        "FRESHET_REDIS_URL": valkey.url,
+        "FRESHET_STATE_DIR": str(tmp_path / "another"),
+    }
+    command = [sys.executable, "-m", "ops.cli", "serve"]
+    second = await asyncio.to_thread(patience.run, command, cwd=REPOSITORY, env={**os.environ, **settings}, limit_s=60)
+    assert second.returncode == 2
+    assert f"FRESHET_ENDPOINT_PORT={port} is taken" in second.stderr
+    async with httpx.AsyncClient(base_url=address) as client:
+        assert (await client.get("/healthz")).status_code == 200
 
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -165,12 +191,13 @@ async def test_a_killed_worker_is_replaced_and_what_it_counted_stays(
     serve: Any, namespace: str, tmp_path: Path
 ) -> None:
     address = serve(namespace, FRESHET_ENDPOINT_WORKERS="2")
-    folder = tmp_path / "endpoint-metrics" / address.rpartition(":")[2]
+    parent = tmp_path / "endpoint-metrics" / address.rpartition(":")[2]
+    (folder,) = (path for path in parent.iterdir() if path.is_dir())
     asked = 0
 
     def counted() -> dict[int, float]:
-        files = {int(file.stem): json.loads(file.read_bytes())["counts"] for file in folder.glob("*.json")}
-        return {pid: sum(counts.get("recommendations 200", [0])[:-1]) for pid, counts in files.items()}
+        files = {int(file.stem.partition("-")[0]): json.loads(file.read_bytes()) for file in folder.glob("*.json")}
+        return {pid: sum(found["counts"].get("recommendations 200", [0])[:-1]) for pid, found in files.items()}
 
     async def both_have_answered() -> bool:
         nonlocal asked

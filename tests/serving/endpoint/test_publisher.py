@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -13,14 +14,15 @@ from aiokafka.errors import KafkaConnectionError
 
 from serving.endpoint import publisher as module
 from serving.endpoint.config import EndpointConfig
-from serving.endpoint.publisher import Publisher, Shown
+from serving.endpoint.publisher import AnswerPublisher
+from serving.endpoint.shown import ShownAnswer
 from serving.redis_writer import ListWriter
-from streams.partitioning import partition_of
-from streams.topics import Topics
-from streams.topics_admin import ensure_topics
-from streams.user_records import user_of
+from streams.contract.partitioning import partition_of
+from streams.contract.user_records import user_of
+from streams.kafka.topics import Topics
+from streams.kafka.topics_admin import ensure_topics
 
-from .conftest import eventually, running
+from .conftest import TTL_S, eventually, fragments, running, stamp
 from .test_reads import LIST, put_user
 
 
@@ -57,7 +59,39 @@ async def test_requests_and_answers_are_published(
     assert orjson.loads(shown[b"new"].value)["source"] == "popular"
     request = orjson.loads(asked[b"u"].value)
     assert request.pop("timestamp") > 0
-    assert request == {"user_id": "u", "limit": 2, "device_type": "tv"}
+    assert request == {"user_id": "u", "limit": 2, "device_type": "tv", "surface": "list"}
+
+
+async def test_a_homepage_is_published_with_all_that_was_asked_and_shown(
+    stack: Any, config: EndpointConfig, namespace: str, writer: ListWriter
+) -> None:
+    topics = Topics(namespace, "v1")
+    ensure_topics(stack.bootstrap, topics, 3, replication=1, timeout_s=60)
+    await put_user(writer, "u", "a", "b")
+    after = stamp().personal("u", 7, fragments("b", "c"), context="post_play")
+    await writer.write_lists([(writer.keys.user_list("u", "post_play"), after)], TTL_S)
+    asked = {"limit": 2, "device_type": "tv", "country": "DE"}
+    async with running(replace(config, kafka_bootstrap=stack.bootstrap, partitions=3)) as client:
+        page = (await client.get(f"{LIST}/homepage/u", params=asked)).json()
+    request, shown = [
+        orjson.loads((await read(stack.bootstrap, topic, 1))[0].value) for topic in (topics.requests, topics.served)
+    ]
+    assert request.pop("timestamp") == shown["timestamp"]
+    assert request == {"user_id": "u", **asked, "surface": "page"}
+    assert (shown["surface"], shown["items"]) == ("page", ["a", "b", "c"])
+    assert shown["recommendation_id"] == page["recommendation_id"]
+
+
+async def test_the_country_that_a_homepage_is_asked_for_is_held_too(
+    client: httpx.AsyncClient, writer: ListWriter
+) -> None:
+    assert (await client.get(f"{LIST}/homepage/new", params={"country": "NL"})).status_code == 200
+    await writer.write_shared(writer.keys.popular(segment="NL"), stamp("segment").shared(fragments("p")), TTL_S)
+
+    async def held() -> bool:
+        return (await client.get("/readyz")).json().get("fallback_lists") == 1
+
+    await eventually(held)
 
 
 async def test_without_kafka_records_are_dropped_and_counted(
@@ -76,11 +110,11 @@ async def test_a_batch_that_kafka_refuses_is_counted_for_both_topics(config: End
         async def partitions_for(self, _: str) -> set[int]:
             raise KafkaConnectionError
 
-    publisher = Publisher(config)
+    publisher = AnswerPublisher(config)
     for number in range(3):
-        publisher.add(Shown(number, {"user_id": "u"}, "personal", b"{", b""))
+        publisher.add(ShownAnswer(number, {"user_id": "u"}, "personal", b"{", b""))
     with pytest.raises(KafkaConnectionError):
         await publisher._keep_draining(Refusing())
-    publisher.add(Shown(4, {"user_id": "u"}, "personal", b"{", b""))
+    publisher.add(ShownAnswer(4, {"user_id": "u"}, "personal", b"{", b""))
     await publisher.close()
     assert (publisher.published, publisher.dropped) == (0, 8)

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import psutil
+from harness.patience import within
 
 from serving.redis_writer import ListWriter
 
@@ -33,7 +34,7 @@ async def talk(port: int, seed: int, turns: asyncio.Semaphore) -> tuple[int, byt
         for piece in conversation(Random(seed)):
             writer.write(piece)
             await asyncio.sleep(0)
-        answer = await asyncio.wait_for(said, 30)
+        answer = await within(30, said)
         writer.transport.abort()
         return seed, answer
 

@@ -10,12 +10,13 @@ import httpx
 
 from serving.endpoint import read_notes
 from serving.endpoint.config import EndpointConfig
+from serving.endpoint.marks import UserMarks
 from serving.endpoint.read_notes import ReadNotes
 from serving.keys import Keys
 from serving.redis_address import RedisAddress
 from serving.redis_link import RedisLink
 from serving.redis_writer import ListWriter
-from streams.partitioning import partition_of
+from streams.contract.partitioning import partition_of
 
 from .conftest import eventually, running
 from .test_reads import LIST, put_user
@@ -49,7 +50,7 @@ async def test_everybody_who_reads_a_list_is_noted(client: httpx.AsyncClient, wr
 async def test_a_reader_is_noted_again_only_after_a_while(valkey: Any, writer: ListWriter) -> None:
     link = RedisLink(RedisAddress.from_url(valkey.url), deadline_s=2)
     await link.start()
-    notes = ReadNotes(link, writer.keys, 4)
+    notes = ReadNotes(link, writer.keys, UserMarks(4))
     later_s = 1_000 + read_notes.AGAIN_S
     for now_s, expected_s in (
         (1_000, 1_000),
@@ -91,7 +92,9 @@ async def test_marks_are_looked_up_by_name_and_by_time_and_removed(writer: ListW
     assert await marks.noted_since(0, 2) == [("a", 10), ("b", 20)]
     assert await marks.who_read(["a", "b", "new"], 20) == {"b"}
     assert await marks.who_read([], 20) == set()
-    await marks.remove(["c"])
-    await marks.remove([])
+    await marks.remove(["c"], 29)  # decided before c read again
+    assert await marks.noted_since(20, 5) == [("b", 20), ("c", 30)]
+    await marks.remove(["c"], 30)
+    await marks.remove([], 30)
     await marks.remove_before(20)
     assert await marks.noted_since(0, 5) == [("b", 20)]

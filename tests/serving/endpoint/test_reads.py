@@ -5,26 +5,31 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from serving import audience
+from serving.eligibility import ALWAYS_MS
 from serving.endpoint.config import EndpointConfig
 from serving.fragments import continue_fragment
 from serving.keys import Keys
 from serving.live_pointer import LivePointer
 from serving.redis_writer import ListWriter
+from serving.write_order import PartitionOwner
 
-from .conftest import NOW_MS, TTL_S, eventually, fragments, running, stamp
+from .conftest import NOW_MS, TTL_S, eventually, for_everybody, fragments, running, stamp
 
 LIST = "/api/v1/recommendations"
 
 
 async def put_user(writer: ListWriter, user_id: str, *item_ids: str, version: str = "v1", offset: int = 7) -> None:
-    key = Keys(writer.keys.namespace, version).user_list(user_id)
-    await writer.write_lists([(key, stamp(version=version).personal(user_id, offset, fragments(*item_ids)))], TTL_S)
+    keys = Keys(writer.keys.namespace, version)
+    value = stamp(version=version).personal(user_id, offset, *for_everybody(fragments(*item_ids)))
+    record = audience.encode(user_id, 16, "", b"", (), until_ms=ALWAYS_MS)
+    await writer.write_together([((keys.user_list(user_id), value), (keys.audience(user_id), record))], TTL_S)
 
 
 async def put_popular(writer: ListWriter, *item_ids: str, context: str = "homepage", country: str = "") -> None:
     source = "segment" if country else "popular"
     key = writer.keys.popular(context, country)
-    await writer.write_shared(key, stamp(source).shared(fragments(*item_ids)), TTL_S)
+    await writer.write_shared(key, stamp(source).shared(*for_everybody(fragments(*item_ids))), TTL_S)
 
 
 def ids(items: list[dict[str, str]]) -> list[str]:
@@ -124,7 +129,7 @@ async def test_blocked_items_disappear_and_the_next_ones_move_up(client: httpx.A
         return ids(answer.json()["recommendations"])
 
     assert await shown() == ["b", "c"]
-    await writer.change_blocked(block=["b", "c", "unrelated"])
+    await writer.change_blocked(PartitionOwner(0), block=["b", "c", "unrelated"])
 
     async def moved_up() -> bool:
         return await shown() == ["d", "e"]
@@ -156,7 +161,9 @@ async def test_a_context_without_a_list_of_its_own_gets_the_users_homepage_list(
 async def test_similar_items_then_popular_ones_but_never_the_item_itself(
     client: httpx.AsyncClient, writer: ListWriter
 ) -> None:
-    await writer.write_shared(writer.keys.similar("a/b"), stamp("popular").shared(fragments("x", "y")), TTL_S)
+    await writer.write_shared(
+        writer.keys.similar("a/b"), stamp("popular").shared(*for_everybody(fragments("x", "y"))), TTL_S
+    )
     await put_popular(writer, "lonely", "p")
     near = (await client.get("/api/v1/items/a%2Fb/similar", params={"limit": 1})).json()
     assert (near["item_id"], ids(near["similar_items"]), near["source"]) == ("a/b", ["x"], "similar")
@@ -165,7 +172,9 @@ async def test_similar_items_then_popular_ones_but_never_the_item_itself(
 
 
 async def test_similar_items_in_the_order_of_a_user(client: httpx.AsyncClient, writer: ListWriter) -> None:
-    await writer.write_shared(writer.keys.similar("i"), stamp("popular").shared(fragments(*"abcdef")), TTL_S)
+    await writer.write_shared(
+        writer.keys.similar("i"), stamp("popular").shared(*for_everybody(fragments(*"abcdef"))), TTL_S
+    )
     await put_user(writer, "u", "z", "e", "c", "i")
 
     async def answer(**params: str) -> httpx.Response:
@@ -186,10 +195,18 @@ async def test_similar_items_in_the_order_of_a_user(client: httpx.AsyncClient, w
 
 async def test_trending_of_a_region_else_of_everywhere(client: httpx.AsyncClient, writer: ListWriter) -> None:
     keys = writer.keys
-    await writer.write_shared(keys.trending_list("*", "7d"), stamp("popular").shared(fragments("w")), TTL_S)
-    await writer.write_shared(keys.trending_list("DE", "7d"), stamp("popular").shared(fragments("d")), TTL_S)
-    await writer.write_shared(keys.trending_list("europe", "7d"), stamp("popular").shared(fragments("e")), TTL_S)
-    await writer.write_shared(keys.trending_list("*", "7d", "Drama"), stamp("popular").shared(fragments("t")), TTL_S)
+    await writer.write_shared(
+        keys.trending_list("*", "7d"), stamp("popular").shared(*for_everybody(fragments("w"))), TTL_S
+    )
+    await writer.write_shared(
+        keys.trending_list("DE", "7d"), stamp("popular").shared(*for_everybody(fragments("d"))), TTL_S
+    )
+    await writer.write_shared(
+        keys.trending_list("europe", "7d"), stamp("popular").shared(*for_everybody(fragments("e"))), TTL_S
+    )
+    await writer.write_shared(
+        keys.trending_list("*", "7d", "Drama"), stamp("popular").shared(*for_everybody(fragments("t"))), TTL_S
+    )
 
     async def answer(**params: str) -> tuple[str, list[str]]:
         body = (await client.get("/api/v1/trending", params={"window": "7d", **params})).json()

@@ -7,11 +7,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import httpx
 import pytest
+from harness.patience import Patience, run
 
 REPOSITORY = Path(__file__).parents[3]
 CHECKS = (
@@ -40,13 +40,13 @@ def address(valkey: Any, tmp_path: Path) -> Iterator[str]:
 
 
 def test_schemathesis_finds_nothing(address: str, tmp_path: Path) -> None:
-    wait_until = monotonic() + 10
+    patience = Patience(10)
     while httpx.get(f"{address}/healthz").status_code != 200:
-        assert monotonic() < wait_until
+        assert not patience.is_over
     command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{address}/openapi.json", "--url", address]
     command += ["--checks", CHECKS, "--max-examples", "30", "--phases", "examples,coverage,fuzzing", "--no-color"]
     command += ["--exclude-operation-id-regex", "search|ready"]  # 501 and 503 are what these are there to say
     command += ["--generation-deterministic", "--suppress-health-check=all"]
-    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    found = run(command, cwd=tmp_path, limit_s=240)
     assert found.returncode == 0, found.stdout[-6000:] + found.stderr[-2000:]
-    assert re.search(r"\d{3} generated, \d{3} passed", found.stdout), found.stdout[-3000:]
+    assert re.search(r"\d{3,} generated, \d{3,} passed", found.stdout), found.stdout[-3000:]

@@ -10,6 +10,8 @@ import pytest
 
 from serving.endpoint import store as store_module
 from serving.endpoint.config import EndpointConfig
+from serving.endpoint.marks import UserMarks
+from serving.endpoint.missed_lists import MissedLists
 from serving.endpoint.shared_lists import CHUNK
 from serving.endpoint.store import Store
 from serving.fragments import item_fragment
@@ -18,7 +20,7 @@ from serving.redis_address import RedisAddress
 from serving.redis_link import RedisLink
 from serving.redis_writer import ListWriter
 
-from .conftest import TTL_S, eventually, fragments, stamp
+from .conftest import TTL_S, eventually, for_everybody, fragments, stamp
 from .test_reads import LIST, ids, put_popular
 
 
@@ -30,17 +32,17 @@ async def test_the_start_that_is_read_grows_to_what_lists_need_and_not_beyond(
     await writer.write_lists([(writer.keys.user_list("u"), stamp().personal("u", 7, long))], TTL_S)
     link = RedisLink(RedisAddress.from_url(config.redis_url), deadline_s=2)
     await link.start()
-    store = Store(config, link)
+    store = Store(config, link, MissedLists(link, UserMarks(config.partitions)))
     version = store.versions.first()
 
     async def start() -> bytes:
         return await store.ask(version, "u", "homepage", 20)
 
     with pytest.raises(UnreadableList):
-        store.cut_start(await start(), version, "u", 0, 20)
-    cuts = await asyncio.gather(*[store.user_cut("u", "homepage", 0, 20, b"cut short") for _ in range(50)])
+        store.cut_start(await start(), version, "u", 0, 20, None, {}, 0)
+    cuts = await asyncio.gather(*[store.user_cut("u", "homepage", b"cut short", None, {}, 0) for _ in range(50)])
     whole, joined = len(cuts[0][0].value) if cuts[0] else 0, cuts[0] and cuts[0][1]
-    assert store.cut_start(await start(), version, "u", 0, 20)[1] == joined
+    assert store.cut_start(await start(), version, "u", 0, 20, None, {}, 0)[1] == joined
     assert len(await start()) < whole / 4  # no more of the list than its cut, however many grew it at a time
     monkeypatch.setattr(store_module, "EASED", 0.1)
     await store.refresh()
@@ -54,7 +56,7 @@ async def test_more_lists_than_one_round_trip_takes_stay_fresh(client: httpx.Asy
     async def write(item_id: str) -> None:
         for category in categories:
             key = writer.keys.trending_list("*", "24h", category)
-            await writer.write_shared(key, stamp("popular").shared(fragments(item_id)), TTL_S)
+            await writer.write_shared(key, stamp("popular").shared(*for_everybody(fragments(item_id))), TTL_S)
 
     async def shown() -> set[str]:
         answers = [await client.get("/api/v1/trending", params={"category": category}) for category in categories]

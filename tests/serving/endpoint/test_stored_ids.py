@@ -12,11 +12,11 @@ import pytest
 from serving.endpoint.config import EndpointConfig
 from serving.fragments import continue_fragment
 from serving.redis_writer import ListWriter
-from streams.identities import Identities
-from streams.partitioning import partition_of
-from streams.topics import Topics
-from streams.topics_admin import ensure_topics
-from streams.user_records import user_of
+from streams.contract.identities import Identities
+from streams.contract.partitioning import partition_of
+from streams.contract.user_records import user_of
+from streams.kafka.topics import Topics
+from streams.kafka.topics_admin import ensure_topics
 
 from .conftest import TTL_S, eventually, running, stamp
 from .test_publisher import read

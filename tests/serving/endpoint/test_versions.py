@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from serving.endpoint.config import EndpointConfig
-from serving.endpoint.store import Found, Store
+from serving.endpoint.list_filter import Item
+from serving.endpoint.supply import FoundList, Supply
 from serving.fragments import continue_fragment
 from serving.keys import Keys
 from serving.live_pointer import LivePointer
 from serving.redis_writer import ListWriter
 
-from .conftest import NOW_MS, TTL_S, fragments, running, stamp
+from .conftest import NOW_MS, TTL_S, for_everybody, fragments, running, stamp
 from .test_reads import LIST, ids, put_user
 
 USERS = [f"u{number}" for number in range(300)]
@@ -41,10 +42,10 @@ async def fill(writer: ListWriter, version: str, user: str) -> None:
     """Everything that pages are made of; every item names its version."""
     keys = Keys(writer.keys.namespace, version)
     begun = [continue_fragment(f"{version}-begun", "B", 50, 10, NOW_MS)]
-    page = b'{"genre":"Drama","country":"","shared":true}'
+    page = b'{"genre":"Drama","country":""}'
+    await put_user(writer, user, f"{version}-top", version=version)
     await writer.write_lists(
         [
-            (keys.user_list(user), stamp(version=version).personal(user, 7, fragments(f"{version}-top"))),
             (keys.continue_watching(user), stamp(version=version).personal(user, 7, begun, page=page)),
             (
                 keys.user_list(user, "post_play"),
@@ -55,9 +56,11 @@ async def fill(writer: ListWriter, version: str, user: str) -> None:
     )
     for key in (keys.trending_list("*", "24h"), keys.row("new", "*"), keys.row("genre", "Drama"), keys.popular()):
         name = key.removeprefix(keys.prefix)
-        await writer.write_shared(key, stamp("popular", version).shared(fragments(f"{version}-{name}")), TTL_S)
+        await writer.write_shared(
+            key, stamp("popular", version).shared(*for_everybody(fragments(f"{version}-{name}"))), TTL_S
+        )
     near = fragments(f"{version}-near")
-    await writer.write_shared(keys.similar("a"), stamp("popular", version).shared(near), TTL_S)
+    await writer.write_shared(keys.similar("a"), stamp("popular", version).shared(*for_everybody(near)), TTL_S)
 
 
 async def test_a_page_is_of_one_version_during_a_rollout(writer: ListWriter, config: EndpointConfig) -> None:
@@ -88,15 +91,15 @@ async def test_a_page_stays_with_its_version_when_the_pointer_moves(
     for version in ("v1", "v2"):
         await fill(writer, version, "u")
     await writer.switch_live(LivePointer({"v1": 100}, 1))
-    popular = Store.popular
+    popular = Supply.popular
 
-    async def slow(store: Store, *given: Any) -> Found:
+    async def slow(supply: Supply, *given: Any) -> tuple[FoundList, list[Item]]:
         await writer.switch_live(LivePointer({"v2": 100}, 2))
-        await store.refresh()
-        return await popular(store, *given)
+        await supply._versions.refresh()
+        return await popular(supply, *given)
 
     async with running(config) as client:
-        monkeypatch.setattr(Store, "popular", slow)
+        monkeypatch.setattr(Supply, "popular", slow)
         page = (await client.get(f"{LIST}/homepage/u")).json()
     assert page["model_version"] == "v1"
     assert {item.partition("-")[0] for section in page["sections"] for item in ids(section["items"])} == {"v1"}
@@ -122,9 +125,11 @@ async def test_what_is_missing_in_one_version_comes_from_the_other(writer: ListW
     old = Keys(writer.keys.namespace, "v1")
     begun = stamp().personal("u", 7, [continue_fragment("b", "B", 50, 10, NOW_MS)])
     await writer.write_lists([(old.continue_watching("u"), begun)], TTL_S)
-    await writer.write_shared(old.similar("a"), stamp("popular").shared(fragments("near")), TTL_S)
-    await writer.write_shared(old.trending_list("*", "24h"), stamp("popular").shared(fragments("hot")), TTL_S)
-    await writer.write_shared(old.popular(), stamp("popular").shared(fragments("liked")), TTL_S)
+    await writer.write_shared(old.similar("a"), stamp("popular").shared(*for_everybody(fragments("near"))), TTL_S)
+    await writer.write_shared(
+        old.trending_list("*", "24h"), stamp("popular").shared(*for_everybody(fragments("hot"))), TTL_S
+    )
+    await writer.write_shared(old.popular(), stamp("popular").shared(*for_everybody(fragments("liked"))), TTL_S)
     async with running(config) as client:
         for path, member, item_id in (
             ("/api/v1/users/u/continue-watching", "items", "b"),

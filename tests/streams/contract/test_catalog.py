@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.catalog import MATURITIES, CatalogItem, UserProfile, maturity_age, parse_catalog_item, parse_profile
-from streams.events import InvalidEvent, Reason
+from streams.contract.catalog import (
+    MATURITIES,
+    CatalogItem,
+    UserProfile,
+    maturity_age,
+    parse_catalog_item,
+    parse_profile,
+)
+from streams.contract.events import InvalidEvent, Reason
 
 
 def item(**fields: Any) -> CatalogItem:
@@ -111,6 +118,18 @@ def test_every_profile_field() -> None:
     assert profile() == UserProfile("7")
 
 
+def test_empty_text_is_absent_and_integral_numbers_are_integers() -> None:
+    texts = ["item_id", "title", "director", "language", "year", "duration_s", "released_at", "genres", "attributes"]
+    assert item(**dict.fromkeys(texts, "")) == item()
+    assert item(year=1927.0, maturity=12.0, released_at=1_700_000_000_000.0) == item(
+        year=1927, maturity=12, released_at=1_700_000_000_000
+    )
+    assert item(genres="", attributes={"a": 1.0, "b": [2.0, ""]}).attributes == {"a": 1.0, "b": [2.0, ""]}
+    assert profile(country="", timezone="", age_group="", seed_items="", created_at="") == profile()
+    assert profile(seed_items=[3.0, "a"]).seed_items == ("3", "a")
+    assert refused_profile(seed_items=[3.0, ""]) is Reason.OUT_OF_RANGE
+
+
 def test_null_removes_what_the_key_names() -> None:
     assert parse_catalog_item(b"i-1", None) is None
     assert parse_profile(b"7", None) is None
@@ -125,6 +144,8 @@ def test_null_removes_what_the_key_names() -> None:
         (b"", Reason.OUT_OF_RANGE),
         (b"x" * 129, Reason.OUT_OF_RANGE),
         (b"a\0", Reason.OUT_OF_RANGE),
+        (b"a\n", Reason.OUT_OF_RANGE),
+        (b"..", Reason.OUT_OF_RANGE),
     ],
 )
 @pytest.mark.parametrize("value", [None, b"{}"])
@@ -170,6 +191,7 @@ def test_items_refused(fields: dict[str, Any], reason: Reason) -> None:
         ({"kids": 1}, Reason.WRONG_TYPE),
         ({"seed_items": [""]}, Reason.OUT_OF_RANGE),
         ({"seed_items": ["a\0"]}, Reason.OUT_OF_RANGE),
+        ({"seed_items": ["a\n"]}, Reason.OUT_OF_RANGE),
         ({"seed_items": [1.5]}, Reason.WRONG_TYPE),
         ({"maturity_max": "adult"}, Reason.OUT_OF_RANGE),
     ],
@@ -187,3 +209,19 @@ def test_maturities_are_ordered_by_age() -> None:
 def test_any_record_gives_a_result_or_a_reason(parse: Any, key: bytes | None, value: bytes | None) -> None:
     with contextlib.suppress(InvalidEvent):
         parse(key, value)
+
+
+@pytest.mark.parametrize("field", ["available_from", "available_until", "released_at"])
+@pytest.mark.parametrize(
+    "moment", [99999999999999999999, -99999999999999999999, 253_402_300_800_000, -62_135_596_800_001, 10**300]
+)
+def test_a_moment_that_no_calendar_holds_is_refused(field: str, moment: int) -> None:
+    assert refused_item(**{field: moment}) is Reason.OUT_OF_RANGE
+    assert refused_profile(created_at=moment) is Reason.OUT_OF_RANGE
+
+
+@pytest.mark.parametrize("moment", [253_402_300_799_999, -62_135_596_800_000, "0001-01-01", "9999-12-31T23:59:59.999Z"])
+def test_the_first_and_the_last_moment_of_the_calendar_are_taken(moment: int | str) -> None:
+    taken = item(available_until=moment).available_until_ms
+    assert taken in (253_402_300_799_999, -62_135_596_800_000)
+    assert profile(created_at=moment).created_at_ms == taken

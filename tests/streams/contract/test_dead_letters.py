@@ -4,17 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.dead_letters import MAX_KEY_BYTES, MAX_VALUE_BYTES, DeadLetter
-from streams.events import Reason
-from streams.topics import DEAD_LETTER_MAX_BYTES
+from streams.contract.dead_letters import MAX_KEY_BYTES, MAX_VALUE_BYTES, DeadLetter
+from streams.contract.events import Reason
+from streams.kafka.topics import DEAD_LETTER_MAX_BYTES
 
 
-def letter(value: bytes | None = b"{", key: bytes | None = b"u", detail: str = "why") -> DeadLetter:
+def dead_letter(value: bytes | None = b"{", key: bytes | None = b"u", detail: str = "why") -> DeadLetter:
     return DeadLetter(key, value, Reason.NOT_JSON, detail, "user.interactions", 3, 41, 1_700_000_000_000)
 
 
 def test_headers_and_partition() -> None:
-    record = letter().to_record()
+    record = dead_letter().to_record()
     assert (record.key, record.value, record.partition) == (b"user.interactions:3:41", b"{", 3)
     assert record.headers == [
         ("freshet.reason", b"not_json"),
@@ -45,13 +45,15 @@ def test_what_is_written_can_be_read(
 
 
 def test_a_detail_that_has_no_utf8_form_and_a_long_one() -> None:
-    headers = dict(letter(detail="\ud800" + "x" * 1000).to_record().headers)
+    headers = dict(dead_letter(detail="\ud800" + "x" * 1000).to_record().headers)
     assert headers["freshet.detail"].startswith(rb"\ud800xxx")
     assert len(headers["freshet.detail"]) < 600
 
 
 def test_no_record_is_too_large_for_the_topic() -> None:
-    record = letter(value=b"v" * (MAX_VALUE_BYTES + 1), key=b"k" * (MAX_KEY_BYTES + 1), detail="d" * 10_000).to_record()
+    record = dead_letter(
+        value=b"v" * (MAX_VALUE_BYTES + 1), key=b"k" * (MAX_KEY_BYTES + 1), detail="d" * 10_000
+    ).to_record()
     size = len(record.value) + len(record.key) + sum(len(n) + len(v) for n, v in record.headers)
     assert size < DEAD_LETTER_MAX_BYTES // 2 + MAX_KEY_BYTES + 10_000 < DEAD_LETTER_MAX_BYTES
     cut = DeadLetter.from_record(record.key, record.value, record.headers)
@@ -61,28 +63,28 @@ def test_no_record_is_too_large_for_the_topic() -> None:
 
 
 def test_the_largest_value_that_is_kept_whole() -> None:
-    record = letter(value=b"v" * MAX_VALUE_BYTES).to_record()
+    record = dead_letter(value=b"v" * MAX_VALUE_BYTES).to_record()
     assert record.value == b"v" * MAX_VALUE_BYTES
     assert "freshet.original_bytes" not in dict(record.headers)
 
 
 def test_coordinates_identify_redeliveries() -> None:
-    assert letter().coordinates == ("user.interactions", 3, 41)
+    assert dead_letter().coordinates == ("user.interactions", 3, 41)
 
 
 def test_other_records_are_not_dead_letters() -> None:
     with pytest.raises(ValueError, match=r"freshet\.reason is missing"):
         DeadLetter.from_record(None, b"{}", [])
-    headers = [(name, b"new" if name == "freshet.reason" else text) for name, text in letter().to_record().headers]
+    headers = [(name, b"new" if name == "freshet.reason" else text) for name, text in dead_letter().to_record().headers]
     with pytest.raises(ValueError, match=r"user\.interactions:3:41"):
-        DeadLetter.from_record(b"u", b"{", letter().to_record().headers)
+        DeadLetter.from_record(b"u", b"{", dead_letter().to_record().headers)
     with pytest.raises(ValueError, match="new"):
         DeadLetter.from_record(None, b"{}", headers)
 
 
-def test_a_blank_letter_still_counts_and_says_nothing() -> None:
-    blank = letter(value=b"of u", key=b"u", detail="about u").blank().to_record()
-    assert (blank.key, blank.value) == (letter().to_record().key, b"")
+def test_a_blank_dead_letter_still_counts_and_says_nothing() -> None:
+    blank = dead_letter(value=b"of u", key=b"u", detail="about u").blank().to_record()
+    assert (blank.key, blank.value) == (dead_letter().to_record().key, b"")
     assert b"u" not in [text for _, text in blank.headers]
     assert dict(blank.headers)["freshet.reason"] == b"erased"
     assert dict(blank.headers)["freshet.detail"] == b""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.erasure import ErasureMarker, parse_marker, users_named
+from streams.contract.erasure import ErasureMarker, parse_marker, users_named
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,8 @@ from streams.erasure import ErasureMarker, parse_marker, users_named
         (None, b'{"user_id": 7, "x": {"user_id": "inner"}}', {"7"}),
         (None, b'{"user_id" : "cut off", "event_ty', {"cut off"}),
         (None, b'{"user_id": 12, ', {"12"}),
+        (None, b'{"user_id": 7.0}', {"7"}),
+        (None, b'{"user_id": 7.5}', set()),
         (None, b'{"user_id": null}', set()),
         (None, b'["user_id", "u1"]', set()),
         (None, b"\xff\xfe", set()),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streams.events import EventType, Interaction, InvalidEvent, Reason, effective_type, parse_interaction
+from streams.contract.events import EventType, Interaction, InvalidEvent, Reason, effective_type, parse_interaction
 
 APPENDED = 1_700_000_000_000
 BASE: dict[str, Any] = {"event_type": "click", "user_id": "u-1", "item_id": "i-1", "timestamp": APPENDED - 1000}
@@ -82,13 +82,13 @@ def test_there_are_fifteen_types() -> None:
     assert len(EventType) == 15
 
 
-@pytest.mark.parametrize("name", ["Click", "clicks", "", "RATE"])
+@pytest.mark.parametrize("name", ["Click", "clicks", " ", "RATE"])
 def test_other_types_are_unknown(name: str) -> None:
     assert refused(event_type=name) is Reason.UNKNOWN_EVENT_TYPE
 
 
 @pytest.mark.parametrize("field", ["event_type", "user_id", "item_id", "timestamp"])
-@pytest.mark.parametrize("value", [..., None])
+@pytest.mark.parametrize("value", [..., None, ""])
 def test_required_fields(field: str, value: Any) -> None:
     assert refused(**{field: value}) is Reason.MISSING_FIELD
 
@@ -103,7 +103,19 @@ def test_a_rating_needs_its_value() -> None:
     assert parse(event_type="rating", rating=0.5).rating == 0.5
 
 
-@pytest.mark.parametrize(("raw", "kept"), [(7, "7"), (-7, "-7"), ("x" * 128, "x" * 128), ("日本", "日本"), (" ", " ")])
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [
+        (7, "7"),
+        (-7, "-7"),
+        (7.0, "7"),
+        ("x" * 128, "x" * 128),
+        ("日本", "日本"),
+        (" ", " "),
+        ("...", "..."),
+        ("/", "/"),
+    ],
+)
 @pytest.mark.parametrize("field", ["user_id", "item_id", "event_id", "session_id"])
 def test_ids(field: str, raw: Any, kept: str) -> None:
     assert getattr(parse(**{field: raw}), field) == kept
@@ -113,13 +125,19 @@ def test_ids(field: str, raw: Any, kept: str) -> None:
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        ("", Reason.OUT_OF_RANGE),
         ("x" * 129, Reason.OUT_OF_RANGE),
         (10**128, Reason.OUT_OF_RANGE),
         (-(10**127), Reason.OUT_OF_RANGE),
         ("a\0b", Reason.OUT_OF_RANGE),
+        ("a\tb", Reason.OUT_OF_RANGE),
+        ("u17\n", Reason.OUT_OF_RANGE),
+        ("a\x7f", Reason.OUT_OF_RANGE),
+        ("\x85", Reason.OUT_OF_RANGE),
+        (".", Reason.OUT_OF_RANGE),
+        ("..", Reason.OUT_OF_RANGE),
         (True, Reason.WRONG_TYPE),
-        (1.0, Reason.WRONG_TYPE),
+        (1.5, Reason.WRONG_TYPE),
+        (1e130, Reason.OUT_OF_RANGE),
         (["u"], Reason.WRONG_TYPE),
         ({}, Reason.WRONG_TYPE),
     ],
@@ -133,6 +151,61 @@ def test_the_longest_integer_ids() -> None:
     assert len(parse(user_id=10**128 - 1).user_id) == 128
     assert len(parse(user_id=-(10**127) + 1).user_id) == 128
     assert reason_of(json.dumps(BASE).replace('"u-1"', "9" * 5000).encode()) is Reason.OUT_OF_RANGE
+
+
+def test_an_integral_number_keeps_all_its_digits() -> None:
+    value = json.dumps(BASE).replace('"u-1"', "9007199254740993.0").encode()
+    assert parse_interaction(value, APPENDED).user_id == "9007199254740993"
+
+
+@pytest.mark.parametrize("literal", ["1e400", "1e999999999", "1e-999999999999999999999", "1e99999999999999999999"])
+def test_numbers_with_immense_exponents_cost_nothing(literal: str) -> None:
+    value = json.dumps(BASE | {"session_id": ""}).replace('"u-1"', literal).encode()
+    assert reason_of(value) in (Reason.OUT_OF_RANGE, Reason.WRONG_TYPE)
+    unread = (
+        json.dumps(BASE | {"session_id": "", "unknown": 1}).replace('"unknown": 1', f'"unknown": {literal}').encode()
+    )
+    assert parse_interaction(unread, APPENDED).user_id == "u-1"
+
+
+def test_integral_numbers_are_integers() -> None:
+    event = parse(timestamp=float(APPENDED), position=3.0, item_id=42.0, schema_version=2.0)
+    assert (event.timestamp_ms, event.position, event.item_id, event.schema_version) == (APPENDED, 3, "42", "2")
+    assert type(event.position) is int
+    assert refused(position=3.5) is Reason.WRONG_TYPE
+
+
+OPTIONAL = [
+    "event_id", "content_id", "watch_duration", "completion_pct", "completion_percentage", "progress_pct", "rating",
+    "session_id", "device_type", "country", "language", "referrer", "query", "recommendation_id", "position",
+    "experiment_id", "variant", "schema_version",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", OPTIONAL)
+def test_an_empty_text_is_absent(field: str) -> None:
+    assert parse(**{field: ""}) == parse()
+    assert parse(**dict.fromkeys(OPTIONAL, "") | {"query": "q"}) == parse(query="q")
+
+
+def test_an_empty_item_is_none() -> None:
+    assert parse(event_type="search", item_id="").item_id == ""
+    assert parse(item_id="", content_id="c").item_id == "c"
+    assert refused(event_type="rating", rating="") is Reason.MISSING_FIELD
+
+
+def test_a_little_more_than_complete_is_complete() -> None:
+    for field in ("completion_pct", "completion_percentage", "progress_pct"):
+        event = parse(**{field: 100.4})
+        assert (event.completion_pct, event.completion_clamped) == (100.0, True)
+    assert not parse(completion_pct=100).completion_clamped
+    both = parse(completion_pct=100, progress_pct=101)
+    assert (both.completion_pct, both.completion_clamped) == (100.0, True)
+    assert refused(completion_pct=99, progress_pct=101) is Reason.CONFLICTING_COMPLETION
+
+
+def test_a_field_that_is_empty_does_not_hide_broken_json() -> None:
+    assert reason_of(json.dumps(BASE | {"session_id": ""})[:-1].encode()) is Reason.NOT_JSON
 
 
 def test_content_id_is_an_alias() -> None:
@@ -155,13 +228,13 @@ def test_the_two_completion_aliases_may_differ_no_more_than_the_field() -> None:
 @pytest.mark.parametrize(
     ("field", "inside", "outside"),
     [
-        ("completion_pct", [0, 100], [-0.1, 100.1, 10**400]),
-        ("completion_percentage", [0, 100], [-1, 101]),
-        ("progress_pct", [0, 100], [-1, 101]),
+        ("completion_pct", [0, 100, 101], [-0.1, 101.1, 10**400]),
+        ("completion_percentage", [0, 101], [-1, 101.5]),
+        ("progress_pct", [0, 101], [-1, 102]),
         ("rating", [0.5, 5], [0, 0.4, 5.1, -3]),
         ("watch_duration", [0, 10**9], [-0.001, 10**9 + 1]),
         ("position", [0, 2**31 - 1], [-1, 2**31]),
-        ("country", ["DE", "xk"], ["", "D", "DEU", "D1", "ßx", "D\n"]),
+        ("country", ["DE", "xk"], ["D", "DEU", "D1", "ßx", "D\n"]),
     ],
 )
 def test_ranges(field: str, inside: list[Any], outside: list[Any]) -> None:
@@ -198,6 +271,8 @@ def test_numbers_beyond_a_float() -> None:
         ("2023-11-14t22:13:20.0019z", 1_700_000_000_001),
         ("2023-11-14T23:13:20.5+01:00", 1_700_000_000_500),
         ("1970-01-01T00:00:00Z", 0),
+        ("1970-01-01T00:00:00-01:00", 3_600_000),
+        (float(APPENDED), APPENDED),
     ],
 )
 def test_timestamps(raw: Any, kept: int) -> None:
@@ -213,6 +288,11 @@ def test_timestamps(raw: Any, kept: int) -> None:
         (-1, Reason.OUT_OF_RANGE),
         (-APPENDED, Reason.OUT_OF_RANGE),
         ("1969-12-31T23:59:59Z", Reason.OUT_OF_RANGE),
+        ("1969-12-31T23:59:59-05:00", Reason.OUT_OF_RANGE),
+        ("1970-01-01T12:00:00+05:00", Reason.OUT_OF_RANGE),
+        ("2023-11-14T22:13:60Z", Reason.WRONG_TYPE),
+        ("2023-02-29T22:13:20Z", Reason.WRONG_TYPE),
+        ("2023-11-14T24:00:00Z", Reason.WRONG_TYPE),
         ("0001-01-01T00:00:00+14:00", Reason.OUT_OF_RANGE),
         (APPENDED + 300_001, Reason.TIMESTAMP_IN_FUTURE),
         (APPENDED * 1000, Reason.TIMESTAMP_IN_FUTURE),
@@ -333,7 +413,8 @@ def test_effective_type_of_ratings() -> None:
 def test_parsing_needs_nothing_but_pure_modules() -> None:
     """`tables` imports this package's data modules and must not get a client library with them."""
     code = (
-        "import streams.events, streams.catalog, sys; print({'faust','aiokafka','kafka','asyncio'} & set(sys.modules))"
+        "import streams.contract.events, streams.contract.catalog, sys; "
+        "print({'faust','aiokafka','kafka','asyncio'} & set(sys.modules))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.events import EventType, Interaction
-from streams.identities import MIN_SECRET_BYTES, PLAIN, Identities
+from streams.contract.events import EventType, Interaction
+from streams.contract.identities import MIN_SECRET_BYTES, PLAIN, Identities
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 EVENT = Interaction("e1", EventType.VIEW, "u1", "i1", 1_700_000_000_000)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams import json_lines
-from streams.json_lines import Line, read_lines
+from streams.contract import json_lines
+from streams.contract.json_lines import Line, read_lines
 
 
 async def lines_of(file: Path) -> list[Line]:

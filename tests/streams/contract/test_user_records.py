@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.partitioning import partition_of
-from streams.user_records import record_key, user_of, user_partition
+from streams.contract.partitioning import partition_of
+from streams.contract.user_records import record_key, user_of, user_partition
 
 
 @given(st.text(min_size=1, max_size=128), st.text(st.characters(exclude_characters="\0"), max_size=64))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from streams.events import InvalidEvent, Reason
-from streams.outgoing import ToRecord, interaction_record, item_record, profile_record
+from streams.contract.events import InvalidEvent, Reason
+from streams.kafka.outgoing import ToRecord, interaction_record, item_record, profile_record
 
 NOW_MS = 1_700_000_000_000
 

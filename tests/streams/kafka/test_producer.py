@@ -7,11 +7,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from ops.local_stack.ports import free_port
 from ops.local_stack.stack import LocalStack
-from streams.errors import KafkaUnreachable, PublishError
-from streams.partitioning import partition_of
-from streams.producer import Acknowledgement, OutgoingRecord, Producer
-from streams.topics import Topics
-from streams.topics_admin import ensure_topics
+from streams.contract.partitioning import partition_of
+from streams.kafka.errors import KafkaUnreachable, PublishError
+from streams.kafka.producer import Acknowledgement, OutgoingRecord, Producer
+from streams.kafka.topics import Topics
+from streams.kafka.topics_admin import ensure_topics
 
 PARTITIONS = 3
 

@@ -2,7 +2,7 @@ from aiokafka.structs import ConsumerRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.record_batch import RecordBatch, split
+from streams.kafka.record_batch import RecordBatch, split
 
 
 def record(offset: int) -> ConsumerRecord:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from streams.topics import Topics, TopicSpec
-from streams.units import DAY_MS
+from streams.contract.units import DAY_MS
+from streams.kafka.topics import Topics, TopicSpec
 
 NAMES = {
     "user.interactions",
@@ -51,7 +51,7 @@ def test_every_property_that_names_a_topic_has_a_spec() -> None:
     properties = [
         name
         for name, kind in vars(Topics).items()
-        if isinstance(kind, property) and name not in ("consumer_group", "inputs")
+        if isinstance(kind, property) and name not in ("consumer_group", "inputs", "derived_inputs")
     ]
     assert {getattr(topics, name) for name in properties} == {spec.name for spec in topics.specs(4, 1)}
 
@@ -78,6 +78,13 @@ def test_retention() -> None:
     days = {name: int(spec.config.get("retention.ms", 0)) // DAY_MS for name, spec in specs().items()}
     assert days["user.interactions"] == days["user.interactions.dlq"] == 90
     assert days["item.deltas.v1"] == days["ranker.examples.v1"] == 7
+
+
+def test_events_are_kept_as_long_as_the_setting_says() -> None:
+    days = {spec.name: spec.config.get("retention.ms") for spec in Topics().specs(100, 3, retention_days=400)}
+    kept = [name for name, retention_ms in days.items() if retention_ms == str(400 * DAY_MS)]
+    assert kept == ["user.interactions", "user.interactions.dlq", "judged.events.v1"]
+    assert days["item.deltas.v1"] == str(7 * DAY_MS)
 
 
 def test_the_broker_stamps_interactions_only() -> None:

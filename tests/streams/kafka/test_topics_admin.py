@@ -8,10 +8,10 @@ from aiokafka import AIOKafkaConsumer
 
 from ops.local_stack.ports import free_port
 from ops.local_stack.stack import LocalStack
-from streams.errors import KafkaUnreachable, TopicsError, TopicsNotReady
-from streams.producer import OutgoingRecord, Producer
-from streams.topics import Topics
-from streams.topics_admin import Difference, delete_namespace, ensure_topics
+from streams.kafka.errors import KafkaUnreachable, TopicsError, TopicsNotReady
+from streams.kafka.producer import OutgoingRecord, Producer
+from streams.kafka.topics import Topics
+from streams.kafka.topics_admin import SettingDifference, delete_namespace, ensure_topics
 
 TIMEOUT_S = 30.0
 
@@ -32,7 +32,7 @@ def test_two_callers_at_once_create_every_topic_once(stack: LocalStack, namespac
 def test_what_differs_is_said_and_left_alone(stack: LocalStack, namespace: str) -> None:
     ensure_topics(stack.bootstrap, Topics(namespace), 2, 1, TIMEOUT_S)
     report = ensure_topics(stack.bootstrap, Topics(namespace, "v2"), 3, 1, TIMEOUT_S)
-    assert Difference(f"{namespace}.user.interactions", "partitions", "3", "2") in report.differs
+    assert SettingDifference(f"{namespace}.user.interactions", "partitions", "3", "2") in report.differs
     assert f"{namespace}.freshet.versions" in report.unchanged
     assert f"{namespace}.item.deltas.v2" in report.created
     assert {difference.found for difference in report.differs} == {"2"}

@@ -18,14 +18,14 @@ from harness.processes import WorkerProcess, Workers
 from harness.traffic import Traffic
 from harness.watch import GroupWatch, live_load
 from ops.accounting import Account, read_account
-from ops.progress import Progress
+from ops.group_progress import GroupProgress
 from serving.keys import Keys
 from serving.list_format import Prefix, read_prefix
-from streams.bulk_read import read_topics
-from streams.dead_letters import DeadLetter
-from streams.producer import Acknowledgement, OutgoingRecord, Producer
-from streams.topics import Topics
-from streams.topics_admin import ensure_topics
+from streams.contract.dead_letters import DeadLetter
+from streams.kafka.bulk_read import pass_over, read_topics
+from streams.kafka.producer import Acknowledgement, OutgoingRecord, Producer
+from streams.kafka.topics import Topics
+from streams.kafka.topics_admin import ensure_topics
 from tables.item_rows import BUCKET, COUNTS
 
 PARTITIONS = 4
@@ -40,7 +40,7 @@ Rows = dict[tuple[int, bytes], bytes]
 
 
 @dataclass(frozen=True)
-class Place:
+class StackConfig:
     """One log: the servers, the namespace, and a folder for what processes leave behind."""
 
     bootstrap: str
@@ -73,7 +73,7 @@ class Place:
 class Cluster:
     """The workers of one model version over a log that other versions may read too."""
 
-    def __init__(self, place: Place, version: str) -> None:
+    def __init__(self, place: StackConfig, version: str) -> None:
         self.place = place
         self.version = version
         self.topics = place.topics(version)
@@ -84,7 +84,7 @@ class Cluster:
     async def __aenter__(self) -> Self:
         ensure_topics(self.place.bootstrap, self.topics, PARTITIONS, replication=1, timeout_s=30)
         self.producer = await Producer(self.place.bootstrap).__aenter__()
-        self.progress = await Progress(self.place.bootstrap, self.topics.consumer_group).__aenter__()
+        self.progress = await GroupProgress(self.place.bootstrap, self.topics.consumer_group).__aenter__()
         self.group = GroupWatch(self.progress, self.topics.interactions, self.workers)
         self.redis = redis.Redis.from_url(self.place.redis_url)
         return self
@@ -148,18 +148,18 @@ class Cluster:
         def apply(record: ConsumerRecord) -> None:
             last[record.partition, record.key] = record.value
 
-        await read_topics(self.place.bootstrap, [changelog], apply)
+        await read_topics(self.place.bootstrap, [changelog], apply, pass_over)
         return {place: value for place, value in last.items() if value is not None}
 
     async def dead_letters(self) -> list[DeadLetter]:
         """All dead letters of the log, redeliveries and those of other versions included."""
-        letters: list[DeadLetter] = []
+        dead_letters: list[DeadLetter] = []
         await read_topics(
             self.place.bootstrap,
             [self.topics.dead_letters],
-            lambda record: letters.append(DeadLetter.from_record(record.key, record.value, record.headers)),
+            lambda record: dead_letters.append(DeadLetter.from_record(record.key, record.value, record.headers)),
         )
-        return letters
+        return dead_letters
 
     def list_bytes(self, user: str) -> bytes | None:
         """The user's ready list."""

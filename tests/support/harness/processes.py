@@ -7,6 +7,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness.patience import end_of
+from harness.polling import eventually
+
 END_GRACE_S = 30
 #: More exits than any fault here causes: the worker cannot start at all.
 MAX_EXITS = 5
@@ -75,6 +78,16 @@ class WorkerProcess:
         self.ask_to_end()
         return await asyncio.to_thread(self.wait)
 
+    async def ended(self) -> int:
+        """The exit code, once it has ended by itself. It stays ended."""
+        self._wanted = False
+
+        async def code() -> tuple[int] | None:
+            found = self._process.poll()
+            return None if found is None else (found,)
+
+        return (await eventually(f"{self.name} ends by itself", code))[0]
+
     def ask_to_end(self) -> None:
         """SIGTERM without waiting."""
         self._wanted = False
@@ -83,7 +96,7 @@ class WorkerProcess:
     def wait(self) -> int:
         """The exit code, once it has ended; killed when it has not after a while, which is no exit code of a worker."""
         try:
-            return self._process.wait(END_GRACE_S)
+            return end_of(self._process, END_GRACE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()
@@ -104,6 +117,11 @@ class Workers:
         """Restarts those that exited by themselves."""
         for worker in self._all:
             worker.tend()
+
+    @property
+    def log_bytes(self) -> int:
+        """How much all of them have printed."""
+        return sum(worker.log.stat().st_size for worker in self._all)
 
     def end(self) -> None:
         """Ends every worker that still runs, a frozen one too."""

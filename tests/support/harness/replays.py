@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from harness.cluster import FRESHET, Place
+from harness.cluster import FRESHET, StackConfig
 from harness.polling import eventually
 from harness.processes import WorkerProcess
 
@@ -11,7 +11,7 @@ from harness.processes import WorkerProcess
 class Replays:
     """Those that one test started; `end` ends what is left of them."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: StackConfig) -> None:
         self._place = place
         self.started: list[WorkerProcess] = []
 
@@ -48,4 +48,7 @@ async def caught_up(process: WorkerProcess, timeout_s: float = 120) -> dict[str,
     async def found() -> dict[str, Any] | None:
         return said(process, "caught_up")
 
-    return await eventually("the replay is at the head", found, timeout_s=timeout_s)
+    async def printed() -> int:
+        return len(process.log_text)
+
+    return await eventually("the replay is at the head", found, timeout_s, printed)

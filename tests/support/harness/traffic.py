@@ -3,12 +3,12 @@
 import random
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import orjson
 
-from streams.producer import Acknowledgement, OutgoingRecord
+from streams.kafka.producer import Acknowledgement, OutgoingRecord
 
 if TYPE_CHECKING:
     from harness.cluster import Cluster
@@ -22,10 +22,18 @@ COUNTRIES = ("DE", "FR", "US", "")
 
 
 def catalogue(topic: str) -> Iterator[OutgoingRecord]:
-    """One entry an item."""
+    """One entry an item; every fifth is for grown-ups."""
     for number in range(ITEMS):
         entry = {"item_id": f"i{number}", "title": f"Title {number}", "genres": [f"g{number % 7}"], "duration_s": 3600}
+        entry |= {"maturity": "18" if number % 5 == 0 else "all"}
         yield OutgoingRecord(topic, f"i{number}".encode(), orjson.dumps(entry))
+
+
+def children(topic: str, chosen: Iterable[int] = range(0, USERS, 10)) -> Iterator[OutgoingRecord]:
+    """Profiles of children by the numbers of their users: what is for grown-ups may not be on their lists."""
+    for number in chosen:
+        profile = {"user_id": f"u{number}", "kids": True}
+        yield OutgoingRecord(topic, f"u{number}".encode(), orjson.dumps(profile))
 
 
 class Traffic:

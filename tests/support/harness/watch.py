@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 
 from harness.polling import eventually
 from harness.processes import Workers
-from ops.progress import Progress
+from ops.group_progress import GroupProgress
 
 
 class GroupWatch:
     """One consumer group and the workers in it; exited workers are restarted while waiting."""
 
-    def __init__(self, progress: Progress, input_topic: str, workers: Workers) -> None:
+    def __init__(self, progress: GroupProgress, input_topic: str, workers: Workers) -> None:
         self._progress = progress
         self._input_topic = input_topic
         self._workers = workers
@@ -24,18 +24,18 @@ class GroupWatch:
             self._workers.tend()
             return await self._progress.members() == count
 
-        await eventually(f"{count} workers share the partitions", stable)
+        await eventually(f"{count} workers share the partitions", stable, progress=self._said)
 
     async def all_partitions_move(self) -> None:
         """Waits until something more was committed in every partition of the input topic; needs a load."""
-        before = await self._progress.committed(self._input_topic)
+        before = await self._committed()
 
         async def moved() -> bool:
             self._workers.tend()
-            now = await self._progress.committed(self._input_topic)
+            now = await self._committed()
             return all(now[partition] > before[partition] for partition in before)
 
-        await eventually("every partition moves", moved)
+        await eventually("every partition moves", moved, progress=self._committed)
 
     async def caught_up(self, topics: Iterable[str], timeout_s: float = 120) -> None:
         """Waits until everything in `topics` is committed; a topic that others are derived from comes first."""
@@ -44,7 +44,13 @@ class GroupWatch:
             self._workers.tend()
             return await self._progress.caught_up(topics)
 
-        await eventually("everything is read", nothing_left, timeout_s)
+        await eventually("everything is read", nothing_left, timeout_s, self._committed)
+
+    async def _committed(self) -> dict[int, int]:
+        return await self._progress.committed(self._input_topic)
+
+    async def _said(self) -> int:
+        return self._workers.log_bytes
 
 
 @asynccontextmanager

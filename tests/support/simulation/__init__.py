@@ -8,6 +8,7 @@
     group      the consumer group: generations, kicked members
     member     one worker process as Faust would run it, including the ways in which it drops records
     steps      the product's steps, with a tally that has no guard against repeats
+    learning   examples for the ranker, and what an undisturbed learner makes of them
     history    the log of one schedule and what an undisturbed fold makes of it
     schedule   one seed: a history, a plan of faults, and whether the end is right
 

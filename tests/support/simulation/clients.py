@@ -131,6 +131,10 @@ class Consumer:
         assert isolation_level == "read_committed"
         self._process = current_process()
         self._positions: dict[TopicPartition, int] = {}
+        self._client = self
+
+    async def force_metadata_update(self) -> None:
+        await self._process.loop_turn()
 
     async def start(self) -> None:
         await self._process.loop_turn()
@@ -151,6 +155,9 @@ class Consumer:
             id(self), lambda: {tp: logs[tp].stable_end for tp in wanted}
         )
         return ends
+
+    async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, 0)
 
     async def position(self, tp: TopicPartition) -> int:
         return self._positions[tp]

@@ -15,7 +15,7 @@ Assignment = tuple[int, frozenset[TopicPartition]]
 
 
 class Group:
-    """Members by their last sign of life, and what the current generation owns."""
+    """Members by their last heartbeat, and what the current generation owns."""
 
     def __init__(self, world: World, partitions: Sequence[TopicPartition]) -> None:
         self._world = world

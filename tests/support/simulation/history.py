@@ -2,19 +2,21 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from simulation.kafka import Headers
 from simulation.steps import KILLER, POISON, content_of
-from streams.events import InvalidEvent, Reason, parse_interaction
-from streams.partitioning import partition_of
+from streams.contract.dead_letters import ORIGINAL_TIME_HEADER
+from streams.contract.events import InvalidEvent, Reason, parse_interaction
+from streams.contract.partitioning import partition_of
 from tables import item_rows
 from tables.item_deltas import encode, route
 from tables.item_plane import ItemLimits, ItemPlane
 from tables.signal import Signal
-from tables.user_plane import FoldLimits, UserPlane
+from tables.user_plane import FoldKind, FoldLimits, UserPlane
 
 PARTITIONS = 2
 ITEM_PARTITIONS = 1
@@ -38,6 +40,12 @@ class Published:
     key: bytes | None
     value: bytes
     append_ms: int
+    headers: Headers = ()
+
+
+#: Of records as producers send them: what says nothing to us, and what says what we never write.
+HARMLESS_HEADERS: Headers = (("traceparent", b"00-1"), ("traceparent", None))
+BAD_HEADERS: Headers = tuple((ORIGINAL_TIME_HEADER, text) for text in (None, b"", b"9" * 5_000, b"-1"))
 
 
 def new_history(draw: random.Random, records: int, within_s: float, poison: bytes | None = None) -> list[Published]:
@@ -55,6 +63,7 @@ def new_history(draw: random.Random, records: int, within_s: float, poison: byte
         ).encode()
         key: bytes | None = user.encode()
         partition = partition_of(user.encode(), PARTITIONS)
+        headers: Headers = ()
         oddity = draw.random()
         if number == fatal and poison:
             value = poison
@@ -62,7 +71,9 @@ def new_history(draw: random.Random, records: int, within_s: float, poison: byte
             value = value[:-3]
         elif oddity < 0.07:
             partition = 1 - partition
-        published.append(Published(number / records * within_s, partition, key, value, append_ms))
+        elif oddity < 0.11:
+            headers = (draw.choice(HARMLESS_HEADERS + BAD_HEADERS),)
+        published.append(Published(number / records * within_s, partition, key, value, append_ms, headers))
     return published + [_last(partition, within_s + LAST_AFTER_S) for partition in range(PARTITIONS)]
 
 
@@ -80,7 +91,7 @@ class Expected:
 
     rows: list[dict[bytes, bytes]] = field(default_factory=list)  # by input partition, `settled`, without tallies
     tallies: list[dict[bytes, tuple[int, int]]] = field(default_factory=list)
-    letters: dict[Spot, Reason] = field(default_factory=dict)
+    dead_letters: dict[Spot, Reason] = field(default_factory=dict)
     contents: dict[tuple[str, int], bytes] = field(default_factory=dict)  # (user, offset) -> content of a list
     offsets: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))  # user -> offsets of the row
     last_event_ms: dict[tuple[str, int], int] = field(default_factory=dict)  # (user, offset) -> as the row has it
@@ -88,11 +99,37 @@ class Expected:
     item_rows: dict[bytes, bytes] = field(default_factory=dict)
     visits: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     horizon_hour: int = 0
+    #: (erased user, offset) -> contents of a list, by the first offset that is folded: how late an erasure is heard of
+    #: decides which it is.
+    after_erasure: dict[tuple[str, int], dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
 
     def idle(self, user: str, offset: int, position: int) -> bool:
         """Whether the user, last heard of at `offset`, is idle where everything before `position` is folded."""
         watermark_ms = self.watermarks_ms[partition_of(user.encode(), PARTITIONS)][position - 1]
         return self.last_event_ms[user, offset] < watermark_ms - LIMITS.retention_ms
+
+
+def note_erasures(expected: Expected, logs: Sequence[list[ConsumerRecord]], users: Collection[str]) -> None:
+    """Notes what lists of erased users may say, whatever is folded of them."""
+    for user in users:
+        partition = partition_of(user.encode(), PARTITIONS)
+        for first in expected.offsets[user]:
+            plane = UserPlane(partition, PARTITIONS, {}, LIMITS, {user: first})
+            for record in logs[partition]:
+                _note_content(expected, plane, record, user, first)
+
+
+def _note_content(expected: Expected, plane: UserPlane, record: ConsumerRecord, user: str, first: int) -> None:
+    try:
+        _refuse_bad_headers(record)
+        event = parse_interaction(record.value, record.timestamp)
+        fold = plane.fold(event, record.key, record.offset, record.timestamp)
+    except InvalidEvent:
+        return
+    if fold.user_id == user and fold.kind is not FoldKind.ERASED:
+        found = plane.view(user)
+        assert found is not None
+        expected.after_erasure[user, record.offset][first] = content_of(found)
 
 
 def undisturbed(logs: Iterable[list[ConsumerRecord]], quarantined: Collection[Spot] = ()) -> Expected:
@@ -110,7 +147,7 @@ def undisturbed(logs: Iterable[list[ConsumerRecord]], quarantined: Collection[Sp
         for record in log:
             spot = partition, record.offset
             if spot in quarantined:
-                expected.letters[spot] = Reason.FOLD_FAILED
+                expected.dead_letters[spot] = Reason.FOLD_FAILED
                 watermarks_ms.append(plane.watermark_ms)
                 continue
             if record.value in (POISON, KILLER):
@@ -135,10 +172,11 @@ def undisturbed(logs: Iterable[list[ConsumerRecord]], quarantined: Collection[Sp
 
 def _fold(plane: UserPlane, record: ConsumerRecord, spot: Spot, expected: Expected) -> Signal | None:
     try:
+        _refuse_bad_headers(record)
         event = parse_interaction(record.value, record.timestamp)
         fold = plane.fold(event, record.key, record.offset, record.timestamp)
     except InvalidEvent as refused:
-        expected.letters[spot] = refused.reason
+        expected.dead_letters[spot] = refused.reason
         return None
     user = plane.view(fold.user_id)
     assert user is not None
@@ -146,6 +184,11 @@ def _fold(plane: UserPlane, record: ConsumerRecord, spot: Spot, expected: Expect
     expected.offsets[fold.user_id].append(record.offset)
     expected.last_event_ms[fold.user_id, record.offset] = user.row.last_event_ms
     return fold.signal
+
+
+def _refuse_bad_headers(record: ConsumerRecord) -> None:
+    if any(header in BAD_HEADERS for header in record.headers):
+        raise InvalidEvent(Reason.BAD_HEADER, "")
 
 
 def settled(partition: int, rows: dict[bytes, bytes]) -> dict[bytes, bytes]:

@@ -6,7 +6,7 @@ later, one by one. Until then nobody who reads committed records gets past its f
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from aiokafka.errors import ProducerFenced
@@ -14,7 +14,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from simulation.world import TryLater, World
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = tuple[tuple[str, bytes | None], ...]
 Sent = tuple[bytes | None, bytes | None, Headers]
 MARKER_DELAY_S = 0.3
 
@@ -43,11 +43,31 @@ class Log:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.open: dict[int, int] = {}  # id of an unmarked transaction -> its first offset here
+        self._leader_epochs = [0]  # first offset of each leader epoch
 
     @property
     def stable_end(self) -> int:
         """The last stable offset: committed readers see nothing from here on."""
         return min(self.open.values(), default=len(self.entries))
+
+    def cut_off(self, end: int) -> None:
+        """A leader is elected that lacks what is from `end` on."""
+        del self.entries[end:]
+        self._leader_epochs = [min(first, end) for first in self._leader_epochs]
+        self._leader_epochs.append(end)
+
+    def epoch_at(self, offset: int) -> int:
+        """The leader epoch of the record at an offset."""
+        return max(epoch for epoch, first in enumerate(self._leader_epochs) if first <= offset)
+
+    def epoch_end(self, epoch: int) -> int:
+        """Where a leader epoch ends."""
+        return self._leader_epochs[epoch + 1] if epoch + 1 < len(self._leader_epochs) else len(self.entries)
+
+    def fetch(self, start: int, limit: int) -> tuple[list[ConsumerRecord], int, list[int]]:
+        """As `read`, with the leader epochs of the records, which are in the bytes that are fetched."""
+        records, position = self.read(start, limit)
+        return records, position, [self.epoch_at(record.offset) for record in records]
 
     def read(self, start: int, limit: int, end: int | None = None) -> tuple[list[ConsumerRecord], int]:
         """Up to `limit` committed records from `start`, and the position after them and what is skipped behind them."""
@@ -84,9 +104,11 @@ class Kafka:
         self.ids: defaultdict[str, Coordinated] = defaultdict(Coordinated)
         self.busy = 0  # transactions whose markers are not all written
 
-    def publish(self, tp: TopicPartition, key: bytes | None, value: bytes | None, timestamp_ms: int) -> int:
+    def publish(
+        self, tp: TopicPartition, key: bytes | None, value: bytes | None, timestamp_ms: int, headers: Headers = ()
+    ) -> int:
         """Appends one record of a plain producer."""
-        return self._append(tp, (key, value, ()), None, timestamp_ms)
+        return self._append(tp, (key, value, headers), None, timestamp_ms)
 
     def _append(self, tp: TopicPartition, sent: Sent, transaction: Transaction | None, timestamp_ms: int) -> int:
         log = self.logs[tp]

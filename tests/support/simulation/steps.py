@@ -7,12 +7,14 @@ import numpy as np
 from aiokafka.structs import ConsumerRecord
 from numpy.typing import NDArray
 
-from agents.delivery.step import Effects, Step
+from agents.delivery.step import Effects, PartitionStep
 from agents.delivery.table import ChangelogTable
+from agents.lists.list_basis import NOTHING, ListBasis
+from agents.lists.list_maker import UserValues
 from serving.keys import Keys
 from serving.list_format import encode
 from simulation.world import current_process
-from streams.catalog import UserProfile
+from streams.contract.catalog import UserProfile
 from tables.item_deltas import decode
 from tables.user_plane import User
 
@@ -20,6 +22,7 @@ TALLY = b"\x01"
 POISON = b"POISON"
 KILLER = b"KILLER"
 EXPIRES_MS = 3_600_000
+NOTHING_SAID = "-"  # in the place of a profile
 
 
 class Poisoned(ArithmeticError):
@@ -56,7 +59,7 @@ class TalliedStep:
     """A step of the product whose folds are tallied; `tally` gives (row name, records, sum of offsets) of a record."""
 
     def __init__(
-        self, step: Step, table: ChangelogTable, tally: Callable[[ConsumerRecord], tuple[bytes, int, int]]
+        self, step: PartitionStep, table: ChangelogTable, tally: Callable[[ConsumerRecord], tuple[bytes, int, int]]
     ) -> None:
         self.step = step
         self._tally = Tally(table)
@@ -103,7 +106,7 @@ def tally_of_deltas(record: ConsumerRecord) -> tuple[bytes, int, int]:
 
 
 class RowLists:
-    """A list maker without a model: a list says which row it was made from."""
+    """A list maker without a model: a list says which row and which profile it was made from."""
 
     expires_ms = EXPIRES_MS
     catalogue_version = 0
@@ -111,12 +114,27 @@ class RowLists:
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
 
-    def user_values(
-        self, user: User, profile: UserProfile | None, partition: int, now_ms: int
-    ) -> tuple[NDArray[np.int32], list[tuple[str, bytes]]]:
-        assert profile is None
-        value = encode(partition, user.row.last_offset, now_ms, now_ms + EXPIRES_MS, content_of(user), [])
-        return np.array([], np.int32), [(self._keys.user_list(user.user_id), value)]
+    def values_of(
+        self, asked: Sequence[tuple[User, UserProfile | None]], partition: int, now_ms: int
+    ) -> list[UserValues]:
+        """What the lists of all of them are."""
+        return [self._made(user, profile, partition, now_ms) for user, profile in asked]
+
+    def _made(self, user: User, profile: UserProfile | None, partition: int, now_ms: int) -> UserValues:
+        said = NOTHING_SAID if profile is None else profile.country or ""
+        content = b"%b|%b" % (content_of(user), said.encode())
+        value = encode(partition, user.row.last_offset, now_ms, now_ms + EXPIRES_MS, content, [])
+        return UserValues(np.array([], np.int32), [(self._keys.user_list(user.user_id), value)], NOTHING)
+
+    def list_key(self, user_id: str) -> str:
+        return self._keys.user_list(user_id)
+
+    def audience(self, user: User, profile: UserProfile | None, now_ms: int) -> tuple[str, bytes]:
+        said = NOTHING_SAID if profile is None else profile.country or ""
+        return self._keys.audience(user.user_id), said.encode()
+
+    def outdated(self, lists: Sequence[tuple[ListBasis, int]]) -> list[bool]:
+        return [False] * len(lists)
 
     def items_changed_since(self, catalogue_version: int) -> NDArray[np.int32] | None:
         raise AssertionError(f"the catalogue never changes, not even after {catalogue_version}")
@@ -131,7 +149,10 @@ class NobodyReads:
     async def who_read(self, users: Sequence[str], since_s: int) -> set[str]:
         return set()
 
-    async def remove(self, users: Collection[str]) -> None:
+    async def take_missed(self, limit: int) -> list[str]:
+        return []
+
+    async def remove(self, users: Collection[str], up_to_s: int) -> None:
         pass
 
     async def remove_before(self, second: int) -> None:

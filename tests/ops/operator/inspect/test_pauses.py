@@ -3,8 +3,8 @@
 import pytest
 from aiokafka.structs import TopicPartition
 
-from ops.operator.pauses import NoSuchPartition, parse_partition
-from streams.topics import Topics
+from ops.operator.inspect.pauses import NoSuchPartition, parse_partition
+from streams.kafka.topics import Topics
 
 TOPICS = Topics("demo", "v2")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.operator.replay_start import Beginning, CannotReplay, _filled, _record, parse_from
+from ops.operator.replay.start import Beginning, CannotReplay, _filled, _record, parse_from
 from serving.registry import Registry, Switch, VersionRecord
 
 

@@ -13,7 +13,7 @@ from agents.delivery.outgoing import Outgoing
 from agents.delivery.table import ChangelogTable
 from agents.retention.record_files import plain_record
 from agents.retention.source_position import stamped
-from ops.operator.cut import CannotCut, read_table, read_waiting
+from ops.operator.snapshots.consistent_snapshot import NoConsistentSnapshot, read_table, read_waiting
 
 ROWS = TopicPartition("user.rows.v1", 0)
 DELTAS = TopicPartition("item.deltas.v1", 0)
@@ -81,7 +81,7 @@ async def test_what_waits_is_what_the_rows_contain() -> None:
 
 async def test_what_cannot_be_told_is_refused() -> None:
     unstamped = [delta(0, 10), replace(delta(0, 20), headers=())]
-    with pytest.raises(CannotCut, match="of a former release"):
+    with pytest.raises(NoConsistentSnapshot, match="of a former release"):
         await read_waiting(Log(unstamped), DELTAS, begin=0, end=2, positions={0: 20})
-    with pytest.raises(CannotCut, match="begins at 7, its table ends at 3"):
+    with pytest.raises(NoConsistentSnapshot, match="begins at 7, its table ends at 3"):
         await read_waiting(Log([delta(0, 10)], begin=7), DELTAS, begin=3, end=8, positions={0: 20})

@@ -5,17 +5,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agents.erasures import Erasures
+from agents.followers.erasures import Erasures
 from agents.retention.record_files import plain_record, read_rows, write_rows
 from agents.retention.storage import sha256_of
 from offline.snapshots.manifest import Manifest
-from ops.operator.archive_erasure import KnownErasures
-from ops.operator.snapshot_erasure import SnapshotErasure
-from ops.operator.snapshot_list import listed
-from ops.operator.snapshot_store import NoSnapshot, SnapshotStore, entry_of
-from streams.erasure import ErasureMarker
-from streams.events import EventType, Interaction
-from streams.identities import PLAIN, Identities
+from ops.operator.archive.erasure import KnownErasures
+from ops.operator.snapshots.erasure import SnapshotErasure
+from ops.operator.snapshots.list import listed
+from ops.operator.snapshots.store import NoSnapshot, SnapshotStore, entry_of
+from streams.contract.erasure import ErasureMarker
+from streams.contract.events import EventType, Interaction
+from streams.contract.identities import PLAIN, Identities
 from tables import partition_row, user_keys
 from tables.user_plane import FoldLimits, UserPlane
 

@@ -1,9 +1,9 @@
-"""What is made of the signs of life, and of a changelog."""
+"""What is made of the heartbeats, and of a changelog."""
 
 import pytest
 
-from ops.operator.table_size import SampledTable
-from ops.operator.version_figures import events_per_cpu_s
+from ops.operator.inspect.table_size import SampledTable
+from ops.operator.versions.figures import events_per_cpu_s
 
 
 def test_speed_is_that_of_all_workers() -> None:

@@ -1,0 +1,71 @@
+"""What a worker follows in full, before anything is restored and ever after: orders, profiles, the catalogue and what
+items and the ranker learned."""
+
+from collections.abc import Callable
+
+from aiokafka.structs import TopicPartition
+
+from agents.dead_letters import DeadLetters
+from agents.followers.controls import Controls
+from agents.followers.erasures import Erasures
+from agents.followers.follower import Follower
+from agents.followers.item_follower import ItemFollower
+from agents.followers.profiles import Profiles
+from agents.followers.refusals import Refusals, RowLetters
+from agents.followers.version_status import VersionStatus
+from agents.worker_config import WorkerConfig
+from streams.kafka.log_position import LogPosition
+
+
+class Followed:
+    """The topics and what they say now. `max_model_watermark_ms` is the event time that the item model must not know
+    more of."""
+
+    def __init__(self, config: WorkerConfig, max_model_watermark_ms: Callable[[], float]) -> None:
+        topics, identities = config.topics, config.identities
+        self.controls, self.version_status = Controls(topics.version), VersionStatus(topics.version)
+        self.erasures, self.profiles = Erasures(identities), Profiles(config.partitions, identities)
+        led = DeadLetters(topics.dead_letters, topics.crash_marks, lambda _: self.version_status.leads)
+        self.row_letters = RowLetters(led, self.erasures, topics.user_changelog)
+        self.refusals = Refusals(config.bootstrap, led, config.partitions, self.erasures.cover)
+        report, drain = self.refusals.report, self.refusals.drain
+        self.items = ItemFollower(
+            config.bootstrap, topics, config.partitions, max_model_watermark_ms, report, drain, config.default_maturity
+        )
+        self._erasure_topic = topics.erasure
+        self._orders = Follower(
+            config.bootstrap,
+            {
+                topics.controls: self.controls.apply,
+                topics.erasure: self.erasures.apply,
+                topics.versions: self.version_status.apply,
+            },
+            report=report,
+        )
+        self._people = Follower(config.bootstrap, {topics.profiles: self.profiles.apply}, report=report, drain=drain)
+
+    async def start(self) -> None:
+        """Returns when everything is known that was there before the call."""
+        # Orders first: who is erased is never folded, nor listed against their word, and of somebody erased no letter
+        # is kept, which only the version that leads keeps.
+        await self._orders.start()
+        await self._people.start()
+        await self.items.start()
+
+    async def know_erasures(self) -> None:
+        """Returns when all erasures are known that were asked for before the call."""
+        await self._orders.catch_up(self._erasure_topic)
+
+    def erasures_place(self, partition: int) -> LogPosition:
+        """How far the erasures of a partition of interactions are known."""
+        return self._orders.place(TopicPartition(self._erasure_topic, partition))
+
+    def places(self) -> dict[TopicPartition, LogPosition]:
+        """How far each partition is known."""
+        return self._orders.places() | self._people.places() | self.items.places()
+
+    async def stop(self) -> None:
+        """Stops following."""
+        await self.items.stop()
+        await self._people.stop()
+        await self._orders.stop()

@@ -1,0 +1,1 @@
+"""Topics that every worker reads in full: the item model, the catalogue, profiles, erasures, controls, versions."""

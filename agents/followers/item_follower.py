@@ -1,0 +1,122 @@
+"""Applies `catalog.items`, `item.model` and `ranker.weights` to what all lists of this process are made from."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from math import inf
+
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from agents.delivery.table import POSITION_KEY
+from agents.followers.follower import Follower, do_nothing
+from agents.followers.item_facts import FactsSaid, item_facts
+from agents.followers.model_watermark import ModelWatermark
+from agents.followers.refusals import Report, guarded, say
+from ranking.learner import RANKER_KEY, ranker_of
+from ranking.ranker import Ranker
+from streams.contract.catalog import DEFAULT_MATURITY, CatalogItem, Maturity
+from streams.contract.unreadable import read_catalog_item
+from streams.kafka.log_position import LogPosition
+from streams.kafka.topics import Topics
+from tables.item_model import ItemModel
+
+#: Changes that are remembered one by one; whoever asks about older ones is told "everything may have changed".
+REMEMBERED_CHANGES = 10_000
+
+
+class ItemFollower:
+    """Owns the process's `ItemModel` and `Ranker`, and remembers which catalogue entries changed.
+
+    `max_model_watermark_ms` is the event time that the model must not know more of; see
+    `agents.followers.model_watermark`."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        topics: Topics,
+        partitions: int = 0,
+        max_model_watermark_ms: Callable[[], float] = lambda: inf,
+        report: Report = say,
+        drain: Callable[[], Awaitable[None]] = do_nothing,
+        default_maturity: Maturity = DEFAULT_MATURITY,
+    ) -> None:
+        self.model = ItemModel(default_maturity)
+        self.ranker = Ranker.start()
+        self.catalogue_version = 0
+        self.model_watermark = ModelWatermark(guarded(self._apply_model, report), partitions, max_model_watermark_ms)
+        self.facts_said = FactsSaid()
+        self._changed: deque[str] = deque(maxlen=REMEMBERED_CHANGES)
+        self._compares = False  # facts with those of the record before: not while the topic is read for the first time
+        self._follower = Follower(
+            bootstrap,
+            {
+                topics.catalog: self._apply_catalogue,
+                topics.item_model: self.model_watermark.take,
+                topics.ranker_weights: self._apply_ranker,
+            },
+            self.model_watermark.release,
+            report,
+            drain,
+        )
+
+    @property
+    def feature_cutoff_ms(self) -> int:
+        """The newest event time that the model may know of; 0 = not known."""
+        return self.model_watermark.feature_cutoff_ms
+
+    async def start(self) -> None:
+        """Returns when the model contains everything that was published before the call."""
+        await self._follower.start()
+        self._compares = True
+
+    def places(self) -> dict[TopicPartition, LogPosition]:
+        """See `Follower.places`."""
+        return self._follower.places()
+
+    async def has_read(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """Whether everything before the offsets of `item.model` is read, and known unless it must wait."""
+        return await self._follower.has_read(ends)
+
+    async def stop(self) -> None:
+        """Stops following."""
+        await self._follower.stop()
+
+    def changed_since(self, catalogue_version: int) -> frozenset[str] | None:
+        """Items whose entry changed after `catalogue_version`; None when that is too long ago to tell."""
+        count = self.catalogue_version - catalogue_version
+        if count > len(self._changed):
+            return None
+        return frozenset(list(self._changed)[len(self._changed) - count :])
+
+    def _apply_catalogue(self, record: ConsumerRecord) -> None:
+        """Takes what holds of an item; then raises `InvalidEvent` when that is not what its record says."""
+        item_id, item, problem = read_catalog_item(record.key, record.value)
+        if item_id is not None:
+            self._take(item_id, item, record)
+        if problem is not None:
+            raise problem
+
+    def _take(self, item_id: str, item: CatalogItem | None, record: ConsumerRecord) -> None:
+        model = self.model
+        before = self._facts_listed(item_id)
+        model.apply_catalog(item_id, item)
+        self._changed.append(item_id)
+        self.catalogue_version += 1
+        self.facts_said.read(record.partition, record.offset)
+        index = model.index(item_id)
+        if not self._compares or (before and before != item_facts(model, index)):
+            self.facts_said.changed(index, record.partition, record.offset, self.catalogue_version)
+
+    def _facts_listed(self, item_id: str) -> bytes:
+        """What lists say of an item; b"" when none shows it or it is not to be compared."""
+        index = self.model.index(item_id)
+        # What was never heard of is shown where there is no catalogue: somebody may go on with what they have begun.
+        shown = index >= 0 or not self.model.catalog.in_use
+        return item_facts(self.model, index) if self._compares and shown else b""
+
+    def _apply_ranker(self, record: ConsumerRecord) -> None:
+        if record.key == RANKER_KEY:
+            self.ranker = Ranker.start() if record.value is None else ranker_of(record.value)
+
+    def _apply_model(self, record: ConsumerRecord) -> None:
+        if record.key != POSITION_KEY:
+            self.model.apply(record.key, record.value)

@@ -1,0 +1,72 @@
+"""What a list was made with, and whether items have taught enough since that it is to be made again.
+
+Lists are made at once after an event, when items may know little yet: history that was loaded in one go, a version that
+caught up, new items that everybody takes up. So a list remembers how much the model knew of what it was made from, and
+is outdated when that has grown by half; when it is some seconds old, by a twentieth. As the bounds are ratios, a list
+is made again a few times while its items become known, and hardly ever once they are.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranking.interests import Interests
+from ranking.ranker import Ranker
+from tables.item_model import ItemModel
+
+GROWTH_AT_ONCE = 1.5
+GROWTH_LATER = 1.05
+LATER_MS = 20_000
+#: The ranker learns in rounds; the first few say little.
+FIRST_RANKER_ROUNDS = 10
+
+
+class ListBasis(NamedTuple):
+    """What was known when a list was made: the indices `recent` int32[up to 50] of the user's recent items, the ids of
+    those that the model did not know, how often the known ones had been visited in all (faded), how many events items
+    had counted, whether the user had a vector, and the number of the ranker."""
+
+    recent: NDArray[np.int32]
+    unknown: tuple[str, ...]
+    visits: float
+    events: int
+    has_vector: bool
+    ranker_number: int
+
+
+NOTHING = ListBasis(np.zeros(0, np.int32), (), 0.0, 0, False, 0)
+
+
+def bases_of(interests: Interests, vectors: NDArray[np.float32], model: ItemModel, ranker: Ranker) -> list[ListBasis]:
+    """The bases of lists that are made now; `vectors` float32[users, any] as published."""
+    recent, events = interests.recent, events_of(model)
+    visits = np.zeros(len(recent.values) + 1)
+    np.cumsum(model.visits[recent.values], out=visits[1:])
+    sums = np.diff(visits[recent.offsets]).tolist()
+    has_vector: NDArray[np.bool_] = np.any(vectors, axis=1)
+    return [
+        ListBasis(recent.row(number), unknown, visited, events, has_one, ranker.number)
+        for number, (unknown, visited, has_one) in enumerate(
+            zip(interests.unknown, sums, has_vector.tolist(), strict=True)
+        )
+    ]
+
+
+def events_of(model: ItemModel) -> int:
+    """How many events all items have counted."""
+    return int(model.events.sum())
+
+
+def is_outdated(basis: ListBasis, age_ms: int, model: ItemModel, events: int, ranker_number: int) -> bool:
+    """Whether what a list of this age was made with is materially less than what is known now; `events` are
+    `events_of` the model."""
+    later = min(max(0, age_ms) / LATER_MS, 1.0)
+    growth = GROWTH_AT_ONCE + (GROWTH_LATER - GROWTH_AT_ONCE) * later
+    if float(model.visits[basis.recent].sum()) > growth * basis.visits or events > GROWTH_AT_ONCE * basis.events:
+        return True
+    if ranker_number > 2 * basis.ranker_number + FIRST_RANKER_ROUNDS:
+        return True
+    if any(model.index(item_id) >= 0 for item_id in basis.unknown):
+        return True
+    return not basis.has_vector and bool(model.vectors.vectors[basis.recent].any())

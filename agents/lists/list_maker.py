@@ -1,0 +1,319 @@
+"""Makes finished list values: rank, word, encode. The only place where the model meets the list format."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.followers.item_facts import FactsSaid, item_facts
+from agents.followers.item_follower import ItemFollower
+from agents.lists.audiences import audience_record
+from agents.lists.list_basis import ListBasis, bases_of, events_of, is_outdated
+from ranking.decision import Decisions
+from ranking.filters.eligibility import AGAIN_RULES, allowed
+from ranking.filters.request_context import RequestContexts
+from ranking.pipeline import DEFAULT_RULES, at_once, decided
+from ranking.ragged import Ragged, lowest_in_rows
+from ranking.recommendations import CODES, ListReason, Lists, Recommendations, because, text_of
+from ranking.related import RelatedCache
+from ranking.rerank.settings import RerankSettings
+from ranking.rows import AfterLast, after_last, page_of
+from serving.fragments import SCORE_STEPS, continue_fragment, fragments_of, item_head, reason_tail
+from serving.keys import POST_PLAY, Keys
+from serving.list_format import ListStamp
+from serving.redis_writer import Group
+from streams.contract.catalog import UNRATED_AGE, UserProfile
+from streams.contract.time_zones import zone_of
+from tables.continue_watching import Watching
+from tables.item_catalog import ALWAYS_UNTIL_MS
+from tables.item_model import ItemModel
+from tables.user_features import UserFeatures, features
+from tables.user_plane import User
+
+#: In the place of an item's index: room for more in a short list, which any change of the catalogue may fill.
+ROOM = -1
+#: The index of an item that the model never heard of.
+UNHEARD_OF = -1
+
+
+Key = TypeVar("Key")
+
+
+class CachedBytes(dict[Key, bytes]):
+    """Bytes that repeat, made when they are first asked for; asking again runs no Python."""
+
+    def __init__(self, make: Callable[[Key], bytes]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: Key) -> bytes:
+        made = self[key] = self._make(key)
+        return made
+
+
+_tail = lru_cache(maxsize=4096)(reason_tail)
+
+#: How a reason is packed into the number that its bytes are kept by.
+_REASON = _CODE = 0xFF
+_CODE_SHIFT, _ITEM_SHIFT = 8, 16
+
+
+#: What the lists of a batch share.
+stamp = lru_cache(maxsize=64)(ListStamp)
+
+
+class UserValues(NamedTuple):
+    """What a user gets: the item indices that lists show, the list first, with ROOM when it is short; (key,
+    value) of everything derived from the user's row and profile, the list first; and what it was made with."""
+
+    items: NDArray[np.int32]
+    values: Group
+    basis: ListBasis
+
+
+class _Begun(NamedTuple):
+    """By user what they may go on with, item indices int32[] and fragments; `known` are all items of the model that
+    they have begun."""
+
+    shown: list[NDArray[np.int32]]
+    fragments: list[list[bytes]]
+    known: Ragged
+
+
+class ListMaker:
+    """Turns users and shared recommendations into Redis values; caches the bytes that repeat."""
+
+    def __init__(
+        self,
+        follower: ItemFollower,
+        keys: Keys,
+        model_version: str,
+        list_size: int,
+        expires_ms: int,
+        rerank: RerankSettings = DEFAULT_RULES,
+    ) -> None:
+        self.model: ItemModel = follower.model
+        self.expires_ms = expires_ms
+        self.list_size = list_size
+        self._follower = follower
+        self._keys = keys
+        self._model_version = model_version
+        self._rerank = rerank
+        self._related = RelatedCache(self.model)
+        self._heads = CachedBytes(self._head)
+        self._tails = CachedBytes(self._said_by)
+        self._trend_places: list[str] = []
+        self._facts: CachedBytes[int] = CachedBytes(lambda index: item_facts(self.model, index))
+        self._heads_version = follower.catalogue_version
+
+    # -- users ----------------------------------------------------------------------------------------------------
+
+    def values_of(
+        self, asked: Sequence[tuple[User, UserProfile | None]], partition: int, now_ms: int
+    ) -> list[UserValues]:
+        """Everything that is derived from the users' rows and profiles, from what items know now; of all of them at
+        once."""
+        made: list[UserValues] = []
+        for batch in at_once(asked, self.model):
+            made += self._values_at_once(batch, partition, now_ms)
+        return made
+
+    def _values_at_once(
+        self, asked: Sequence[tuple[User, UserProfile | None]], partition: int, now_ms: int
+    ) -> Iterator[UserValues]:
+        model, ranker, catalog = self.model, self._follower.ranker, self.model.catalog
+        decisions = Decisions.of(asked, model, ranker, now_ms, self.list_size)
+        lists = decided(decisions, model, ranker, self.list_size, self._rerank)
+        contexts, vectors = decisions.contexts, lists.vectors.astype("<f4")
+        after = after_last(decisions.interests, contexts, self._related)
+        begun = self._begun(asked, contexts)
+        ends = [
+            lowest_in_rows(rows.offsets, catalog.until_ms[rows.values], ALWAYS_UNTIL_MS)
+            for rows in (lists.items, after.items, Ragged.of([row[row >= 0] for row in begun.shown]))
+        ]
+        until_ms = np.minimum.reduce(ends).tolist()
+        fragments, facts = self._fragments(lists.items, lists.scores, self._said(lists)), self.facts(lists.items.values)
+        played, played_facts = self._played(after), self.facts(after.items.values)
+        bases = bases_of(decisions.interests, vectors, model, ranker)
+        list_rows, after_rows = lists.items.offsets.tolist(), after.items.offsets.tolist()
+        for number, (user, profile) in enumerate(asked):
+            own = slice(list_rows[number], list_rows[number + 1])
+            row = slice(after_rows[number], after_rows[number + 1])
+            stamp = self._stamp(lists.sources[number], partition, now_ms)
+            user_id, offset = user.user_id, user.row.last_offset
+            features_now = self._features(user, profile, now_ms)
+            page = msgspec.json.encode(page_of(contexts, number, features_now.genre_preferences, model))
+            continued = begun.fragments[number]
+            values = [
+                (self._keys.user_list(user_id), stamp.personal(user_id, offset, fragments[own], facts[own])),
+                (
+                    self._keys.continue_watching(user_id),
+                    stamp.personal(user_id, offset, continued, self.facts(begun.shown[number]), page=page),
+                ),
+                (
+                    self._keys.user_list(user_id, POST_PLAY),
+                    stamp.personal(user_id, offset, played[row], played_facts[row], context=POST_PLAY),
+                ),
+                (self._keys.audience(user_id), audience_record(contexts, number, model, until_ms[number])),
+                (self._keys.user_features(user_id), stamp.plain(offset, msgspec.json.encode(features_now))),
+            ]
+            if bases[number].has_vector:
+                values.append((self._keys.user_embedding(user_id), vectors[number].tobytes()))
+            # Those that may not be continued now belong to the list too: a change of the catalogue may bring them back.
+            room = [ROOM] if own.stop - own.start < self.list_size else []
+            items = [
+                lists.items.values[own],
+                after.items.values[row],
+                begun.known.row(number),
+                np.array(room, np.int32),
+            ]
+            yield UserValues(np.concatenate(items), values, bases[number])
+
+    def outdated(self, lists: Sequence[tuple[ListBasis, int]]) -> list[bool]:
+        """For each list, given what it was made with and its age in ms, whether items have taught enough since that it
+        is to be made again."""
+        model, events, number = self.model, events_of(self.model), self._follower.ranker.number
+        return [is_outdated(basis, age_ms, model, events, number) for basis, age_ms in lists]
+
+    def _features(self, user: User, profile: UserProfile | None, now_ms: int) -> UserFeatures:
+        return features(user, profile, self.model, now_ms, zone_of(profile.timezone if profile is not None else None))
+
+    def list_key(self, user_id: str) -> str:
+        """The key of a user's list."""
+        return self._keys.user_list(user_id)
+
+    def audience(self, user: User, profile: UserProfile | None, now_ms: int) -> tuple[str, bytes]:
+        """Key and value of what a user may see from now on, though their lists are still those of a former profile."""
+        contexts = RequestContexts.alone((user, profile), self.model, now_ms)
+        return self._keys.audience(user.user_id), audience_record(contexts, 0, self.model, None)
+
+    def _begun(self, asked: Sequence[tuple[User, UserProfile | None]], contexts: RequestContexts) -> "_Begun":
+        """What the users have begun and may go on with."""
+        entries = [user.watching.newest_first(self._duration_s) for user, _ in asked]
+        rows = [self.model.indices([entry.item_id for entry in own]) for own in entries]
+        may_go_on = allowed(Ragged.of([row[row >= 0] for row in rows]), contexts, self.model, AGAIN_RULES)
+        allowed_now = iter(may_go_on.keep.tolist())
+        shown, fragments = [], []
+        for number, (row, own) in enumerate(zip(rows, entries, strict=True)):
+            unheard_of = UNHEARD_OF in row and self._may_see_unheard_of(int(contexts.ages[number]))
+            kept = [unheard_of if index == UNHEARD_OF else next(allowed_now) for index in row.tolist()]
+            shown.append(row[np.array(kept, np.bool_)])
+            fragments.append(
+                [
+                    continue_fragment(
+                        entry.item_id,
+                        self._title(index, entry),
+                        entry.progress_pct,
+                        entry.position_s,
+                        entry.updated_at_ms,
+                    )
+                    for index, entry, keep in zip(row.tolist(), own, kept, strict=True)
+                    if keep
+                ]
+            )
+        unfinished = [self.model.indices([row.item_id for row in user.watching.to_rows()]) for user, _ in asked]
+        return _Begun(shown, fragments, Ragged.of([row[row >= 0] for row in unfinished]))
+
+    def _may_see_unheard_of(self, age: int) -> bool:
+        """Whether a user may see what the model never heard of: not where there is a catalogue, nor a child."""
+        return not self.model.catalog.in_use and age >= UNRATED_AGE
+
+    def _duration_s(self, item_id: str) -> float | None:
+        return self.model.catalog.duration_s.get(self.model.index(item_id))
+
+    def _title(self, index: int, entry: Watching) -> str:
+        return entry.item_id if index == UNHEARD_OF else self.model.title(index)
+
+    # -- shared ---------------------------------------------------------------------------------------------------
+
+    def shared_value(self, recommendations: Recommendations, now_ms: int) -> bytes:
+        """The value of a list that belongs to no user."""
+        return self._stamp(recommendations.source, 0, now_ms).shared(
+            self.fragments(recommendations), self.facts(recommendations.item_index)
+        )
+
+    def fragments(self, recommendations: Recommendations) -> list[bytes]:
+        """The items of a list as JSON objects."""
+        tails = map(_tail, recommendations.reason, recommendations.reason_code)
+        return self._fragments(Ragged.of([recommendations.item_index]), recommendations.score, tails)
+
+    def _fragments(self, items: Ragged, scores: NDArray[np.float32], tails: Iterable[bytes]) -> list[bytes]:
+        self._drop_stale_heads()
+        steps = np.rint(scores * SCORE_STEPS).astype(int).tolist()
+        return fragments_of(map(self._heads.__getitem__, items.values.tolist()), steps, tails)
+
+    def _said(self, lists: Lists) -> Iterable[bytes]:
+        """The ends of the fragments: what is said of each item."""
+        self._drop_stale_heads()
+        places = np.array([self._place_number(place) for place in lists.trend_places], np.int64)
+        cites = lists.reasons == ListReason.BECAUSE
+        event = (lists.cited.astype(np.int64) << _ITEM_SHIFT) | (lists.cited_codes.astype(np.int64) << _CODE_SHIFT)
+        place = np.repeat(places, np.diff(lists.items.offsets)) << _CODE_SHIFT
+        return map(self._tails.__getitem__, (lists.reasons | np.where(cites, event, place)).tolist())
+
+    def _played(self, after: AfterLast) -> list[bytes]:
+        self._drop_stale_heads()
+        anchors, codes = after.anchors.tolist(), after.codes.tolist()
+        tails = (
+            self._tails[ListReason.BECAUSE | (code << _CODE_SHIFT) | (anchor << _ITEM_SHIFT)]
+            for anchor, code, count in zip(anchors, codes, np.diff(after.items.offsets).tolist(), strict=True)
+            for _ in range(count)
+        )
+        return self._fragments(after.items, after.scores, tails)
+
+    def _place_number(self, place: str) -> int:
+        if place not in self._trend_places:
+            self._trend_places.append(place)
+        return self._trend_places.index(place)
+
+    def _said_by(self, key: int) -> bytes:
+        """What `_said` looks up: a reason, with an item and an event's code, or with a place."""
+        reason, code, item = key & _REASON, (key >> _CODE_SHIFT) & _CODE, key >> _ITEM_SHIFT
+        if reason == ListReason.BECAUSE:
+            return _tail(because(code, self.model.title(item)), CODES[reason])
+        return _tail(text_of(reason, self._trend_places[key >> _CODE_SHIFT]), CODES[reason])
+
+    def facts(self, indices: NDArray[np.int32]) -> list[bytes]:
+        """Who may be shown the items, for the endpoint."""
+        self._drop_stale_heads()
+        return list(map(self._facts.__getitem__, indices.tolist()))
+
+    def _head(self, index: int) -> bytes:
+        return item_head(self.model.ids[index], self.model.title(index))
+
+    def _stamp(self, source: str, partition: int, now_ms: int) -> ListStamp:
+        return stamp(self._model_version, source, partition, now_ms, now_ms + self.expires_ms)
+
+    # -- catalogue changes ----------------------------------------------------------------------------------------
+
+    @property
+    def catalogue_version(self) -> int:
+        """Grows with every change of the catalogue."""
+        return self._follower.catalogue_version
+
+    @property
+    def facts_said(self) -> FactsSaid:
+        """When the facts of items changed."""
+        return self._follower.facts_said
+
+    def facts_of(self, index: int) -> bytes:
+        """Who may be shown an item."""
+        return self.facts(np.array([index], np.int32))[0]
+
+    def items_changed_since(self, catalogue_version: int) -> NDArray[np.int32] | None:
+        """Indices of items whose catalogue entry changed after `catalogue_version`, and ROOM; None = too long ago to
+        tell."""
+        changed = self._follower.changed_since(catalogue_version)
+        if changed is None:
+            return None
+        return np.array([ROOM, *(self.model.index(item_id) for item_id in changed)], np.int32)
+
+    def _drop_stale_heads(self) -> None:
+        if self._heads_version != self._follower.catalogue_version:
+            self._heads_version = self._follower.catalogue_version
+            self._heads.clear()
+            self._tails.clear()
+            self._facts.clear()

@@ -1,0 +1,70 @@
+"""Whose lists are to be written again, and in what order. Nobody leaves before their list is written."""
+
+from collections import OrderedDict, deque
+from collections.abc import Collection, Iterable
+from itertools import chain, islice
+
+
+class PendingRefresh:
+    """Users of one partition: first those who found no list, then those whose lists are due, the longest waiting first.
+    Lists that Redis refused, and those of a former owner whose age nobody knows, become due a few at a time."""
+
+    def __init__(self) -> None:
+        self._missed: dict[str, None] = {}
+        self._due: dict[str, None] = {}
+        self._refused: OrderedDict[str, None] = OrderedDict()
+        self._undated: deque[str] = deque()
+
+    @property
+    def due(self) -> int:
+        """How many lists are due."""
+        return len(self._due)
+
+    def add(self, users: Iterable[str]) -> None:
+        """Lists of these users are due."""
+        self._due.update(dict.fromkeys(users))
+
+    def add_first(self, users: Iterable[str]) -> None:
+        """Lists of these users are due before all others that are."""
+        self._due = dict.fromkeys(users) | self._due
+
+    def add_missed(self, users: Iterable[str]) -> None:
+        """These users found no list."""
+        self._missed.update(dict.fromkeys(users))
+
+    def add_refused(self, users: Iterable[str]) -> None:
+        """Redis refused lists of these users: what it holds may be out of date all the same."""
+        self._refused.update(dict.fromkeys(users))
+
+    def add_undated(self, user_id: str) -> None:
+        """The user's list was written by a former owner, who knows when."""
+        self._undated.append(user_id)
+
+    def take_up(self, count: int) -> None:
+        """So many of the refused, and as many of the undated, are due now."""
+        for _ in range(min(count, len(self._refused))):
+            self.add([self._refused.popitem(last=False)[0]])
+        for _ in range(min(count, len(self._undated))):
+            self.add([self._undated.popleft()])
+
+    def first(self, count: int) -> list[str]:
+        """Whose lists are to be written next, at most so many."""
+        return list(dict.fromkeys(islice(chain(self._missed, self._due), count)))
+
+    def done(self, users: Iterable[str]) -> None:
+        """Lists of these users were written, or refused."""
+        for user_id in users:
+            self._missed.pop(user_id, None)
+            self._due.pop(user_id, None)
+            self._refused.pop(user_id, None)
+
+    def drop(self, users: Collection[str]) -> None:
+        """These users get no list."""
+        self.done(users)
+        self._undated = deque(user_id for user_id in self._undated if user_id not in users)
+
+    def clear(self) -> None:
+        """Only a full scan can tell whose lists are due."""
+        self._missed.clear()
+        self._due.clear()
+        self._refused.clear()

@@ -1,0 +1,141 @@
+"""Lists that belong to no user: popular, trending, similar items. Written from the followed item model.
+
+Global lists span item partitions, but every worker follows all of them, so the owner of some partition writes them.
+Similar items are written by the owner of the item's partition, a bounded number a round, in turn; what nobody visited
+since is left as it is, unless Redis lost it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
+from itertools import islice
+
+from agents.lists.list_maker import ListMaker
+from agents.lists.maturity_lists import MaturityLists
+from agents.lists.restated import Restated
+from agents.lists.segments import SegmentLists
+from agents.lists.withdrawn import Withdrawn
+from ranking.shared_lists import popular, similar
+from serving.keys import LIST_TTL_S, Keys
+from serving.list_format import ordered
+from serving.redis_errors import RedisUnavailable
+from serving.redis_writer import ListWriter
+from serving.write_order import PartitionOwner
+from tables.item_deltas import item_partition
+
+logger = logging.getLogger(__name__)
+
+ROUND_S = 1.0
+VECTORS_EVERY = 5  # rounds
+SIMILAR_PER_ROUND = 40
+LOOKED_AT_PER_ROUND = 5_000
+#: Written lists whose keys are looked for in a round: Redis may have evicted some of them.
+AUDITED_PER_ROUND = 200
+#: A list that nothing changed is written again after so long, well before Redis forgets it.
+SIMILAR_KEPT_MS = LIST_TTL_S * 1000 // 2
+SIMILAR_SIZE = 100
+
+
+class SharedListWriter:
+    """One background loop of a worker."""
+
+    def __init__(
+        self,
+        maker: ListMaker,
+        writer: ListWriter,
+        keys: Keys,
+        owned_item_partitions: Callable[[], Mapping[int, PartitionOwner]],
+        partitions: int,
+    ) -> None:
+        self._maker = maker
+        self._writer = writer
+        self._keys = keys
+        self._owned = owned_item_partitions
+        self._partitions = partitions
+        self._for_ages = MaturityLists(maker, writer)
+        self._places = SegmentLists(maker, writer, keys, partitions)
+        self._withdrawn = Withdrawn(maker.model, writer, keys, partitions)
+        self._restated = Restated(maker, writer, partitions)
+        self._similar_cursor = 0
+        self._similar_last: tuple[str, bytes] | None = None  # the last list that was written; no two are the same bytes
+        self._similar_written: dict[int, tuple[float, int, int]] = {}  # what was learned, catalogue version, when
+        self._to_audit: Iterator[int] = iter(())
+
+    async def run(self, now_ms: Callable[[], int]) -> None:
+        """Refreshes priors and writes what this worker owns, once a round, until cancelled."""
+        rounds = 0
+        while True:
+            self._maker.model.refresh_priors(now_ms())
+            if rounds % VECTORS_EVERY == 0:
+                self._maker.model.refresh_vectors()
+            rounds += 1
+            try:
+                await self._round(now_ms())
+            except RedisUnavailable as error:
+                logger.warning("shared lists wait: %s", error)
+            await asyncio.sleep(ROUND_S)
+
+    async def _round(self, now_ms: int) -> None:
+        owned = self._owned()
+        await self._withdrawn.write(owned, now_ms)
+        await self._restated.write(owned, now_ms)
+        if 0 in owned:
+            await self._write_popular(owned[0], now_ms)
+        await self._places.write_next(owned, now_ms)
+        await self._write_similar(owned, now_ms)
+
+    async def _write_popular(self, owner: PartitionOwner, now_ms: int) -> None:
+        make = partial(popular, self._maker.model, now_ms, self._maker.list_size)
+        await self._for_ages.write(self._keys.popular, make, owner, now_ms, LIST_TTL_S)
+
+    async def _write_similar(self, owned: Mapping[int, PartitionOwner], now_ms: int) -> None:
+        if self._similar_last is not None and await self._writer.read(self._similar_last[0]) != self._similar_last[1]:
+            self._similar_written.clear()  # Redis was wiped, or fell back: what was written may be gone
+            self._similar_last = None
+        await self._audit_similar()
+        chosen = self._next_items(owned, now_ms)
+        by_partition: dict[int, list[int]] = {}
+        for index in chosen:
+            by_partition.setdefault(item_partition(self._maker.model.ids[index], self._partitions), []).append(index)
+        for partition, indices in by_partition.items():
+            values = [self._similar_value(index, now_ms) for index in indices]
+            result = await self._writer.write_lists(values, LIST_TTL_S, owned[partition])
+            written = [index for place, index in enumerate(indices) if place not in result.refused]
+            self._similar_written |= {index: chosen[index] for index in written}
+            if written:
+                key, value = values[indices.index(written[-1])]
+                self._similar_last = key, ordered(value, owned[partition].order)
+
+    def _similar_value(self, index: int, now_ms: int) -> tuple[str, bytes]:
+        listed = similar(self._maker.model, index, now_ms, SIMILAR_SIZE)
+        return self._keys.similar(self._maker.model.ids[index]), self._maker.shared_value(listed, now_ms)
+
+    async def _audit_similar(self) -> None:
+        """Forgets that some of the written lists were written, if they are gone; all are looked for in turn."""
+        audited = list(islice(self._to_audit, AUDITED_PER_ROUND))
+        if len(audited) < AUDITED_PER_ROUND:
+            self._to_audit = iter(list(self._similar_written))
+        keys = {self._keys.similar(self._maker.model.ids[index]): index for index in audited}
+        for key in await self._writer.missing(list(keys)):
+            self._similar_written.pop(keys[key], None)
+
+    def _next_items(self, owned: Collection[int], now_ms: int) -> dict[int, tuple[float, int, int]]:
+        """The next items of owned partitions whose list is out of date, round robin over the catalogue, with the state
+        that their lists will show."""
+        model, version = self._maker.model, self._maker.catalogue_version
+        ids = model.ids
+        chosen: dict[int, tuple[float, int, int]] = {}
+        for _ in range(min(len(ids), LOOKED_AT_PER_ROUND)):
+            index = self._similar_cursor % len(ids)
+            self._similar_cursor = index + 1
+            if not ids[index] or item_partition(ids[index], self._partitions) not in owned:
+                self._similar_written.pop(index, None)  # whoever owns it writes it
+                continue
+            state = (model.learned(index), version)
+            *written, at_ms = self._similar_written.get(index, (-1.0, -1, 0))
+            if tuple(written) != state or not 0 <= now_ms - at_ms < SIMILAR_KEPT_MS:
+                chosen[index] = (*state, now_ms)
+            if len(chosen) == SIMILAR_PER_ROUND:
+                break
+        return chosen

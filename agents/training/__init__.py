@@ -1,0 +1,1 @@
+"""What teaches the ranker and fits item vectors."""

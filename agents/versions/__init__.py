@@ -1,0 +1,1 @@
+"""Model versions: the registry, the live pointer, and who may join one."""

@@ -1,0 +1,1 @@
+"""What only the benches ask of models: beyond `offline.evaluate`, which the product uses."""

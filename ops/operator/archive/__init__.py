@@ -1,0 +1,1 @@
+"""`freshet archive`: events as Parquet files, and erasure in them."""

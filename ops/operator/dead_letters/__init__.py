@@ -1,0 +1,1 @@
+"""`freshet dlq`: dead letters listed, shown, published again."""

@@ -1,0 +1,1 @@
+"""`freshet erase`: forget a user everywhere, and check that it happened."""

@@ -1,0 +1,1 @@
+"""Look at a running system: users, items, lag, lists, servers."""

@@ -1,0 +1,1 @@
+"""`freshet replay` and `freshet audit`."""

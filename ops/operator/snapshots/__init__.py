@@ -1,0 +1,1 @@
+"""`freshet snapshot`: tables at recorded offsets."""

@@ -1,0 +1,1 @@
+"""`freshet versions | compare | promote | rollback | retire`."""

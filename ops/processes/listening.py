@@ -1,0 +1,75 @@
+"""Where the endpoint listens: a host's name as an address, and an address that nobody has yet."""
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ops.configuration.settings import variable
+from ops.exit_codes import CommandFailed, ExitCode
+
+_HOST, _PORT = variable("endpoint_host"), variable("endpoint_port")
+
+
+class CannotListen(CommandFailed):
+    """The settings name no address of this machine, or one that is taken."""
+
+    code = ExitCode.USAGE
+
+
+def address_of(host: str) -> str:
+    """The IP address of a host, IPv4 when it has both. Raises `CannotListen` when there is none.
+
+    >>> address_of("127.0.0.1"), address_of("::1"), address_of("[::1]")
+    ('127.0.0.1', '::1', '::1')
+    """
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as problem:  # a name may be no name at all
+        reason = getattr(problem, "strerror", None) or str(problem)
+        raise CannotListen(f"{_HOST}={host} is no address and no name of a host: {reason}") from None
+    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
+    return str(found[0][4][0])
+
+
+@contextmanager
+def sole_listener(address: str, port: int) -> Iterator[None]:
+    """Nobody else listens at the address, and no other endpoint of this machine will while this is open. Raises
+    `CannotListen`.
+
+    Processes of one endpoint share its port (SO_REUSEPORT), and the kernel would let a second endpoint of anybody join
+    them: readers would then be sent to either at random. So the port is bound once without sharing, which fails beside
+    a listener of any kind; and a name of the address is held, for two that start at the same moment.
+    """
+    with _held_name(address, port):
+        _bind_alone(address, port)
+        yield
+
+
+@contextmanager
+def _held_name(address: str, port: int) -> Iterator[None]:
+    """An abstract socket: the kernel takes the name back when the process ends, however it does."""
+    with socket.socket(socket.AF_UNIX) as name:
+        try:
+            name.bind(f"\0freshet-endpoint-{address}:{port}")
+        except OSError as problem:
+            raise _refusal(address, port, problem) from None
+        yield
+
+
+def _bind_alone(address: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as alone:
+        alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that ended lately are no listeners
+        try:
+            alone.bind((address, port))
+        except OSError as problem:
+            raise _refusal(address, port, problem) from None
+
+
+def _refusal(address: str, port: int, problem: OSError) -> CannotListen:
+    if problem.errno == errno.EADDRINUSE:
+        return CannotListen(f"{_PORT}={port} is taken: another process listens at {address}:{port}")
+    if problem.errno == errno.EACCES:
+        return CannotListen(f"{_PORT}={port} may not be used by this user (uid {os.getuid()})")
+    return CannotListen(f"{_HOST}={address} is no address of this machine: {problem.strerror}")

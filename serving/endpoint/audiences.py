@@ -1,0 +1,109 @@
+"""Who may see what: from the user's record in Redis, else as it was last known, else the default for strangers.
+
+The record is read in the same round trip as the list. What was read is held for a day, so that a reader who may see
+little is not taken for a stranger while Redis is away or has lost the record; and it need not be read again while the
+list beside it is the same, because whoever changes it changes that list (serving/list_format.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+
+from serving.audience import Audience, decode
+from serving.eligibility import ViewingLimits, narrowed
+from serving.endpoint.messages import Given
+from serving.endpoint.versions import Version
+from streams.contract.catalog import MATURITIES, Maturity, maturity_age
+
+MAX_HELD = 50_000  # 50 MB at 1 KB each, which is what is read of a record
+HELD_S = 24 * 3600
+ANY_AGE = maturity_age("18")
+#: For people whose list is there and whose record is lost: they are no strangers, and nobody knows what they may see.
+LOST = ViewingLimits(-1)
+OPEN = ViewingLimits(ANY_AGE)
+
+
+class Held:
+    """A record, when it was last known to be in force, and beside which list of which version it lay (None = which is
+    not known)."""
+
+    __slots__ = ("audience", "beside", "confirmed_s", "version")
+
+    def __init__(self, audience: Audience, beside: bytes, version: Version | None, confirmed_s: float) -> None:
+        self.audience = audience
+        self.beside = beside
+        self.version = version
+        self.confirmed_s = confirmed_s
+
+
+class Audiences:
+    """The records of those who read last."""
+
+    def __init__(self, default_maturity: Maturity) -> None:
+        self._default = ViewingLimits(maturity_age(default_maturity))
+        self._held: OrderedDict[str, Held] = OrderedDict()  # by when they were read, the longest ago first
+        self.now_s = time.monotonic()  # at the last refresh
+        #: What was read of a user by their stored id, however long ago; None = nothing.
+        self.read_before = self._held.get
+
+    def __len__(self) -> int:
+        """How many readers' records are held."""
+        return len(self._held)
+
+    def take(
+        self, stored_id: str, value: bytes, beside: bytes = b"", version: Version | None = None
+    ) -> Audience | None:
+        """The user's record, of which Redis gave `value` (b"" = none); None when it is not known. `beside` is
+        `list_format.WHICH_ONE` of the homepage's list of a version, when that was read before."""
+        audience = decode(value, stored_id) if value else None
+        if audience is None:
+            return self.held(stored_id)
+        held = self._held
+        held.pop(stored_id, None)
+        if len(held) >= MAX_HELD:
+            held.popitem(last=False)
+        held[stored_id] = Held(audience, beside, version if beside else None, self.now_s)
+        return audience
+
+    def held(self, stored_id: str) -> Audience | None:
+        """What was last known of the user, a day ago at most."""
+        known = self._held.get(stored_id)
+        return known.audience if known is not None and self.now_s - known.confirmed_s < HELD_S else None
+
+    def limits(self, audience: Audience | None, given: Given, *, lost: bool = False) -> ViewingLimits:
+        """What lists of everybody may show: what the user may see, and no more than the request and its token allow. Of
+        a stranger the token says it, else the default. `lost`: it is no stranger, see LOST."""
+        if audience is not None:
+            limits = audience.limits
+        elif lost:
+            limits = LOST
+        else:
+            limits = OPEN if "token_age" in given else self._default
+        return _narrowed(limits, given)
+
+    def own_limits(self, audience: Audience | None, given: Given) -> ViewingLimits:
+        """The same of a user's own list, which was made of what they might see then."""
+        return _narrowed(OPEN if audience is None else audience.limits, given)
+
+    def surely(self, audience: Audience | None, given: Given) -> ViewingLimits:
+        """What a user may see for certain, of items that were restricted since their own list was made."""
+        return self.limits(audience, given, lost=True)
+
+
+def _narrowed(limits: ViewingLimits, given: Given) -> ViewingLimits:
+    age = min(maturity_age(given.get("max_maturity", MATURITIES[-1])), given.get("token_age", ANY_AGE))
+    return narrowed(limits, age, given.get("country", ""))
+
+
+def may_be_shown_as_made(audience: Audience | None, given: Given, now_ms: int) -> bool:
+    """Whether the user's own lists hold nothing that this answer may not show."""
+    if "max_maturity" in given or "token_age" in given:
+        return False
+    if audience is None:
+        return "country" not in given
+    limits, made, until_ms, _ = audience
+    if not made or now_ms >= until_ms:
+        return False
+    # Whose country is not known has nothing on their lists that is not for all countries.
+    return "country" not in given or not limits.countries or given["country"] in limits.countries

@@ -1,0 +1,170 @@
+"""Deliberate mutants of what stands at the edges: the transport, the endpoint's guard, services and log, erasures,
+what the ranker commits."""
+
+from mutant import Mutant
+
+TRANSPORT = ("tests/streams/test_batch_transport.py",)
+GUARD = "tests/serving/endpoint/test_guard.py"
+BACKGROUND = "tests/serving/endpoint/test_background.py"
+ERASURES = ("tests/agents/followers/test_erasures.py",)
+RANKER = ("tests/agents/training/test_ranker.py",)
+
+TRANSPORT_FILE = "streams/kafka/batch_transport.py"
+KEYS_FILE = "serving/endpoint/guard/issuer_keys.py"
+TOKENS_FILE = "serving/endpoint/guard/tokens.py"
+LINES_FILE = "serving/endpoint/line_log.py"
+SERVICES_FILE = "serving/endpoint/services.py"
+ERASURES_FILE = "agents/followers/erasures.py"
+RANKER_FILE = "agents/training/ranker.py"
+
+EDGES = [
+    # -- transport ------------------------------------------------------------------------------------------------
+    Mutant("aborted records read", TRANSPORT_FILE, '"read_committed"\n', '"read_uncommitted"\n', TRANSPORT),
+    Mutant(
+        "batches follow their own first record",
+        TRANSPORT_FILE,
+        "RecordBatch(records, generation, follows, state.position, epoch)",
+        "RecordBatch(records, generation, records[0].offset if records else follows, state.position, epoch)",
+        TRANSPORT,
+        is_core=True,
+    ),
+    Mutant(
+        "handed over before the owner says where it goes on",
+        TRANSPORT_FILE,
+        "        if generation != self._delivered_generation:\n",
+        "        if False:\n",
+        TRANSPORT,
+    ),
+    Mutant("partitions of others sought", TRANSPORT_FILE, "if tp in assigned:", "if True:", TRANSPORT),
+    Mutant(
+        "paused partitions fetched",
+        TRANSPORT_FILE,
+        "active_partitions, timeout = active_partitions - paused, PAUSED_POLL_S",
+        "timeout = PAUSED_POLL_S",
+        TRANSPORT,
+    ),
+    Mutant("removed records not noticed", TRANSPORT_FILE, "if firsts[tp] > follows + MARKERS", "if False", TRANSPORT),
+    Mutant(
+        "records that were read before read again", TRANSPORT_FILE, " or records[0].offset < follows:", ":", TRANSPORT
+    ),
+    Mutant(
+        "what holds no record taken for unread",
+        TRANSPORT_FILE,
+        "            if not records and not (state",
+        "            if not records or not (state",
+        TRANSPORT,
+    ),
+    # -- guard ----------------------------------------------------------------------------------------------------
+    Mutant(
+        "anybody reads anybody's list",
+        TOKENS_FILE,
+        "reader.subject != user_id and not reader.serves",
+        "False",
+        (f"{GUARD}::test_ones_own_list_needs_ones_own_token",),
+        is_core=True,
+    ),
+    Mutant(
+        "a remembered token lives for ever",
+        TOKENS_FILE,
+        "if known is not None and 0.0 < known[0] - time.time() <= REMEMBERED_S:",
+        "if known is not None:",
+        (f"{GUARD}::test_a_remembered_token_still_expires",),
+    ),
+    Mutant(
+        "withdrawn keys stay",
+        KEYS_FILE,
+        "self._keys, self._fetched_s = keys, ",
+        "self._keys, self._fetched_s = self._keys | keys, ",
+        (f"{GUARD}::test_a_withdrawn_key_is_refused_soon_and_so_is_what_it_signed",),
+    ),
+    Mutant(
+        "what a withdrawn key signed stays",
+        KEYS_FILE,
+        "        self._changed()\n",
+        "",
+        (f"{GUARD}::test_a_withdrawn_key_is_refused_soon_and_so_is_what_it_signed",),
+    ),
+    Mutant(
+        "old keys trusted for ever",
+        KEYS_FILE,
+        "if age_s > self._stale_s else",
+        "if False else",
+        (f"{GUARD}::test_an_issuer_that_is_away_locks_nobody_out_for_a_bounded_time",),
+    ),
+    Mutant(
+        "a clock set back locks readers out",
+        "serving/endpoint/guard/gcra.lua",
+        "if noted > full then",
+        "if false then",
+        (f"{GUARD}::test_a_limit_survives_a_clock_of_redis_that_is_set_back",),
+    ),
+    # -- services and log -----------------------------------------------------------------------------------------
+    Mutant(
+        "ready although nothing is brought up to date",
+        SERVICES_FILE,
+        "if why := self.supervisor.failing.get(REFRESHER):",
+        'if why := "":',
+        (f"{BACKGROUND}::test_a_refresher_that_fails_makes_the_process_unready_until_it_works_again",),
+    ),
+    Mutant(
+        "a failing refresh holds up the start",
+        SERVICES_FILE,
+        "            finally:\n                self._tried.set()\n",
+        "            else:\n                self._tried.set()\n",
+        (f"{BACKGROUND}::test_a_failing_refresh_does_not_end_the_start",),
+    ),
+    Mutant(
+        "lost lines not counted",
+        LINES_FILE,
+        "self.dropped += left",
+        "pass",
+        (f"{BACKGROUND}::test_lines_wait_for_a_full_disk_and_are_counted_when_it_stays_full",),
+    ),
+    Mutant(
+        "a line that was written in part begun again",
+        LINES_FILE,
+        "self._unwritten[0] = line[taken:]",
+        "pass",
+        (BACKGROUND,),
+    ),
+    # -- erasures -------------------------------------------------------------------------------------------------
+    Mutant(
+        "an earlier erasure takes a later one back",
+        ERASURES_FILE,
+        "max(marker.end_offset, self.ends.get(user_id, 0))",
+        "marker.end_offset",
+        ERASURES,
+        is_core=True,
+    ),
+    Mutant("ids in disguise kept", ERASURES_FILE, "return self._covers(record, found.all)", "return False", ERASURES),
+    Mutant(
+        "originals published again folded",
+        ERASURES_FILE,
+        "return self._covers(record, users_named(record.key, record.value))",
+        "return False",
+        ERASURES,
+    ),
+    Mutant("withdrawn erasures stay", ERASURES_FILE, "            self.ends.pop(user_id, None)\n", "", ERASURES),
+    # -- the ranker -----------------------------------------------------------------------------------------------
+    Mutant(
+        "weights not committed",
+        RANKER_FILE,
+        "changes.append((RANKER_KEY, self._learner.to_row()))",
+        "pass",
+        RANKER,
+    ),
+    Mutant(
+        "a round of the ranker learned again",
+        RANKER_FILE,
+        "changes.append((ROUND_KEY, so_far))",
+        "pass",
+        ("tests/invariants/test_model.py::test_the_ranker_learns_each_example_once",),
+    ),
+    Mutant(
+        "weights forgotten by a restart",
+        RANKER_FILE,
+        "Learner.start() if row is None else Learner.from_row(row)",
+        "Learner.start()",
+        RANKER,
+    ),
+]

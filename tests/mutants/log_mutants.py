@@ -1,0 +1,48 @@
+"""Deliberate mutants of what tells one log from another, and of records that brokers take."""
+
+from mutant import Mutant
+
+PLACE = ("tests/streams/kafka/test_log_position.py",)
+MARK = ("tests/agents/test_log_mark.py",)
+RANKER = ("tests/agents/training/test_ranker.py",)
+RESTORE, RESTORE_FILE = ("tests/agents/test_restore.py",), "agents/delivery/restore.py"
+DELTAS = ("tests/tables/test_delta_records.py",)
+PLACE_FILE = "streams/kafka/log_position.py"
+
+LOGS = [
+    Mutant(
+        "a topic that was made again read on", PLACE_FILE, "if topic_id and topic_id", "if False and topic_id", PLACE
+    ),
+    Mutant("a log that was cut off read on", PLACE_FILE, "offset <= now.epoch_end:", "offset <= now.end:", PLACE),
+    Mutant("a position behind the end read on", PLACE_FILE, "if offset > now.end:", "if False:", PLACE),
+    Mutant(
+        "a claim that says of no log",
+        "agents/delivery/table.py",
+        "return Outgoing(self.topic, self.partition, POSITION_KEY, position, self.mark.headers())",
+        "return Outgoing(self.topic, self.partition, POSITION_KEY, position)",
+        MARK,
+    ),
+    Mutant("rows of others believed", RESTORE_FILE, "table.rules.check(key, value)", "()", RESTORE),
+    Mutant("what was put right not written", RESTORE_FILE, "table.mended.append((key, value))", "pass", RESTORE),
+    Mutant("segments of nobody kept", RESTORE_FILE, "_drop(table, table.rules.ownerless(table.rows))", "pass", RESTORE),
+    Mutant(
+        "a position of nobody's believed",
+        "agents/delivery/table.py",
+        "if mark == UNKNOWN != self.mark:",
+        "if False:",
+        ("tests/agents/test_table.py",),
+    ),
+    Mutant(
+        "the ranker's position waits for a round",
+        "agents/training/ranker.py",
+        " or now_s - self._committed_s >= COMMIT_S",
+        "",
+        RANKER,
+    ),
+    Mutant(
+        "a round begun anew by every owner", "agents/training/ranker.py", "self._learner.resume(so_far)", "pass", RANKER
+    ),
+    Mutant(
+        "records larger than brokers take", "tables/delta_records.py", "if len(signals) < 2 or", "if True or", DELTAS
+    ),
+]

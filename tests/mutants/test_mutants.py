@@ -1,0 +1,21 @@
+"""The invariants notice when what they guard is broken: every mutant fits the code, and the core ones are tried."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from mutate import misfit
+from state_mutants import MUTANTS
+
+
+def test_every_mutant_still_fits_the_code() -> None:
+    assert [problem for problem in map(misfit, MUTANTS) if problem] == []
+
+
+def test_core_mutants_are_noticed() -> None:
+    here = Path(__file__)
+    environment = {**os.environ, "PYTHONPATH": str(here.parents[1] / "support")}
+    command = [sys.executable, str(here.with_name("mutate.py")), "--core"]
+    tried = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert tried.returncode == 0, tried.stdout + tried.stderr

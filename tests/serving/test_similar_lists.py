@@ -1,0 +1,40 @@
+"""Lists of similar items are written when what they show changed; a Redis that fell back lacks some all the same."""
+
+from __future__ import annotations
+
+from random import Random
+
+from eligibility_world import World
+
+from agents.lists.shared_lists import SharedListWriter
+from serving.redis_writer import ListWriter
+
+NOW_MS = 1_800_000_000_000
+ROUNDS = 4
+
+
+async def test_lists_that_a_failover_took_back_are_written_again(writer: ListWriter) -> None:
+    world = World(Random(5), NOW_MS)
+    world.fill(30, 6)
+    shared = SharedListWriter(world.maker(writer.keys), writer, writer.keys, lambda: world._owned, 1)
+    model = world.small.model
+    model.refresh_priors(NOW_MS)
+    keys = [writer.keys.similar(item_id) for item_id in model.ids]
+
+    async def rounds() -> dict[str, bytes | None]:
+        for _ in range(ROUNDS):
+            await shared._round(NOW_MS)
+        return {key: await writer.read(key) for key in keys}
+
+    before = await rounds()
+    assert all(before.values())
+    shared._maker._follower.catalogue_version += 1  # every list is out of date, though nobody used anything
+    after = await rounds()
+    assert all(after[key] != before[key] for key in keys)
+    for key, value in before.items():
+        assert value is not None
+        await writer._redis.set(key, value)
+    restored = await rounds()
+    assert all(restored[key] != before[key] for key in keys)
+    again = await rounds()
+    assert again == restored  # and no more often than needed
