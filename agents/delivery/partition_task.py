@@ -119,7 +119,9 @@ class PartitionTask:
             try:
                 await self.commit(force=True)
                 await self.commit_marks(self.marks.release())
-            except Exception as error:  # noqa: BLE001  anything at all: see process_exit
+            except BaseException as error:  # anything at all: see process_exit
+                if is_asked_to_end():
+                    raise
                 await self._die(error)
 
     async def close(self) -> None:

@@ -359,3 +359,19 @@ async def test_a_cancelled_call_of_a_client_ends_the_process_not_the_task_alone(
     assert task._runner is not None
     await asyncio.wait([task._runner], timeout=TIMEOUT_S)
     assert ends == [()]  # without a code: that of the unexpected
+
+
+async def test_a_cancelled_call_of_a_client_ends_the_worker_that_gives_a_partition_away(
+    owners: Owners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[tuple[int, ...]] = []
+
+    async def cancelled(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(partition_task, "die", lambda *given: ends.append(given[2:]))
+    task = await owners.new()
+    await task.claim()
+    monkeypatch.setattr(task, "commit_marks", cancelled)
+    await task.suspend()
+    assert ends == [()]
