@@ -17,6 +17,7 @@ BENCHES: Final = {
     "quality": ("quality.py", "How good lists are on real data, beside baselines (--data DIR, --only PART)."),
     "replay": ("replay.py", "A replay beside the live path and stock Faust; MovieLens 1M as a whole (--data DIR)."),
     "recovery": ("recovery.py", "Restore of tables, and failover after a kill."),
+    "freshness": ("freshness.py", "Event to list under load, beside an idle system: p50, p99, CPU by process."),
     "endpoint": ("endpoint.py", "The endpoint beside a naive service, a static answer and Redis itself."),
     "endpoint-faults": ("endpoint_faults.py", "The endpoint while Redis, Kafka or a worker breaks, one row a fault."),
     "endpoint-soak": ("endpoint_soak.py", "A million checked answers while Redis stops again and again; memory."),

@@ -12,6 +12,8 @@ from serving.keys import Keys
 from serving.list_format import read_prefix
 
 POLL_S = 0.004
+#: With many events open, rounds take a millisecond for each: looking is not to become a load of its own.
+POLL_S_PER_OPEN = 0.001
 MAX_OPEN = 8
 OVERDUE_S = 30.0
 # Fixed part, header and offset table of the longest list that settings allow; the items are not needed.
@@ -24,6 +26,7 @@ class Percentiles:
 
     p50: float
     p99: float
+    most: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +38,31 @@ class _Probe:
 
 
 class FreshnessProbe:
-    """Follows a few events at a time and looks for each in its user's list every `POLL_S` seconds.
+    """Follows up to `max_open` events at a time and looks for each in its user's list every `POLL_S` seconds.
 
     The figure therefore includes up to one poll of our own. An event whose list does not come within `OVERDUE_S` is
-    counted in `overdue` and in the percentiles at that duration, never left out.
+    counted in `overdue` and in the percentiles at that duration, never left out. Events that are offered while there is
+    no room are counted in `refused`.
     """
 
-    def __init__(self, redis: Redis, keys: Keys) -> None:
+    def __init__(self, redis: Redis, keys: Keys, max_open: int = MAX_OPEN) -> None:
         self._redis = redis
         self._keys = keys
+        self._max_open = max_open
         self._open: list[_Probe] = []
         self._changed = asyncio.Event()
         self._samples_ms: list[float] = []
         self.first_list = asyncio.Event()
         self.overdue = 0
+        self.refused = 0
 
-    def offer(self, user_id: str, partition: int, offset: int) -> None:
-        """An event was acknowledged just now; it is followed when there is room."""
-        if len(self._open) < MAX_OPEN:
-            self._open.append(_Probe(user_id, partition, offset, time.monotonic()))
+    def offer(self, user_id: str, partition: int, offset: int, age_s: float = 0.0) -> None:
+        """An event was acknowledged `age_s` seconds ago; it is followed when there is room."""
+        if len(self._open) < self._max_open:
+            self._open.append(_Probe(user_id, partition, offset, time.monotonic() - age_s))
             self._changed.set()
+        else:
+            self.refused += 1
 
     @property
     def percentiles(self) -> Percentiles | None:
@@ -62,7 +70,7 @@ class FreshnessProbe:
         if not self._samples_ms:
             return None
         ordered = sorted(self._samples_ms)
-        return Percentiles(round(percentile(ordered, 50), 1), round(percentile(ordered, 99), 1))
+        return Percentiles(round(percentile(ordered, 50), 1), round(percentile(ordered, 99), 1), round(ordered[-1], 1))
 
     @property
     def samples(self) -> int:
@@ -81,7 +89,7 @@ class FreshnessProbe:
                 self._changed.clear()
                 await self._changed.wait()
             await self._look()
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(max(POLL_S, POLL_S_PER_OPEN * len(self._open)))
 
     async def _look(self) -> None:
         probes = list(self._open)

@@ -23,9 +23,9 @@ def _text(value: object) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
-def start_workers(supervisor: ProcessSupervisor, settings: Settings, folder: Path) -> None:
-    """Starts `WORKERS` workers that log and keep their state in `folder`."""
-    for number in range(1, WORKERS + 1):
+def start_workers(supervisor: ProcessSupervisor, settings: Settings, folder: Path, count: int = WORKERS) -> None:
+    """Starts `count` workers that log and keep their state in `folder`."""
+    for number in range(1, count + 1):
         name = f"worker-{number}"
         # No fixed instance id: two workers cannot share one, and a fixed member would outlive its process in the group.
         own = settings.model_copy(update={"state_dir": folder / name, "worker_instance_id": ""})

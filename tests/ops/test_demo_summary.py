@@ -13,7 +13,7 @@ RIGHT = Summary(
     ends={0: 6, 1: 4, 2: 0},
     account=Account(published=10, folded=7, duplicates=2, dead_letters=1, users=3),
     lists_written=5,
-    freshness=Percentiles(40.0, 90.0),
+    freshness=Percentiles(40.0, 90.0, 120.0),
     phases_s={"start": 1.5},
     expected={"folded": 7, "duplicates": 2, "dead_letters": 1},
 )

@@ -16,7 +16,7 @@ USER = UserView(
     [ShownEvent("rated 5", "Alien [Director's Cut]"), ShownEvent("search", "horror")],
     UserList("personal", [ListedItem("2", "Aliens", 0.9, "Because you liked Alien")]),
 )
-SNAPSHOT = Snapshot(1.5, 30.0, 450, 300.0, 12, 431, Percentiles(42.0, 180.0), USER)
+SNAPSHOT = Snapshot(1.5, 30.0, 450, 300.0, 12, 431, Percentiles(42.0, 180.0, 200.0), USER)
 
 
 def event(user: str, kind: EventType = EventType.CLICK, item: str = "1", **fields: float | str) -> Interaction:

@@ -1,5 +1,6 @@
 """Whatever `freshet` starts ends with it: on SIGTERM, on Ctrl-C, and when it is killed and can do nothing itself."""
 
+import json
 import os
 import signal
 import socket
@@ -102,6 +103,24 @@ def test_a_bench_and_its_servers(started: Callable[..., Started], tmp_path: Path
     until(lambda: not bench.others(), bench.others)
     assert code == (-how if how is signal.SIGKILL else ExitCode.INTERRUPTED)
     if how is not signal.SIGKILL:
+        assert "Traceback" not in bench.log.read_text()
+        assert not list(tmp_path.glob("freshet-bench-*"))
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
+def test_a_bench_with_workers_keeps_what_it_measured(
+    started: Callable[..., Started], tmp_path: Path, how: signal.Signals
+) -> None:
+    figures = tmp_path / "figures.json"
+    short = ["--seconds", "600", "--users", "20", "--items", "20", "--warm-up", "20", "--floor-events", "2"]
+    bench = started("bench", "freshness", *short, "--workers", "1", "--out", str(figures), "--json")
+    until(lambda: bench.runs("kafka.Kafka", "valkey", "worker", "serve") and figures.exists(), bench.log.read_text)
+    code = bench.end(how)
+    until(lambda: not bench.others(), bench.others)
+    assert [row["users"] for row in json.loads(figures.read_text())["rows"]] == ["floor"]
+    if how is not signal.SIGKILL:
+        assert code == ExitCode.INTERRUPTED
+        assert json.loads(bench.log.read_text().splitlines()[-1])["floor_p50_ms"] > 0
         assert "Traceback" not in bench.log.read_text()
         assert not list(tmp_path.glob("freshet-bench-*"))
 
