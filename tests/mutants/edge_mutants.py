@@ -19,10 +19,18 @@ RANKER_FILE = "agents/training/ranker.py"
 
 EDGES = [
     # -- transport ------------------------------------------------------------------------------------------------
-    Mutant("aborted records read", TRANSPORT_FILE, '"read_committed"\n', '"read_uncommitted"\n', TRANSPORT),
+    Mutant(
+        "aborted records read",
+        TRANSPORT_FILE,
+        "BatchConsumerThread._create_worker_consumer",
+        '"read_committed"',
+        '"read_uncommitted"',
+        TRANSPORT,
+    ),
     Mutant(
         "batches follow their own first record",
         TRANSPORT_FILE,
+        "BatchConsumerThread._fetch_records",
         "RecordBatch(records, generation, follows, state.position, epoch)",
         "RecordBatch(records, generation, records[0].offset if records else follows, state.position, epoch)",
         TRANSPORT,
@@ -31,69 +39,97 @@ EDGES = [
     Mutant(
         "handed over before the owner says where it goes on",
         TRANSPORT_FILE,
-        "        if generation != self._delivered_generation:\n",
-        "        if False:\n",
+        "BatchConsumerThread._fetch_records",
+        "generation != self._delivered_generation",
+        "False",
         TRANSPORT,
     ),
-    Mutant("partitions of others sought", TRANSPORT_FILE, "if tp in assigned:", "if True:", TRANSPORT),
+    Mutant(
+        "partitions of others sought",
+        TRANSPORT_FILE,
+        "BatchConsumerThread._seek_all",
+        "tp in assigned",
+        "True",
+        TRANSPORT,
+    ),
     Mutant(
         "paused partitions fetched",
         TRANSPORT_FILE,
+        "BatchConsumerThread._fetch_records",
         "active_partitions, timeout = active_partitions - paused, PAUSED_POLL_S",
         "timeout = PAUSED_POLL_S",
         TRANSPORT,
     ),
-    Mutant("removed records not noticed", TRANSPORT_FILE, "if firsts[tp] > follows + MARKERS", "if False", TRANSPORT),
     Mutant(
-        "records that were read before read again", TRANSPORT_FILE, " or records[0].offset < follows:", ":", TRANSPORT
+        "removed records not noticed",
+        TRANSPORT_FILE,
+        "BatchConsumerThread._fetch_records",
+        "firsts[tp] > follows + MARKERS",
+        "False",
+        TRANSPORT,
+    ),
+    Mutant(
+        "records that were read before read again",
+        TRANSPORT_FILE,
+        "BatchConsumerThread._fetch_records",
+        "epoch != before or records[0].offset < follows",
+        "epoch != before",
+        TRANSPORT,
     ),
     Mutant(
         "what holds no record taken for unread",
         TRANSPORT_FILE,
-        "            if not records and not (state",
-        "            if not records or not (state",
+        "BatchConsumerThread._fetch_records",
+        "not records and not (state and state.has_valid_position and state.position > follows + MARKERS)",
+        "not records or not (state and state.has_valid_position and state.position > follows + MARKERS)",
         TRANSPORT,
     ),
     # -- guard ----------------------------------------------------------------------------------------------------
     Mutant(
         "anybody reads anybody's list",
         TOKENS_FILE,
-        "reader.subject != user_id and not reader.serves",
-        "False",
+        "check_subject",
+        "user_id is not None and reader.subject != user_id and not reader.serves",
+        "user_id is not None and False",
         (f"{GUARD}::test_ones_own_list_needs_ones_own_token",),
         is_core=True,
     ),
     Mutant(
         "a remembered token lives for ever",
         TOKENS_FILE,
-        "if known is not None and 0.0 < known[0] - time.time() <= REMEMBERED_S:",
-        "if known is not None:",
+        "Tokens.reader",
+        "known is not None and 0.0 < known[0] - time.time() <= REMEMBERED_S",
+        "known is not None",
         (f"{GUARD}::test_a_remembered_token_still_expires",),
     ),
     Mutant(
         "withdrawn keys stay",
         KEYS_FILE,
-        "self._keys, self._fetched_s = keys, ",
-        "self._keys, self._fetched_s = self._keys | keys, ",
+        "IssuerKeys._fetch",
+        "keys, time.monotonic()",
+        "self._keys | keys, time.monotonic()",
         (f"{GUARD}::test_a_withdrawn_key_is_refused_soon_and_so_is_what_it_signed",),
     ),
     Mutant(
         "what a withdrawn key signed stays",
         KEYS_FILE,
-        "        self._changed()\n",
+        "IssuerKeys._fetch",
+        "self._changed()",
         "",
         (f"{GUARD}::test_a_withdrawn_key_is_refused_soon_and_so_is_what_it_signed",),
     ),
     Mutant(
         "old keys trusted for ever",
         KEYS_FILE,
-        "if age_s > self._stale_s else",
-        "if False else",
+        "IssuerKeys.unusable",
+        "age_s > self._stale_s",
+        "False",
         (f"{GUARD}::test_an_issuer_that_is_away_locks_nobody_out_for_a_bounded_time",),
     ),
     Mutant(
         "a clock set back locks readers out",
         "serving/endpoint/guard/gcra.lua",
+        "",
         "if noted > full then",
         "if false then",
         (f"{GUARD}::test_a_limit_survives_a_clock_of_redis_that_is_set_back",),
@@ -102,20 +138,33 @@ EDGES = [
     Mutant(
         "ready although nothing is brought up to date",
         SERVICES_FILE,
-        "if why := self.supervisor.failing.get(REFRESHER):",
-        'if why := "":',
+        "Services.unready",
+        "self.supervisor.failing.get(REFRESHER)",
+        '""',
         (f"{BACKGROUND}::test_a_refresher_that_fails_makes_the_process_unready_until_it_works_again",),
     ),
     Mutant(
         "a failing refresh holds up the start",
         SERVICES_FILE,
-        "            finally:\n                self._tried.set()\n",
-        "            else:\n                self._tried.set()\n",
+        "Services._keep_fresh",
+        "try:\n"
+        "    await self.store.refresh()\n"
+        "except RedisUnavailable as error:\n"
+        "    log.debug('not refreshed: %s', error)\n"
+        "finally:\n"
+        "    self._tried.set()",
+        "try:\n"
+        "    await self.store.refresh()\n"
+        "except RedisUnavailable as error:\n"
+        "    log.debug('not refreshed: %s', error)\n"
+        "else:\n"
+        "    self._tried.set()",
         (f"{BACKGROUND}::test_a_failing_refresh_does_not_end_the_start",),
     ),
     Mutant(
         "lost lines not counted",
         LINES_FILE,
+        "LineLog.close",
         "self.dropped += left",
         "pass",
         (f"{BACKGROUND}::test_lines_wait_for_a_full_disk_and_are_counted_when_it_stays_full",),
@@ -123,6 +172,7 @@ EDGES = [
     Mutant(
         "a line that was written in part begun again",
         LINES_FILE,
+        "LineLog._write_all",
         "self._unwritten[0] = line[taken:]",
         "pass",
         (BACKGROUND,),
@@ -131,24 +181,36 @@ EDGES = [
     Mutant(
         "an earlier erasure takes a later one back",
         ERASURES_FILE,
+        "PartitionErasures.apply",
         "max(marker.end_offset, self.ends.get(user_id, 0))",
         "marker.end_offset",
         ERASURES,
         is_core=True,
     ),
-    Mutant("ids in disguise kept", ERASURES_FILE, "return self._covers(record, found.all)", "return False", ERASURES),
+    Mutant(
+        "ids in disguise kept", ERASURES_FILE, "Erasures.cover", "self._covers(record, found.all)", "False", ERASURES
+    ),
     Mutant(
         "originals published again folded",
         ERASURES_FILE,
-        "return self._covers(record, users_named(record.key, record.value))",
-        "return False",
+        "Erasures.cover_republished",
+        "self._covers(record, users_named(record.key, record.value))",
+        "False",
         ERASURES,
     ),
-    Mutant("withdrawn erasures stay", ERASURES_FILE, "            self.ends.pop(user_id, None)\n", "", ERASURES),
+    Mutant(
+        "withdrawn erasures stay",
+        ERASURES_FILE,
+        "PartitionErasures.apply",
+        "self.ends.pop(user_id, None)",
+        "",
+        ERASURES,
+    ),
     # -- the ranker -----------------------------------------------------------------------------------------------
     Mutant(
         "weights not committed",
         RANKER_FILE,
+        "RankerStep.effects",
         "changes.append((RANKER_KEY, self._learner.to_row()))",
         "pass",
         RANKER,
@@ -156,6 +218,7 @@ EDGES = [
     Mutant(
         "a round of the ranker learned again",
         RANKER_FILE,
+        "RankerStep.effects",
         "changes.append((ROUND_KEY, so_far))",
         "pass",
         ("tests/invariants/test_model.py::test_the_ranker_learns_each_example_once",),
@@ -163,6 +226,7 @@ EDGES = [
     Mutant(
         "weights forgotten by a restart",
         RANKER_FILE,
+        "RankerStep.reset",
         "Learner.start() if row is None else Learner.from_row(row)",
         "Learner.start()",
         RANKER,

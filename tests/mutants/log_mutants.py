@@ -11,38 +11,72 @@ PLACE_FILE = "streams/kafka/log_position.py"
 
 LOGS = [
     Mutant(
-        "a topic that was made again read on", PLACE_FILE, "if topic_id and topic_id", "if False and topic_id", PLACE
+        "a topic that was made again read on",
+        PLACE_FILE,
+        "log_mismatch",
+        "topic_id and topic_id != now.topic_id",
+        "False and topic_id != now.topic_id",
+        PLACE,
     ),
-    Mutant("a log that was cut off read on", PLACE_FILE, "offset <= now.epoch_end:", "offset <= now.end:", PLACE),
-    Mutant("a position behind the end read on", PLACE_FILE, "if offset > now.end:", "if False:", PLACE),
+    Mutant(
+        "a log that was cut off read on",
+        PLACE_FILE,
+        "log_mismatch",
+        "offset <= now.epoch_end",
+        "offset <= now.end",
+        PLACE,
+    ),
+    Mutant("a position behind the end read on", PLACE_FILE, "log_mismatch", "offset > now.end", "False", PLACE),
     Mutant(
         "a claim that says of no log",
         "agents/delivery/table.py",
-        "return Outgoing(self.topic, self.partition, POSITION_KEY, position, self.mark.headers())",
-        "return Outgoing(self.topic, self.partition, POSITION_KEY, position)",
+        "ChangelogTable._position",
+        "Outgoing(self.topic, self.partition, POSITION_KEY, position, self.mark.headers())",
+        "Outgoing(self.topic, self.partition, POSITION_KEY, position)",
         MARK,
     ),
-    Mutant("rows of others believed", RESTORE_FILE, "table.rules.check(key, value)", "()", RESTORE),
-    Mutant("what was put right not written", RESTORE_FILE, "table.mended.append((key, value))", "pass", RESTORE),
-    Mutant("segments of nobody kept", RESTORE_FILE, "_drop(table, table.rules.ownerless(table.rows))", "pass", RESTORE),
+    Mutant("rows of others believed", RESTORE_FILE, "_why_unusable", "table.rules.check(key, value)", "()", RESTORE),
+    Mutant(
+        "what was put right not written",
+        RESTORE_FILE,
+        "_look_back",
+        "table.mended.append((key, value))",
+        "pass",
+        RESTORE,
+    ),
+    Mutant(
+        "segments of nobody kept",
+        RESTORE_FILE,
+        "_put_right",
+        "_drop(table, table.rules.ownerless(table.rows))",
+        "pass",
+        RESTORE,
+    ),
     Mutant(
         "a position of nobody's believed",
         "agents/delivery/table.py",
-        "if mark == UNKNOWN != self.mark:",
-        "if False:",
+        "ChangelogTable.load",
+        "mark == UNKNOWN != self.mark",
+        "False",
         ("tests/agents/test_table.py",),
     ),
     Mutant(
         "the ranker's position waits for a round",
         "agents/training/ranker.py",
-        " or now_s - self._committed_s >= COMMIT_S",
-        "",
+        "RankerStep.effects",
+        "self._changed or force or self._dead or now_s - self._committed_s >= COMMIT_S",
+        "self._changed or force or self._dead",
         RANKER,
     ),
     Mutant(
-        "a round begun anew by every owner", "agents/training/ranker.py", "self._learner.resume(so_far)", "pass", RANKER
+        "a round begun anew by every owner",
+        "agents/training/ranker.py",
+        "RankerStep.reset",
+        "self._learner.resume(so_far)",
+        "pass",
+        RANKER,
     ),
     Mutant(
-        "records larger than brokers take", "tables/delta_records.py", "if len(signals) < 2 or", "if True or", DELTAS
+        "records larger than brokers take", "tables/delta_records.py", "records_of", "len(signals) < 2", "True", DELTAS
     ),
 ]

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from edge_mutants import EDGES
 from harness import patience
+from places import Misfit, changed, defines_test
 from state_mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
@@ -46,21 +47,22 @@ def copy_of_the_tree(target: Path) -> Path:
 
 
 def misfit(mutant: Mutant) -> str | None:
-    """What is wrong when the code is not any more what the mutant replaces."""
-    text = (ROOT / mutant.file).read_text()
-    for old, _ in mutant.changes:
-        if (count := text.count(old)) != 1:
-            return f"{mutant.name}: {mutant.file} has {old!r} {count} times, not once"
+    """What is wrong when the code, or the names of the tests, are not any more what the mutant says."""
+    for test in mutant.tests:
+        file, _, name = test.partition("::")
+        if not (ROOT / file).is_file() or (name and not defines_test((ROOT / file).read_text(), name)):
+            return f"{mutant.name}: there is no test {test}"
+    try:
+        changed(mutant.file, (ROOT / mutant.file).read_text(), mutant.changes)
+    except Misfit as error:
+        return f"{mutant.name}: {mutant.file}: {error}"
     return None
 
 
 def broken(tree: Path, mutant: Mutant) -> None:
     """Breaks the tree."""
     path = tree / mutant.file
-    text = path.read_text()
-    for old, new in mutant.changes:
-        text = text.replace(old, new)
-    path.write_text(text)
+    path.write_text(changed(mutant.file, path.read_text(), mutant.changes))
 
 
 def tests_pass(tree: Path, tests: tuple[str, ...]) -> bool:

@@ -9,8 +9,13 @@ from mutate import misfit
 from state_mutants import MUTANTS
 
 
-def test_every_mutant_still_fits_the_code() -> None:
+def test_every_mutant_finds_its_place_once_and_its_tests_and_compiles() -> None:
     assert [problem for problem in map(misfit, MUTANTS) if problem] == []
+
+
+def test_every_mutant_has_a_name_of_its_own() -> None:
+    names = [mutant.name for mutant in MUTANTS]
+    assert sorted(set(names)) == sorted(names)
 
 
 def test_core_mutants_are_noticed() -> None:
