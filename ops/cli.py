@@ -21,6 +21,7 @@ from ops.commands import (
     doctor,
     erase,
     evaluate,
+    experiment,
     inspect,
     lag,
     panels,
@@ -54,6 +55,7 @@ PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
     panels.RUN: (worker, serve),
     panels.LOOK: (config, doctor, lag, inspect, why, scale, evaluate, bench),
     panels.REPAIR: (dlq, partition, erase),
+    panels.EXPERIMENTS: (experiment,),
     panels.VERSIONS: (archive, snapshot, replay, audit, compare, versions, promote, rollback, retire),
 }
 

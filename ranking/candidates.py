@@ -28,6 +28,7 @@ class Generator(IntFlag):
     TRENDING_IN_SEGMENT = 64
 
 
+NO_GENERATOR = Generator(0)
 CO_OCCURRENCE_SIZE = 300
 SEQUENTIAL_SIZE = 100
 EMBEDDING_SIZE = 200
@@ -50,11 +51,16 @@ class First(NamedTuple):
 
 
 def gather(
-    generator_scores: GeneratorScores, met: Ragged, shared: Sequence[First], tried: Ragged, model: ItemModel
+    generator_scores: GeneratorScores,
+    met: Ragged,
+    shared: Sequence[First],
+    tried: Ragged,
+    model: ItemModel,
+    off: Generator = NO_GENERATOR,
 ) -> tuple[Ragged, Flags]:
     """The candidates by user, ascending, and uint8[candidates] the generators that name each. Items that were `met`
     take no place among the best of a generator; `shared` and what is to be `tried` do not depend on the user's
-    taste."""
+    taste. Generators that are `off` name none."""
     users, items = len(met.offsets) - 1, len(model)
     flags = np.zeros((users, -(-items // 8) * 8), np.uint8)
     co_occurrence, sequential = generator_scores.co_occurrence, generator_scores.sequential
@@ -62,9 +68,13 @@ def gather(
         (co_occurrence, CO_OCCURRENCE_SIZE, Generator.CO_OCCURRENCE),
         (sequential, SEQUENTIAL_SIZE, Generator.SEQUENTIAL),
     ):
-        flag_best(*said.named, said.scores, *met, size, _FLAG_OF[generator], flags)
-    _flag_nearest(generator_scores.embeddings[:, 0], met, model, flags)
+        if generator not in off:
+            flag_best(*said.named, said.scores, *met, size, _FLAG_OF[generator], flags)
+    if Generator.EMBEDDING not in off:
+        _flag_nearest(generator_scores.embeddings[:, 0], met, model, flags)
     for generator, order, of, counts in shared:
+        if generator in off:
+            continue
         flag_first(of, counts, order, _FLAG_OF[generator], flags)
     flag_all(*tried, _FLAG_OF[Generator.EXPLORE], flags)
     return _flagged(flags)

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranking import features, trending
-from ranking.candidates import First, Flags, Generator, gather
+from ranking.candidates import NO_GENERATOR, First, Flags, Generator, gather
 from ranking.context_features import ContextFeatures
 from ranking.filters.eligibility import Allowed, allowed
 from ranking.filters.request_context import RequestContexts
 from ranking.generator_scores import GeneratorScores
 from ranking.interests import Asked, Histories, Interests
-from ranking.ragged import Ragged, offsets_of
+from ranking.ragged import NOTHING, Ragged, offsets_of
 from ranking.ranker import Ranker, buckets_of
 from ranking.rerank import explorers
 from tables.item_model import ItemModel
@@ -48,17 +48,34 @@ class Decisions:
     personal: Doubles
 
     @classmethod
-    def of(cls, asked: Sequence[Asked], model: ItemModel, ranker: Ranker, now_ms: int, size: int) -> "Decisions":
-        """The decisions at `now_ms`, with at least `size` candidates if the rules allow as many."""
+    def of(
+        cls,
+        asked: Sequence[Asked],
+        model: ItemModel,
+        ranker: Ranker,
+        now_ms: int,
+        size: int,
+        generators_off: Generator = NO_GENERATOR,
+    ) -> "Decisions":
+        """The decisions at `now_ms`, with at least `size` candidates if the rules allow as many; none is named by the
+        `generators_off`."""
         histories = Histories.of(asked, model)
         interests = Interests.of(asked, histories, model)
         generator_scores = GeneratorScores.of(interests, model)
         contexts = RequestContexts.of(asked, histories, model, now_ms)
         seeds = explorers.seeds_of(asked)
-        tried = explorers.candidates(model, now_ms, seeds)
+        if Generator.EXPLORE in generators_off:
+            tried = Ragged.of([NOTHING] * len(asked))
+        else:
+            tried = explorers.candidates(model, now_ms, seeds)
         context_features = ContextFeatures.of(asked, interests, model, now_ms)
         considered, generators = gather(
-            generator_scores, contexts.met, _shared(context_features, contexts, model, size), tried, model
+            generator_scores,
+            contexts.met,
+            _shared(context_features, contexts, model, size),
+            tried,
+            model,
+            generators_off,
         )
         verdict = allowed(considered, contexts, model)
         kept = considered.where(verdict.keep)

@@ -26,6 +26,7 @@
     {namespace}:readers:{partition}                    zset user_id -> second of the last read, kept by the endpoint
     {namespace}:rate:{u:READER}                        rate limit of one reader
     {namespace}:live                                   JSON, see serving.live_pointer
+    {namespace}:experiments                            JSON: the running ones, see serving.experiments
 
 popular, row and trending_list are also written as popular@12 and so on, for each maturity that some of their items
 exceed: the same of items up to that maturity.
@@ -70,7 +71,7 @@ KINDS = frozenset(
 )
 #: What follows a namespace in keys that belong to no version, or to one whose name comes later.
 OF_ITEMS = ("blocked", "blocked_stamp", "blocked_order", "restated", "restated_stamp", "restated_order")
-SHARED_KINDS = frozenset({*OF_ITEMS, "readers", "rate", "live"})
+SHARED_KINDS = frozenset({*OF_ITEMS, "readers", "rate", "live", "experiments"})
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]*")
 
@@ -290,6 +291,11 @@ class Keys:
     def live(self) -> str:
         """The pointer that promote and rollback switch."""
         return f"{self.root}live"
+
+    @property
+    def experiments(self) -> str:
+        """The running experiments, for endpoints."""
+        return f"{self.root}experiments"
 
 
 def _up_to(kind: str, maturity: str) -> str:

@@ -1,4 +1,4 @@
--- Switches the live pointer, but never back to an older sequence number.
+-- Switches the live pointer, or the copy of the running experiments, but never back to an older sequence number.
 --
 -- KEYS[1]  the pointer's key        ARGV[1]  its new value, JSON        ARGV[2]  the new value's sequence number
 -- Returns 1 when written, 0 when the stored pointer is as new or newer. An unreadable stored value is replaced.

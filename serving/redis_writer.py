@@ -23,6 +23,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 
+from serving.experiments import ExperimentBook
 from serving.keys import Keys
 from serving.list_format import ordered
 from serving.live_pointer import LivePointer
@@ -357,6 +358,14 @@ class ListWriter:
         """Makes endpoints follow the pointer; False when one with its sequence number or a later one is there."""
         with passing_failures():
             written = await self._redis.eval(LIVE_SCRIPT, 1, self.keys.live, pointer.encode(), pointer.sequence)
+        return bool(written == 1)
+
+    async def tell_experiments(self, book: ExperimentBook) -> bool:
+        """Makes endpoints follow the running experiments; False when as new or newer ones are there."""
+        with passing_failures():
+            written = await self._redis.eval(
+                LIVE_SCRIPT, 1, self.keys.experiments, book.encode_running(), book.changed_ms
+            )
         return bool(written == 1)
 
     async def read(self, key: str) -> bytes | None:

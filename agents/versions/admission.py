@@ -8,11 +8,12 @@ from aiokafka.errors import TopicAuthorizationFailedError
 
 from agents.delivery.topic_rules import missing_topics, wrong_partitions, wrong_timestamps
 from agents.versions.fingerprint import Fingerprint, of_worker
-from agents.versions.registry import Change, change_registry, read_registry
+from agents.versions.registry import change_registry, read_registry
 from agents.worker_config import WorkerConfig
 from serving.live_pointer import BUCKETS
 from serving.registry import FINGERPRINT, Registry, Switch, VersionRecord
 from streams.kafka.bulk_read import TO_MAKE_TOPICS, TopicMissing, bulk_consumer
+from streams.kafka.exclusive_change import Change
 from streams.kafka.log_state import read_timestamp_type, read_topics_facts, retried
 
 logger = logging.getLogger(__name__)

@@ -167,6 +167,12 @@ class Settings(BaseSettings):
         le=1.0,
         description="Share of the live version's quality that a promoted one may lose, at the end of the interval.",
     )
+    experiment_min_users: int = Field(
+        10_000,
+        ge=2,
+        le=1_000_000_000,
+        description="Users of each variant before the report of an experiment gives a verdict.",
+    )
     allowed_lateness_s: int = Field(
         300,
         ge=0,

@@ -99,6 +99,11 @@ class Topics:
         return self._full("freshet.controls")
 
     @property
+    def experiments(self) -> str:
+        """What is tried on whom (`streams.contract.experiments`); key experiment_id; one partition."""
+        return self._full("freshet.experiments")
+
+    @property
     def requests(self) -> str:
         """What the endpoint was asked; key as `streams.contract.user_records` makes it,
         partition of the user."""
@@ -203,6 +208,7 @@ class Topics:
             self.dead_letters: dead_letters,
             self.versions: _COMPACTED,
             self.controls: _COMPACTED,
+            self.experiments: _COMPACTED,
             self.requests: _erasable(7),
             self.served: _erasable(7),
             self.predictions: _erasable(7),
@@ -214,8 +220,8 @@ class Topics:
             self.user_changelog: _COMPACTED,
             self.crash_marks: _COMPACTED,
         }
-        # One truth about versions and controls, and one learner that sees all examples.
-        single = (self.versions, self.controls, self.ranker_examples, self.ranker_weights)
+        # One truth about versions, controls and experiments, and one learner that sees all examples.
+        single = (self.versions, self.controls, self.experiments, self.ranker_examples, self.ranker_weights)
         return [
             TopicSpec(name, 1 if name in single else partitions, config | safety) for name, config in settings.items()
         ]

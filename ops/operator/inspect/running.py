@@ -9,10 +9,10 @@ from aiokafka.errors import KafkaConnectionError, ProducerFenced
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from agents.versions.registry import RegistryBusy
 from ops.exit_codes import CommandFailed, ExitCode
 from streams.kafka.bulk_read import TopicMissing
 from streams.kafka.errors import RecordUnreadable
+from streams.kafka.exclusive_change import TopicBusy
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ def run(command: Coroutine[Any, Any, T]) -> T:
         raise NotAnswering(f"Kafka does not answer: {error}") from error
     except (RedisConnectionError, RedisTimeoutError) as error:
         raise NotAnswering(f"Redis does not answer: {error}") from error
-    except RegistryBusy as error:
+    except TopicBusy as error:
         raise Superseded(str(error)) from error
     except ProducerFenced as error:
         raise Superseded("another redrive or erase was started meanwhile and goes first; run this one again") from error

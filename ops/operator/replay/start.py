@@ -13,7 +13,7 @@ from aiokafka.structs import TopicPartition
 from agents.delivery.log_mark import LogMark
 from agents.delivery.producer import PartitionProducer
 from agents.delivery.table import ChangelogTable
-from agents.versions.registry import Change, change_registry, read_registry
+from agents.versions.registry import change_registry, read_registry
 from ops.configuration.settings import Settings
 from ops.exit_codes import CommandFailed, ExitCode
 from ops.group_progress import GroupProgress
@@ -22,6 +22,7 @@ from ops.operator.snapshots.kept_state import StartingState
 from ops.operator.snapshots.log_identity import topic_id
 from serving.registry import Registry, VersionRecord, VersionState
 from streams.kafka.bulk_read import bulk_consumer
+from streams.kafka.exclusive_change import Change
 from streams.kafka.log_position import LogPosition
 from streams.kafka.topics import Topics
 from streams.kafka.topics_admin import ensure_topics

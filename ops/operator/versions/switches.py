@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from agents.versions.live_pointer import LivePointerKeeper
-from agents.versions.registry import Change, RegistryBusy, change_registry, read_registry
+from agents.versions.registry import RegistryBusy, change_registry, read_registry
 from offline.versions.gate import GateLimits, PromotionEvidence, reasons_against
 from offline.versions.switching import Refused, SwitchDecision, check_retirable, promote, rollback
 from offline.versions.verdict import only_undecided
@@ -24,6 +24,7 @@ from serving.live_pointer import InvalidPointer, LivePointer
 from serving.redis_errors import RedisUnavailable
 from serving.redis_writer import ListWriter
 from serving.registry import FINGERPRINT, Registry, Switch, VersionRecord, figures_record
+from streams.kafka.exclusive_change import Change
 from streams.kafka.topics import Topics
 from streams.kafka.topics_admin import RemovalReport, delete_version
 

@@ -13,6 +13,7 @@ NAMES = {
     "user.interactions.dlq",
     "freshet.versions",
     "freshet.controls",
+    "freshet.experiments",
     "recommendation.requests",
     "recommendation.served",
     "model.predictions",
@@ -30,6 +31,7 @@ COMPACTED = {
     "user.erasure",
     "freshet.versions",
     "freshet.controls",
+    "freshet.experiments",
     "item.model.v1",
     "ranker.weights.v1",
     "user.rows.v1",
@@ -60,6 +62,7 @@ def test_partitions() -> None:
     assert {spec.name for spec in specs().values() if spec.partitions == 1} == {
         "freshet.versions",
         "freshet.controls",
+        "freshet.experiments",
         "ranker.examples.v1",
         "ranker.weights.v1",
     }

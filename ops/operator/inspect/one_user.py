@@ -1,0 +1,48 @@
+"""One user as the topics hold them: row and profile."""
+
+from typing import Any
+
+from aiokafka.structs import TopicPartition
+
+from agents.delivery.table import POSITION_KEY, ChangelogTable
+from agents.followers.refusals import guarded, say
+from ops.operator.inspect.finding import partition_count
+from streams.contract.catalog import UserProfile
+from streams.contract.unreadable import read_profile
+from streams.contract.user_records import user_partition
+from streams.kafka.bulk_read import bulk_consumer, partitions_of, pass_over, read_to_end
+from streams.kafka.topics import Topics
+from tables import user_keys
+from tables.stored_rows import check_user_row
+from tables.user import User
+
+HISTORY = 100
+
+
+async def read_user(
+    bootstrap: str, topics: Topics, user_id: str, stored_id: str
+) -> tuple[User | None, UserProfile | None]:
+    """Row and profile of one user as the topics hold them now; None where they hold none. Raises `TopicMissing`."""
+    sent, wanted = user_id.encode(), stored_id.encode()
+    said: list[bytes | None] = [None]
+    async with bulk_consumer(bootstrap) as consumer:
+        partition = user_partition(user_id, await partition_count(consumer, topics.interactions))
+        table = ChangelogTable(topics.user_changelog, partition)
+
+        def apply(record: Any) -> None:
+            if record.key == POSITION_KEY or wanted in (record.key[1:], record.key[5:]):
+                if record.key != POSITION_KEY and record.value is not None:
+                    check_user_row(record.key, record.value)
+                table.load(record.key, record.value)
+
+        def take(record: Any) -> None:
+            if record.key == sent:
+                said[0] = record.value
+
+        await read_to_end(consumer, [TopicPartition(table.topic, partition)], guarded(apply, say), damaged=pass_over)
+        await read_to_end(
+            consumer, await partitions_of(consumer, [topics.profiles]), guarded(take, say), damaged=pass_over
+        )
+    profile = read_profile(sent, said[0]).profile
+    user = User.load(table.rows, stored_id, HISTORY) if user_keys.user_key(stored_id) in table.rows else None
+    return user, profile
