@@ -11,4 +11,4 @@ from typing import Final
 #: bytes of an event on.
 FOLD_VERSION: Final = 5
 #: Rows of items, from a decoded record of `item.deltas` on.
-ITEM_FOLD_VERSION: Final = 4
+ITEM_FOLD_VERSION: Final = 5

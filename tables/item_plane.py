@@ -146,5 +146,4 @@ def _measure(row: CountsRow, code: int, completion: int, rating: int) -> None:
         row.completions += 1
         row.completion_sum += completion
     if rating:
-        row.ratings += 1
-        row.rating_sum += rating
+        row.count_rating(rating)

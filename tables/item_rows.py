@@ -35,8 +35,12 @@ MODEL_WATERMARK = b"k"
 FLOAT_KINDS = frozenset({ASSOCIATIONS, LEARNED, VECTOR})
 
 ITEM_ROW_VERSION = 1
+COUNTS_ROW_VERSION = 2  # 2: half_stars
 BUCKET_ROW_VERSION = 2  # 2: weights
 KEPT_DAYS = 35
+#: Hundredths of a star in half a star, and how many of these there are.
+HALF_STAR = 50
+HALF_STARS = 10
 
 
 class CountsRow(msgspec.Struct, array_like=True, gc=False):
@@ -44,9 +48,10 @@ class CountsRow(msgspec.Struct, array_like=True, gc=False):
     `days[k]` = those in trends on day `newest_day - k` (days since the epoch, UTC), at most 35, the last never 0;
     `watches` = watches begun (watch_start); `completions` watch_end events reached `completion_sum` tenths of a percent
     together; `ratings` ratings sum to `rating_sum` hundredths of a star. `viewers` counts first uses, as the
-    rows of the users know it: whoever comes back after the retention is another one."""
+    rows of the users know it: whoever comes back after the retention is another one. `half_stars[k]` ratings are k + 1
+    half stars or nearest to them, 10 numbers or none (none were told apart before format 2)."""
 
-    version: int = ITEM_ROW_VERSION
+    version: int = COUNTS_ROW_VERSION
     events: Whole = 0
     visits: Whole = 0
     newest_day: Whole = 0
@@ -57,6 +62,15 @@ class CountsRow(msgspec.Struct, array_like=True, gc=False):
     ratings: Whole = 0
     rating_sum: Whole = 0
     viewers: Whole = 0
+    half_stars: list[Whole] = []
+
+    def count_rating(self, rating: int) -> None:
+        """Count one of `rating` hundredths of a star, 50 to 500."""
+        self.ratings += 1
+        self.rating_sum += rating
+        if not self.half_stars:
+            self.half_stars = [0] * HALF_STARS
+        self.half_stars[min(HALF_STARS, max(1, (rating + HALF_STAR // 2) // HALF_STAR)) - 1] += 1
 
     def count_day(self, day: int, events: int) -> None:
         """Count `events` on `day`. The result does not depend on the order of calls."""
@@ -90,7 +104,7 @@ class ModelWatermarkRow(msgspec.Struct, array_like=True, gc=False):
     fitted: Whole = 0
 
 
-COUNTS_CODEC = RowCodec(CountsRow, current=ITEM_ROW_VERSION)
+COUNTS_CODEC = RowCodec(CountsRow, current=COUNTS_ROW_VERSION)
 BUCKET_CODEC = RowCodec(BucketRow, current=BUCKET_ROW_VERSION)
 PLANE_CODEC = RowCodec(PlaneRow, current=ITEM_ROW_VERSION)
 MODEL_WATERMARK_CODEC = RowCodec(ModelWatermarkRow, current=ITEM_ROW_VERSION)

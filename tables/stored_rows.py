@@ -107,11 +107,13 @@ def check_item_row(key: bytes, value: bytes) -> Sequence[bytes]:
     kind = key[:1]
     if kind in (item_rows.COUNTS, item_rows.ASSOCIATIONS) or key in (item_rows.PLANE, item_rows.MODEL_WATERMARK):
         key[1:].decode()
-        _ITEM_CODECS[kind](value)
+        row = _ITEM_CODECS[kind](value)
+        if isinstance(row, item_rows.CountsRow) and len(row.half_stars) not in (0, item_rows.HALF_STARS):
+            raise ValueError(f"ratings by {len(row.half_stars)} half stars")
     elif kind in (item_rows.BUCKET, item_rows.QUERY_BUCKET) and len(key) > 1 + _NUMBER_BYTES:
         item_rows.bucket_of(key)
-        row = item_rows.BUCKET_CODEC.decode(value)
-        if not row.weights.keys() <= row.countries.keys():
+        bucket = item_rows.BUCKET_CODEC.decode(value)
+        if not bucket.weights.keys() <= bucket.countries.keys():
             raise ValueError("weights of countries without events")
     elif kind == item_rows.LEARNED:
         if key != item_rows.learned_key(learned.decode(value).number):
