@@ -38,6 +38,9 @@ def sentence_of(failure: Exception) -> tuple[str, ExitCode] | None:
         from ops.redis_check import refusal_of
 
         return refusal_of(failure), ExitCode.UNREACHABLE
+    sinks = sys.modules.get("streams.sinks.sink")
+    if sinks is not None and isinstance(failure, sinks.StoreUnavailable):
+        return str(failure), ExitCode.UNREACHABLE
     return None
 
 

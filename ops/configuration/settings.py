@@ -12,6 +12,7 @@ from serving.keys import check_names
 from serving.redis_address import RedisAddress
 from streams.contract.catalog import DEFAULT_MATURITY, Maturity
 from streams.kafka.topics import check_namespace
+from streams.sinks.clickhouse.address import ClickHouseAddress
 
 PREFIX = "FRESHET_"
 _DAY_S = 24 * 60 * 60
@@ -36,6 +37,14 @@ def _checked_redis_url(url: str) -> str:
     try:
         RedisAddress.from_url(url)
     except OSError as problem:  # of the files of certificates that it names
+        raise ValueError(f"{problem.strerror or problem} ({problem.filename or 'a certificate'})") from None
+    return url
+
+
+def _checked_clickhouse_url(url: str) -> str:
+    try:
+        ClickHouseAddress.from_url(url)
+    except OSError as problem:
         raise ValueError(f"{problem.strerror or problem} ({problem.filename or 'a certificate'})") from None
     return url
 
@@ -314,6 +323,41 @@ class Settings(BaseSettings):
         None,
         description="Folder in which workers of one endpoint share their counts; `freshet serve` makes one.",
         json_schema_extra={"shown_default": "none"},
+    )
+    clickhouse_url: Annotated[str, AfterValidator(_checked_clickhouse_url)] = Field(
+        "clickhouse://127.0.0.1:29000",
+        description="ClickHouse of `freshet sink clickhouse`, native protocol; without a database in it that is "
+        "`freshet`, or `freshet_` and the namespace. clickhouses:// is TLS and checks the certificate, with "
+        "?ca_certs=FILE by your own authority. User and password are never shown.",
+        repr=False,
+        json_schema_extra={"allowed": "clickhouse[s]://[user[:password]@]host[:port][/database][?ca_certs=F]"},
+    )
+    clickhouse_password: SecretStr | None = Field(
+        None, min_length=1, max_length=1024, description="Password of ClickHouse, when its URL has none."
+    )
+    clickhouse_ttl_days: int = Field(
+        400,
+        ge=0,
+        le=36_500,
+        description="Days that ClickHouse keeps rows of tables that are made now, on servers with TTL; 0 = for ever.",
+    )
+    sink_block_records: int = Field(
+        10_000,
+        ge=10,
+        le=1_000_000,
+        description="Number of offsets of a partition that a sink writes as one block.",
+    )
+    sink_flush_s: float = Field(
+        5.0, ge=0.1, le=600.0, description="Age at which a sink writes what waits, though it is no whole block."
+    )
+    sink_metrics_port: int = Field(
+        0, ge=0, le=65_535, description="Port of a sink's Prometheus metrics on 127.0.0.1; 0 = none."
+    )
+    attribution_window_s: int = Field(
+        _DAY_S,
+        ge=60,
+        le=7 * _DAY_S,
+        description="Attribution window: how long after it was shown a list may be what an event belongs to.",
     )
     state_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         default_factory=_state_home,

@@ -20,7 +20,10 @@ Given = Mapping[str, tuple[str, str]]
 ENV_FILE = Path(".env")
 #: Where things are, and under what name: a file of settings for one version does not move it.
 _PLACES = tuple(
-    map(variable, ("namespace", "model_version", "kafka_bootstrap", "redis_url", "storage_url", "state_dir"))
+    map(
+        variable,
+        ("namespace", "model_version", "kafka_bootstrap", "redis_url", "clickhouse_url", "storage_url", "state_dir"),
+    )
 )
 #: Names that settings had in former releases. They are refused with the present name, so that nobody runs on a default.
 _FORMER = {PREFIX + "JUDGED_SHARE": "evaluation_sample_rate"}

@@ -6,6 +6,8 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 MASK = "********"
+#: Of addresses that may hold a user and a password before the host.
+_SCHEMES = ("redis", "rediss", "clickhouse", "clickhouses")
 
 
 def allowed(field: FieldInfo) -> str:
@@ -30,7 +32,7 @@ def shown_default(field: FieldInfo) -> str:
 
 
 def masked(text: str) -> str:
-    """`text` without the credentials of a Redis URL; without anything when they cannot be told apart.
+    """`text` without the credentials of a server's URL; without anything when they cannot be told apart.
 
     >>> masked("redis://reader:secret@cache:6379/0"), masked("redis://cache/0"), masked("redis:/:secret@cache")
     ('redis://********@cache:6379/0', 'redis://cache/0', '********')
@@ -41,7 +43,7 @@ def masked(text: str) -> str:
     if not at:
         return text
     scheme, separator, _ = credentials.partition("://")
-    return f"{scheme}://{MASK}@{server}" if separator and scheme in ("redis", "rediss") else MASK
+    return f"{scheme}://{MASK}@{server}" if separator and scheme in _SCHEMES else MASK
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:

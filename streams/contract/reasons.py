@@ -42,6 +42,8 @@ class Reason(StrEnum):
     """The record crashed the worker repeatedly. Decided by the crash-loop quarantine."""
     ERASED = "erased"
     """The dead letter was blanked because its user was erased; nothing of the original is left."""
+    STORE_REFUSED = "store_refused"
+    """A sink's store refused the record's rows. Workers used the record: it is not published again."""
 
 
 class InvalidEvent(ValueError):

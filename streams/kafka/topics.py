@@ -161,6 +161,14 @@ class Topics:
         """The group whose committed offsets say how far this version has read."""
         return self._full(f"freshet.{self.version}")
 
+    def sink_group(self, sink: str) -> str:
+        """The group whose committed offsets say how far a store (`streams.sinks`) was written; of no version.
+
+        >>> Topics("demo").sink_group("clickhouse")
+        'demo.freshet.sink.clickhouse'
+        """
+        return self._full(f"freshet.sink.{sink}")
+
     def versioned(self) -> list[str]:
         """The topics that belong to this version alone, in alphabetical order.
 

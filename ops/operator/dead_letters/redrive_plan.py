@@ -10,8 +10,9 @@ from streams.contract.events import parse_interaction
 from streams.contract.reasons import InvalidEvent, Reason
 from streams.contract.user_records import user_partition
 
-#: Asked for by name only: the first would be refused again, the second may end workers until the code is mended.
-DELIBERATE: Final = frozenset({Reason.TOO_OLD, Reason.FOLD_FAILED})
+#: Asked for by name only: the first would be refused again, the second may end workers until the code is mended, the
+#: third was used.
+DELIBERATE: Final = frozenset({Reason.TOO_OLD, Reason.FOLD_FAILED, Reason.STORE_REFUSED})
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ class _NotAgain(Exception):
 def _user(dead_letter: DeadLetter, interactions: str, erased_at_ms: Mapping[str, int], now_ms: int) -> str:
     if dead_letter.reason is Reason.ERASED:
         raise _NotAgain("its user was erased, nothing is left of it")
+    if dead_letter.reason is Reason.STORE_REFUSED:
+        raise _NotAgain("workers used it; once the store takes it, run `freshet sink` with --from")
     if dead_letter.topic != interactions:
         raise _NotAgain(
             f"it came from {dead_letter.topic}: only events are published again, a mended record goes there"

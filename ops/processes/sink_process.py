@@ -1,0 +1,45 @@
+"""One sink as a process: settings to plain values, event loop, signals, logging, exit code."""
+
+import asyncio
+import logging
+import signal
+
+import uvloop
+
+from ops.configuration.settings import Settings
+from ops.configuration.sinks import SINKS, sink_config
+from ops.exit_codes import ExitCode
+from ops.processes.worker_process import CHATTY_LOGGERS
+from streams.contract.limits import LIMITS
+from streams.kafka.bulk_read import TopicMissing
+from streams.sinks.runner import SinkRunner
+from streams.sinks.sink import SchemaMissing
+from streams.sinks.start_at import PositionsInUse, StartAt, set_positions
+
+
+def run(settings: Settings, name: str, start_at: StartAt | None) -> int:
+    """Runs a sink until it is asked to stop; returns the exit code."""
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for chatty in CHATTY_LOGGERS:
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    LIMITS.batch_bytes = settings.max_batch_bytes
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            return runner.run(_run(settings, name, start_at))
+        except (SchemaMissing, TopicMissing, PositionsInUse) as refusal:
+            logging.critical("%s", refusal)
+            return ExitCode.USAGE
+
+
+async def _run(settings: Settings, name: str, start_at: StartAt | None) -> int:
+    config, sink = sink_config(settings), SINKS[name](settings)
+    if start_at is not None:
+        await set_positions(config, name, sink.wants_served, start_at)
+    runner = SinkRunner(config, sink)
+    if config.metrics_port:
+        runner.metrics.serve(config.metrics_port)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, runner.stop)
+    await runner.run()
+    return ExitCode.OK

@@ -1,0 +1,106 @@
+"""A connection to one ClickHouse server, with its failures as sinks know them. Passwords are in no message."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from clickhouse_driver import Client
+from clickhouse_driver import errors as failures
+
+from streams.sinks.clickhouse.address import ClickHouseAddress
+from streams.sinks.sink import RowsRefused, SchemaMissing, StoreUnavailable
+
+CONNECT_TIMEOUT_S = 5
+ANSWER_TIMEOUT_S = 60
+MUTATION_TIMEOUT_S = 300.0
+_POLL_S = 0.05
+
+#: What the server says of values, not of itself: CANNOT_PARSE_*, TYPE_MISMATCH, ARGUMENT_OUT_OF_BOUND, INCORRECT_DATA,
+#: TOO_LARGE_STRING_SIZE, CANNOT_CONVERT_TYPE, CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, VIOLATED_CONSTRAINT.
+_OF_VALUES: Final = frozenset({6, 26, 27, 38, 41, 53, 69, 70, 72, 117, 131, 349, 469})
+#: NO_SUCH_COLUMN_IN_TABLE, UNKNOWN_IDENTIFIER, UNKNOWN_TABLE, UNKNOWN_DATABASE.
+_OF_SCHEMA: Final = frozenset({16, 47, 60, 81})
+TO_APPLY: Final = "run `freshet schema apply clickhouse`"
+
+
+class Server:
+    """Connects when it is first asked, and again after a failure. Not thread-safe."""
+
+    def __init__(self, address: ClickHouseAddress) -> None:
+        self.address = address
+        self._client: Client | None = None
+        self._version: tuple[int, int] | None = None
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Year and month of the release, e.g. (18, 16)."""
+        if self._version is None:
+            major, minor = self.ask("SELECT version()")[0][0].split(".")[:2]
+            self._version = int(major), int(minor)
+        return self._version
+
+    def ask(self, query: str, parameters: dict[str, Any] | None = None, **settings: Any) -> list[tuple[Any, ...]]:
+        """Runs a statement; its rows. `parameters` are named %(so)s. Raises `StoreUnavailable`, `SchemaMissing`."""
+        return self._guarded(lambda client: client.execute(query, parameters or None, settings=settings))  # type: ignore[no-any-return]
+
+    def insert(self, table: str, names: Sequence[str], columns: Sequence[Sequence[Any]], **settings: Any) -> None:
+        """Inserts rows given by columns. Raises `RowsRefused`, `StoreUnavailable`, `SchemaMissing`."""
+        query = f"INSERT INTO {self.address.database}.{table} ({', '.join(names)}) VALUES"
+        self._guarded(lambda client: client.execute(query, columns, columnar=True, settings=settings))
+
+    def delete(self, table: str, where: str, parameters: dict[str, Any]) -> None:
+        """Deletes rows of a MergeTree and returns when they are gone from every part."""
+        database = self.address.database
+        self.ask(f"ALTER TABLE {database}.{table} DELETE WHERE {where}", parameters)
+        deadline = time.monotonic() + MUTATION_TIMEOUT_S
+        of_table = {"database": database, "table": table}
+        pending = "SELECT count() FROM system.mutations WHERE database = %(database)s AND table = %(table)s"
+        while self.ask(f"{pending} AND is_done = 0", of_table)[0][0]:
+            if time.monotonic() > deadline:
+                raise StoreUnavailable(f"ClickHouse at {self.address}: rows of {table} are still being deleted")
+            time.sleep(_POLL_S)
+
+    def close(self) -> None:
+        """Disconnects."""
+        if self._client is not None:
+            self._client.disconnect()
+            self._client = None
+
+    def _guarded(self, act: Any) -> Any:
+        if self._client is None:
+            self._client = self._connected()
+        try:
+            return act(self._client)
+        except failures.ServerException as failure:
+            said = str(failure.message).split("Stack trace")[0].strip()
+            message = f"ClickHouse at {self.address}: code {failure.code}: {said}"
+            self.close()
+            if failure.code in _OF_VALUES:
+                raise RowsRefused(message) from None
+            if failure.code in _OF_SCHEMA:
+                raise SchemaMissing(f"{message}: {TO_APPLY}") from None
+            raise StoreUnavailable(message) from None
+        except (failures.NetworkError, failures.PartiallyConsumedQueryError, OSError, EOFError) as failure:
+            self.close()
+            raise StoreUnavailable(f"ClickHouse at {self.address}: {failure or type(failure).__name__}") from None
+        except failures.Error as failure:  # the client could not put a value into its column
+            self.close()
+            raise RowsRefused(f"{type(failure).__name__}: {failure}") from None
+
+    def _connected(self) -> Client:
+        address = self.address
+        secure = {"secure": True, "ca_certs": address.ca_file or None} if address.secure else {}
+        return Client(
+            address.host,
+            port=address.port,
+            user=address.user,
+            password=address.password,
+            database="",  # statements name it: it may have to be made first
+            connect_timeout=CONNECT_TIMEOUT_S,
+            send_receive_timeout=ANSWER_TIMEOUT_S,
+            sync_request_timeout=CONNECT_TIMEOUT_S,
+            client_name="freshet",
+            **secure,
+        )

@@ -1,0 +1,156 @@
+"""One partition of users on its way into a store: what waits, what is known of shown lists and erasures. Pure.
+
+Interactions and the lists that were shown come from two topics that nothing orders. An event is made a row only once
+the lists that were published up to a second after it are known, so that what it belongs to does not depend on which
+topic was read first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from aiokafka.structs import ConsumerRecord
+
+from streams.contract.events import parse_interaction
+from streams.contract.partitioning import partition_of
+from streams.contract.reasons import InvalidEvent, Reason
+from streams.contract.served import parse_served
+from streams.contract.user_records import record_key, user_of
+from streams.kafka.damaged_record import refusal_of
+from streams.sinks.attribution import AttributionLists
+from streams.sinks.blocks import BlockCutter
+from streams.sinks.config import SinkConfig
+from streams.sinks.erasures import SinkErasures
+from streams.sinks.sink import Block, Erasure, Event, Shown
+
+#: How much later than an event a list that it belongs to may be published: the endpoint publishes every 100 ms.
+SLACK_MS = 1000
+#: How far served lists are read ahead of the interactions that wait.
+LEAD_MS = 60 * 60 * 1000
+#: A served list is about 20 rows.
+LISTS_PER_BLOCK = 10
+#: How keys of lists begin that were shown to nobody in particular.
+NOBODY = record_key("", "")
+_SHOWN_AT = re.compile(rb'"timestamp":(\d{1,16})\b')  # quotes within a text are escaped: no title holds this
+
+
+@dataclass
+class LaneCounts:
+    """What became of the records of a lane: `skipped` by reason."""
+
+    skipped: dict[str, int] = field(default_factory=dict)
+    erased: int = 0
+    attributed: int = 0
+
+    def skip(self, reason: str) -> None:
+        """Counts a record that is no row."""
+        self.skipped[reason] = self.skipped.get(reason, 0) + 1
+
+
+class Lane:
+    """Partition `partition` of `partitions`. `reads_served` False: events are not tied to lists."""
+
+    def __init__(
+        self, config: SinkConfig, partition: int, partitions: int, shown: AttributionLists, reads_served: bool
+    ):
+        self.partition = partition
+        self.counts = LaneCounts()
+        self.erasures = SinkErasures(config.topics, config.identities)
+        self.to_erase: deque[tuple[int, Erasure | None]] = deque()
+        self.events = BlockCutter(config.block_records)
+        self.lists = BlockCutter(max(1, config.block_records // LISTS_PER_BLOCK))
+        self._config = config
+        self._partitions = partitions
+        self._shown = shown
+        self._reads_served = reads_served
+        self._served_until_ms = 0.0  # append time up to which served lists are known
+        self._partition_of = lru_cache(maxsize=100_000)(partition_of)
+
+    # -- what comes in ------------------------------------------------------------------------------------------------
+
+    def add_events(self, records: list[ConsumerRecord], now_s: float) -> None:
+        """Interactions, in order."""
+        self.events.add(records, now_s)
+
+    def add_lists(self, records: list[ConsumerRecord], now_s: float) -> None:
+        """Served lists, in order."""
+        self.remember(records)
+        self.lists.add(records, now_s)
+
+    def add_erasures(self, records: list[ConsumerRecord]) -> None:
+        """Erasures, in order: in force for every block that is made from now on, to be carried out in the store."""
+        for record in records:
+            self.to_erase.append((record.offset, self.erasures.apply(record)))
+
+    def remember(self, records: list[ConsumerRecord]) -> None:
+        """Only keeps the lists, for the events that belong to them."""
+        for record in records:
+            self._served_until_ms = max(self._served_until_ms, record.timestamp)
+            if record.value and record.key and not record.key.startswith(NOBODY):
+                said = _SHOWN_AT.search(record.value)
+                shown_ms = int(said[1]) if said else record.timestamp
+                self._shown.add(user_of(record.key).decode(errors="replace"), shown_ms, record.value)
+
+    def served_is_at_end(self, now_ms: float) -> None:
+        """No served list was published before `now_ms` that was not added."""
+        self._served_until_ms = max(self._served_until_ms, now_ms)
+
+    @property
+    def leads(self) -> bool:
+        """Whether served lists are far enough ahead of the interactions that wait."""
+        oldest_ms = self.events.oldest_ms
+        return oldest_ms is not None and self._served_until_ms > oldest_ms + LEAD_MS
+
+    # -- what goes out ------------------------------------------------------------------------------------------------
+
+    def next_block(self, now_s: float, flush_s: float) -> Block | None:
+        """The next block that can be written: of lists before events."""
+        if self._reads_served and (cut := self.lists.cut(now_s, flush_s, float("inf"))) is not None:
+            first, end, records = cut
+            lists = tuple(shown for record in records if (shown := self._list_in(record)) is not None)
+            return Block(self._config.topics.served, self.partition, first, end, lists=lists)
+        until_ms = self._served_until_ms - SLACK_MS if self._reads_served else float("inf")
+        if (cut := self.events.cut(now_s, flush_s, until_ms)) is not None:
+            first, end, records = cut
+            events = tuple(event for record in records if (event := self._event_in(record)) is not None)
+            self._shown.prune(records[-1].timestamp)
+            return Block(self._config.topics.interactions, self.partition, first, end, events=events)
+        return None
+
+    def _event_in(self, record: ConsumerRecord) -> Event | None:
+        """The event, unless the workers do not fold it either: what they refuse is a dead letter of theirs."""
+        if (refusal := refusal_of(record)) is not None:
+            self.counts.skip(refusal.reason)
+            return None
+        try:
+            event = parse_interaction(record.value, record.timestamp)
+        except InvalidEvent as invalid:
+            self.counts.skip(invalid.reason)
+            return None
+        if self._partition_of(event.user_id.encode(), self._partitions) != self.partition:
+            self.counts.skip(Reason.WRONG_PARTITION)
+            return None
+        stored = self._config.identities.stored(event)
+        if self.erasures.covers_event(stored.user_id, record.offset):
+            self.counts.erased += 1
+            return None
+        attribution = self._shown.attribution(stored) if self._reads_served else None
+        self.counts.attributed += attribution is not None
+        return Event(record.offset, record.timestamp, stored, attribution)
+
+    def _list_in(self, record: ConsumerRecord) -> Shown | None:
+        if not record.value or not record.key:  # taken out by an erasure
+            return None
+        try:
+            shown = parse_served(record.value)
+        except ValueError:
+            self.counts.skip(Reason.WRONG_TYPE)
+            return None
+        if self.erasures.covers_list(shown.user_id, shown.timestamp):
+            self.counts.erased += 1
+            return None
+        record_id = record.key.rpartition(b"\0")[2].decode(errors="replace")
+        return Shown(record.offset, record.timestamp, record_id, shown)
