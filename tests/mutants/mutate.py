@@ -21,7 +21,7 @@ from pathlib import Path
 
 from edge_mutants import EDGES
 from harness import patience
-from places import Misfit, changed, defines_test
+from places import Mismatch, changed, defines_test
 from state_mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +46,7 @@ def copy_of_the_tree(target: Path) -> Path:
     return target
 
 
-def misfit(mutant: Mutant) -> str | None:
+def mismatch(mutant: Mutant) -> str | None:
     """What is wrong when the code, or the names of the tests, are not any more what the mutant says."""
     for test in mutant.tests:
         file, _, name = test.partition("::")
@@ -54,7 +54,7 @@ def misfit(mutant: Mutant) -> str | None:
             return f"{mutant.name}: there is no test {test}"
     try:
         changed(mutant.file, (ROOT / mutant.file).read_text(), mutant.changes)
-    except Misfit as error:
+    except Mismatch as error:
         return f"{mutant.name}: {mutant.file}: {error}"
     return None
 
@@ -96,9 +96,9 @@ def main(arguments: Sequence[str]) -> int:
     edges = "--edges" in arguments
     part = " ".join(argument for argument in arguments if not argument.startswith("--"))
     chosen = [one for one in (EDGES if edges else MUTANTS) if part in one.name and one.is_core >= core]
-    misfits = [problem for problem in map(misfit, chosen) if problem]
-    if misfits:
-        print("\n".join(misfits))
+    mismatches = [problem for problem in map(mismatch, chosen) if problem]
+    if mismatches:
+        print("\n".join(mismatches))
         return 2
     survived = []
     with ThreadPoolExecutor(WORKERS) as pool:

@@ -18,7 +18,7 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 LUA_WORD = re.compile(r"--[^\n]*|'[^'\n]*'|\"[^\"\n]*\"|\w+|[~=<>]=|\.\.|\S")
 
 
-class Misfit(Exception):
+class Mismatch(Exception):
     """The code is not what a change quotes."""
 
 
@@ -36,7 +36,7 @@ class Change:
 
 
 def changed(file: str, text: str, changes: Sequence[Change]) -> str:
-    """The text of the file with the changes. Raises Misfit when one does not fit it, or leaves it as it was."""
+    """The text of the file with the changes. Raises Mismatch when one does not fit it, or leaves it as it was."""
     if file.endswith(".lua"):
         for change in changes:
             text = _changed_script(text, change)
@@ -50,7 +50,7 @@ def changed(file: str, text: str, changes: Sequence[Change]) -> str:
         else:
             _replace(_definition(module, change.within), change)
         if ast.dump(module) == before:
-            raise Misfit(f"{change.new!r} changes nothing")
+            raise Mismatch(f"{change.new!r} changes nothing")
     result = ast.unparse(module) + "\n"
     compile(result, file, "exec")
     return result
@@ -69,7 +69,7 @@ def _definition(module: ast.Module, within: str) -> ast.AST:
     for name in within.split(".") if within else ():
         found = [one for outer in found for one in _definitions(outer) if one.name == name]
     if len(found) != 1:
-        raise Misfit(f"there are {len(found)} definitions {within}")
+        raise Mismatch(f"there are {len(found)} definitions {within}")
     return found[0]
 
 
@@ -85,7 +85,7 @@ def _replace(definition: ast.AST, change: Change) -> None:
     old, new = _parsed_alike(change.old, change.new)
     found = [place for place in _runs(definition, len(old)) if _fit(old, place.nodes)]
     if len(found) != 1:
-        raise Misfit(f"{change.within or 'the module'} has {change.old!r} {len(found)} times, not once")
+        raise Mismatch(f"{change.within or 'the module'} has {change.old!r} {len(found)} times, not once")
     body = found[0].nodes[-1]
     found[0].put([_with_body_of(node, body) for node in new])
 
@@ -194,10 +194,10 @@ def _changed_script(script: str, change: Change) -> str:
         if [word for word, _, _ in words[first : first + len(quoted)]] == quoted
     ]
     if len(found) != 1:
-        raise Misfit(f"the script has {change.old!r} {len(found)} times, not once")
+        raise Mismatch(f"the script has {change.old!r} {len(found)} times, not once")
     ((begin, end),) = found
     if script[begin:end] == change.new:
-        raise Misfit(f"{change.new!r} changes nothing")
+        raise Mismatch(f"{change.new!r} changes nothing")
     return script[:begin] + change.new + script[end:]
 
 

@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mutate import misfit
+from mutate import mismatch
 from state_mutants import MUTANTS
 
 
 def test_every_mutant_finds_its_place_once_and_its_tests_and_compiles() -> None:
-    assert [problem for problem in map(misfit, MUTANTS) if problem] == []
+    assert [problem for problem in map(mismatch, MUTANTS) if problem] == []
 
 
 def test_every_mutant_has_a_name_of_its_own() -> None:

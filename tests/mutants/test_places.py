@@ -3,7 +3,7 @@
 import ast
 
 import pytest
-from places import Change, Misfit, changed, defines_test
+from places import Change, Mismatch, changed, defines_test
 
 CODE = '''
 SCRIPT = """
@@ -96,7 +96,7 @@ def test_layout_and_neighbours_do_not_matter() -> None:
     ],
 )
 def test_whoever_does_not_fit_is_told_why(within: str, old: str, new: str, said: str) -> None:
-    with pytest.raises(Misfit, match=said):
+    with pytest.raises(Mismatch, match=said):
         _changed(within, old, new)
 
 

@@ -30,8 +30,8 @@ INSTEAD = {
     "misfit": "mismatch",
     "standing": "version_status",
 }
-#: Where a word is what it is called elsewhere: ids that stand in a text; a mutant that does not fit the code.
-KEPT = {"standing_in", "_standing_as_ids", "misfit", "misfits"}
+#: Where a word is what it is called elsewhere: ids that stand in a text.
+KEPT = {"standing_in", "_standing_as_ids"}
 
 
 def words_of(name: str) -> list[str]:
