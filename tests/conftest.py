@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from harness.java import use_cheap_java
 from hypothesis import HealthCheck, Phase, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -48,6 +49,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Servers
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """Kafka and Valkey: our own on free ports, or the ones that FRESHET_TEST_KAFKA and FRESHET_TEST_REDIS
     (`127.0.0.1:port`) name. A test that stops servers takes `own_stack`."""
+    use_cheap_java()
     servers = _named_stack(tmp_path_factory.mktemp("stack"))
     servers.start()
     yield servers
@@ -57,6 +59,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
 @pytest.fixture
 def own_stack(tmp_path: Path) -> Iterator[LocalStack]:
     """A stack that is not started yet and that the test may stop, kill and wipe."""
+    use_cheap_java()
     servers = LocalStack.on_free_ports(tmp_path / "state")
     yield servers
     _end(servers)

@@ -6,7 +6,6 @@ The step of these workers counts records and has no guard against repeats, so an
 import asyncio
 import random
 import secrets
-import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -65,7 +64,7 @@ class Engine:
     def start_worker(self, name: str) -> WorkerProcess:
         script = Path(__file__).with_name("counting_worker.py")
         arguments = [self.bootstrap, self.topics.namespace, str(PARTITIONS), str(self._folder / name)]
-        return self.workers.add(WorkerProcess(name, [sys.executable, str(script), *arguments], {}, self._folder))
+        return self.workers.add(WorkerProcess(name, [str(script), *arguments], {}, self._folder))
 
     async def publish(self, count: int) -> None:
         keys = [b"user%d" % self._random.randrange(USERS) for _ in range(count)]

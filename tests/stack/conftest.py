@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import redis
 from harness.cluster import Cluster, StackConfig
 from harness.endpoint import endpoint_of
 from harness.polling import eventually
+from harness.processes import FRESHET, WorkerProcess
 from harness.traffic import catalogue
 
 from agents.versions.registry import read_registry
@@ -30,7 +32,9 @@ def log(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     namespace = f"test-{secrets.token_hex(4)}"
     place = StackConfig(stack.bootstrap, _database(stack, REFERENCE_DB), namespace, tmp_path_factory.mktemp("log"))
     asyncio.run(_preload(place))
-    worker = place.worker(REFERENCE, REFERENCE)
+    # An interpreter of its own: all that fork one have its hash seed, and nothing may depend on that.
+    command = [sys.executable, str(FRESHET), "worker"]
+    worker = WorkerProcess(REFERENCE, command, place.environment(REFERENCE), place.folder)
     asyncio.run(_served_by_it(place))
     yield place
     worker.ask_to_end()

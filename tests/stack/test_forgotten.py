@@ -1,8 +1,6 @@
 """Nothing is left of who was erased: every topic, key and file is searched by somebody who knows nothing of Freshet."""
 
-import asyncio
 import json
-import os
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -12,7 +10,8 @@ from typing import Any
 import orjson
 import pytest
 from disguises import DISGUISES
-from harness.cluster import FRESHET, PARTITIONS, Cluster, StackConfig
+from harness import commands
+from harness.cluster import PARTITIONS, Cluster, StackConfig
 from harness.endpoint import endpoint_of
 from harness.polling import eventually
 from harness.traffic import catalogue
@@ -40,18 +39,9 @@ async def cluster(stack: LocalStack, tmp_path: Path) -> AsyncIterator[Cluster]:
 
 
 async def freshet(cluster: Cluster, *arguments: str) -> tuple[int, dict[str, Any]]:
-    process = await asyncio.create_subprocess_exec(
-        str(FRESHET),
-        *arguments,
-        "--json",
-        env={**os.environ, **cluster.place.environment(cluster.version)},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, complaints = await process.communicate()
-    assert output, complaints.decode()
-    assert process.returncode is not None
-    return process.returncode, json.loads(output.decode().splitlines()[-1])
+    done = await commands.freshet(*arguments, "--json", environment=cluster.place.environment(cluster.version))
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout.splitlines()[-1])
 
 
 def event(user: str, item: str, **more: Any) -> bytes:

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -15,7 +14,8 @@ import orjson
 import pytest
 import redis
 from aiokafka.codec import lz4_encode, snappy_encode
-from harness.cluster import FRESHET, PARTITIONS, Cluster, StackConfig
+from harness import commands
+from harness.cluster import PARTITIONS, Cluster, StackConfig
 from harness.polling import eventually
 from harness.traffic import catalogue
 from hostile.raw_batches import RawProducer, RawRecord, batch, body_of, packed_batch, record_bytes
@@ -134,18 +134,9 @@ def own_headers() -> Iterator[RawRecord]:
 
 
 async def freshet(cluster: Cluster, *arguments: str) -> tuple[int, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        str(FRESHET),
-        *arguments,
-        "--json",
-        cwd=cluster.place.folder,
-        env={**os.environ, **cluster.place.environment("v1")},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, errors = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode(), errors.decode()
+    place = cluster.place
+    done = await commands.freshet(*arguments, "--json", environment=place.environment("v1"), folder=place.folder)
+    return done.returncode, done.stdout, done.stderr
 
 
 async def send_everything(cluster: Cluster) -> dict[tuple[str, int, int], Reason]:

@@ -1,9 +1,7 @@
 """The log is deleted and made again, cut off, or given other partitions: workers say so and leave nothing out."""
 
 import asyncio
-import os
 import re
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +10,8 @@ import numpy as np
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
-from harness.cluster import FRESHET, PARTITIONS, Cluster, StackConfig
+from harness.cluster import PARTITIONS, Cluster, StackConfig
+from harness.commands import Done, freshet
 from harness.polling import eventually
 from harness.traffic import Traffic
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
@@ -247,12 +246,9 @@ async def traffic_that_reaches(cluster: Cluster, topic: str) -> None:
         await eventually("all is folded", lambda: cluster.progress.caught_up(cluster.topics.inputs))
 
 
-async def status(place: StackConfig) -> "subprocess.CompletedProcess[str]":
+async def status(place: StackConfig) -> Done:
     """`freshet status`."""
-    environment = {**os.environ, **place.environment("v1"), "COLUMNS": "200"}
-    return await asyncio.to_thread(
-        subprocess.run, [str(FRESHET), "status"], env=environment, cwd=place.folder, capture_output=True, text=True
-    )
+    return await freshet("status", environment=place.environment("v1") | {"COLUMNS": "200"}, folder=place.folder)
 
 
 async def publish_anew(cluster: Cluster, count: int) -> None:

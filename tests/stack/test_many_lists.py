@@ -1,6 +1,5 @@
 """One batch of two thousand users, whose lists take longer than a session: everything else goes on meanwhile."""
 
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,7 +51,7 @@ async def test_the_lists_of_a_large_batch_keep_nobody_else_waiting(
         await cluster.publish(catalogue(cluster.topics.catalog))
         many = list(islice(users_of(0), USERS))
         await cluster.publish(view(cluster, user) for user in many)
-        worker = WorkerProcess("slow", [sys.executable, str(WORKER)], config.environment("v1"), tmp_path)
+        worker = WorkerProcess("slow", [str(WORKER)], config.environment("v1"), tmp_path)
         cluster.workers.add(worker)
 
         async def committed() -> dict[int, int]:

@@ -1,8 +1,6 @@
 """What operators do to a running system: look, redrive, pause, erase. Each command is a process of its own."""
 
-import asyncio
 import json
-import os
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -12,7 +10,8 @@ from typing import Any
 import orjson
 import pytest
 import pytest_asyncio
-from harness.cluster import FRESHET, PARTITIONS, Cluster, StackConfig
+from harness import commands
+from harness.cluster import PARTITIONS, Cluster, StackConfig
 from harness.polling import eventually
 from harness.processes import WorkerProcess
 from harness.traffic import catalogue
@@ -63,20 +62,10 @@ def replace_killed(cluster: Cluster) -> None:
 
 async def freshet(cluster: Cluster, *arguments: str) -> tuple[int, dict[str, Any]]:
     """Exit code and object of `freshet ARGUMENTS --json`."""
-    process = await asyncio.create_subprocess_exec(
-        str(FRESHET),
-        *arguments,
-        "--json",
-        env={**os.environ, **cluster.place.environment(cluster.version)},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, complaints = await process.communicate()
-    lines = output.decode().splitlines()
-    code = process.returncode
-    assert code is not None
-    assert lines, complaints.decode()
-    return code, json.loads(lines[-1])
+    done = await commands.freshet(*arguments, "--json", environment=cluster.place.environment(cluster.version))
+    lines = done.stdout.splitlines()
+    assert lines, done.stderr
+    return done.returncode, json.loads(lines[-1])
 
 
 async def done(cluster: Cluster, *arguments: str) -> dict[str, Any]:
@@ -286,16 +275,7 @@ async def test_an_erased_user_is_gone_everywhere_and_for_every_version(cluster: 
 
 
 async def test_commands_say_what_is_wrong_with_their_arguments(cluster: Cluster, tmp_path: Path) -> None:
-    process = await asyncio.create_subprocess_exec(
-        str(FRESHET), "partition", "pause", "nonsense:1", stderr=asyncio.subprocess.PIPE, cwd=tmp_path
-    )
-    _, complaints = await process.communicate()
-    assert (process.returncode, b"user.interactions:N" in complaints) == (2, True)
-    process = await asyncio.create_subprocess_exec(
-        str(FRESHET),
-        *("inspect", "user", "nobody"),
-        env={**os.environ, **cluster.place.environment("v1")},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, complaints = await process.communicate()
-    assert (process.returncode, b"knows no user 'nobody'" in complaints) == (2, True)
+    said = await commands.freshet("partition", "pause", "nonsense:1", environment={}, folder=tmp_path)
+    assert (said.returncode, "user.interactions:N" in said.stderr) == (2, True)
+    said = await commands.freshet("inspect", "user", "nobody", environment=cluster.place.environment("v1"))
+    assert (said.returncode, "knows no user 'nobody'" in said.stderr) == (2, True)

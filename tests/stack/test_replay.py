@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any
 
 import pytest
 from aiokafka.structs import TopicPartition
-from harness.cluster import FRESHET, Cluster, Rows, StackConfig, assert_equal_state
+from harness import commands
+from harness.cluster import Cluster, Rows, StackConfig, assert_equal_state
 from harness.polling import eventually
 from harness.replays import Replays, caught_up, said
 from harness.traffic import catalogue, event_record
@@ -193,13 +193,9 @@ async def restore_half(place: StackConfig, version: str, monkeypatch: pytest.Mon
 
 async def freshet(place: StackConfig, *arguments: str) -> dict[str, Any]:
     """What a command says at its end."""
-    environment = dict(os.environ) | place.environment("v1")
-    command = await asyncio.create_subprocess_exec(
-        str(FRESHET), *arguments, "--json", stdout=asyncio.subprocess.PIPE, env=environment
-    )
-    said, _ = await command.communicate()
-    assert command.returncode == 0, said
-    result: dict[str, Any] = json.loads(said.splitlines()[-1])
+    done = await commands.freshet(*arguments, "--json", environment=place.environment("v1"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
 

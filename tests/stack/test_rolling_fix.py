@@ -1,8 +1,6 @@
 """A fix of the ranking goes out worker by worker: two revisions at work under one version, rows unharmed."""
 
-import asyncio
 import json
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -10,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import patience
-from harness.cluster import FRESHET, Cluster, StackConfig
+from harness.cluster import Cluster, StackConfig
+from harness.commands import freshet
 from harness.polling import eventually
 from harness.processes import WorkerProcess
 from harness.traffic import catalogue, publish_event
@@ -61,13 +59,8 @@ def worker_of(checkout: Path, cluster: Cluster) -> WorkerProcess:
 
 
 async def code_at_work(cluster: Cluster) -> list[str]:
-    done = await asyncio.to_thread(
-        patience.run,
-        [str(FRESHET), "versions", "--json"],
-        env={**os.environ, **cluster.place.environment(cluster.version)},
-        cwd=cluster.place.folder,
-        limit_s=120,
-    )
+    environment = cluster.place.environment(cluster.version)
+    done = await freshet("versions", "--json", environment=environment, folder=cluster.place.folder)
     assert done.returncode == 0, done.stderr
     versions: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])["versions"]
     (row,) = versions

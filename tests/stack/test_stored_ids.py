@@ -1,7 +1,6 @@
 """With a secret, nothing that is derived from events holds a user's id: every place is looked into for its bytes."""
 
 import asyncio
-import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -13,9 +12,10 @@ import orjson
 import pytest
 import redis
 from aiokafka.structs import ConsumerRecord
-from harness.cluster import FRESHET, PARTITIONS, Cluster, StackConfig
+from harness import commands
+from harness.cluster import PARTITIONS, Cluster, StackConfig
 from harness.polling import eventually
-from harness.processes import WorkerProcess
+from harness.processes import FRESHET, WorkerProcess
 from harness.traffic import catalogue
 
 from ops.local_stack.ports import free_port
@@ -56,17 +56,10 @@ async def cluster(stack: LocalStack, tmp_path: Path) -> AsyncIterator[Cluster]:
 
 
 async def freshet(cluster: Cluster, *arguments: str) -> tuple[int, dict[str, object]]:
-    process = await asyncio.create_subprocess_exec(
-        str(FRESHET),
-        *arguments,
-        "--json",
-        cwd=cluster.place.folder,
-        env={**os.environ, **cluster.place.environment("v1")},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    output, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, orjson.loads(output.splitlines()[-1])
+    place = cluster.place
+    done = await commands.freshet(*arguments, "--json", environment=place.environment("v1"), folder=place.folder)
+    assert done.stdout, done.stderr
+    return done.returncode, orjson.loads(done.stdout.splitlines()[-1])
 
 
 def events(cluster: Cluster, at_ms: int) -> Iterator[OutgoingRecord]:

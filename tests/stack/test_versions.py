@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -12,10 +11,10 @@ from typing import Any
 
 import httpx
 import pytest
-from harness import patience
-from harness.cluster import FRESHET, Cluster, StackConfig
+from harness.cluster import Cluster, StackConfig
+from harness.commands import run_freshet
 from harness.polling import eventually
-from harness.processes import WorkerProcess
+from harness.processes import FRESHET, WorkerProcess
 from harness.traffic import USERS, catalogue
 
 from agents.versions.code_revision import code_revision
@@ -49,12 +48,8 @@ class Two:
 
     def freshet(self, *arguments: str, version: str = "v1") -> tuple[int, dict[str, Any]]:
         """A command's exit code and result; `version` is what FRESHET_MODEL_VERSION says."""
-        done = patience.run(
-            [str(FRESHET), *arguments, "--json"],
-            env={**os.environ, **self.place.environment(version)},
-            cwd=self.place.folder,
-            limit_s=120,
-        )
+        environment = self.place.environment(version)
+        done = run_freshet(*arguments, "--json", environment=environment, folder=self.place.folder)
         lines = done.stdout.splitlines()
         return done.returncode, json.loads(lines[-1]) if lines else {"said": done.stderr}
 

@@ -1,7 +1,6 @@
 """Real `freshet worker` processes on a real Kafka and Valkey, and what they made of the log."""
 
 import secrets
-import sys
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from aiokafka.structs import ConsumerRecord
 
 from agents.delivery.table import POSITION_KEY
 from harness.polling import eventually
-from harness.processes import WorkerProcess, Workers
+from harness.processes import FRESHET, WorkerProcess, Workers
 from harness.traffic import Traffic
 from harness.watch import GroupWatch, live_load
 from ops.accounting import Account, read_account
@@ -29,7 +28,6 @@ from streams.kafka.topics_admin import ensure_topics
 from tables.item_rows import BUCKET, COUNTS
 
 PARTITIONS = 4
-FRESHET = Path(sys.executable).with_name("freshet")
 #: Small batches: a load of some thousand events is hundreds of transactions to be interrupted.
 BATCH_MAX_RECORDS = 100
 LOAD_PER_S = 250

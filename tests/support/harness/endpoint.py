@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from harness.cluster import FRESHET, Cluster
+from harness.cluster import Cluster
 from harness.polling import eventually
-from harness.processes import WorkerProcess, Workers
+from harness.processes import FRESHET, WorkerProcess, Workers
 from ops.local_stack.ports import free_port
 
 

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 LOOK_S = 0.5
 T = TypeVar("T")
@@ -54,7 +54,14 @@ async def within(limit_s: float, what: Awaitable[T]) -> T:
         task.cancel()  # does nothing when it is done
 
 
-def end_of(process: "subprocess.Popen[bytes] | subprocess.Popen[str]", limit_s: float) -> int:
+class Awaited(Protocol):
+    """A process that can be waited for: `subprocess.Popen`, or what is like it."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code. Raises subprocess.TimeoutExpired after `timeout` seconds."""
+
+
+def end_of(process: Awaited, limit_s: float) -> int:
     """The exit code of a process that ends soon. Raises subprocess.TimeoutExpired when patience is over."""
     patience = Patience(limit_s)
     while True:

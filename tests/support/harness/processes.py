@@ -4,12 +4,16 @@ import asyncio
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
+from harness.forked import ForkedProcess, fork_server
 from harness.patience import end_of
 from harness.polling import eventually
 
+FRESHET = Path(sys.executable).with_name("freshet")
 END_GRACE_S = 30
 #: More exits than any fault here causes: the worker cannot start at all.
 MAX_EXITS = 5
@@ -17,7 +21,11 @@ LOG_TAIL_CHARS = 4_000
 
 
 class WorkerProcess:
-    """One worker and its successors after each exit. `exits` holds the exit codes of those that ended by themselves."""
+    """One worker and its successors after each exit. `exits` holds the exit codes of those that ended by themselves.
+
+    The command is `freshet` or a script of ours, which is forked (`harness.forked`), or begins with an interpreter,
+    which is started.
+    """
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
         self.name = name
@@ -32,14 +40,20 @@ class WorkerProcess:
     def _start(self) -> None:
         self._wanted = True
         with self.log.open("ab") as output:
-            self._process = subprocess.Popen(
+            self._process = self._started(output)
+
+    def _started(self, output: IO[bytes]) -> "subprocess.Popen[bytes] | ForkedProcess":
+        # In a folder of its own: where the tests run may be settings in a .env.
+        if self._command[0] == sys.executable:
+            return subprocess.Popen(
                 self._command,
-                cwd=self._folder,  # and not where the tests run, which may hold settings in a .env
+                cwd=self._folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+        return fork_server().start(self._command, cwd=self._folder, env=self._environment, output=output, errors=output)
 
     @property
     def pid(self) -> int:

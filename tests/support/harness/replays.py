@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from harness.cluster import FRESHET, StackConfig
+from harness.cluster import StackConfig
 from harness.polling import eventually
-from harness.processes import WorkerProcess
+from harness.processes import FRESHET, WorkerProcess
 
 
 class Replays:
