@@ -27,7 +27,7 @@ STAYS = "import sys, time\nprint('here', flush=True)\ntime.sleep(600)\n"
 RAISES = "raise ValueError('no')\n"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server() -> Iterator[ForkServer]:
     server = ForkServer()
     yield server

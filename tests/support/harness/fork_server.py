@@ -33,6 +33,7 @@ def main() -> None:
     threads = os.listdir("/proc/self/task")
     if len(threads) != 1:  # a fork has only one of them, and the locks of all
         raise SystemExit(f"what was imported has started {len(threads) - 1} threads")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it for what they start in the background
     gc.collect()
     gc.freeze()  # collections in a child would copy every page of what is shared
     program = Server(connection).serve()
