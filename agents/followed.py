@@ -14,6 +14,7 @@ from agents.followers.profiles import Profiles
 from agents.followers.refusals import Refusals, RowLetters
 from agents.followers.version_status import VersionStatus
 from agents.worker_config import WorkerConfig
+from serving.experiments import ExperimentBook
 from streams.kafka.log_position import LogPosition
 
 
@@ -32,6 +33,7 @@ class Followed:
         self.items = ItemFollower(
             config.bootstrap, topics, config.partitions, max_model_watermark_ms, report, drain, config.default_maturity
         )
+        self.experiments = ExperimentBook()
         self._erasure_topic = topics.erasure
         self._orders = Follower(
             config.bootstrap,
@@ -39,6 +41,7 @@ class Followed:
                 topics.controls: self.controls.apply,
                 topics.erasure: self.erasures.apply,
                 topics.versions: self.version_status.apply,
+                topics.experiments: lambda record: self.experiments.apply(record.key, record.value),
             },
             report=report,
         )

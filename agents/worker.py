@@ -20,6 +20,7 @@ from agents.followed import Followed
 from agents.followers.model_watermark import RefitCheckpoints
 from agents.heartbeat import Heartbeat
 from agents.interactions import NOTHING_COUNTED
+from agents.lists.experiments_copy import ExperimentsCopy
 from agents.lists.list_maker import ListMaker
 from agents.lists.shared_lists import SharedListWriter
 from agents.observers import Tally
@@ -88,7 +89,13 @@ class Worker:
         self._fits = VectorFits(items.model, lambda: self.ownership.owned(topics.deltas), items.model_watermark, refits)
         self._point_in_time = PointInTime(self._replay, items.model_watermark, self._fits)
         maker = ListMaker(
-            items, self._keys, topics.version, config.list_size, config.list_expires_s * SECOND_MS, config.rerank
+            items,
+            self._keys,
+            topics.version,
+            config.list_size,
+            config.list_expires_s * SECOND_MS,
+            config.rerank,
+            self._followed.experiments,
         )
         self._tally = Tally()
         self._partitions = Partitions(
@@ -156,6 +163,7 @@ class Worker:
             "shared lists": lambda: self._shared_lists.run(lambda: self._point_in_time.model_ms(now_ms())),
             "heartbeat": heartbeat.run,
             "live pointer": pointer.run,
+            "experiments": ExperimentsCopy(self._writer, self._keys, self._followed.experiments).run,
             "vector fits": lambda: self._fits.run(now_ms, time.monotonic),
             "index check": self._index_check.run,
             "refusals": lambda: self._followed.refusals.run(lambda: self.ownership.owned(interactions)),

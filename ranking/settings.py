@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ranking import features
 from ranking.candidates import NO_GENERATOR, Generator
+from ranking.ranker import Ranker
 from ranking.rerank.settings import RerankSettings
 from streams.contract.experiments import RULE_FIELDS, RankingOverrides
 
@@ -34,12 +34,11 @@ class RankingSettings:
         factors = tuple(sorted((name, factor) for name, factor in weights.items() if factor != 1.0))
         return replace(self, rerank=rules, generators_off=off, factors=factors)
 
-    @property
-    def feature_factors(self) -> NDArray[np.float64] | None:
-        """float64[features]; None when all are 1."""
+    def weighed(self, ranker: Ranker) -> Ranker:
+        """The ranker with its weights times the factors."""
         if not self.factors:
-            return None
+            return ranker
         factors = np.ones(features.COUNT)
         for name, factor in self.factors:
             factors[features.NAMES.index(name)] = factor
-        return factors
+        return ranker.with_factors(factors)

@@ -20,7 +20,7 @@ from ranking.rank import PRIOR_STRENGTH, rank, trust_in
 from ranking.ranker import TASK_WEIGHTS, TASKS, Ranker
 from ranking.recommendations import Lists
 from ranking.rerank.rerank import RULES as RERANK_RULES
-from ranking.rerank.settings import RerankSettings
+from ranking.settings import RankingSettings
 from ranking.sources import contributions
 from streams.contract.catalog import UserProfile
 from tables.item_model import ItemModel
@@ -41,11 +41,12 @@ def why(
     now_ms: int,
     item: int,
     size: int,
-    settings: RerankSettings,
+    settings: RankingSettings,
 ) -> dict[str, Any]:
     """Plain JSON values about the item of index `item` and the list of `size` items at `now_ms`. Places and slots count
     from 1; None = not there."""
-    decision = Decisions.of([(user, profile)], model, ranker, now_ms, size)
+    ranker = settings.weighed(ranker)
+    decision = Decisions.of([(user, profile)], model, ranker, now_ms, size, settings.generators_off)
     items, contexts = decision.items.values, decision.contexts
     place = _place(items, item)
     generators = Generator(int(decision.generators[place - 1])) if place else Generator(0)
@@ -54,7 +55,7 @@ def why(
 
     order, parts = _scored(decision, item, ranker, model)
     pool_size = max(3 * size, SMALLEST_POOL)
-    lists = decided(decision, model, ranker, size, settings)
+    lists = decided(decision, model, ranker, size, settings.rerank)
     listed = lists.of(0, model)
     slot = _place(listed.item_index, item)
     named = bool(generators) or item in decision.considered.values[~decision.allowed.keep]
@@ -88,7 +89,11 @@ def why(
         "ranker": {"bucket": int(decision.buckets[0]), "number": ranker.number},
         "pool": pool_size,
         "moved": _moves(item, decision, lists, model, size),
-        "settings": asdict(settings),
+        "settings": {
+            **asdict(settings.rerank),
+            "generators_off": [str(generator.name).lower() for generator in settings.generators_off],
+            "weight_factors": dict(settings.factors),
+        },
         "verdict": _verdict(slot, dropped_by, named, _place(order, item), pool_size),
     }
 

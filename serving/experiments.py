@@ -17,11 +17,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from streams.contract.experiments import BUCKETS, MAX_LAYERS, Experiment, Variant, parse_experiment
+from streams.contract.experiments import (
+    BUCKETS,
+    MAX_LAYERS,
+    Experiment,
+    RankingOverrides,
+    Variant,
+    parse_experiment,
+)
 from streams.contract.reasons import InvalidEvent
 
 #: Between the ids, and between the names, of the experiments of one list.
 SEPARATOR = ","
+NO_OVERRIDES = RankingOverrides()
 _LAYER, _VARIANT = b"layer", b"variant"
 
 
@@ -92,6 +100,16 @@ class Treatment:
         ids = SEPARATOR.join(experiment.experiment_id for experiment, _ in self.parts)
         object.__setattr__(self, "experiment_id", ids)
         object.__setattr__(self, "variant", SEPARATOR.join(variant.name for _, variant in self.parts))
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Both: what two treatments are compared by."""
+        return self.experiment_id, self.variant
+
+    @property
+    def ranks_differently(self) -> bool:
+        """Whether a variant changes how lists are ranked."""
+        return any(variant.ranking != NO_OVERRIDES for _, variant in self.parts)
 
     @property
     def model_version(self) -> str | None:

@@ -22,7 +22,8 @@ What the user may see lies beside the list (serving/audience.py). Who changes it
 the list (serving/change_audience.lua): a reader who knows the one need not read it again while the other is the same.
 Facts (serving/eligibility.py) say who may be shown an item. Readers who need none of them stop before.
 
-The header holds what is true of the whole list; the endpoint appends `recommendations` (and `variant`) to it as bytes.
+The header holds what is true of the whole list; the endpoint appends `recommendations` to it as bytes, and `variant`
+where the list is of no experiment.
 A shared list (popular, similar, trending) has partition 0, offset -1 and a header without user and recommendation id.
 """
 
@@ -83,6 +84,7 @@ class ListStamp:
     """What all lists of one batch and partition share; makes their headers without formatting times again.
 
     `source` is "personal", "segment" or "popular". `expires_at_ms` must not lie before `generated_at_ms`.
+    `experiment_id` and `variant` name the experiments that the lists are made under (`serving.experiments`), "" = none.
     """
 
     model_version: str
@@ -90,6 +92,8 @@ class ListStamp:
     partition: int
     generated_at_ms: int
     expires_at_ms: int
+    experiment_id: str = ""
+    variant: str = ""
     _common: bytes = b""
 
     def __post_init__(self) -> None:
@@ -101,6 +105,8 @@ class ListStamp:
             "generated_at": rfc3339(self.generated_at_ms),
             "expires_at": rfc3339(self.expires_at_ms),
         }
+        if self.experiment_id:
+            common |= {"experiment_id": self.experiment_id, "variant": self.variant}
         object.__setattr__(self, "_common", orjson.dumps(common)[1:-1])
 
     def recommendation_id(self, offset: int, context: str = "") -> str:

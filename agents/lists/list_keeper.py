@@ -6,11 +6,11 @@ from there on are pending, and those that were written since; after a wipe it is
 is pending, as it is when Redis fell back to before this owner; while Redis is away nothing is lost, because users stay
 pending until their list is written. A full scan over the rows, a bounded number a tick, finds the pending ones. Lists
 also become pending before they expire, when the catalogue changes an item that they show or may have more for a list
-that is short, when their user's profile changes, when items have learned much since they were made, when Redis lost one
-of their keys (`agents.lists.list_maintenance`), and before all others when a reader found none. What users may see is
-said before any list is made (`agents.lists.limits_writer`). A user with a profile has a list before the first event; it
-reflects the position at which the partition held none of them. Users without an event for the active days are kept as
-long as they read.
+that is short, when their user's profile changes, when experiments start or stop, when items have learned much since
+they were made, when Redis lost one of their keys (`agents.lists.list_maintenance`), and before all others when a reader
+found none. What users may see is said before any list is made (`agents.lists.limits_writer`). A user with a profile has
+a list before the first event; it reflects the position at which the partition held none of them. Users without an event
+for the active days are kept as long as they read.
 
 Redis refuses a list when it holds one that reflects more, which a former owner wrote before it ended, or one of a later
 owner. Refused lists stay pending, and are tried again a few a tick: what the stored one shows may be out of date. Of
@@ -100,6 +100,7 @@ class ListKeeper:
         self._checkpoint = WrittenCheckpoint(writer, limits.written_position_check_ms)
         self._retry_at_ms = 0
         self._catalogue_version = maker.catalogue_version
+        self._experiments_version = maker.treatments.version
         self._lists_a_turn = FIRST_A_TURN
         self.lists_written = 0
 
@@ -152,6 +153,7 @@ class ListKeeper:
             self._renew(plane, now_ms)
             await self._settle_idle(now_ms)
             await self._follow_catalogue()
+            await self._follow_experiments(plane, next_offset)
             self._pending.add_first(
                 await self._limits.tell(plane, next_offset, self._lists.all, now_ms, limits.rows_per_tick)
             )
@@ -238,6 +240,25 @@ class ListKeeper:
             self._pending.add(user_id for user_id, shows in zip(users, concerned.tolist(), strict=True) if shows)
             await asyncio.sleep(0)
 
+    async def _follow_experiments(self, plane: UserPlane, next_offset: int) -> None:
+        """Lists of users who are in other experiments, or variants, than when they were made are pending. Those of
+        former owners are made again in any case."""
+        treatments = self._maker.treatments
+        since, self._experiments_version = self._experiments_version, treatments.version
+        if since == self._experiments_version:
+            return
+        for compared in self._lists.in_parts(COMPARED_A_TURN):
+            for user_id, shown in compared:
+                if not treatments.may_differ(user_id, shown.treatment):
+                    continue
+                user = self._user(plane, user_id, next_offset)
+                if (
+                    user is not None
+                    and treatments.of((user, self._profiles.get(user_id))).names != shown.treatment.names
+                ):
+                    self._pending.add([user_id])
+            await asyncio.sleep(0)
+
     async def _maintain(self, now_ms: int) -> None:
         """Lists that maintenance finds are pending, unless all that are is already more than a tick can write."""
         if self._full_scan.under_way or self._pending.due >= self._sweep_limits.lists_per_tick:
@@ -274,7 +295,9 @@ class ListKeeper:
             turn, asked = asked[: self._lists_a_turn], asked[self._lists_a_turn :]
             for (user, _), made in zip(turn, self._made_in_turn(turn, now_ms), strict=True):
                 offset = user.row.last_offset
-                self._lists.made(user.user_id, WrittenList(made.items, offset, now_ms, made.basis, len(made.values)))
+                keys = len(made.values)
+                shown = WrittenList(made.items, offset, now_ms, made.basis, keys, made.treatment)
+                self._lists.made(user.user_id, shown)
                 values.append(made.values)
             await asyncio.sleep(0)
         return values

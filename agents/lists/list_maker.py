@@ -12,6 +12,7 @@ from agents.followers.item_facts import FactsSaid, item_facts
 from agents.followers.item_follower import ItemFollower
 from agents.lists.audiences import audience_record
 from agents.lists.list_basis import ListBasis, bases_of, events_of, is_outdated
+from agents.lists.treatments import Treatments, by_treatment
 from ranking.decision import Decisions
 from ranking.filters.eligibility import AGAIN_RULES, allowed
 from ranking.filters.request_context import RequestContexts
@@ -21,6 +22,8 @@ from ranking.recommendations import CODES, ListReason, Lists, Recommendations, b
 from ranking.related import RelatedCache
 from ranking.rerank.settings import RerankSettings
 from ranking.rows import AfterLast, after_last, page_of
+from ranking.settings import RankingSettings
+from serving.experiments import UNTREATED, ExperimentBook, Treatment
 from serving.fragments import SCORE_STEPS, continue_fragment, fragments_of, item_head, reason_tail
 from serving.keys import POST_PLAY, Keys
 from serving.list_format import ListStamp
@@ -67,11 +70,12 @@ stamp = lru_cache(maxsize=64)(ListStamp)
 
 class UserValues(NamedTuple):
     """What a user gets: the item indices that lists show, the list first, with ROOM when it is short; (key,
-    value) of everything derived from the user's row and profile, the list first; and what it was made with."""
+    value) of everything derived from the user's row and profile, the list first; what it was made with, and under."""
 
     items: NDArray[np.int32]
     values: Group
     basis: ListBasis
+    treatment: Treatment = UNTREATED
 
 
 class _Begun(NamedTuple):
@@ -94,6 +98,7 @@ class ListMaker:
         list_size: int,
         expires_ms: int,
         rerank: RerankSettings = DEFAULT_RULES,
+        experiments: ExperimentBook | None = None,
     ) -> None:
         self.model: ItemModel = follower.model
         self.expires_ms = expires_ms
@@ -101,7 +106,7 @@ class ListMaker:
         self._follower = follower
         self._keys = keys
         self._model_version = model_version
-        self._rerank = rerank
+        self.treatments = Treatments(experiments or ExperimentBook(), RankingSettings(rerank))
         self._related = RelatedCache(self.model)
         self._heads = CachedBytes(self._head)
         self._tails = CachedBytes(self._said_by)
@@ -116,17 +121,24 @@ class ListMaker:
     ) -> list[UserValues]:
         """Everything that is derived from the users' rows and profiles, from what items know now; of all of them at
         once."""
-        made: list[UserValues] = []
-        for batch in at_once(asked, self.model):
-            made += self._values_at_once(batch, partition, now_ms)
-        return made
+        made: dict[int, UserValues] = {}
+        for treatment, numbers in by_treatment(asked, self.treatments):
+            together = [asked[number] for number in numbers]
+            values = (
+                one
+                for batch in at_once(together, self.model)
+                for one in self._values_at_once(batch, treatment, partition, now_ms)
+            )
+            made.update(zip(numbers, values, strict=True))
+        return [made[number] for number in range(len(asked))]
 
     def _values_at_once(
-        self, asked: Sequence[tuple[User, UserProfile | None]], partition: int, now_ms: int
+        self, asked: Sequence[tuple[User, UserProfile | None]], treatment: Treatment, partition: int, now_ms: int
     ) -> Iterator[UserValues]:
-        model, ranker, catalog = self.model, self._follower.ranker, self.model.catalog
-        decisions = Decisions.of(asked, model, ranker, now_ms, self.list_size)
-        lists = decided(decisions, model, ranker, self.list_size, self._rerank)
+        model, catalog, settings = self.model, self.model.catalog, self.treatments.settings(treatment)
+        ranker = self.treatments.ranker(settings, self._follower.ranker)
+        decisions = Decisions.of(asked, model, ranker, now_ms, self.list_size, settings.generators_off)
+        lists = decided(decisions, model, ranker, self.list_size, settings.rerank)
         contexts, vectors = decisions.contexts, lists.vectors.astype("<f4")
         after = after_last(decisions.interests, contexts, self._related)
         begun = self._begun(asked, contexts)
@@ -142,7 +154,7 @@ class ListMaker:
         for number, (user, profile) in enumerate(asked):
             own = slice(list_rows[number], list_rows[number + 1])
             row = slice(after_rows[number], after_rows[number + 1])
-            stamp = self._stamp(lists.sources[number], partition, now_ms)
+            stamp = self._stamp(lists.sources[number], partition, now_ms, treatment)
             user_id, offset = user.user_id, user.row.last_offset
             features_now = self._features(user, profile, now_ms)
             page = msgspec.json.encode(page_of(contexts, number, features_now.genre_preferences, model))
@@ -170,7 +182,7 @@ class ListMaker:
                 begun.known.row(number),
                 np.array(room, np.int32),
             ]
-            yield UserValues(np.concatenate(items), values, bases[number])
+            yield UserValues(np.concatenate(items), values, bases[number], treatment)
 
     def outdated(self, lists: Sequence[tuple[ListBasis, int]]) -> list[bool]:
         """For each list, given what it was made with and its age in ms, whether items have taught enough since that it
@@ -284,8 +296,8 @@ class ListMaker:
     def _head(self, index: int) -> bytes:
         return item_head(self.model.ids[index], self.model.title(index))
 
-    def _stamp(self, source: str, partition: int, now_ms: int) -> ListStamp:
-        return stamp(self._model_version, source, partition, now_ms, now_ms + self.expires_ms)
+    def _stamp(self, source: str, partition: int, now_ms: int, treatment: Treatment = UNTREATED) -> ListStamp:
+        return stamp(self._model_version, source, partition, now_ms, now_ms + self.expires_ms, *treatment.names)
 
     # -- catalogue changes ----------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.lists.list_basis import ListBasis
+from serving.experiments import UNTREATED, Treatment
 from serving.write_order import Order
 
 #: A list made longer ago is no measure of what the model knows now.
@@ -17,13 +18,14 @@ YOUNG_LIST_MS = 5 * 60_000
 
 class WrittenList(NamedTuple):
     """Item indices of a list that this process made, best first, with what follows it; the user's last offset in it,
-    when it was made, with what, and how many keys were written."""
+    when it was made, with what, how many keys were written, and under which variants."""
 
     items: NDArray[np.int32]
     offset: int
     made_ms: int
     basis: ListBasis
     keys: int
+    treatment: Treatment = UNTREATED
 
 
 class _Written(NamedTuple):
@@ -60,8 +62,10 @@ class ShownLists:
         return None if shown is None else shown.items
 
     def current(self, user_id: str, offset: int, now_ms: int) -> NDArray[np.int32] | None:
-        """The same, if the list was made in the last minutes and reflects the offset."""
+        """The same, if the list was made in the last minutes, reflects the offset, and is ranked as everybody's."""
         shown = self._shown.get(user_id)
+        if shown is not None and shown.treatment.ranks_differently:
+            return None
         is_young = shown is not None and 0 <= now_ms - shown.made_ms <= YOUNG_LIST_MS
         return shown.items if shown is not None and is_young and shown.offset == offset else None
 

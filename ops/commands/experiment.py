@@ -1,5 +1,6 @@
 """`freshet experiment`: tries a way of ranking, or a model version, on a share of the users."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,6 +9,7 @@ from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 
 if TYPE_CHECKING:
+    from offline.experiments.report import ExperimentReport
     from ops.operator.experiments.lifecycle import Lifecycle
 
 ExperimentArgument = Annotated[str, typer.Argument(metavar="ID", help="The experiment's id.")]
@@ -19,7 +21,7 @@ def register(app: typer.Typer) -> None:
         no_args_is_help=True,
         help="Try a way of ranking, or a model version, on a share of the users, and learn what it is worth.",
     )
-    for command in (create, start, stop, assign, show):
+    for command in (create, start, stop, assign, show, report, size):
         group.command(command.__name__)(command)
     group.command("list")(list_all)
     app.add_typer(group, name="experiment")
@@ -158,6 +160,101 @@ def assign(
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
     _print(run(assignment(settings.kafka_bootstrap, topics, user_id, identities_of(settings))), json)
+
+
+def report(
+    experiment_id: ExperimentArgument,
+    html: Annotated[Path | None, typer.Option(help="Write the report with plots into this file.")] = None,
+    min_users: Annotated[
+        int | None, typer.Option(min=2, help="Users of each variant before there is a verdict; else the experiment's.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what each variant is worth beside the control, from what its users were shown and did.
+
+    A user counts from the first list that named the experiment on. While the experiment runs, the intervals "at any
+    time" decide: they may be looked at daily. Once it is stopped, those at 95 % do. Exit code 1: the sample ratio does
+    not fit the shares, and nothing can be said.
+    """
+    from offline.experiments.page import page
+    from offline.experiments.report import report_of
+    from ops.configuration.identities import identities_of
+    from ops.exit_codes import CommandFailed
+    from ops.operator.experiments.lifecycle import found_in, read_experiments
+    from ops.operator.experiments.measure import measure
+    from ops.operator.inspect.running import run
+    from streams.contract.units import DAY_MS
+    from streams.kafka.topics import Topics
+
+    settings = command_settings()
+    topics = Topics(settings.namespace, settings.model_version)
+    experiment = found_in(run(read_experiments(settings.kafka_bootstrap, topics)), experiment_id)
+    users, changed = run(measure(settings.kafka_bootstrap, topics, experiment, identities_of(settings), DAY_MS))
+    found = report_of(experiment, users, changed_variant=changed, min_users=min_users)
+    _print_report(found)
+    if html is not None:
+        html.write_text(page(found, users), "utf-8")
+        console().print(f"written to {html}", markup=False)
+    if json:
+        print_json(found.as_dict())
+    if not found.values:
+        raise CommandFailed("the sample ratio does not fit the shares of the variants: there is no report")
+
+
+def size(
+    baseline: Annotated[float, typer.Option(help="The metric without the change: a rate of 0-1, or a mean.")],
+    lift: Annotated[float, typer.Option(help="The relative lift that is to be found; 0.05 = 5 percent.")],
+    power: Annotated[float, typer.Option(min=0.5, max=0.999, help="How surely it is found.")] = 0.8,
+    alpha: Annotated[float, typer.Option(min=0.0001, max=0.5, help="How often a lift of 0 may be called one.")] = 0.05,
+    deviation: Annotated[
+        float, typer.Option(min=0.0, help="Standard deviation over users, of a mean; 0 = it is a rate.")
+    ] = 0.0,
+    json: JsonOption = False,
+) -> None:
+    """Say how many users each variant needs, when the experiment is looked at once, at its end."""
+    from offline.experiments.statistics import users_needed
+    from ops.operator.experiments.spelling import NotAnExperiment
+
+    try:
+        users = users_needed(baseline, lift, power, alpha, deviation)
+    except ValueError as error:
+        raise NotAnExperiment(str(error)) from None
+    told = {"baseline": baseline, "lift": lift, "power": power, "alpha": alpha, "deviation": deviation}
+    console().print(f"{users:,} users of each variant")
+    if json:
+        print_json({**told, "users_per_variant": users})
+
+
+def _print_report(found: "ExperimentReport") -> None:
+    from rich.table import Table
+
+    from offline.experiments.page import between, percent
+
+    out = console()
+    for warning in found.warnings:
+        out.print(f"warning: {warning}", markup=False)
+    users = ", ".join(f"{name} {count:,}" for name, count in found.users.items())
+    out.print(f"users: {users} (sample ratio p = {found.sample_ratio_p:.3g})", markup=False)
+    for variant in found.variants:
+        table = Table("Metric", "Control", variant.variant, "Lift", "95 %", "At any time", "p, adjusted", "Test")
+        for told in variant.effects:
+            effect, star = told.effect, " *" if told.metric == found.experiment.metric else ""
+            table.add_row(
+                f"{told.metric}{star}",
+                f"{effect.control:.5g}",
+                f"{effect.treated:.5g}",
+                percent(effect.lift),
+                between(effect.low, effect.high),
+                between(effect.sequential_low, effect.sequential_high),
+                f"{told.p_adjusted:.3g}",
+                effect.method,
+            )
+        out.print(table)
+        for rail in variant.guardrails:
+            holds = "holds" if rail.holds else "does not hold"
+            line = f"guardrail {rail.metric}: worst case {rail.worst_pct:+.2f} %, margin {rail.margin_pct:g} %: {holds}"
+            out.print(line, markup=False)
+        out.print(f"{variant.variant}: {variant.verdict}", markup=False)
 
 
 def _lifecycle() -> "Lifecycle":

@@ -28,6 +28,7 @@ def why(
     from ops.operator.inspect.running import run
     from ops.operator.inspect.why import explain
     from ops.processes.worker_process import rerank_settings
+    from ranking.settings import RankingSettings
     from streams.kafka.topics import Topics
 
     settings = command_settings()
@@ -41,7 +42,7 @@ def why(
             item_id,
             time.time_ns() // 1_000_000,
             settings.list_size,
-            rerank_settings(settings),
+            RankingSettings(rerank_settings(settings)),
             identities_of(settings),
             settings.default_maturity,
         )

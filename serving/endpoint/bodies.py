@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from binascii import hexlify
@@ -10,10 +11,15 @@ from itertools import count
 import orjson
 
 from serving.endpoint.supply import FoundList
+from serving.experiments import UNTREATED, Treatment
 from serving.list_format import PREFIX_BYTES, WHICH_ONE
 
 _process = secrets.token_hex(4).encode()
 _serial = count()
+#: Quotes within a name or a genre are escaped, so neither is found in one.
+_EXPERIMENT = b'"experiment_id":'
+_LABELS = re.compile(rb'"experiment_id":"[^"]*","variant":"[^"]*"')
+_FRESH, _STALE = b',"stale":false', b',"stale":true'
 _AFTER_NAME = b',"recommendation_id":'
 
 
@@ -22,11 +28,12 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def opening(found: FoundList, user_id: str, at_ms: int, stored_id: str = "") -> bytes:
+def opening(found: FoundList, user_id: str, at_ms: int, stored_id: str = "", treatment: Treatment = UNTREATED) -> bytes:
     """`{…header…,"variant":…,"stale":…`, the list's own header, to which members are appended.
 
     A shared header has no user and no recommendation id; both are put in front, the id new for every answer so that a
-    later click can be tied to this one. The user is named as the request did, which need not be the `stored_id` under
+    later click can be tied to this one. A list that was made under variants of the user names them; of somebody without
+    such a list the `treatment` does. The user is named as the request did, which need not be the `stored_id` under
     which the list was found and which its header is then known to name.
     """
     value, prefix, version = found
@@ -38,7 +45,24 @@ def opening(found: FoundList, user_id: str, at_ms: int, stored_id: str = "") -> 
     else:
         name = orjson.dumps(user_id)
         head = b'{"user_id":%b,"recommendation_id":"%b",%b' % (name, new_recommendation_id(), head[1:])
-    return head + (version.tail_stale if at_ms > prefix.expires_at_ms else version.tail_fresh)
+    is_stale = at_ms > prefix.expires_at_ms
+    if _EXPERIMENT in head:
+        return head + (_STALE if is_stale else _FRESH)
+    if treatment is not UNTREATED:
+        return b"%b,%b%b" % (head, labels_of(*treatment.names), _STALE if is_stale else _FRESH)
+    return head + (version.tail_stale if is_stale else version.tail_fresh)
+
+
+def labels_of(experiment_id: str, variant: str) -> bytes:
+    """The variants of a user as members of an answer, as lists have them."""
+    return b'"experiment_id":%b,"variant":%b' % (orjson.dumps(experiment_id), orjson.dumps(variant))
+
+
+def labels_in(found: FoundList) -> bytes:
+    """What a list that is answered without its header says of the version and the variants it was made under."""
+    value, prefix, version = found
+    own = _LABELS.search(value, PREFIX_BYTES, PREFIX_BYTES + prefix.header_bytes)
+    return version.labels if own is None else b'"model_version":%b,%b' % (orjson.dumps(version.keys.version), own[0])
 
 
 def renamed(head: bytes, user_id: str) -> bytes:

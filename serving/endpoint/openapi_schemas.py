@@ -28,11 +28,18 @@ _ITEM = _object(
         "reason_code": {"type": "string", "description": "For programs."},
     }
 )
+_EXPERIMENT: dict[str, Schema] = {
+    "experiment_id": {"type": "string", "description": "The user's experiments, with commas between; absent = none."}
+}
 _LABELS: dict[str, Schema] = {
     "user_id": _TEXT,
     "recommendation_id": {"type": "string", "description": "Send it back with clicks on these items."},
     "model_version": _TEXT,
-    "variant": {"type": "string", "description": "The experiment's name for who is served what."},
+    "variant": {
+        "type": "string",
+        "description": "The user's variants, in the order of `experiment_id`; without one, what the version is called. "
+        "Send both back with clicks.",
+    },
     "source": {"type": "string", "enum": ["personal", "segment", "popular"]},
     "generated_at": _TIME,
     "expires_at": _TIME,
@@ -76,8 +83,8 @@ SCHEMAS: dict[str, Schema] = {
             },
         }
     ),
-    "recommendations": _object({**_LABELS, "recommendations": _array("Item")}),
-    "homepage": _object({**_LABELS, "sections": _array("Row")}),
+    "recommendations": _object({**_LABELS, "recommendations": _array("Item")}, _EXPERIMENT),
+    "homepage": _object({**_LABELS, "sections": _array("Row")}, _EXPERIMENT),
     "similar": _object(
         {
             "item_id": _TEXT,
@@ -100,7 +107,7 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "continue_watching": _object(
-        {"user_id": _TEXT, "model_version": _TEXT, "variant": _TEXT, "items": _array("BegunItem")}
+        {"user_id": _TEXT, "model_version": _TEXT, "variant": _TEXT, "items": _array("BegunItem")}, _EXPERIMENT
     ),
     "health": _object({"status": _TEXT}),
     "ready": _object({"status": _TEXT, "redis": _TEXT}),

@@ -47,7 +47,7 @@ class Store:
     def __init__(self, config: EndpointConfig, link: RedisLink, missed: MissedLists) -> None:
         self.link = link
         self._missed = missed
-        self.versions = LiveVersions(config.namespace, config.model_version, link)
+        self.versions = LiveVersions(config.namespace, config.model_version, link, config.identities.of)
         self.shared = SharedListCache(link)
         self.supply = Supply(self.shared, self.versions)
         self.audiences = Audiences(config.default_maturity)

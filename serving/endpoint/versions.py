@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import orjson
 
 from serving import resp
 from serving.endpoint.blocked import NOTHING, Hidden
+from serving.experiments import UNTREATED, ExperimentBook, Treatment, UserTraits
 from serving.keys import Keys
 from serving.live_pointer import LivePointer
 from serving.redis_link import RedisLink
 from serving.restated import facts_in
+from streams.contract.identities import PLAIN
 
 log = logging.getLogger(__name__)
 
@@ -56,15 +59,23 @@ class Version:
 
 
 class LiveVersions:
-    """Knows who serves whom. Falls back to the configured version until a pointer is seen, and never goes back."""
+    """Knows who serves whom: the pointer, but for users of experiments that are served from a version of their own.
+    Falls back to the configured version until a pointer is seen, and never goes back."""
 
-    def __init__(self, namespace: str, default_version: str, link: RedisLink) -> None:
+    def __init__(
+        self, namespace: str, default_version: str, link: RedisLink, stored_id: Callable[[str], str] = PLAIN.of
+    ) -> None:
         self._namespace = namespace
         self._link = link
+        self._stored_id = stored_id
+        self._experiments_key = Keys(namespace, default_version).experiments.encode()
+        self._experiments_sequence = -1
+        self._experiments_value: bytes | None = None
+        self.experiments = ExperimentBook()
         self._pointer = LivePointer({default_version: 100}, sequence=-1)
         self._versions: dict[str, Version] = {}
         self._everyones: Version | None = None
-        self._follow(self._pointer, self._versions_of(self._pointer))
+        self._follow(self._pointer, self.experiments, self._versions_of(self._pointer, self.experiments))
         self._live_key = Keys(namespace, default_version).live.encode()
 
     @property
@@ -79,7 +90,20 @@ class LiveVersions:
 
     def of(self, user_id: str) -> Version:
         """The version that serves a user."""
-        return self._everyones or self._versions[self._pointer.version_of(user_id)]
+        return self._everyones or self._of(user_id)
+
+    def _of(self, user_id: str) -> Version:
+        if self.experiments.versions:
+            own = self.experiments.untargeted(self._stored_id(user_id)).model_version
+            if own is not None:
+                return self._versions[own]
+        return self._versions[self._pointer.version_of(user_id)]
+
+    def treatment(self, stored_id: str, country: str, device: str, *, is_known: bool) -> Treatment:
+        """The variants of somebody who has no list that says them."""
+        if not self.experiments.running:
+            return UNTREATED
+        return self.experiments.treatment(stored_id, UserTraits(country, device, 0 if is_known else None))
 
     def first(self) -> Version:
         """The version that serves most: what answers without a user come from."""
@@ -90,26 +114,30 @@ class LiveVersions:
         """The versions to try when a list is missing in one."""
         return [other for other in self._versions.values() if other is not version]
 
-    def _versions_of(self, pointer: LivePointer) -> dict[str, Version]:
+    def _versions_of(self, pointer: LivePointer, experiments: ExperimentBook) -> dict[str, Version]:
         versions = {}
-        for name, weight in pointer.weights.items():
-            if weight:
-                known, variant = self._versions.get(name), pointer.variant_of(name)
-                same = known is not None and known.variant == variant
-                versions[name] = known if known and same else Version(Keys(self._namespace, name), variant)
+        serving = [name for name, weight in pointer.weights.items() if weight]
+        for name in dict.fromkeys((*serving, *experiments.versions)):
+            known, variant = self._versions.get(name), pointer.variant_of(name)
+            same = known is not None and known.variant == variant
+            versions[name] = known if known and same else Version(Keys(self._namespace, name), variant)
         return versions
 
     async def refresh(self) -> None:
-        """Reads the pointer and, where a stamp has changed, the hidden items. Raises RedisUnavailable."""
-        value = await self._link.get(self._live_key)
+        """Reads the pointer, the running experiments and, where a stamp has changed, the hidden items. Raises
+        RedisUnavailable."""
+        value, told = await asyncio.gather(self._link.get(self._live_key), self._link.get(self._experiments_key))
         pointer = self._newer(value) if value is not None else None
-        versions = self._versions_of(pointer) if pointer else self._versions
+        experiments = self._newer_experiments(told) if told is not None else None
+        is_new = pointer is not None or experiments is not None
+        pointer, experiments = pointer or self._pointer, experiments or self.experiments
+        versions = self._versions_of(pointer, experiments) if is_new else self._versions
         await asyncio.gather(*[self._refresh_hidden(version) for version in versions.values()])
-        if pointer:  # only now: a version must not serve before it is known what it may not show
-            self._follow(pointer, versions)
+        if is_new:  # only now: a version must not serve before it is known what it may not show
+            self._follow(pointer, experiments, versions)
 
-    def _follow(self, pointer: LivePointer, versions: dict[str, Version]) -> None:
-        self._pointer, self._versions = pointer, versions
+    def _follow(self, pointer: LivePointer, experiments: ExperimentBook, versions: dict[str, Version]) -> None:
+        self._pointer, self.experiments, self._versions = pointer, experiments, versions
         self._everyones = next(iter(versions.values())) if len(versions) == 1 else None
 
     def _newer(self, value: bytes) -> LivePointer | None:
@@ -121,6 +149,22 @@ class LiveVersions:
             log.error("the live pointer is unusable: %s", error)
             return None
         return pointer if pointer.sequence > self._pointer.sequence else None
+
+    def _newer_experiments(self, value: bytes) -> ExperimentBook | None:
+        if value == self._experiments_value:
+            return None
+        self._experiments_value = value
+        try:
+            sequence, experiments = ExperimentBook.decode_running(value)
+            for name in experiments.versions:
+                Keys(self._namespace, name)
+        except ValueError as error:  # stay with those in use, and say so
+            log.error("the running experiments are unusable: %s", error)
+            return None
+        if sequence <= self._experiments_sequence:
+            return None
+        self._experiments_sequence = sequence
+        return experiments
 
     async def _refresh_hidden(self, version: Version) -> None:
         keys, known = version.keys, version.hidden_stamps

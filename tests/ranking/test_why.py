@@ -6,6 +6,7 @@ from small_world import NOW_MS, SmallWorld
 from ranking.pipeline import recommend
 from ranking.ranker import Ranker
 from ranking.rerank.settings import RerankSettings
+from ranking.settings import RankingSettings
 from ranking.why import why
 from streams.contract.catalog import CatalogItem, UserProfile
 from streams.contract.events import EventType
@@ -33,7 +34,16 @@ def world() -> SmallWorld:
 
 
 def asked(world: SmallWorld, item_id: str, profile: UserProfile | None = None) -> dict[str, object]:
-    return why(world.user("me"), profile, world.model, Ranker.start(), NOW_MS, world.model.index(item_id), SIZE, RULES)
+    return why(
+        world.user("me"),
+        profile,
+        world.model,
+        Ranker.start(),
+        NOW_MS,
+        world.model.index(item_id),
+        SIZE,
+        RankingSettings(RULES),
+    )
 
 
 @pytest.mark.parametrize("profile", [None, UserProfile("me", kids=True), UserProfile("me", disliked_genres=("War",))])
@@ -53,7 +63,8 @@ def test_it_agrees_with_the_list_about_every_item(world: SmallWorld, profile: Us
 def test_a_listed_item_says_where_its_score_comes_from(world: SmallWorld) -> None:
     listed = recommend(world.user("me"), None, world.model, Ranker.start(), NOW_MS, SIZE, RerankSettings.off())
     item = int(listed.item_index[0])
-    found = why(world.user("me"), None, world.model, Ranker.start(), NOW_MS, item, SIZE, RerankSettings.off())
+    off = RankingSettings(RerankSettings.off())
+    found = why(world.user("me"), None, world.model, Ranker.start(), NOW_MS, item, SIZE, off)
     rank = found["rank"]
     weights = rank["weights"]
     mixed = weights["learned"] * rank["learned"] + weights["prior"] * rank["prior"]

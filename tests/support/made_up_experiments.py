@@ -27,3 +27,8 @@ def running(experiment_id: str = "a", layer: str = "ranking", **more: Any) -> Ex
 def treated(overrides: RankingOverrides) -> tuple[Variant, Variant]:
     """Half as ever, half with `overrides`."""
     return Variant("control", 50), Variant("treatment", 50, overrides)
+
+
+def everybody(overrides: RankingOverrides) -> tuple[Variant, Variant]:
+    """All with `overrides`."""
+    return Variant("control", 50, overrides), Variant("treatment", 50, overrides)

@@ -53,6 +53,10 @@ class Lifecycle:
         self._redis_url = redis_url
         self._topics = Topics(namespace)
 
+    async def read(self) -> ExperimentBook:
+        """The experiments as of now. Raises `TopicMissing`."""
+        return await read_experiments(self._bootstrap, self._topics)
+
     async def create(self, experiment: Experiment) -> Experiment:
         """Records a draft. Raises `NotAnExperiment`, and `NotChanged` when there is one of the name."""
         if problem := problem_of(experiment):

@@ -3,10 +3,12 @@
 from typing import Any
 
 from agents.followers.item_follower import ItemFollower
+from agents.lists.treatments import Treatments, traits_of
+from ops.operator.experiments.lifecycle import read_experiments
 from ops.operator.inspect.one_user import read_user
 from ops.operator.inspect.running import NotThere
 from ops.operator.inspect.stored_lists import read_list
-from ranking.rerank.settings import RerankSettings
+from ranking.settings import RankingSettings
 from ranking.why import why
 from serving.keys import Keys
 from streams.contract.catalog import Maturity
@@ -22,12 +24,13 @@ async def explain(
     item_id: str,
     now_ms: int,
     size: int,
-    settings: RerankSettings,
+    settings: RankingSettings,
     identities: Identities,
     default_maturity: Maturity,
 ) -> dict[str, Any]:
-    """What `ranking.why` says at `now_ms`, and where the item stands on the list in Redis. A user without events is
-    explained as well: their list is everybody's. Raises `NotThere` when the version does not know the item."""
+    """What `ranking.why` says at `now_ms` under the user's variants, and where the item stands on the list in Redis. A
+    user without events is explained as well: their list is everybody's. Raises `NotThere` when the version does not
+    know the item."""
     followed = await _followed(bootstrap, topics, now_ms, default_maturity)
     model = followed.model
     item = model.index(item_id)
@@ -35,15 +38,20 @@ async def explain(
         raise NotThere(f"neither the catalogue nor version {topics.version} knows an item {item_id!r}")
     stored_id = identities.of(user_id)
     user, profile = await read_user(bootstrap, topics, user_id, stored_id)
+    book = await read_experiments(bootstrap, topics)
+    treatments = Treatments(book, settings)
+    treatment = book.treatment(stored_id, traits_of((user, profile)))
     stored = read_list(redis_url, Keys(topics.namespace, topics.version).user_list(stored_id))
     shown = [entry["item_id"] for entry in stored["items"]] if stored else []
     return {
         "user_id": user_id,
         "version": topics.version,
         "rows_contain": None if user is None else user.row.last_offset,
-        "stored_list": None if stored is None else {"as_of": stored["as_of"], "generated_at": stored["generated_at"]},
+        "stored_list": None if stored is None else _told(stored),
         "stored_slot": shown.index(item_id) + 1 if item_id in shown else None,
-        **why(user, profile, model, followed.ranker, now_ms, item, size, settings),
+        "experiment_id": treatment.experiment_id or None,
+        "variant": treatment.variant or None,
+        **why(user, profile, model, followed.ranker, now_ms, item, size, treatments.settings(treatment)),
     }
 
 
@@ -54,3 +62,8 @@ async def _followed(bootstrap: str, topics: Topics, now_ms: int, default_maturit
     follower.model.refresh_priors(now_ms)
     follower.model.refresh_vectors()
     return follower
+
+
+def _told(stored: dict[str, Any]) -> dict[str, Any]:
+    """What the list in Redis says of itself."""
+    return {name: stored[name] for name in ("as_of", "generated_at", "experiment_id", "variant") if name in stored}

@@ -6,7 +6,7 @@ import asyncio
 
 import orjson
 
-from serving.endpoint.bodies import etag_of, now_ms
+from serving.endpoint.bodies import etag_of, labels_in, now_ms
 from serving.endpoint.list_filter import joined
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters
@@ -43,5 +43,5 @@ class ContinueWatchingRead:
         else:
             items = joined(store.eligible(found, audience, given, at_ms), 0, limit)
             shape += b"." + store.audiences.own_limits(audience, given).name
-        body = b'{"user_id":%b,%b,"items":[%b]}' % (name, found.version.labels, items)
+        body = b'{"user_id":%b,%b,"items":[%b]}' % (name, labels_in(found), items)
         return json_response(body, self._cache_control, etag_of(found, shape))

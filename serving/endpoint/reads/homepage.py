@@ -28,6 +28,7 @@ from serving.endpoint.shown import PAGE, ShownAnswer
 from serving.endpoint.store import Store
 from serving.endpoint.supply import FoundList, ListReader, Supplied
 from serving.endpoint.versions import Version
+from serving.experiments import UNTREATED
 from serving.keys import GENRE_ROW, GLOBAL_REGION, HOMEPAGE, NEW_ROW, POST_PLAY, TRENDING_TTL_S, WINDOWS
 from serving.list_format import WHICH_ONE, header_bytes
 
@@ -88,11 +89,18 @@ class HomepageRead:
             *await self._shared_rows(main.version, country, page["genre"], popular, reader),
         ]
         rows = [row for row in rows if row.supplied is None or row.supplied[0].version is main.version]
-        head, sections = opening(main, user_id, at_ms), _sections(rows, limit)
+        treatment = UNTREATED
+        if own is None:
+            treatment = store.versions.treatment(
+                store.stored_id(user_id), country, given.get("device_type", ""), is_known=audience is not None
+            )
+        head, sections = opening(main, user_id, at_ms, treatment=treatment), _sections(rows, limit)
         items = b",".join(sections)
         body = b'%b,"sections":[%b]}' % (head, items)
         made = b".".join(hexlify(row.supplied[0].value[WHICH_ONE]) if row.supplied else b"" for row in rows)
         shape = b"%b.%d.%d.%b" % (made, limit, at_ms > main.prefix.expires_at_ms, reader.name)
+        if treatment is not UNTREATED:
+            shape = b"%b.%b" % (shape, treatment.variant.encode())
         shown = ShownAnswer(at_ms, given, source_of(head), head, items, PAGE)
         return json_response(body, self._cache_control, etag_of(main, shape), shown)
 

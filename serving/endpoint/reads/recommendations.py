@@ -15,6 +15,7 @@ from serving.endpoint.parameters import Parameters, integer, one_of, text
 from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Cut, Store
 from serving.endpoint.supply import ListReader
+from serving.experiments import UNTREATED
 from serving.keys import CONTEXTS, HOMEPAGE
 from serving.list_format import MAX_ITEMS, WHICH_ONE, UnreadableList
 from serving.redis_errors import RedisUnavailable
@@ -113,9 +114,14 @@ class RecommendationsRead:
             reader = ListReader(audiences.limits(audience, given), audience, at_ms, offset + limit)
             found, shown = await store.supply.popular(version, context, country, reader)
             items = joined(shown, offset, limit)
-            head = opening(found, user_id, at_ms)
+            treatment = store.versions.treatment(
+                stored_id, country, given.get("device_type", ""), is_known=audience is not None
+            )
+            head = opening(found, user_id, at_ms, treatment=treatment)
             source = source_of(head)
             shape = b"%b.%b" % (_shape(offset, limit, at_ms > found.prefix.expires_at_ms), reader.name)
+            if treatment is not UNTREATED:
+                shape = b"%b.%b" % (shape, treatment.variant.encode())
         body = b"".join((head, b',"recommendations":[', items, b"]}"))
         return json_response(
             body, self._cache_control, etag_of(found, shape), ShownAnswer(at_ms, given, source, head, items)

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
+from made_up_experiments import QUIET, everybody, running
 from numpy.typing import NDArray
 
 from agents.followers.profiles import REMEMBERED_CHANGES, PartitionProfiles
@@ -17,13 +19,17 @@ from agents.lists.rate_budget import RateBudget
 from agents.lists.reader_watch import PAGE, ReaderWatch
 from agents.lists.shown_lists import YOUNG_LIST_MS
 from agents.lists.sweep_limits import KeeperSettings, SweepLimits
+from agents.lists.treatments import Treatments
 from agents.replay.coordinator import ReplayCoordinator
 from agents.replay.phases import ItemsLearned, Looked
+from ranking.settings import RankingSettings
+from serving.experiments import ExperimentBook
 from serving.redis_errors import RedisUnavailable
 from serving.redis_writer import WriteResult
 from serving.write_order import PartitionOwner, WrittenPosition
 from streams.contract.catalog import UserProfile, viewer_age
 from streams.contract.events import EventType, Interaction
+from streams.contract.experiments import Experiment, Targeting, Variant
 from streams.contract.partitioning import partition_of
 from streams.contract.units import DAY_MS
 from streams.kafka.caught_up import FALLEN_BEHIND_MS
@@ -49,6 +55,8 @@ class Maker:
 
     def __init__(self) -> None:
         self.catalogue_version = 0
+        self.book = ExperimentBook()
+        self.treatments = Treatments(self.book, RankingSettings())
         self.basis = NOTHING
         self.room: list[int] = []
         self.changed: NDArray[np.int32] | None = np.array([], np.int32)
@@ -61,7 +69,8 @@ class Maker:
     def _made(self, user: User, profile: UserProfile | None) -> UserValues:
         said = b"" if profile is None else b" from %s" % (profile.country or "").encode()
         items = np.array([int(user.user_id[1:]), *self.room], np.int32)
-        return UserValues(items, [(user.user_id, b"%d%s" % (user.row.last_offset, said))], self.basis)
+        values = [(user.user_id, b"%d%s" % (user.row.last_offset, said))]
+        return UserValues(items, values, self.basis, self.treatments.of((user, profile)))
 
     def outdated(self, lists: Sequence[tuple[ListBasis, int]]) -> list[bool]:
         return [basis != self.basis for basis, _ in lists]
@@ -705,3 +714,60 @@ async def test_of_lists_that_take_long_few_are_made_a_turn(monkeypatch: pytest.M
     assert len(world.writer.lists) == 2_000
     assert most <= 3
     assert turns >= 2_000 // 3
+
+
+# -- experiments ---------------------------------------------------------------------------------------------------
+
+
+def start(world: World, experiment: Experiment) -> None:
+    world.maker.book.apply(*experiment.record())
+
+
+def stop(world: World, experiment: Experiment) -> None:
+    stopped = msgspec.structs.replace(experiment, state="stopped", stopped_ms=experiment.started_ms)
+    world.maker.book.apply(*stopped.record())
+
+
+async def rewritten(world: World) -> set[str]:
+    world.writer.writes.clear()
+    await world.sweep()
+    return set(world.writer.writes)
+
+
+async def test_starting_and_stopping_rewrites_the_lists_of_its_users_and_no_others() -> None:
+    world = World(users=8)
+    await world.sweep()
+    half = running(buckets=(0, 5_000))
+    start(world, half)
+    theirs = {user for user in (f"u{n}" for n in range(8)) if world.maker.book.untargeted(user).parts}
+    assert 0 < len(theirs) < 8
+    assert await rewritten(world) == theirs
+    assert await rewritten(world) == set(), "once"
+    stop(world, half)
+    assert await rewritten(world) == theirs
+
+
+async def test_lists_of_a_former_owner_are_made_again_whatever_they_were_made_under() -> None:
+    world = World(users=4)
+    await world.sweep()
+    start(world, running())
+    world.keeper = world.new_owner()
+    assert await rewritten(world) == {"u0", "u1", "u2", "u3"}
+
+
+async def test_whom_an_experiment_is_not_about_keeps_the_list() -> None:
+    world = World(users=4)
+    world.says("u1", "DE")
+    await world.sweep()
+    start(world, running(targeting=Targeting(countries=("DE",))))
+    assert await rewritten(world) == {"u1"}
+    start(world, running("b", "other", variants=(Variant("x", 99.99), Variant("y", 0.01)), buckets=(0, 1)))
+    assert await rewritten(world) == set()
+
+
+async def test_a_list_that_is_ranked_otherwise_does_not_speak_for_the_version() -> None:
+    world = World(users=1)
+    start(world, running(variants=everybody(QUIET)))
+    await world.sweep()
+    assert world.keeper.current_list("u0", 0) is None
+    assert world.keeper.shown("u0") is not None

@@ -21,7 +21,7 @@ PARTITION = 3
 
 
 def values_of(world: SmallWorld, user: User, profile: UserProfile | None = None) -> dict[str, bytes]:
-    ((shown, values, _),) = maker_of(world, 10).values_of([(user, profile)], PARTITION, NOW_MS)
+    ((shown, values, *_),) = maker_of(world, 10).values_of([(user, profile)], PARTITION, NOW_MS)
     assert values[0][0] == KEYS.user_list(user.user_id)  # decides whether the others are written
     listed = [item["item_id"] for item in decode(values[0][1])["recommendations"]]
     assert {world.model.index(item_id) for item_id in listed} <= set(shown.tolist())

@@ -11,6 +11,9 @@ from agents.delivery.step import Effects, PartitionStep
 from agents.delivery.table import ChangelogTable
 from agents.lists.list_basis import NOTHING, ListBasis
 from agents.lists.list_maker import UserValues
+from agents.lists.treatments import Treatments
+from ranking.settings import RankingSettings
+from serving.experiments import ExperimentBook
 from serving.keys import Keys
 from serving.list_format import encode
 from simulation.world import current_process
@@ -113,6 +116,7 @@ class RowLists:
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
+        self.treatments = Treatments(ExperimentBook(), RankingSettings())
 
     def values_of(
         self, asked: Sequence[tuple[User, UserProfile | None]], partition: int, now_ms: int

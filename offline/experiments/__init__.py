@@ -1,0 +1,1 @@
+"""What an experiment was worth: exposure, metrics by user, intervals, the report."""
