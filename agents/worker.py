@@ -77,7 +77,7 @@ class Worker:
             topics.interactions,
             config.partitions,
             config.replay_max_skew_s * SECOND_MS,
-            lambda: version_status.serves,
+            lambda: version_status.serves or topics.version in self._followed.experiments.versions,
             lambda: self.ownership.notes(topics.interactions),
             lambda: self._followed.controls.paused,
             items.model_watermark.release,

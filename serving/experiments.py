@@ -140,6 +140,7 @@ class ExperimentBook:
         self.version = 0
         self.by_id: dict[str, Experiment] = {}
         self.running: tuple[Experiment, ...] = ()
+        self.versions: tuple[str, ...] = ()  # that running experiments serve somebody from
         self._treatments: dict[tuple[tuple[str, str], ...], Treatment] = {}
         for experiment in experiments:
             self._take(experiment)
@@ -158,6 +159,8 @@ class ExperimentBook:
         )
         layers = list(dict.fromkeys(known.layer for known in running))[:MAX_LAYERS]
         self.running = tuple(known for known in running if known.layer in layers)
+        named = (variant.model_version for known in self.running for variant in known.variants)
+        self.versions = tuple(dict.fromkeys(version for version in named if version is not None))
         self._treatments.clear()
         self.version += 1
 
@@ -165,12 +168,6 @@ class ExperimentBook:
     def changed_ms(self) -> int:
         """When a record was last written; 0 = there is none."""
         return max((known.changed_ms for known in self.by_id.values()), default=0)
-
-    @property
-    def versions(self) -> tuple[str, ...]:
-        """The model versions that running experiments serve somebody from."""
-        named = (variant.model_version for known in self.running for variant in known.variants)
-        return tuple(dict.fromkeys(version for version in named if version is not None))
 
     def treatment(self, stored_id: str, traits: UserTraits) -> Treatment:
         """What somebody gets."""

@@ -34,12 +34,13 @@ INGRESSES = {
     "profiles": 10,
     "erasure": 4,
     "controls": 3,
+    "experiments": 3,
     "versions": 3,
     "deltas": 4,
     "ranker_examples": 1,
 }
-COMPACTED = ("catalog", "profiles", "erasure", "controls", "versions")
-ONE_PARTITION = ("controls", "versions", "ranker_examples")
+COMPACTED = ("catalog", "profiles", "erasure", "controls", "experiments", "versions")
+ONE_PARTITION = ("controls", "experiments", "versions", "ranker_examples")
 CODECS = (NONE, GZIP, SNAPPY, LZ4, ZSTD)
 MOST_IN_A_BATCH = 60
 

@@ -17,6 +17,7 @@ from offline.versions.gate import GateLimits, PromotionEvidence, reasons_against
 from offline.versions.switching import Refused, SwitchDecision, check_retirable, promote, rollback
 from offline.versions.verdict import only_undecided
 from ops.exit_codes import CommandFailed
+from ops.operator.experiments.lifecycle import read_experiments
 from ops.operator.versions.evidence import read_evidence
 from ops.operator.versions.figures import record
 from serving.keys import Keys
@@ -84,6 +85,9 @@ class Switching:
         May be repeated after it was interrupted. Raises `NotSwitched` and `KafkaError`.
         """
         topics, keys = Topics(self._namespace, version), Keys(self._namespace, version)
+        experiments = await read_experiments(self._bootstrap, topics)
+        if version in experiments.versions:
+            raise NotSwitched(f"a running experiment serves users from {version}: `freshet experiment list` names it")
         await self._change(lambda found: _begin_retirement(found, version))
         removed = await asyncio.to_thread(delete_version, self._bootstrap, topics, timeout_s)
         writer = self._writer(keys)

@@ -15,6 +15,7 @@ INGRESSES = {
     "profiles": 8,
     "erasure": 3,
     "controls": 2,
+    "experiments": 2,
     "versions": 2,
     "deltas": 6,
     "ranker_examples": 1,

@@ -67,8 +67,8 @@ class Hostile:
         self._events = 0
 
     def record(self, ingress: str) -> RawRecord:
-        """The next record of a door: interactions, catalog, profiles, erasure, controls, versions, or an internal one
-        of which there are samples."""
+        """The next record of a door: interactions, catalog, profiles, erasure, controls, experiments, versions, or an
+        internal one of which there are samples."""
         key, value = getattr(self, f"_{ingress}", lambda: self._sample(ingress))()
         if self._random.random() < 0.05:
             key = self._random.choice(KEYS)
@@ -152,6 +152,24 @@ class Hostile:
         number = self._random.choice(["0", "9" * 5_000, "-1", "x", "\u0665", "2147483648", ""])
         key = self._random.choice(["redrive", f"pause:v9:topic:{number}", f"pause:v1:nowhere:{number}", "pause:v1", ""])
         return key.encode(), self._json({"paused_at_ms": 1}, ["paused_at_ms", "ends"], 0.5)
+
+    def _experiments(self) -> tuple[bytes, bytes]:
+        """Some of them run: lists are made under whatever could be taken."""
+        share = self._random.choice([50, 50, 50.001, -1, 101])
+        ranking = self._random.choice(
+            [{}, {"explore_items": 0}, {"weights": {"genre": 2}}, {"min_genres": -1}, {"x": 1}]
+        )
+        known: dict[str, object] = {
+            "experiment_id": f"e{self._random.randrange(9)}",
+            "layer": f"l{self._random.randrange(6)}",
+            "seed": "s",
+            "buckets": self._random.choice([[0, 10_000], [5, 10], [7, 7], [0, 10**6]]),
+            "variants": [{"name": "a", "share_pct": share}, {"name": "b", "share_pct": 50, "ranking": ranking}],
+            "state": "running",
+            "changed_ms": self._events,
+            "started_ms": self._random.choice([1, 2, -1]),
+        }
+        return str(known["experiment_id"]).encode(), self._json(known, [*known, "targeting", "stopped_ms"], 0.5)
 
     def _versions(self) -> tuple[bytes, bytes]:
         sequence = self._random.choice([-1, 2, 3, 10**13, 10**30])

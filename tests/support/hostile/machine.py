@@ -29,6 +29,7 @@ from agents.items import ItemsStep, PublicationLimiter
 from agents.lists.list_maker import ListMaker
 from agents.training.ranker import RankerStep
 from ranking.shared_lists import popular
+from serving.experiments import ExperimentBook
 from serving.keys import Keys
 from serving.registry import Switch
 from streams.contract.dead_letters import DeadLetter
@@ -73,11 +74,13 @@ class Machine:
         self.erasures, self.profiles = Erasures(SECRET), Profiles(1, SECRET)
         self.controls, self.version_status = Controls("v1"), self.loop.run_until_complete(_made(VersionStatus, "v1"))
         self.version_status.registry.apply(*Switch(1, "first", {"v1": 100}, "fuzz", 0).record())
+        self.experiments = ExperimentBook()
         self.items = ItemFollower("nowhere", TOPICS, 1, report=self._report)
         self._followers = [
             Follower("nowhere", topics, report=self._report)  # type: ignore[arg-type]
             for topics in (
                 {TOPICS.controls: self.controls.apply, TOPICS.erasure: self.erasures.apply},
+                {TOPICS.experiments: lambda record: self.experiments.apply(record.key, record.value)},
                 {TOPICS.versions: self.version_status.apply, TOPICS.profiles: self.profiles.apply},
             )
         ]
@@ -178,7 +181,7 @@ class Machine:
         model.refresh_priors(now_ms)
         model.refresh_vectors()
         if self._maker is None:
-            self._maker = ListMaker(self.items, Keys("fuzz", "v1"), "v1", 20, 1_000)
+            self._maker = ListMaker(self.items, Keys("fuzz", "v1"), "v1", 20, 1_000, experiments=self.experiments)
         plane, profiles = self.interactions.plane, self.profiles.of(0)
         asked = [
             (user, profiles.get(user_id))
