@@ -14,6 +14,7 @@ import orjson
 import pytest
 from harness.cluster import FRESHET, Cluster
 from harness.polling import eventually
+from harness.traffic import publish_event
 
 from ops.operator.experiments.lifecycle import Lifecycle
 from serving.experiments import ExperimentBook
@@ -82,9 +83,12 @@ async def test_start_changes_the_lists_of_treated_users_and_stop_brings_them_bac
             assert most_of_a_genre(list_of(reference, user)) <= MOST
     unchanged = [user for user in uneven - treated if most_of_a_genre(list_of(reference, user)) > MOST]
     assert len(unchanged) >= 5, "the control is as it was"
-    await told_by_endpoint(reference, endpoint, name, treated, variant_of)
+    control = sorted(user for user in before if variant_of[user] == "control")[:3]
+    wanted = {user: variant_of[user] for user in (*sorted(treated)[:3], *control)}
+    served = await told_by_endpoint(reference, endpoint, name, wanted)
     await told_by_commands(reference, name, min(treated), items_of(before[min(treated)]))
 
+    await publish_event(reference, control[0], items_of(list_of(reference, control[0]))[0], event_type="click")
     await lifecycle_of(reference).stop(name)
 
     async def all_back() -> bool:
@@ -92,6 +96,11 @@ async def test_start_changes_the_lists_of_treated_users_and_stop_brings_them_bac
 
     await eventually("no list names it", all_back)
     assert all(most_of_a_genre(list_of(reference, user)) > MOST for user in treated)
+    report = await freshet(reference, "experiment", "report", name)
+    assert report["users"] == Counter(served.values())
+    assert report["values"]["control"]["clickers"] == pytest.approx(1 / report["users"]["control"])
+    assert report["values"]["few"]["clickers"] == 0
+    assert report["variants"][0]["verdict"] == "too few users"
 
 
 def running(experiment: Experiment) -> Experiment:
@@ -99,9 +108,9 @@ def running(experiment: Experiment) -> Experiment:
 
 
 async def told_by_endpoint(
-    cluster: Cluster, endpoint: httpx.AsyncClient, name: str, treated: set[str], variant_of: dict[str, str]
-) -> None:
-    """Answers and what is published of them name the variant, also of somebody nobody has heard of."""
+    cluster: Cluster, endpoint: httpx.AsyncClient, name: str, wanted: dict[str, str]
+) -> dict[str, str]:
+    """Answers and what is published of them name the variant, also of somebody nobody has heard of; who was served."""
     stranger = f"stranger-{secrets.token_hex(4)}"
     path = "/api/v1/recommendations"
 
@@ -109,7 +118,7 @@ async def told_by_endpoint(
         return (await endpoint.get(path, params={"user_id": stranger})).json().get("experiment_id") == name
 
     await eventually("the endpoint knows the experiment", is_named)
-    wanted = {**{user: variant_of[user] for user in sorted(treated)[:3]}, stranger: assigned(cluster, stranger)}
+    wanted = {**wanted, stranger: assigned(cluster, stranger)}
     for user, variant in wanted.items():
         for answer in (
             await endpoint.get(path, params={"user_id": user}),
@@ -130,7 +139,8 @@ async def told_by_endpoint(
         return wanted.keys() <= seen.keys()
 
     await eventually("what was served is published", are_published)
-    assert {user: seen[user] for user in wanted} == wanted
+    assert seen == wanted
+    return wanted
 
 
 def assigned(cluster: Cluster, user: str) -> str:
