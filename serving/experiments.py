@@ -142,17 +142,25 @@ class ExperimentBook:
         self.running: tuple[Experiment, ...] = ()
         self.versions: tuple[str, ...] = ()  # that running experiments serve somebody from
         self._treatments: dict[tuple[tuple[str, str], ...], Treatment] = {}
+        self._removed_ms = 0
         for experiment in experiments:
             self._take(experiment)
 
     def apply(self, key: bytes | None, value: bytes | None) -> None:
-        """Takes one record. Raises `InvalidEvent` for one that cannot be used, and changes nothing."""
+        """Takes one record. Raises `InvalidEvent` for one that cannot be used, and changes nothing; of one that removes
+        an experiment afterwards, because whoever reads the topic later does not find it."""
+        if value is None and self.by_id.pop((key or b"").decode(errors="replace"), None) is not None:
+            self._removed_ms = self.changed_ms + 1
+            self._follow()
         self._take(parse_experiment(key, value))
 
     def _take(self, experiment: Experiment) -> None:
         if self.by_id.get(experiment.experiment_id) == experiment:
             return
         self.by_id[experiment.experiment_id] = experiment
+        self._follow()
+
+    def _follow(self) -> None:
         running = sorted(
             (known for known in self.by_id.values() if known.state == "running"),
             key=lambda known: (known.layer, known.started_ms, known.experiment_id),
@@ -167,7 +175,7 @@ class ExperimentBook:
     @property
     def changed_ms(self) -> int:
         """When a record was last written; 0 = there is none."""
-        return max((known.changed_ms for known in self.by_id.values()), default=0)
+        return max(self._removed_ms, *(known.changed_ms for known in self.by_id.values()), 0)
 
     def treatment(self, stored_id: str, traits: UserTraits) -> Treatment:
         """What somebody gets."""

@@ -33,7 +33,7 @@ class ExperimentsCopy:
     async def restore(self) -> bool:
         """Writes the copy unless Redis has this one or a later one; True when it was written. Raises
         RedisUnavailable."""
-        if not self._book.by_id or await self._stored_sequence() >= self._book.changed_ms:
+        if not self._book.changed_ms or await self._stored_sequence() >= self._book.changed_ms:
             return False
         return await self._writer.tell_experiments(self._book)
 

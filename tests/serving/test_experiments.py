@@ -22,6 +22,7 @@ from serving.experiments import (
     variant_of,
 )
 from streams.contract.experiments import Experiment, Targeting, Variant
+from streams.contract.reasons import InvalidEvent
 
 USERS = [f"u{number}" for number in range(20_000)]
 LAYER_BUCKETS = [4290, 5522, 9930, 603]
@@ -53,7 +54,7 @@ def test_a_layer_and_an_experiment_of_one_name_are_independent() -> None:
 
 
 def test_nobody_is_in_two_experiments_of_a_layer() -> None:
-    book = ExperimentBook([running("a", buckets=(0, 4_000)), running("b", buckets=(4_000, 9_000))])
+    book = ExperimentBook([running("a", buckets=(5_000, 9_000)), running("b", buckets=(0, 5_000))])
     found = Counter(book.untargeted(user).experiment_id for user in USERS)
     assert chisquare([found[name] for name in ("a", "b", "")], [8_000, 10_000, 2_000]).pvalue > 0.001
 
@@ -79,6 +80,16 @@ def test_only_what_runs_counts() -> None:
     assert book.version == before, "nothing changed"
     book.apply(*running(state="stopped", stopped_ms=STARTED_MS + 5, changed_ms=STARTED_MS + 5).record())
     assert (book.untargeted("u"), book.version > before) == (UNTREATED, True)
+
+
+def test_what_is_removed_by_hand_is_stopped_for_all_who_follow() -> None:
+    book = ExperimentBook([running("a"), running("b", "other", changed_ms=STARTED_MS - 5)])
+    with pytest.raises(InvalidEvent, match="stopped, not removed"):
+        book.apply(b"a", None)
+    assert ([one.experiment_id for one in book.running], book.changed_ms) == (["b"], STARTED_MS + 1)
+    with pytest.raises(InvalidEvent):
+        book.apply(b"nobody", None)
+    assert book.changed_ms == STARTED_MS + 1
 
 
 def test_of_two_that_overlap_the_earlier_one_has_the_bucket_in_whatever_order_they_come() -> None:

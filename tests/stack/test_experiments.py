@@ -20,10 +20,8 @@ from ops.operator.experiments.lifecycle import Lifecycle
 from serving.experiments import ExperimentBook
 from serving.list_format import decode
 from streams.contract.experiments import Experiment, RankingOverrides, Variant
-from streams.contract.reasons import Reason
 from streams.contract.user_records import user_of
 from streams.kafka.bulk_read import read_topics
-from streams.kafka.producer import OutgoingRecord
 
 pytestmark = pytest.mark.stack
 
@@ -174,16 +172,3 @@ async def freshet(cluster: Cluster, *arguments: str) -> dict[str, Any]:
     assert process.returncode == 0, complaints.decode()
     found: dict[str, Any] = json.loads(output.decode().splitlines()[-1])
     return found
-
-
-async def test_a_record_that_cannot_be_used_is_a_dead_letter_and_changes_nothing(reference: Cluster) -> None:
-    key = f"bad-{secrets.token_hex(4)}".encode()
-    await reference.publish_one(OutgoingRecord(reference.topics.experiments, key, b'{"experiment_id":5}', 0))
-
-    async def refused() -> bool:
-        letters = await reference.dead_letters()
-        return any(letter.topic == reference.topics.experiments and letter.key == key for letter in letters)
-
-    await eventually("a dead letter", refused)
-    (letter,) = [one for one in await reference.dead_letters() if one.key == key]
-    assert letter.reason in (Reason.WRONG_TYPE, Reason.MISSING_FIELD)

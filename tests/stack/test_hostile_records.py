@@ -100,6 +100,11 @@ def followed(cluster: Cluster) -> dict[str, list[tuple[bytes | None, bytes | Non
             (b"\xff", b"nonsense", Reason.KEY_MISMATCH),
         ],
         topics.controls: [(b"pause:v1:user.interactions:" + b"9" * 5_000, b"{}", Reason.OUT_OF_RANGE)],
+        topics.experiments: [
+            (b"a", b"nonsense", Reason.NOT_JSON),
+            (b"a", b'{"experiment_id":5}', Reason.WRONG_TYPE),
+            (b"a", None, Reason.NOT_JSON),
+        ],
         topics.versions: [
             (b"switch:000000000002", b"nonsense", Reason.WRONG_TYPE),
             (b"version:v1", b"nonsense", Reason.WRONG_TYPE),
