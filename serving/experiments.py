@@ -149,8 +149,10 @@ class ExperimentBook:
     def apply(self, key: bytes | None, value: bytes | None) -> None:
         """Takes one record. Raises `InvalidEvent` for one that cannot be used, and changes nothing; of one that removes
         an experiment afterwards, because whoever reads the topic later does not find it."""
-        if value is None and self.by_id.pop((key or b"").decode(errors="replace"), None) is not None:
+        name = (key or b"").decode(errors="replace")
+        if value is None and name in self.by_id:
             self._removed_ms = self.changed_ms + 1
+            del self.by_id[name]
             self._follow()
         self._take(parse_experiment(key, value))
 
