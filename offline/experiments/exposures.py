@@ -18,12 +18,15 @@ from serving.experiments import variant_in
 from streams.contract.event_weights import is_finished_watch
 from streams.contract.events import EventType, Interaction
 from streams.contract.experiments import Experiment
+from streams.contract.served import Surface
 from streams.contract.units import DAY_MS
 
 #: What users did in so many days before they were exposed says how much they do anyway.
 BEFORE_MS = 14 * DAY_MS
 #: A list's diversity is that of its first items.
 FRONT = 20
+#: What of all that is served is a list that an experiment is about: the user's list and homepage, by former names too.
+SURFACES = frozenset((Surface.RECOMMENDATIONS.value, Surface.HOMEPAGE.value, "list", "page"))
 WATCHES = frozenset((EventType.PLAY, EventType.WATCH_START, EventType.WATCH_PROGRESS, EventType.WATCH_END))
 
 

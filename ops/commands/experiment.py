@@ -9,8 +9,12 @@ from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 
 if TYPE_CHECKING:
+    from offline.experiments.metrics import ExposedUsers
     from offline.experiments.report import ExperimentReport
+    from ops.configuration.settings import Settings
     from ops.operator.experiments.lifecycle import Lifecycle
+    from streams.contract.experiments import Experiment
+    from streams.kafka.topics import Topics
 
 ExperimentArgument = Annotated[str, typer.Argument(metavar="ID", help="The experiment's id.")]
 
@@ -168,6 +172,9 @@ def report(
     min_users: Annotated[
         int | None, typer.Option(min=2, help="Users of each variant before there is a verdict; else the experiment's.")
     ] = None,
+    clickhouse: Annotated[
+        bool, typer.Option("--clickhouse", help="Read what was shown and done from ClickHouse, not from the topics.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Say what each variant is worth beside the control, from what its users were shown and did.
@@ -183,13 +190,18 @@ def report(
     from ops.operator.experiments.lifecycle import found_in, read_experiments
     from ops.operator.experiments.measure import measure
     from ops.operator.inspect.running import run
-    from streams.contract.units import DAY_MS
+    from streams.contract.units import SECOND_MS
     from streams.kafka.topics import Topics
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
     experiment = found_in(run(read_experiments(settings.kafka_bootstrap, topics)), experiment_id)
-    users, changed = run(measure(settings.kafka_bootstrap, topics, experiment, identities_of(settings), DAY_MS))
+    window_ms = settings.attribution_window_s * SECOND_MS
+    if clickhouse:
+        users, changed = _from_clickhouse(settings, topics, experiment, window_ms)
+    else:
+        identities = identities_of(settings)
+        users, changed = run(measure(settings.kafka_bootstrap, topics, experiment, identities, window_ms))
     found = report_of(experiment, users, changed_variant=changed, min_users=min_users)
     _print_report(found)
     if html is not None:
@@ -199,6 +211,23 @@ def report(
         print_json(found.as_dict())
     if not found.values:
         raise CommandFailed("the sample ratio does not fit the shares of the variants: there is no report")
+
+
+def _from_clickhouse(
+    settings: "Settings", topics: "Topics", experiment: "Experiment", window_ms: int
+) -> tuple["ExposedUsers", int]:
+    from ops.configuration.sinks import clickhouse_address
+    from ops.operator.experiments.measure import read_genres
+    from ops.operator.experiments.measure_clickhouse import measure_clickhouse
+    from ops.operator.inspect.running import run
+    from streams.sinks.clickhouse.server import Server
+
+    genres = run(read_genres(settings.kafka_bootstrap, topics))
+    server = Server(clickhouse_address(settings))
+    try:
+        return measure_clickhouse(server, experiment, genres, window_ms)
+    finally:
+        server.close()
 
 
 def size(

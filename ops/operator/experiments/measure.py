@@ -7,7 +7,7 @@ import msgspec
 from aiokafka.structs import ConsumerRecord
 
 from agents.followers.refusals import guarded, say
-from offline.experiments.exposures import Did, Exposures, ShownList
+from offline.experiments.exposures import SURFACES, Did, Exposures, ShownList
 from offline.experiments.metrics import ExposedUsers
 from streams.contract.catalog import parse_catalog_item
 from streams.contract.erasure import marker_in
@@ -25,10 +25,11 @@ class _Item(msgspec.Struct):
 
 
 class _Served(msgspec.Struct):
-    """What is asked of a record of `recommendation.served`."""
+    """What is asked of a record of `recommendation.served`; former releases wrote the ids of items alone."""
 
     timestamp: Annotated[int, msgspec.Meta(ge=0)]
-    items: list[str] | list[_Item] = []
+    surface: str = ""
+    items: list[str | _Item] = []
     experiment_id: str = ""
     variant: str = ""
     source: str = ""
@@ -42,7 +43,7 @@ async def measure(
 ) -> tuple[ExposedUsers, int]:
     """The exposed users, and how many are left out because they changed the variant. Users of whom an erasure was asked
     for are no users. Raises `TopicMissing`."""
-    exposures = Exposures(experiment, window_ms, await _genres(bootstrap, topics))
+    exposures = Exposures(experiment, window_ms, await read_genres(bootstrap, topics))
     erased = await _erased(bootstrap, topics)
 
     def show(record: ConsumerRecord) -> None:
@@ -52,7 +53,9 @@ async def measure(
         try:
             served = _SERVED.decode(record.value)
         except msgspec.DecodeError:
-            return  # by another release, or by hand: it names no experiment
+            return  # by hand: it names no experiment
+        if served.surface not in SURFACES:
+            return
         items = [item if isinstance(item, str) else item.item_id for item in served.items]
         exposures.show(ShownList(user_id, served.timestamp, served.experiment_id, served.variant, served.source, items))
 
@@ -70,7 +73,8 @@ async def measure(
     return exposures.users(), exposures.changed
 
 
-async def _genres(bootstrap: str, topics: Topics) -> Mapping[str, Sequence[str]]:
+async def read_genres(bootstrap: str, topics: Topics) -> Mapping[str, Sequence[str]]:
+    """Genres by item id, of the catalogue as it is now. Raises `TopicMissing`."""
     genres: dict[str, Sequence[str]] = {}
 
     def apply(record: ConsumerRecord) -> None:
