@@ -31,13 +31,13 @@ def measure_clickhouse(
     begin_ms = experiment.started_ms or 0
     asked: dict[str, Any] = {
         "served": SERVED,
-        "surfaces": sorted(SURFACES),
+        "surfaces": tuple(sorted(SURFACES)),
         "begin": begin_ms,
         "end": experiment.stopped_ms or _FOREVER_MS,
         "id": experiment.experiment_id,
         "separator": SEPARATOR,
         "before": begin_ms - BEFORE_MS,
-        "counted": [kind.value for kind in _COUNTED],
+        "counted": tuple(kind.value for kind in _COUNTED),
     }
     table = f"{server.address.database}.{EVENTS} FINAL"
     for shown in _lists(server, table, asked):

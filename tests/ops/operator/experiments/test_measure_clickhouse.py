@@ -15,9 +15,10 @@ from streams.contract.events import EventType, Interaction
 from streams.contract.served import ServedItem, ServedList
 from streams.contract.units import DAY_MS, HOUR_MS
 from streams.sinks.clickhouse.address import ClickHouseAddress
-from streams.sinks.clickhouse.rows import COLUMNS, rows_of
-from streams.sinks.clickhouse.schema import EVENTS, apply
+from streams.sinks.clickhouse.rows import rows_of
+from streams.sinks.clickhouse.schema import apply
 from streams.sinks.clickhouse.server import Server
+from streams.sinks.clickhouse.sink import ClickHouseSink
 from streams.sinks.sink import Block, Event, Shown
 
 GENRES = {"i0": ("a", "b"), "i1": ("a",), "i2": ("c",)}
@@ -72,10 +73,11 @@ def events() -> list[Interaction]:
 def test_both_sources_count_the_same(server: Server) -> None:
     shown = tuple(Shown(n, one.timestamp, f"s{n}", one) for n, one in enumerate(lists()))
     did = tuple(Event(n, one.timestamp_ms, one) for n, one in enumerate(events()))
+    sink = ClickHouseSink(server.address)
     for block in (Block("served", 0, 0, 60, lists=shown), Block("interactions", 0, 0, 400, events=did)):
         for _ in range(2):  # sent again
-            rows = [row.values for row in rows_of(block)]
-            server.insert(EVENTS, COLUMNS, list(zip(*rows, strict=True)))
+            sink.write(rows_of(block), block.name)
+    sink.close()
 
     users, changed = measure_clickhouse(server, EXPERIMENT, GENRES, DAY_MS)
 
