@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -49,17 +50,25 @@ def variant_bucket(seed: str, stored_id: str) -> int:
 
 def _bucket(purpose: bytes, seed: str, stored_id: str) -> int:
     # 64 bits: the last buckets are less likely than the first by 10^-15. `person` keeps a layer and an experiment of
-    # the same name apart; the seed has its own hash because a key takes 64 bytes only.
-    key = blake2b(seed.encode(), digest_size=32).digest()
-    digest = blake2b(stored_id.encode("utf-8", "surrogatepass"), digest_size=8, key=key, person=purpose).digest()
-    return int.from_bytes(digest) % BUCKETS
+    # the same name apart.
+    stored = stored_id.encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(stored, digest_size=8, key=_key(seed), person=purpose).digest()) % BUCKETS
+
+
+@lru_cache(maxsize=1024)
+def _key(seed: str) -> bytes:
+    """A seed has its own hash because a key takes 64 bytes only."""
+    return blake2b(seed.encode(), digest_size=32).digest()
 
 
 def variant_of(experiment: Experiment, stored_id: str) -> Variant:
     """The variant that an experiment has for a user, whether it is about them or not."""
-    place = variant_bucket(experiment.seed, stored_id)
-    ends = accumulate(variant.buckets for variant in experiment.variants)
-    return next(variant for variant, end in zip(experiment.variants, ends, strict=True) if place < end)
+    left = variant_bucket(experiment.seed, stored_id)
+    for variant in experiment.variants:
+        left -= variant.buckets
+        if left < 0:
+            return variant
+    raise AssertionError("shares add up to all buckets")
 
 
 class UserTraits(NamedTuple):
