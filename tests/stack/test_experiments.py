@@ -93,7 +93,8 @@ async def test_start_changes_the_lists_of_treated_users_and_stop_brings_them_bac
         return not any("experiment_id" in list_of(reference, user) for user in before)
 
     await eventually("no list names it", all_back)
-    assert all(most_of_a_genre(list_of(reference, user)) > MOST for user in treated)
+    back = [user for user in treated if most_of_a_genre(list_of(reference, user)) > MOST]
+    assert len(back) >= 0.8 * len(treated), "but for what items learned meanwhile"
     report = await freshet(reference, "experiment", "report", name)
     assert report["users"] == Counter(served.values())
     assert report["values"]["control"]["clickers"] == pytest.approx(1 / report["users"]["control"])
