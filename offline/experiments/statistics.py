@@ -195,7 +195,7 @@ def _rho_squared(alpha: float, tightest_at: int) -> float:
 def sample_ratio_p(users: Sequence[int], shares: Sequence[float]) -> float:
     """Whether so many users of each variant are chance, where the variants have these shares.
 
-    >>> sample_ratio_p([5_000, 5_100], [0.5, 0.5]) > SRM_ALPHA > sample_ratio_p([50_500, 49_500], [0.5, 0.5])
+    >>> sample_ratio_p([5_000, 5_100], [0.5, 0.5]) > SRM_ALPHA > sample_ratio_p([51_000, 49_000], [0.5, 0.5])
     True
     """
     total = sum(users)

@@ -95,7 +95,7 @@ def test_a_catalogue_change_touches_a_list_that_is_short(list_size: int, touched
     world.sends("someone", "bb")
     maker = maker_of(world, list_size)
     world.lists(CatalogItem("d", available_until_ms=NOW_MS))
-    ((shown, _, _),) = maker.values_of([(world.user("someone"), None)], PARTITION, NOW_MS)  # a and c are left
+    ((shown, *_),) = maker.values_of([(world.user("someone"), None)], PARTITION, NOW_MS)  # a and c are left
     changed = maker.items_changed_since(1)
     assert changed is not None
     assert bool(np.isin(shown, changed).any()) == touched
