@@ -108,7 +108,10 @@ async def test_followed_topics_that_were_made_again_are_read_anew(place: StackCo
         topic = getattr(cluster.topics, which)
         await make_again(cluster, topic)
         assert await worker.ended() == EXIT_UNEXPECTED, worker.log_text
-        assert f"topic {topic} was deleted" in worker.log_text
+        # Another topic, or shorter than what was read while its id is not known yet: whichever is seen first.
+        assert re.search(
+            f"topic {topic} was deleted|{topic}:. was followed up to offset .*, but the log ends", worker.log_text
+        ), worker.log_text
         assert "starting again goes on with what it holds" in worker.log_text
         cluster.start_worker("back")
         await cluster.publish_traffic(200)
