@@ -44,6 +44,7 @@ from recount import (
 )
 
 from ops.local_stack.stack import LocalStack
+from ops.processes.interrupts import Interrupts
 from streams.kafka.bulk_read import partitions_of
 from streams.kafka.producer import OutgoingRecord
 from streams.kafka.topics_admin import ensure_topics
@@ -261,7 +262,8 @@ def main() -> int:
     failed = 0
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
         folder = Path(tempfile.mkdtemp(prefix="freshet-drill-"))
-        result = asyncio.run(Drill(arguments.records, seed, say).run(folder))
+        with Interrupts() as interrupts:  # SIGTERM leaves no server behind
+            result = interrupts.run(Drill(arguments.records, seed, say).run(folder))
         if result["first"]:
             failed += 1
             print(f"all logs are in {folder}", file=sys.stderr)

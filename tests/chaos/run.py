@@ -7,19 +7,17 @@ the folder with all logs is named and kept.
 """
 
 import argparse
-import asyncio
 import logging
 import shutil
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Coroutine
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from session import Session
+
+from ops.processes.interrupts import Interrupts
 
 BEGAN_S = time.monotonic()
 FAULTS = (
@@ -51,19 +49,14 @@ def main() -> int:
     faults = [import_module(f"faults.{name}") for name in arguments.only]
     folder = Path(tempfile.mkdtemp(prefix="freshet-chaos-"))
     session = Session(folder, say=None if arguments.json else _say)
-    asyncio.run(_until_terminated(session.run(faults, arguments.runs)))
+    with Interrupts() as interrupts:  # SIGTERM leaves no server behind
+        interrupts.run(session.run(faults, arguments.runs))
     if session.report.passed:
         shutil.rmtree(folder)
     else:
         print(f"all logs are in {folder}", file=sys.stderr)
     print(session.report.json_line())
     return 0 if session.report.passed else 1
-
-
-async def _until_terminated(session: Coroutine[Any, Any, None]) -> None:
-    task = asyncio.ensure_future(session)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # and no server is left behind
-    await task
 
 
 def _say(line: str) -> None:
