@@ -5,6 +5,7 @@ from collections.abc import Callable
 from aiokafka.structs import ConsumerRecord
 
 from agents.dead_letters import DeadLetters, dead_letter_of
+from agents.delivery.commit_pace import CommitPace, at_once
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.step import Effects
 from agents.followers import model_watermark
@@ -59,7 +60,8 @@ class OutgoingDeltas:
 
 
 class InteractionsStep:
-    """One partition of the user plane. What its events teach goes to `deltas`, and `observers` look at each of them."""
+    """One partition of the user plane. What its events teach goes to `deltas`, and `observers` look at each of them.
+    `pace` says when to commit, and `others_wait` whether other partitions wait for what this one commits."""
 
     def __init__(
         self,
@@ -69,6 +71,8 @@ class InteractionsStep:
         dead_letters: DeadLetters,
         erasures: Erasures,
         observers: Observers | None = None,
+        pace: CommitPace | None = None,
+        others_wait: Callable[[], bool] = lambda: False,
     ) -> None:
         self._new_plane = new_plane
         self.plane = new_plane()
@@ -80,6 +84,8 @@ class InteractionsStep:
         self._dead: list[Outgoing] = []
         self._taught: list[Outgoing] = []
         self._touched: set[str] = set()
+        self._pace = pace or at_once()
+        self._others_wait = others_wait
         self._erasures = erasures
         self._mine = erasures.of(deltas.partition)
         self._to_purge: list[str] = []  # users whose rows are forgotten, and Redis not yet
@@ -88,6 +94,7 @@ class InteractionsStep:
 
     def fold(self, record: ConsumerRecord) -> None:
         """Folds one interaction; one that cannot be used becomes a dead letter with its reason."""
+        self._pace.folded()
         if self._mine.next_position > self._forgotten:
             self._forget()
         if isinstance(record, BlankedRecord):
@@ -162,20 +169,27 @@ class InteractionsStep:
 
     # -- effects --------------------------------------------------------------------------------------------------
 
-    async def effects(self, next_offset: int, *, force: bool) -> Effects:
-        """Lists of the touched users to Redis, then their rows, the deltas and the dead letters."""
+    async def effects(self, next_offset: int, *, force: bool) -> Effects | None:
+        """Lists of the touched users to Redis at once; when it is time, their rows, the deltas and the dead letters."""
+        if not (force or self._pace.is_due() or self.pending() or self._others_wait()):
+            await self._refresh(next_offset)
+            return None
         if self._erasures_wait():
             self._forget()
             await self._purge()
         self._idle.purge(self.plane)
         changes = self.plane.changes()
-        touched, self._touched = self._touched, set()
-        await self.lists.refresh(self.plane, touched, next_offset)
+        await self._refresh(next_offset)
+        self._pace.committed()
         derived, self._taught = [*self._taught, *self._deltas.take(self.plane)], []
         outgoing, self._dead = self._dead, []
         outgoing += stamped(derived, self._deltas.partition, next_offset)
         outgoing += self.observers.outgoing()
         return Effects(changes, outgoing)
+
+    async def _refresh(self, next_offset: int) -> None:
+        touched, self._touched = self._touched, set()
+        await self.lists.refresh(self.plane, touched, next_offset)
 
     async def tick(self, next_offset: int) -> None:
         """Keeps the lists of quiet users right, and looks for rows that are not needed any more."""
@@ -189,6 +203,7 @@ class InteractionsStep:
         self._forgotten = 0
         self._to_purge = []
         self._idle = IdleUsers()
+        self._pace.committed()
         self.observers.reset()
 
     def counters(self) -> dict[str, int]:

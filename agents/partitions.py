@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiokafka.structs import TopicPartition
 
 from agents.dead_letters import DeadLetters
+from agents.delivery.commit_pace import CommitPace
 from agents.delivery.crash_marks import CrashMarks
 from agents.delivery.partition_task import PartitionTask
 from agents.delivery.producer import PartitionProducer
@@ -87,7 +88,8 @@ class Partitions:
         producer = PartitionProducer(
             config.bootstrap, topics.transactional_id(source.topic, source.partition), topics.consumer_group
         )
-        marks = CrashMarks(topics.crash_marks, source.topic, source.partition)
+        uncommitted = config.commit_max_records + config.batch_max_records
+        marks = CrashMarks(topics.crash_marks, source.topic, source.partition, uncommitted)
         step, gate = new_step(table, proof_of(producer, table))
         return PartitionTask(source, producer, table, marks, step, gate)
 
@@ -116,7 +118,10 @@ class Partitions:
         )
         deltas = OutgoingDeltas(topics.deltas, partition, config.partitions)
         observers = self._observers(partition, keeper)
-        step = InteractionsStep(new_plane, keeper, deltas, self._dead_letters, erasures, observers)
+        pace = CommitPace(config.commit_interval_s, config.commit_max_records, time.monotonic)
+        step = InteractionsStep(
+            new_plane, keeper, deltas, self._dead_letters, erasures, observers, pace, lambda: gate.others_wait
+        )
         return step, gate
 
     def _observers(self, partition: int, keeper: ListKeeper) -> Observers:

@@ -39,4 +39,6 @@ class WorkerConfig:
     rerank: RerankSettings = field(default_factory=RerankSettings)
     evaluation_sample_rate: float = 0.02
     refresh_cpu_share: float = 0.6
+    commit_interval_s: float = 0.5
+    commit_max_records: int = 2_000
     default_maturity: Maturity = DEFAULT_MATURITY

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -19,6 +19,7 @@ from streams.kafka.topics import Topics
 READY = "worker ready"
 POLL_S = 0.05
 TIMEOUT_S = 900
+COUNTED = Path(__file__).with_name("counted_requests.py")
 STOCK_FAUST = Path(__file__).parent / "baselines" / "stock_faust.py"
 
 
@@ -28,20 +29,30 @@ class BenchFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Speed:
-    """Events by wall time and by CPU time (user + system, all threads)."""
+    """Events by wall time and by CPU time (user + system, all threads); requests to Kafka per 1,000 events by kind,
+    where they were counted."""
 
     events_per_s: float
     events_per_cpu_s: float
+    requests_per_1000: Mapping[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, float]:
         """Rounded to whole events."""
-        return {"events_per_s": round(self.events_per_s), "events_per_cpu_s": round(self.events_per_cpu_s)}
+        speed = {"events_per_s": round(self.events_per_s), "events_per_cpu_s": round(self.events_per_cpu_s)}
+        if not self.requests_per_1000:
+            return speed
+        return {**speed, "broker_requests_per_1000_events": round(sum(self.requests_per_1000.values()), 1)}
 
 
 async def measure_worker(
     command: Sequence[str], environment: Mapping[str, str], log: Path, bootstrap: str, topics: Topics, events: int
 ) -> Speed:
-    """One worker process from ready (its followers have caught up) to everything folded and published."""
+    """One worker process from ready (its followers have caught up) to everything folded and published.
+
+    `command` is `[python, "-m", module]` or `[python, script]`.
+    """
+    counts = log.with_name(f"{log.stem}-requests.json")
+    command = [command[0], str(COUNTED), str(counts), *command[1:]]
     with log.open("wb") as output:
         process = psutil.Popen(
             command, env={**os.environ, **environment}, cwd=log.parent, stdout=output, stderr=subprocess.STDOUT
@@ -49,17 +60,19 @@ async def measure_worker(
     try:
         async with asyncio.timeout(TIMEOUT_S):
             await _until_ready(process, log)
-            began_s, began_cpu_s = time.monotonic(), _cpu_s(process)
+            began_s, began_cpu_s, before = time.monotonic(), _cpu_s(process), json.loads(counts.read_text())
             async with GroupProgress(bootstrap, topics.consumer_group) as progress:
                 while not await progress.caught_up([topics.interactions, topics.deltas]):
                     _check(process, log)
                     await asyncio.sleep(POLL_S)
             wall_s, cpu_s = time.monotonic() - began_s, _cpu_s(process) - began_cpu_s
+            after = json.loads(counts.read_text())
     finally:
         if process.poll() is None:
             process.terminate()
         await asyncio.to_thread(process.wait)
-    return Speed(events / wall_s, events / cpu_s)
+    requests = {kind: (count - before.get(kind, 0)) * 1000 / events for kind, count in after.items()}
+    return Speed(events / wall_s, events / cpu_s, requests)
 
 
 def measure_stock(bootstrap: str, topic: str, partitions: int, folder: Path, events: int) -> Speed:

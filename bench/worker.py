@@ -2,8 +2,9 @@
 
     freshet bench worker [--data DIR] [--json]
 
-Three processes read the same 100,000 events, one after the other: stock Faust (`baselines/stock_faust.py`), a worker
-that keeps all state but writes no lists, and a whole worker. Ratios are of events by CPU second. Starts a Kafka and a
+Processes read the same 100,000 events, one after the other: stock Faust (`baselines/stock_faust.py`), a whole worker, a
+worker that keeps all state but writes no lists, and the latter with a transaction for each batch, as it was before
+decision 33. Ratios are of events by CPU second, requests are those of the worker to Kafka. Starts a Kafka and a
 Valkey of its own and removes them. Needs the data set: exit code 2 without it.
 """
 
@@ -29,12 +30,15 @@ from streams.kafka.topics_admin import ensure_topics
 
 NAMESPACE = "bench"
 PARTITIONS = 4
-FULL, STATE_ONLY = "full", "state-only"
-#: The first one that starts serves; the other is a candidate, which writes no dead letters.
+FULL, STATE_ONLY, EACH_BATCH = "full", "state-only", "state-each-batch"
+_ONLY_STATE = [sys.executable, str(Path(__file__).with_name("state_only_worker.py"))]
+#: The first one that starts serves; the others are candidates, which write no dead letters.
 COMMANDS = {
     FULL: [sys.executable, "-m", "ops.cli", "worker"],
-    STATE_ONLY: [sys.executable, str(Path(__file__).with_name("state_only_worker.py"))],
+    STATE_ONLY: _ONLY_STATE,
+    EACH_BATCH: _ONLY_STATE,
 }
+MORE_SETTINGS = {EACH_BATCH: {"FRESHET_COMMIT_INTERVAL_S": "0"}}
 EXIT_USAGE = 2
 
 
@@ -66,6 +70,7 @@ async def measure_version(stack: LocalStack, version: str, folder: Path, events:
         "FRESHET_REDIS_URL": stack.redis_url,
         "FRESHET_STATE_DIR": str(folder),
         "FRESHET_PARTITIONS": str(PARTITIONS),
+        **MORE_SETTINGS.get(version, {}),
     }
     topics = Topics(NAMESPACE, version)
     log = folder / f"{version}.log"
@@ -105,6 +110,10 @@ async def run(dataset: MovieLens100K, folder: Path) -> dict[str, dict[str, float
     return {
         "full": _beside(ours[FULL], stock),
         "state_only": _beside(ours[STATE_ONLY], stock),
+        "state_only_each_batch": _beside(ours[EACH_BATCH], stock),
+        "broker_requests_per_1000_events": {
+            kind: round(count, 1) for kind, count in sorted(ours[STATE_ONLY].requests_per_1000.items())
+        },
         "stock": stock.as_dict(),
         "bytes_per_event": sizes,
     }

@@ -1,10 +1,11 @@
 """Crash marks: one bad record must not kill worker after worker.
 
 An owner opens its partition's mark in a transaction of its own before it folds anything, and closes it with the
-transaction that commits its 1,000th record, or when it gives the partition away in good order. So a mark that is found
+transaction that commits its 1,000th record (or as many as may be folded and not committed, when that is more), or when
+it gives the partition away in good order. So a mark that is found
 open says that an owner ended, by whatever means, and roughly where. Each owner that finds it open is more careful:
 
-    crashes    how the next 1,000 records are folded
+    crashes    how the next 1,000 records, or so many, are folded
     0          as always, in whole batches
     1          in small batches, each committed by itself: the next crash says where the poison record is, within one of
                them
@@ -12,8 +13,9 @@ open says that an owner ended, by whatever means, and roughly where. Each owner 
                `fold_failed` at once, and one that ends the process (a segmentation fault, the kernel's out-of-memory
                killer) when it was begun alone `MAX_ATTEMPTS` times
 
-So a record that raises ends three processes at most, one that kills five. The bound is for a step that commits with
-every batch; one that gathers may lag behind its folds, and then each two crashes bring it 1,000 records further.
+So a record that raises ends three processes at most, one that kills five. The bound is for a step whose uncommitted
+folds are bounded; one that gathers for as long as it likes may lag behind, and then each two crashes bring it so many
+records further.
 Innocent records that were interrupted are only folded a little slower for a while, and a rebalance waits for no more
 than one small batch.
 """
@@ -43,14 +45,16 @@ class CrashMark:
 
 
 class CrashMarks:
-    """The mark of one input partition, kept in the compacted crash-mark topic under "topic:partition".
+    """The mark of one input partition, kept in the compacted crash-mark topic under "topic:partition"; `uncommitted` is
+    the most records that its owner may have folded and not committed.
 
     Every method that returns records changes the mark at once; the caller commits them or ends the process.
     """
 
-    def __init__(self, topic: str, source_topic: str, partition: int) -> None:
+    def __init__(self, topic: str, source_topic: str, partition: int, uncommitted: int = 0) -> None:
         self.table = ChangelogTable(topic, partition)
         self._key = f"{source_topic}:{partition}".encode()
+        self._cleared_after = max(CLEARED_AFTER_RECORDS, uncommitted)
         self._is_ours = False
         self._succeeded = 0  # records folded since the mark was opened
 
@@ -106,7 +110,7 @@ class CrashMarks:
     def record_success(self, records: int) -> list[Outgoing]:
         """What has to be committed together with `records` more folded records."""
         self._succeeded += records
-        return self._save(None) if self._is_ours and self._succeeded >= CLEARED_AFTER_RECORDS else []
+        return self._save(None) if self._is_ours and self._succeeded >= self._cleared_after else []
 
     def release(self) -> list[Outgoing]:
         """What has to be committed when the partition is given away in good order; what was suspected stays so."""

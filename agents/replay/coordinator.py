@@ -87,6 +87,13 @@ class ReplayCoordinator:
         """The partitions of this worker that wait for others."""
         return self._state.waiting.keys()
 
+    @property
+    def somebody_waits(self) -> bool:
+        """Whether a partition waits for others, of this worker or, as of the last look, of another one."""
+        if self._state.waiting:
+            return True
+        return self.phase is Phase.CATCHING_UP and any(time.next_ms for time in self._state.times.values())
+
     def lists_wait(self, partition: int) -> bool:
         """Whether lists of a partition's users are left for later: what items know is not all that they will."""
         return not self._serves() and (partition in self._state.behind or self.phase is not Phase.LIVE)
@@ -158,6 +165,11 @@ class PartitionReplay:
     def folded(self, waited_ms: int) -> None:
         """Events were folded, the newest of which had waited for so long."""
         self._coordinator.observe(Folded(self._partition, waited_ms))
+
+    @property
+    def others_wait(self) -> bool:
+        """Whether what this partition commits may be what others wait for."""
+        return self._coordinator.somebody_waits
 
     @property
     def lists_wait(self) -> bool:

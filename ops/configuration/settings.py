@@ -112,7 +112,19 @@ class Settings(BaseSettings):
         500,
         ge=1,
         le=10_000,
-        description="Maximum number of records that a worker folds and commits in one transaction.",
+        description="Maximum number of records that a worker folds before anything else has its turn.",
+    )
+    commit_interval_s: float = Field(
+        0.5,
+        ge=0.0,
+        le=10.0,
+        description="Shortest time between two transactions of a busy partition; lists do not wait for them.",
+    )
+    commit_max_records: int = Field(
+        2_000,
+        ge=1,
+        le=100_000,
+        description="Number of folded records of a partition from which on it commits before that time.",
     )
     max_batch_bytes: int = Field(
         64 * 1024 * 1024,

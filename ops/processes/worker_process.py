@@ -54,6 +54,8 @@ def worker_config(settings: Settings) -> WorkerConfig:
         rerank=rerank_settings(settings),
         evaluation_sample_rate=settings.evaluation_sample_rate,
         refresh_cpu_share=settings.refresh_cpu_share,
+        commit_interval_s=settings.commit_interval_s,
+        commit_max_records=settings.commit_max_records,
         default_maturity=settings.default_maturity,
     )
 

@@ -12,6 +12,7 @@ from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from agents.dead_letters import DeadLetters
+from agents.delivery.commit_pace import CommitPace, at_once
 from agents.delivery.crash_marks import CrashMarks
 from agents.delivery.log_check import LogChanged, LogCheck, source_changed
 from agents.delivery.log_watch import LogWatch
@@ -53,6 +54,7 @@ HEARTBEAT_S = 0.15
 FETCH_WAIT_S = 0.15
 LOOK_S = 0.3
 MAX_RECORDS = 4
+COMMIT_MAX_RECORDS = 5
 BUFFERED_BATCHES = 2
 PUBLISH_EVERY_S = 0.3
 SWEEP_LIMITS = SweepLimits(
@@ -77,6 +79,7 @@ class Member:
         drop_share: Callable[[], float],
         profiles: Mapping[str, bytes],
         logs: LogCheck | None = None,
+        pace: Callable[[], CommitPace] = at_once,
     ) -> None:
         self.process = process
         self.generation = -1
@@ -86,6 +89,7 @@ class Member:
         for user, value in profiles.items():  # followed in full before anything is restored
             self.hear(user, value)
         self.ownership = Ownership("nowhere", GROUP, self._new_task, self._read_erasures, logs)
+        self._pace = pace
         self._checks_logs = logs is not None
         self._kafka = kafka
         self._redis = redis
@@ -123,7 +127,7 @@ class Member:
         is_user_plane = source.topic == TOPICS.interactions
         table = ChangelogTable(TOPICS.user_changelog if is_user_plane else TOPICS.item_model, source.partition)
         producer = PartitionProducer("nowhere", TOPICS.transactional_id(*source), GROUP)
-        marks = CrashMarks(TOPICS.crash_marks, *source)
+        marks = CrashMarks(TOPICS.crash_marks, *source, COMMIT_MAX_RECORDS + MAX_RECORDS)
         step = self._user_step(table, proof_of(producer, table)) if is_user_plane else self._item_step(table)
         return PartitionTask(source, producer, table, marks, step)
 
@@ -154,6 +158,7 @@ class Member:
             OutgoingDeltas(TOPICS.deltas, table.partition, ITEM_PARTITIONS),
             DeadLetters(TOPICS.dead_letters),
             self._erasures,
+            pace=self._pace(),
         )
         return TalliedStep(step, table, tally_of_interaction)
 

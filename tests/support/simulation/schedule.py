@@ -13,6 +13,7 @@ import msgspec
 from aiokafka.errors import ProducerFenced
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from agents.delivery.commit_pace import CommitPace
 from agents.delivery.log_check import LogCheck
 from agents.delivery.partition_task import PartitionTask, RecordsMissing
 from agents.delivery.table import POSITION_KEY
@@ -38,7 +39,7 @@ from simulation.history import (
     undisturbed,
 )
 from simulation.kafka import Kafka
-from simulation.member import DELTAS, ERASURES, EXAMPLES, INPUTS, KEYS, TOPICS, Member
+from simulation.member import COMMIT_MAX_RECORDS, DELTAS, ERASURES, EXAMPLES, INPUTS, KEYS, TOPICS, Member
 from simulation.redis import RedisServer
 from simulation.steps import KILLER, NOTHING_SAID, POISON, TALLY, Poisoned, content_of
 from simulation.world import Process, World, current_process
@@ -64,7 +65,8 @@ HARMLESS_ENDS = 3  # kills of the same batch that never make a dead letter of an
 @dataclass(frozen=True)
 class Plan:
     """What happens to one schedule. Faults are (second, kind), erasures (second, user); `kill_at` and `sleep_at` number
-    events of the world. `examples` are for the ranker, none = nobody reads theirs."""
+    events of the world, `commit_every_s` is the pace of commits. `examples` are for the ranker, none = nobody reads
+    theirs."""
 
     records: int = 24
     examples: int = 0
@@ -75,6 +77,7 @@ class Plan:
     erasures: tuple[tuple[float, str], ...] = ()
     kill_at: tuple[int, ...] = ()
     sleep_at: tuple[int, ...] = ()
+    commit_every_s: float = 0.5  # of a busy partition of interactions; longer than most batches take
 
 
 FAULTS = (
@@ -95,6 +98,7 @@ def plan_of(draw: random.Random) -> Plan:
         faults=tuple(sorted(faults)),
         erasures=tuple((draw.uniform(0.2, LOAD_S), draw.choice(USERS)) for _ in range(draw.choice((0, 0, 0, 2)))),
         examples=draw.choice((0, 0, 0, 8)),
+        commit_every_s=draw.choice((0.0, 0.25, 0.5, 0.5, 1.5)),
     )
 
 
@@ -191,7 +195,9 @@ class Schedule:
     def _start(self, name: str) -> None:
         process = Process(self.world, name)
         said = {user: _profile(user, country) for user, country in self._said.items()}
-        member = Member(process, self.kafka, self.redis, self.group, self._drop_share, said, self._log_check())
+        member = Member(
+            process, self.kafka, self.redis, self.group, self._drop_share, said, self._log_check(), self._pace
+        )
         self.members[name] = member
         self._watch(member)
         member.start()
@@ -199,6 +205,9 @@ class Schedule:
     def _log_check(self) -> LogCheck | None:
         """What a process compares logs with rows by; logs do not change here."""
         return None
+
+    def _pace(self) -> CommitPace:
+        return CommitPace(self.plan.commit_every_s, COMMIT_MAX_RECORDS, lambda: self.world.now)
 
     def _drop_share(self) -> float:
         return self.plan.drop_share if self.world.now < LOAD_S else 0.0
