@@ -23,7 +23,11 @@ from tables.user_plane import FoldKind, Signal, UserPlane
 
 #: What `InteractionsStep.counters` says of a partition in which nothing happened yet.
 NOTHING_COUNTED = dict.fromkeys(
-    ("lists_kept", "lists_lost", "lists_outdated", "lists_written", "next_items_judged", "next_items_in_top_10"), 0
+    (
+        *("events_unseen", "lists_coalesced", "lists_kept", "lists_lost", "lists_outdated", "lists_written"),
+        *("next_items_judged", "next_items_in_top_10", "overloads"),
+    ),
+    0,
 )
 
 
@@ -210,10 +214,13 @@ class InteractionsStep:
         """Of this partition since the process took it over."""
         quality = self.observers.quality
         return {
+            "events_unseen": self.observers.unseen,
+            "lists_coalesced": self.lists.coalesced,
             "lists_kept": self.lists.kept,
             "lists_lost": self.lists.maintenance.lost,
             "lists_outdated": self.lists.maintenance.remade,
             "lists_written": self.lists.lists_written,
             "next_items_judged": quality.evaluated if quality else 0,
             "next_items_in_top_10": quality.hits_at_10 if quality else 0,
+            "overloads": self.lists.overload.began,
         }

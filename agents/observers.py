@@ -1,6 +1,7 @@
 """Who looks at an event right before it is folded, and takes note once it was: counts, live quality, prequential
-evaluation, examples for the ranker. Each may be absent."""
+evaluation, examples for the ranker. Each may be absent, and none looks while there is more to do than can be done."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -33,19 +34,27 @@ class Before(NamedTuple):
     example: Outgoing | None
 
 
+NOTHING_FOUND = Before(None, None, None)
+
+
 @dataclass
 class Observers:
     """Of one partition of interactions. They are given events under stored ids, which are made once for all of them and
-    the fold."""
+    the fold. While it `yields` events are folded unseen, and counted."""
 
     quality: LiveQuality | None = None
     evaluator: PrequentialEvaluator | None = None
     examples: Examples | None = None
     tally: Tally = field(default_factory=Tally)
+    yields: Callable[[], bool] = lambda: False
+    unseen: int = 0
 
     def before(self, event: Interaction, sent: Interaction, record: ConsumerRecord, plane: UserPlane) -> Before:
         """What is asked about an event before anything knows of it. By its id as it was `sent` all versions choose the
         same samples, whatever their secrets."""
+        if self.yields():
+            self.unseen += 1
+            return NOTHING_FOUND
         return Before(
             self.quality.place(event, record.offset, plane) if self.quality else None,
             self.evaluator.before(event, sent.event_id, plane) if self.evaluator else None,

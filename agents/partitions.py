@@ -112,7 +112,7 @@ class Partitions:
             shared.followed.profiles.of(partition),
             ReaderWatch(shared.writer.reader_marks(partition), config.active_days),
             shared.now_ms,
-            KeeperSettings(config.active_days, config.list_ttl_s),
+            KeeperSettings(config.active_days, config.list_ttl_s, round(config.overload_after_s * SECOND_MS)),
             gate,
             self._budgets,
         )
@@ -142,7 +142,8 @@ class Partitions:
             feature_cutoff_ms,
         )
         examples = Examples(items, profiles, config.list_size, topics.ranker_examples, feature_cutoff_ms)
-        return Observers(LiveQuality(keeper.shown, items.model), evaluator, examples, self.shared.tally)
+        quality = LiveQuality(keeper.shown, items.model)
+        return Observers(quality, evaluator, examples, self.shared.tally, lambda: keeper.overload.was_on)
 
     def item_step(self, table: ChangelogTable, _: Proof) -> tuple[PartitionStep, BackPressure]:
         """Items of one partition."""

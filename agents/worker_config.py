@@ -41,4 +41,5 @@ class WorkerConfig:
     refresh_cpu_share: float = 0.6
     commit_interval_s: float = 0.5
     commit_max_records: int = 2_000
+    overload_after_s: float = 5.0
     default_maturity: Maturity = DEFAULT_MATURITY

@@ -4,9 +4,10 @@
 
 Kafka, Valkey, workers and the endpoint of its own. For each number of workers: the floor (one event at a time on an
 idle system), saturation (events that come out a second while up to 1,500 always wait), and then an open loop at 300/s,
-1,000/s and 70 % of saturation, for uniform and for bursty users. CPU is in cores, of whole process trees, while events
-are published; `load` is this process, which makes the load and is not counted in sums. Each row is printed, and written
-to FILE, as soon as it is measured: what is interrupted keeps what it had.
+1,000/s and 70 % of saturation, for uniform and for bursty users; at the end a pause: events go on to come at 70 % of
+saturation while nobody reads them, and `recovery_s` after it lists are as fresh as before. CPU is in cores, of whole
+process trees, while events are published; `load` is this process, which makes the load and is not counted in sums. Each
+row is printed, and written to FILE, as soon as it is measured: what is interrupted keeps what it had.
 
 `p99_over_floor` is of the most workers, at 1,000/s or 70 % of saturation, whichever is less, the worse kind of users;
 `cpu_cores_at_300` of the most workers, uniform users.
@@ -69,6 +70,7 @@ class Report:
                 None,
             ),
             "saturation_events_per_s": saturation and round(saturation),
+            "recovery_s": next((row["recovery_s"] for row in self._of(most) if "pause_s" in row), None),
             "rows": self.rows,
         }
 
@@ -76,8 +78,13 @@ class Report:
         if floor_ms is None or saturation is None:
             return None
         rate = round(min(RATES[-1], OF_SATURATION * saturation))
-        worst = [row["p99_ms"] for row in self._of(workers) if row["rate"] == rate]
+        worst = [row["p99_ms"] for row in self._of(workers) if row["rate"] == rate and "pause_s" not in row]
         return round(max(worst) / floor_ms, 1) if worst else None
+
+    def of_load(self, workers: int, events_per_s: float) -> Row:
+        """The row of uniform users at a rate."""
+        found = [row for row in self._of(workers) if (row["rate"], row["users"]) == (round(events_per_s), UNIFORM)]
+        return found[-1]
 
     def _of(self, workers: int) -> list[Row]:
         return [row for row in self.rows if row["workers"] == workers and row["rate"]]
@@ -96,6 +103,10 @@ async def measure(live: Live, folder: Path, report: Report, arguments: argparse.
         for rate in (*RATES, OF_SATURATION * saturation):
             for users in (UNIFORM, BURSTY):
                 report.add(await live.row(Load(users, rate, arguments.seconds)))
+        if arguments.pause:
+            usual = report.of_load(live.workers, OF_SATURATION * saturation)
+            load = Load(UNIFORM, OF_SATURATION * saturation, arguments.seconds)
+            report.add(await live.recovery(load, arguments.pause, usual["p99_ms"]))
 
 
 def run(arguments: argparse.Namespace, folder: Path, report: Report) -> None:
@@ -144,6 +155,7 @@ def main() -> int:
     parser.add_argument("--items", type=int, default=1_000)
     parser.add_argument("--warm-up", type=int, default=10_000, help="events published before anything is measured")
     parser.add_argument("--floor-events", type=int, default=40, help="events that the floor is measured with")
+    parser.add_argument("--pause", type=float, default=60.0, help="seconds that nobody reads, at the end; 0 = never")
     parser.add_argument("--out", type=Path, help="file that is written anew after each row")
     parser.add_argument("--json", action="store_true", help="print the object as the last line of standard output")
     arguments = parser.parse_args()

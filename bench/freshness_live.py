@@ -1,14 +1,16 @@
 """Workers and the endpoint up in a namespace of their own, and what is measured on them."""
 
+import asyncio
 import os
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
+from aiokafka.structs import TopicPartition
 from freshness_traffic import UNIFORM, BenchTraffic
 from process_cpu import CpuClock
 from redis.asyncio import Redis
@@ -23,6 +25,7 @@ from ops.demo.publisher import DemoPublisher
 from ops.demo.workers import Workers
 from ops.group_progress import GroupProgress
 from ops.local_stack.stack import LocalStack
+from ops.operator.inspect.pauses import set_pause
 from ops.processes.child_settings import start_endpoint, start_workers
 from ops.processes.supervisor import ProcessSupervisor
 from ops.processes.waiting import until
@@ -35,6 +38,10 @@ MAX_OPEN = 400
 WINDOW = 1_500
 CHUNK = 250
 LOAD = "load"
+#: After a pause: fewer, because each is followed for longer; how long everything must be as usual; when to give up.
+SAMPLES_PER_S_OF_RECOVERY = 5.0
+STEADY_S = 2.0
+RECOVERED_WITHIN_S = 240.0
 #: One producer stands for many: a request for each event would measure how the broker bears those.
 LINGER_MS = 20
 _REDIS_TIMEOUT_S = 5.0
@@ -50,6 +57,27 @@ class Load:
     users: str
     events_per_s: float
     seconds: float
+
+
+class FreshAgain:
+    """Notices when events reach their lists within `bound_s` for `STEADY_S` on end."""
+
+    def __init__(self, bound_s: float) -> None:
+        self._bound_s = bound_s
+        self._slow_s: float | None = None
+        self.resumed_s: float | None = None
+        self.after_s: float | None = None
+        self.again = asyncio.Event()
+
+    def settled(self, age_s: float) -> None:
+        """An event took so long."""
+        now_s = time.monotonic()
+        assert self.resumed_s is not None
+        if age_s > self._bound_s or self._slow_s is None:
+            self._slow_s = now_s
+        elif now_s - self._slow_s >= STEADY_S and not self.again.is_set():
+            self.after_s = self._slow_s - self.resumed_s
+            self.again.set()
 
 
 class Live:
@@ -173,6 +201,50 @@ class Live:
             **_figures(probe),
             **measured,
         }
+
+    async def recovery(self, load: Load, pause_s: float, usual_ms: float) -> Row:
+        """Events go on to come while nobody reads them for `pause_s`: how long after that until lists are as fresh as
+        usual, twice `usual_ms` at most?"""
+        bound_s = max(1.0, 2 * usual_ms / 1000)
+        fresh = FreshAgain(bound_s)
+        probe = FreshnessProbe(self._redis, self._namespace.keys, MAX_OPEN, fresh.settled)
+        every, acknowledged = max(1, round(load.events_per_s / SAMPLES_PER_S_OF_RECOVERY)), 0
+
+        def on_acknowledged(record: OutgoingRecord, acknowledgement: Acknowledgement) -> None:
+            nonlocal acknowledged
+            acknowledged += 1
+            if acknowledged % every == 0 and fresh.resumed_s is not None:
+                _offer(probe, record, acknowledgement)
+
+        publisher = DemoPublisher(self._producer, self._topics.interactions, on_acknowledged)
+        records = self.traffic.timed(load.users, load.events_per_s, pause_s + RECOVERED_WITHIN_S)
+
+        async def pause() -> None:
+            await self._pause(paused=True)
+            await asyncio.sleep(pause_s)
+            await self._pause(paused=False)
+            fresh.resumed_s = time.monotonic()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RECOVERED_WITHIN_S):
+                    await fresh.again.wait()
+
+        await alongside(pause(), publisher.run(records), probe.run(), self._supervisor.watch())
+        await self._drained()
+        return {
+            "workers": self.workers,
+            "users": f"{load.users}, paused",
+            "rate": round(load.events_per_s),
+            "pause_s": pause_s,
+            "as_usual_ms": round(bound_s * 1000),
+            "recovery_s": fresh.after_s and round(fresh.after_s, 1),
+            "lists_coalesced": sum(report.lists_coalesced for report in await self._reports.read()),
+            **_figures(probe),
+        }
+
+    async def _pause(self, *, paused: bool) -> None:
+        for number in range(self._settings.partitions):
+            partition = TopicPartition(self._topics.interactions, number)
+            await set_pause(self._settings.kafka_bootstrap, self._topics, partition, paused=paused)
 
     def _probe(self) -> FreshnessProbe:
         return FreshnessProbe(self._redis, self._namespace.keys, MAX_OPEN)

@@ -83,6 +83,7 @@ def environment(stack: LocalStack, namespace: str, version: str, folder: Path) -
         "FRESHET_REDIS_URL": stack.redis_url,
         "FRESHET_STATE_DIR": str(folder),
         "FRESHET_PARTITIONS": str(PARTITIONS),
+        "FRESHET_OVERLOAD_AFTER_S": "0",  # the live path makes its lists however old events are
     }
 
 

@@ -33,6 +33,8 @@ class NoLists:
 
     lists_written = 0
     kept = 0
+    coalesced = 0
+    overload = SimpleNamespace(began=0)
     maintenance = SimpleNamespace(lost=0, remade=0)
 
     async def refresh(self, plane: UserPlane, users: Collection[str], next_offset: int) -> None:

@@ -17,6 +17,9 @@ owner. Refused lists stay pending, and are tried again a few a tick: what the st
 users who were erased while Redis fell back to an older state, what it holds is pending removal
 (`agents.lists.list_rights`).
 
+While events come faster than lists can be made, users take turns, and what keeps quiet users' lists right waits
+(`agents.lists.overload`).
+
 A version that serves nobody writes no lists while it catches up with the log (`agents.replay.phases`). Then the
 written position, which did not move, says what is pending.
 
@@ -41,6 +44,7 @@ from agents.lists.limits_writer import LimitsWriter
 from agents.lists.list_maintenance import ListMaintenance, MaintenanceBudgets
 from agents.lists.list_maker import ROOM, ListMaker, UserValues
 from agents.lists.list_rights import PartitionLists
+from agents.lists.overload import Overload
 from agents.lists.pending_refresh import PendingRefresh
 from agents.lists.reader_liveness import ReaderLiveness
 from agents.lists.reader_watch import ReaderWatch
@@ -97,6 +101,9 @@ class ListKeeper:
         self._lists = ShownLists()
         self._readers = ReaderLiveness(readers, profiles, settings.active_days, limits.missed_check_ms)
         self._full_scan = FullScan()
+        self.overload = Overload(settings.overload_after_ms)
+        self.coalesced = 0
+        """Lists that were not made, because one that was made later shows what they would have."""
         self._checkpoint = WrittenCheckpoint(writer, limits.written_position_check_ms)
         self._retry_at_ms = 0
         self._catalogue_version = maker.catalogue_version
@@ -120,22 +127,31 @@ class ListKeeper:
         return None if items is None or ROOM in items[-1:] else items[: self._maker.list_size]
 
     async def refresh(self, plane: UserPlane, users: Collection[str], next_offset: int) -> None:
-        """Rewrites the lists of `users` now; while Redis is away they are pending instead.
+        """Rewrites the lists of `users` now; while Redis is away they are pending instead, and under overload it is the
+        turn of those who have waited for longest.
 
         While lists wait nothing is written, nor remembered: the written position says later what is pending.
         """
         appended = [user.row.last_append_ms for user_id in users if (user := plane.view(user_id)) is not None]
+        now_ms = self._now_ms()
         if appended:
-            self._replay.folded(self._now_ms() - max(appended))
+            self._replay.folded(now_ms - max(appended))
         if self._replay.lists_wait:
             self._pending.clear()
             self._full_scan.end()
             self._checkpoint.doubt()
             return
+        if appended:
+            self.overload.folded(now_ms - max(appended), next_offset, now_ms)
+        waited = self._pending.due
         self._pending.add(users)
+        turn = list(users)
+        if self.overload.is_on(now_ms):
+            self.coalesced += waited + len(users) - self._pending.due
+            turn = self._pending.first(self.overload.lists_a_batch)
         if not self._pauses():
             with self._pausing():
-                await self._write(plane, list(users), next_offset)
+                await self._write(plane, turn, next_offset)
                 await self._advance_checkpoint(plane, next_offset)
 
     async def sweep(self, plane: UserPlane, next_offset: int) -> None:
@@ -148,17 +164,22 @@ class ListKeeper:
                 await self._look_at_checkpoint(plane, now_ms)
                 self._pending.add(await self._readers.came(plane, self._lists, now_ms))
             self._pending.add_missed(await self._readers.missed(plane, now_ms))
-            self._scan_on(now_ms)
-            self._pending.take_up(limits.renewals_per_tick)
-            self._renew(plane, now_ms)
-            await self._settle_idle(now_ms)
+            if is_overloaded := self.overload.is_on(now_ms):
+                first = self._pending.missed(limits.lists_per_tick)
+            else:
+                self._scan_on(now_ms)
+                self._pending.take_up(limits.renewals_per_tick)
+                self._renew(plane, now_ms)
+                await self._settle_idle(now_ms)
             await self._follow_catalogue()
             await self._follow_experiments(plane, next_offset)
             self._pending.add_first(
                 await self._limits.tell(plane, next_offset, self._lists.all, now_ms, limits.rows_per_tick)
             )
-            await self._maintain(now_ms)
-            if first := self._pending.first(limits.lists_per_tick):
+            if not is_overloaded:
+                await self._maintain(now_ms)
+                first = self._pending.first(limits.lists_per_tick)
+            if first:
                 await self._write(plane, first, next_offset)
             await self._advance_checkpoint(plane, next_offset)
 

@@ -47,6 +47,10 @@ class PendingRefresh:
         for _ in range(min(count, len(self._undated))):
             self.add([self._undated.popleft()])
 
+    def missed(self, count: int) -> list[str]:
+        """Of those who found no list the first, at most so many."""
+        return list(islice(self._missed, count))
+
     def first(self, count: int) -> list[str]:
         """Whose lists are to be written next, at most so many."""
         return list(dict.fromkeys(islice(chain(self._missed, self._due), count)))

@@ -19,8 +19,9 @@ class SweepLimits:
 @dataclass(frozen=True, slots=True)
 class KeeperSettings:
     """Users without an event or a read for `active_days` get no list; one that is not rewritten is gone after
-    `list_ttl_s`."""
+    `list_ttl_s`. A partition whose events wait for longer than `overload_after_ms` makes lists by turns (0 = never)."""
 
     active_days: int
     list_ttl_s: int
+    overload_after_ms: int = 0
     limits: SweepLimits = SweepLimits()

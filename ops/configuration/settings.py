@@ -126,6 +126,12 @@ class Settings(BaseSettings):
         le=100_000,
         description="Number of folded records of a partition from which on it commits before that time.",
     )
+    overload_after_s: float = Field(
+        5.0,
+        ge=0.0,
+        le=3_600.0,
+        description="Age of a backlog from which on users take turns for lists and what can wait does (0 = never).",
+    )
     max_batch_bytes: int = Field(
         64 * 1024 * 1024,
         ge=1024 * 1024,

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
@@ -45,10 +45,18 @@ class FreshnessProbe:
     no room are counted in `refused`.
     """
 
-    def __init__(self, redis: Redis, keys: Keys, max_open: int = MAX_OPEN) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        max_open: int = MAX_OPEN,
+        on_settled: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """`on_settled` hears of each event how many seconds it took."""
         self._redis = redis
         self._keys = keys
         self._max_open = max_open
+        self._on_settled = on_settled
         self._open: list[_Probe] = []
         self._changed = asyncio.Event()
         self._samples_ms: list[float] = []
@@ -111,6 +119,7 @@ class FreshnessProbe:
             self.overdue += 1
         self._open.remove(probe)
         self._samples_ms.append(age_s * 1000)
+        self._on_settled(age_s)
 
 
 def reflects(start: bytes, partition: int, offset: int) -> bool:

@@ -20,6 +20,7 @@ class WorkerHeartbeat(msgspec.Struct, frozen=True):
     at_ms: int
     positions: dict[str, int]
     lists_written: int
+    lists_coalesced: int = 0
 
 
 class Workers:

@@ -56,6 +56,7 @@ def worker_config(settings: Settings) -> WorkerConfig:
         refresh_cpu_share=settings.refresh_cpu_share,
         commit_interval_s=settings.commit_interval_s,
         commit_max_records=settings.commit_max_records,
+        overload_after_s=settings.overload_after_s,
         default_maturity=settings.default_maturity,
     )
 

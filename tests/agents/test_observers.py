@@ -101,3 +101,13 @@ def test_an_event_of_another_partition_or_key_is_looked_at_by_nobody() -> None:
     assert world.asked == []
     (dead_letter,) = world.step._dead
     assert b"wrong_partition" in dict(dead_letter.headers).values()
+
+
+def test_while_there_is_more_to_do_than_can_be_done_nobody_looks() -> None:
+    world = World()
+    world.event(0, "first", "a")
+    asked = list(world.asked)
+    world.observers.yields = lambda: True
+    world.event(SAMPLE_EVERY, WANTED, "b")
+    assert (world.asked, world.step._taught, world.observers.unseen) == (asked, [], 1)
+    assert world.observers.tally.folded == 2

@@ -214,7 +214,7 @@ class World:
         self.next_offset += 1
         return user_id
 
-    def new_owner(self, *, serves: bool = True) -> ListKeeper:
+    def new_owner(self, *, serves: bool = True, overload_after_ms: int = 0) -> ListKeeper:
         sweep_limits = SweepLimits(lists_per_tick=3, rows_per_tick=2, renewals_per_tick=1)
         readers = ReaderWatch(self.marks, 30)
         self.replay = ReplayCoordinator("t", 1, 0, lambda: serves, lambda: {0: ""})
@@ -225,7 +225,7 @@ class World:
             self.profiles,
             readers,
             self.clock,
-            KeeperSettings(30, 7, sweep_limits),
+            KeeperSettings(30, 7, overload_after_ms, sweep_limits),
             self.replay.of(0, lambda: 0),
             self.budgets,  # type: ignore[arg-type]
         )
@@ -771,3 +771,56 @@ async def test_a_list_that_is_ranked_otherwise_does_not_speak_for_the_version() 
     await world.sweep()
     assert world.keeper.current_list("u0", 0) is None
     assert world.keeper.shown("u0") is not None
+
+
+# -- overload: see agents/lists/overload.py ---------------------------------------------------------------------------
+
+OLD_MS = NOW_MS - 10_000
+
+
+async def overloaded(users: int) -> World:
+    """Everybody had a list, and then an event that waits for ten seconds."""
+    world = World(users)
+    world.keeper = world.new_owner(overload_after_ms=5_000)
+    await world.sweep()
+    world.writer.writes.clear()
+    await world.keeper.refresh(world.plane, [world.event(f"u{n}", OLD_MS) for n in range(users)], world.next_offset)
+    return world
+
+
+async def test_under_overload_users_take_turns_and_the_list_shows_the_newest() -> None:
+    world = await overloaded(users=30)
+    assert world.writer.writes == ["u0"], "the first batch of an owner says nothing of its size"
+    batch = [world.event(f"u{n}", OLD_MS) for n in range(30)]  # all of them are waiting already
+    await world.keeper.refresh(world.plane, batch, world.next_offset)
+    assert world.writer.writes == ["u0", "u1", "u2", "u3"], "one for every ten events"
+    assert world.writer.lists["u3"] == b"63", "one list for both events"
+    assert world.keeper.coalesced == 29
+    assert world.writer.position == 30, "there are lists to be written"
+    for user_id in [f"u{n}" for n in range(4, 30)]:  # somebody who acts all the time takes nobody's turn
+        await world.keeper.refresh(world.plane, [world.event("u29", OLD_MS)], world.next_offset)
+        assert world.writer.writes[-1] == user_id
+    assert world.keeper.overload.began == 1
+
+
+async def test_who_found_no_list_does_not_wait_for_a_turn_and_other_work_does() -> None:
+    world = await overloaded(users=9)
+    world.maker.basis = NOTHING._replace(visits=9.0)
+    world.marks.missed = ["u7"]
+    await world.sweep(ticks=3)
+    assert world.writer.writes == ["u0", "u7"]
+
+
+async def test_everybody_has_a_list_soon_after_overload_is_over() -> None:
+    world = await overloaded(users=9)
+    await world.keeper.refresh(world.plane, [world.event("u5", world.clock.ms)], world.next_offset)
+    assert world.writer.writes[-1] == "u5", "fresh events are listed at once again"
+    await world.sweep(ticks=5)
+    assert world.writer.position == world.next_offset
+    assert {user_id for user_id, value in world.writer.lists.items() if int(value) >= 9} == {f"u{n}" for n in range(9)}
+
+
+async def test_a_partition_that_gets_nothing_more_is_not_overloaded() -> None:
+    world = await overloaded(users=9)
+    await world.sweep(ticks=12)
+    assert world.writer.position == world.next_offset

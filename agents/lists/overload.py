@@ -1,0 +1,43 @@
+"""When more comes in than lists can be made for: events are folded all the same, and lists are made of what is newest.
+
+A partition is overloaded from a batch on whose newest event had waited for longer than the bound, until one had waited
+for less than half of it, or none came for a while. Meanwhile its users queue for their lists, the longest waiting
+first; whoever is in the queue keeps the place when more of theirs is folded, and one list then shows all of it. For
+every so many events a list is made, so everybody's turn comes. What can wait does, and what can be left out is
+(decision 35).
+"""
+
+#: Events that are folded for each list that is made: a list costs several times what folding an event does.
+EVENTS_PER_LIST = 10
+#: An overloaded partition that folds nothing for so long is not: its backlog is folded, or an operator stopped it.
+QUIET_MS = 1_000
+
+
+class Overload:
+    """Of one partition. `after_ms` is how long events may wait; 0 = for ever. `began` counts how often it began."""
+
+    def __init__(self, after_ms: int) -> None:
+        self._after_ms = after_ms
+        self._folded_ms = 0
+        self._reached: int | None = None  # offset before which events were folded
+        self._events = 0
+        self.began = 0
+        self.was_on = False
+        """As of the last batch."""
+
+    def folded(self, waited_ms: int, next_offset: int, now_ms: int) -> None:
+        """Events before an offset were folded; the newest had waited for so long since it was appended."""
+        is_on = self.is_on(now_ms)
+        self.was_on = bool(self._after_ms) and waited_ms > (self._after_ms // 2 if is_on else self._after_ms)
+        self.began += self.was_on and not is_on
+        self._events = 0 if self._reached is None else next_offset - self._reached
+        self._folded_ms, self._reached = now_ms, next_offset
+
+    def is_on(self, now_ms: int) -> bool:
+        """A clock that was set back ends it."""
+        return self.was_on and 0 <= now_ms - self._folded_ms < QUIET_MS
+
+    @property
+    def lists_a_batch(self) -> int:
+        """How many lists may be made beside the last batch; 1 or more, so that everybody's turn comes."""
+        return max(1, self._events // EVENTS_PER_LIST)
