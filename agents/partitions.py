@@ -143,7 +143,7 @@ class Partitions:
         )
         examples = Examples(items, profiles, config.list_size, topics.ranker_examples, feature_cutoff_ms)
         quality = LiveQuality(keeper.shown, items.model)
-        return Observers(quality, evaluator, examples, self.shared.tally, lambda: keeper.overload.was_on)
+        return Observers(quality, evaluator, examples, self.shared.tally, lambda: keeper.overload.leaves_out)
 
     def item_step(self, table: ChangelogTable, _: Proof) -> tuple[PartitionStep, BackPressure]:
         """Items of one partition."""

@@ -3,8 +3,8 @@
 A partition is overloaded from a batch on whose newest event had waited for longer than the bound, until one had waited
 for less than half of it, or none came for a while. Meanwhile its users queue for their lists, the longest waiting
 first; whoever is in the queue keeps the place when more of theirs is folded, and one list then shows all of it. For
-every so many events a list is made, so everybody's turn comes. What can wait does, and what can be left out is
-(decision 35).
+every so many events a list is made, so everybody's turn comes. What can wait does, and what can be left out is, unless
+the owner has not caught up since it began: a first load is evaluated and learned from (decision 35).
 """
 
 #: Events that are folded for each list that is made: a list costs several times what folding an event does.
@@ -21,6 +21,7 @@ class Overload:
         self._folded_ms = 0
         self._reached: int | None = None  # offset before which events were folded
         self._events = 0
+        self._caught_up = False
         self.began = 0
         self.was_on = False
         """As of the last batch."""
@@ -30,12 +31,18 @@ class Overload:
         is_on = self.is_on(now_ms)
         self.was_on = bool(self._after_ms) and waited_ms > (self._after_ms // 2 if is_on else self._after_ms)
         self.began += self.was_on and not is_on
+        self._caught_up |= not self.was_on
         self._events = 0 if self._reached is None else next_offset - self._reached
         self._folded_ms, self._reached = now_ms, next_offset
 
     def is_on(self, now_ms: int) -> bool:
         """A clock that was set back ends it."""
         return self.was_on and 0 <= now_ms - self._folded_ms < QUIET_MS
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether events are folded without being looked at, as of the last batch."""
+        return self.was_on and self._caught_up
 
     @property
     def lists_a_batch(self) -> int:

@@ -16,12 +16,18 @@ from harness.zombies import ends
 from ledger import Balance, Counted, Ledger
 from proxy import Proxy
 
+from ops.configuration.settings import Settings, variable
 from ops.local_stack.stack import LocalStack
 from streams.contract.reasons import Reason
 from streams.kafka.producer import Acknowledgement, OutgoingRecord
 from tables import user_keys, user_row
 
 WORKER = Path(__file__).with_name("detoured_worker.py")
+#: As workers are by default: transactions gather what they gather, and what waits for long is a backlog.
+DEFAULTS = {
+    variable(name): str(Settings.model_fields[name].default)
+    for name in ("commit_interval_s", "commit_max_records", "overload_after_s")
+}
 #: The worker of this name keeps its rows in RocksDB, all others in memory.
 ON_DISK = "disk"
 
@@ -34,7 +40,7 @@ class DetouredPlace(StackConfig):
 
     def worker(self, name: str, version: str) -> WorkerProcess:
         """A started worker."""
-        environment = self.environment(version) | {"CHAOS_DETOURS": json.dumps(self.detours)}
+        environment = self.environment(version) | DEFAULTS | {"CHAOS_DETOURS": json.dumps(self.detours)}
         if name.endswith(ON_DISK):
             environment["FRESHET_STATE_STORE"] = "rocksdb"
         return WorkerProcess(name, [sys.executable, str(WORKER)], environment, self.folder)

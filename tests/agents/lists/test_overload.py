@@ -11,6 +11,16 @@ def test_it_begins_late_and_ends_early_so_that_it_does_not_flap() -> None:
     assert overload.began == 1
 
 
+def test_a_first_load_is_looked_at_and_a_later_backlog_is_not() -> None:
+    overload = Overload(5_000)
+    overload.folded(60_000, 500, now_ms=1)
+    assert overload.is_on(1)
+    assert not overload.leaves_out
+    overload.folded(1_000, 600, now_ms=2)
+    overload.folded(6_000, 700, now_ms=3)
+    assert overload.leaves_out
+
+
 def test_it_ends_when_nothing_is_folded_and_when_the_clock_is_set_back() -> None:
     overload = Overload(5_000)
     overload.folded(6_000, 1, now_ms=100_000)

@@ -28,8 +28,12 @@ from streams.kafka.topics_admin import ensure_topics
 from tables.item_rows import BUCKET, COUNTS
 
 PARTITIONS = 4
-#: Small batches: a load of some thousand events is hundreds of transactions to be interrupted.
+#: Small batches, and not many of them in one: a load of some thousand events is hundreds of transactions to be
+#: interrupted.
 BATCH_MAX_RECORDS = 100
+COMMIT_INTERVAL_S, COMMIT_MAX_RECORDS = 0.1, 200
+#: A machine that is slow because it runs tests is not overloaded: nothing that they count is left out.
+OVERLOAD_AFTER_S = 60.0
 LOAD_PER_S = 250
 LOAD_CHUNK = 25
 
@@ -60,6 +64,9 @@ class StackConfig:
             "FRESHET_STATE_DIR": str(self.folder),
             "FRESHET_PARTITIONS": str(PARTITIONS),
             "FRESHET_BATCH_MAX_RECORDS": str(BATCH_MAX_RECORDS),
+            "FRESHET_COMMIT_INTERVAL_S": str(COMMIT_INTERVAL_S),
+            "FRESHET_COMMIT_MAX_RECORDS": str(COMMIT_MAX_RECORDS),
+            "FRESHET_OVERLOAD_AFTER_S": str(OVERLOAD_AFTER_S),
             "FRESHET_LIST_SIZE": "20",
         }
 
