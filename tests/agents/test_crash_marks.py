@@ -56,6 +56,13 @@ def test_a_thousand_records_clear_the_mark_with_a_tombstone() -> None:
     assert owner.record_success(1) == owner.release() == []
 
 
+def test_a_mark_stays_open_for_as_long_as_anything_may_be_uncommitted() -> None:
+    owner = CrashMarks("marks", "input", 2, uncommitted=CLEARED_AFTER_RECORDS + 500)
+    owner.open()
+    assert owner.record_success(CLEARED_AFTER_RECORDS + 499) == []
+    assert value_of(owner.record_success(1)) is None
+
+
 def test_a_partition_given_away_in_good_order_suspects_nobody() -> None:
     owner = marks()
     owner.open()

@@ -18,6 +18,7 @@ SCRIPT = ("tests/serving/test_forward_only_model.py",)
 OWNERS = ("tests/agents/test_ownership.py",)
 POISONED = ("tests/invariants/test_model.py::test_a_record_that_ends_processes_becomes_one_dead_letter_soon",)
 TASKS = ("tests/agents/test_partition_task.py",)
+PACE = ("tests/agents/test_commit_pace.py",)
 ITEMS = ("tests/tables/test_item_plane.py",)
 ASSOCIATIONS = ("tests/agents/replay/test_watermark_alignment.py",)
 WATCHED = ("tests/agents/replay/test_offsets_watch.py",)
@@ -242,6 +243,30 @@ MUTANTS = [
         KEEPER,
         also=(Change("ListKeeper._pausing", "self._checkpoint.doubt()", ""),),
         is_core=True,
+    ),
+    Mutant(
+        "the longest waiting has no turn",
+        KEEPER_FILE,
+        "ListKeeper.refresh",
+        "self._pending.first(self.overload.lists_a_batch)",
+        "list(users)[:self.overload.lists_a_batch]",
+        KEEPER,
+    ),
+    Mutant(
+        "lists wait for their transaction",
+        STEP,
+        "InteractionsStep._refresh",
+        "await self.lists.refresh(self.plane, touched, next_offset)",
+        "if self._pace.is_due(): await self.lists.refresh(self.plane, touched, next_offset)",
+        PACE,
+    ),
+    Mutant(
+        "marks closed before what may be uncommitted is folded",
+        MARKS,
+        "CrashMarks.__init__",
+        "max(CLEARED_AFTER_RECORDS, uncommitted)",
+        "CLEARED_AFTER_RECORDS",
+        ("tests/agents/test_crash_marks.py",),
     ),
     Mutant(
         "a wipe not looked for",

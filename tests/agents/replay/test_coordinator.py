@@ -9,7 +9,7 @@ import pytest
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.replay.coordinator import PartitionReplay, ReplayCoordinator
-from agents.replay.phases import Folded, ItemsLearned, Looked, Phase
+from agents.replay.phases import Folded, ItemsLearned, Looked, Passes, Phase, Waits
 from agents.replay.point_in_time import PointInTime
 from ranking.outcomes import UNKNOWN_MS
 from streams.kafka.caught_up import FALLEN_BEHIND_MS
@@ -217,3 +217,26 @@ def test_a_version_that_is_read_is_never_behind() -> None:
     world.folded(0)
     world.serves = False
     assert not world.coordinator.own_behind, "it was at the head when it was read last"
+
+
+def test_others_wait_when_one_of_this_worker_does_or_another_worker_said_so() -> None:
+    world = World()
+    partition = world.owns(0)
+    waits = PartitionTime(AT_MS, AT_MS + 1)
+    assert not partition.others_wait
+    world.looked(times={0: PartitionTime(AT_MS), 1: waits})
+    assert partition.others_wait
+    world.looked(times={0: PartitionTime(AT_MS), 1: PartitionTime(AT_MS)})
+    assert not partition.others_wait
+    world.coordinator.observe(Waits(0, AT_MS + 1))
+    assert partition.others_wait
+    world.coordinator.observe(Passes(0))
+    assert not partition.others_wait
+
+
+def test_nobody_waits_for_a_version_that_has_caught_up() -> None:
+    world = World()
+    partition = world.owns(0)
+    world.looked(0, 1, times={1: PartitionTime(AT_MS, AT_MS + 1)}, exhausted=(0, 1))
+    assert world.coordinator.phase is Phase.SETTLING
+    assert not partition.others_wait
