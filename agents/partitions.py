@@ -112,7 +112,11 @@ class Partitions:
             shared.followed.profiles.of(partition),
             ReaderWatch(shared.writer.reader_marks(partition), config.active_days),
             shared.now_ms,
-            KeeperSettings(config.active_days, config.list_ttl_s, round(config.overload_after_s * SECOND_MS)),
+            KeeperSettings(
+                config.active_days,
+                config.list_ttl_s,
+                overload_after_ms=round(config.overload_after_s * SECOND_MS),
+            ),
             gate,
             self._budgets,
         )

@@ -23,5 +23,5 @@ class KeeperSettings:
 
     active_days: int
     list_ttl_s: int
-    overload_after_ms: int = 0
     limits: SweepLimits = SweepLimits()
+    overload_after_ms: int = 0

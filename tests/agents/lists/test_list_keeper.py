@@ -225,7 +225,7 @@ class World:
             self.profiles,
             readers,
             self.clock,
-            KeeperSettings(30, 7, overload_after_ms, sweep_limits),
+            KeeperSettings(30, 7, sweep_limits, overload_after_ms),
             self.replay.of(0, lambda: 0),
             self.budgets,  # type: ignore[arg-type]
         )

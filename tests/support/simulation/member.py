@@ -80,6 +80,7 @@ class Member:
         profiles: Mapping[str, bytes],
         logs: LogCheck | None = None,
         pace: Callable[[], CommitPace] = at_once,
+        overload_after_ms: int = 0,
     ) -> None:
         self.process = process
         self.generation = -1
@@ -90,6 +91,7 @@ class Member:
             self.hear(user, value)
         self.ownership = Ownership("nowhere", GROUP, self._new_task, self._read_erasures, logs)
         self._pace = pace
+        self._overload_after_ms = overload_after_ms
         self._checks_logs = logs is not None
         self._kafka = kafka
         self._redis = redis
@@ -145,7 +147,7 @@ class Member:
             self.profiles[table.partition],
             ReaderWatch(NobodyReads(), 3650),
             self._now_ms,
-            KeeperSettings(3650, 3600, SWEEP_LIMITS),
+            KeeperSettings(3650, 3600, SWEEP_LIMITS, self._overload_after_ms),
         )
 
         def new_plane() -> UserPlane:

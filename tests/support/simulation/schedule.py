@@ -58,6 +58,8 @@ RESTART_S = 0.3
 REFUSED_SHARE = 0.7  # of the writes of a Redis that is full now and then
 CLEARED_AFTER_RECORDS = 7
 SMALL_BATCH_RECORDS = 2
+#: How long events may wait before a partition is overloaded; here they come from the future.
+NEVER, ALWAYS = 0, -(10**12)
 WITHOUT_EVENTS = b"0:0:"  # what a list of somebody with a profile only says of their row
 HARMLESS_ENDS = 3  # kills of the same batch that never make a dead letter of an innocent record
 
@@ -65,8 +67,8 @@ HARMLESS_ENDS = 3  # kills of the same batch that never make a dead letter of an
 @dataclass(frozen=True)
 class Plan:
     """What happens to one schedule. Faults are (second, kind), erasures (second, user); `kill_at` and `sleep_at` number
-    events of the world, `commit_every_s` is the pace of commits. `examples` are for the ranker, none = nobody reads
-    theirs."""
+    events of the world, `commit_every_s` is the pace of commits; `overloaded` partitions are so while they fold.
+    `examples` are for the ranker, none = nobody reads theirs."""
 
     records: int = 24
     examples: int = 0
@@ -78,6 +80,7 @@ class Plan:
     kill_at: tuple[int, ...] = ()
     sleep_at: tuple[int, ...] = ()
     commit_every_s: float = 0.5  # of a busy partition of interactions; longer than most batches take
+    overloaded: bool = False
 
 
 FAULTS = (
@@ -99,6 +102,7 @@ def plan_of(draw: random.Random) -> Plan:
         erasures=tuple((draw.uniform(0.2, LOAD_S), draw.choice(USERS)) for _ in range(draw.choice((0, 0, 0, 2)))),
         examples=draw.choice((0, 0, 0, 8)),
         commit_every_s=draw.choice((0.0, 0.25, 0.5, 0.5, 1.5)),
+        overloaded=draw.random() < 0.3,
     )
 
 
@@ -196,7 +200,15 @@ class Schedule:
         process = Process(self.world, name)
         said = {user: _profile(user, country) for user, country in self._said.items()}
         member = Member(
-            process, self.kafka, self.redis, self.group, self._drop_share, said, self._log_check(), self._pace
+            process,
+            self.kafka,
+            self.redis,
+            self.group,
+            self._drop_share,
+            said,
+            self._log_check(),
+            self._pace,
+            ALWAYS if self.plan.overloaded else NEVER,
         )
         self.members[name] = member
         self._watch(member)
