@@ -24,6 +24,7 @@ from offline.experiments.metrics import BY_NAME, COLUMNS, ExposedUsers
 from offline.experiments.statistics import (
     ALPHA,
     SRM_ALPHA,
+    Effect,
     Kind,
     Sample,
     compare,
@@ -66,12 +67,29 @@ def same_for_all(seeds: int) -> dict[str, Any]:
         for name in FIXED:
             metric = BY_NAME[name]  # type: ignore[index]  # they are names of metrics
             found[name] += compare(metric.sample(users, 0), metric.sample(users, 1), metric.kind).p_value < ALPHA
-        looks = [users.before(USERS * look // LOOKS) for look in range(1, LOOKS + 1)]
-        ctr = BY_NAME["ctr"]
-        effects = [compare(ctr.sample(known, 0), ctr.sample(known, 1), ctr.kind) for known in looks]
+        effects = looked_at(users)
         found[SEQUENTIAL] += any(not effect.sequential_low <= 0 <= effect.sequential_high for effect in effects)
         found[PEEKED] += any(effect.p_value < ALPHA for effect in effects)
     return {name: share_of(found[name], seeds) for name in (*FIXED, SEQUENTIAL, PEEKED)}
+
+
+def looked_at(users: ExposedUsers) -> list[Effect]:
+    """The effect on the CTR as it was known 20 times while users came."""
+    ctr = BY_NAME["ctr"]
+    groups = [ctr.sample(users, number) for number in range(2)]
+    effects = []
+    for look in range(1, LOOKS + 1):
+        treated = int(users.variant[: len(users) * look // LOOKS].sum())
+        counts = len(users) * look // LOOKS - treated, treated
+        effects.append(compare(*(first(group, count) for group, count in zip(groups, counts, strict=True)), ctr.kind))
+    return effects
+
+
+def first(sample: Sample, users: int) -> Sample:
+    """So many users of a group whose users came in order."""
+    assert sample.denominator is not None, "the CTR has both"
+    assert sample.before is not None, "the CTR has both"
+    return Sample(sample.numerator[:users], sample.denominator[:users], sample.before[:users])
 
 
 def share_of(found: int, seeds: int) -> dict[str, Any]:
