@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import orjson
 
@@ -58,6 +59,15 @@ class Version:
         self.etag_middle = b".%b.%b." % (self.keys.version.encode(), b"-".join(stamp or b"0" for stamp in stamps))
 
 
+class _Told(NamedTuple):
+    """The copy of the running experiments that was read last, and the latest usable one: its sequence number and what
+    it says."""
+
+    value: bytes
+    sequence: int
+    experiments: ExperimentBook
+
+
 class LiveVersions:
     """Knows who serves whom: the pointer, but for users of experiments that are served from a version of their own.
     Falls back to the configured version until a pointer is seen, and never goes back."""
@@ -69,9 +79,8 @@ class LiveVersions:
         self._link = link
         self._stored_id = stored_id
         self._experiments_key = Keys(namespace, default_version).experiments.encode()
-        self._experiments_sequence = -1
-        self._experiments_value: bytes | None = None
         self.experiments = ExperimentBook()
+        self._told = _Told(b"", -1, self.experiments)
         self._pointer = LivePointer({default_version: 100}, sequence=-1)
         self._versions: dict[str, Version] = {}
         self._everyones: Version | None = None
@@ -128,9 +137,11 @@ class LiveVersions:
         RedisUnavailable."""
         value, told = await asyncio.gather(self._link.get(self._live_key), self._link.get(self._experiments_key))
         pointer = self._newer(value) if value is not None else None
-        experiments = self._newer_experiments(told) if told is not None else None
-        is_new = pointer is not None or experiments is not None
-        pointer, experiments = pointer or self._pointer, experiments or self.experiments
+        if told is not None:
+            self._told = self._newest(told)
+        experiments = self._told.experiments
+        is_new = pointer is not None or experiments is not self.experiments
+        pointer = pointer or self._pointer
         versions = self._versions_of(pointer, experiments) if is_new else self._versions
         await asyncio.gather(*[self._refresh_hidden(version) for version in versions.values()])
         if is_new:  # only now: a version must not serve before it is known what it may not show
@@ -150,21 +161,19 @@ class LiveVersions:
             return None
         return pointer if pointer.sequence > self._pointer.sequence else None
 
-    def _newer_experiments(self, value: bytes) -> ExperimentBook | None:
-        if value == self._experiments_value:
-            return None
-        self._experiments_value = value
+    def _newest(self, value: bytes) -> _Told:
+        """What the copy of the running experiments says, unless it is older than what it said before."""
+        if value == self._told.value:
+            return self._told
+        known = self._told._replace(value=value)
         try:
             sequence, experiments = ExperimentBook.decode_running(value)
             for name in experiments.versions:
                 Keys(self._namespace, name)
         except ValueError as error:  # stay with those in use, and say so
             log.error("the running experiments are unusable: %s", error)
-            return None
-        if sequence <= self._experiments_sequence:
-            return None
-        self._experiments_sequence = sequence
-        return experiments
+            return known
+        return _Told(value, sequence, experiments) if sequence > known.sequence else known
 
     async def _refresh_hidden(self, version: Version) -> None:
         keys, known = version.keys, version.hidden_stamps

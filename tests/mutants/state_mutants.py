@@ -3,6 +3,7 @@ tries."""
 
 from edge_mutants import EDGES
 from eligibility_mutants import ELIGIBILITY
+from experiment_mutants import EXPERIMENTS
 from log_mutants import LOGS
 from mutant import Mutant
 from places import Change
@@ -729,6 +730,7 @@ MUTANTS = [
     *LOGS,
     *EDGES,
     *ELIGIBILITY,
+    *EXPERIMENTS,
     Mutant(
         "evaluated within the lag of a list",
         "ranking/outcomes.py",

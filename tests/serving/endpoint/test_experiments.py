@@ -11,9 +11,11 @@ from made_up_experiments import STARTED_MS, running
 from serving import audience
 from serving.eligibility import ALWAYS_MS
 from serving.endpoint.config import EndpointConfig
+from serving.endpoint.versions import LiveVersions, Version
 from serving.experiments import ExperimentBook
 from serving.fragments import continue_fragment
 from serving.list_format import ListStamp
+from serving.redis_errors import RedisUnavailable
 from serving.redis_writer import ListWriter
 from streams.contract.experiments import Experiment, Targeting, Variant
 from streams.contract.identities import Identities
@@ -108,3 +110,29 @@ async def test_a_variant_by_version_is_served_from_that_version(
             assert (body["model_version"], ids(body["recommendations"])) == (wanted, [wanted])
             served.add(wanted)
     assert served == {"v1", "v2"}
+
+
+async def test_a_copy_that_came_while_redis_went_away_is_followed_later(
+    config: EndpointConfig, writer: ListWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What may be shown of new versions could not be read: the copy is not forgotten with it."""
+    for version in ("v1", "v2"):
+        await put_user(writer, "u", version, version=version)
+    async with endpoint_of(config) as client:
+        refresh_hidden, failures = LiveVersions._refresh_hidden, []
+
+        async def failing(self: LiveVersions, version: Version) -> None:
+            if version.keys.version == "v2" and len(failures) < 3:
+                failures.append(version)
+                raise RedisUnavailable("away")
+            await refresh_hidden(self, version)
+
+        monkeypatch.setattr(LiveVersions, "_refresh_hidden", failing)
+        everybody = (Variant("control", 0.01), Variant("next", 99.99, model_version="v2"))
+        await tell(writer, running("a", variants=everybody))
+
+        async def is_served_from_v2() -> bool:
+            return bool((await client.get(LIST, params={"user_id": "u"})).json()["model_version"] == "v2")
+
+        await eventually(is_served_from_v2)
+        assert len(failures) == 3
