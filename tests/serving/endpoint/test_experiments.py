@@ -10,6 +10,7 @@ from made_up_experiments import STARTED_MS, running
 
 from serving import audience
 from serving.eligibility import ALWAYS_MS
+from serving.endpoint.app import Endpoint
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.versions import LiveVersions, Version
 from serving.experiments import ExperimentBook
@@ -20,7 +21,7 @@ from serving.redis_writer import ListWriter
 from streams.contract.experiments import Experiment, Targeting, Variant
 from streams.contract.identities import Identities
 
-from .conftest import NOW_MS, TTL_S, eventually, for_everybody, fragments, stamp
+from .conftest import NOW_MS, TTL_S, eventually, for_everybody, fragments, stamp, started
 from .conftest import running as endpoint_of
 from .test_reads import LIST, ids, put_popular, put_user
 
@@ -75,21 +76,28 @@ async def test_whoever_has_no_list_is_named_by_the_running_experiments(
         assert len(tags) == 2, "an answer of another variant is another answer"
 
 
-async def test_the_copy_is_followed_and_never_goes_back(client: httpx.AsyncClient, writer: ListWriter) -> None:
+async def test_the_copy_is_followed_and_never_goes_back(config: EndpointConfig, writer: ListWriter) -> None:
     await put_popular(writer, "p")
     await tell(writer, running("a", changed_ms=STARTED_MS + 5))
-
-    async def named(experiment_id: str | None) -> bool:
-        body = (await client.get(LIST, params={"user_id": "u"})).json()
-        return body.get("experiment_id") == experiment_id
-
-    await eventually(lambda: named("a"))
     older = ExperimentBook([running("b", changed_ms=STARTED_MS)])
-    await writer._redis.set(writer.keys.experiments, older.encode_running())
-    await writer._redis.set(writer.keys.experiments, b"nonsense")
-    stopped = running("a", state="stopped", stopped_ms=STARTED_MS + 6, changed_ms=STARTED_MS + 6)
-    assert await writer.tell_experiments(ExperimentBook([stopped]))
-    await eventually(lambda: named(None))
+    async with started(Endpoint(config)) as (client, services):
+
+        async def named(experiment_id: str | None) -> bool:
+            body = (await client.get(LIST, params={"user_id": "u"})).json()
+            return body.get("experiment_id") == experiment_id
+
+        await eventually(lambda: named("a"))
+        for value in (older.encode_running(), b"nonsense"):
+            await writer._redis.set(writer.keys.experiments, value)
+
+            async def is_read(value: bytes = value) -> bool:
+                return services.store.versions._told.value == value
+
+            await eventually(is_read)
+            assert await named("a")
+        stopped = running("a", state="stopped", stopped_ms=STARTED_MS + 6, changed_ms=STARTED_MS + 6)
+        assert await writer.tell_experiments(ExperimentBook([stopped]))
+        await eventually(lambda: named(None))
 
 
 @pytest.mark.parametrize("secret", [b"", b"0123456789abcdef0123456789abcdef"])
