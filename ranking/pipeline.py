@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ranking.algorithms import algorithms_of
 from ranking.decision import Decisions
 from ranking.interests import Asked
 from ranking.kernels.slates import fill_pools
@@ -72,6 +73,7 @@ def decided(decisions: Decisions, model: ItemModel, ranker: Ranker, size: int, s
         codes,
         cited,
         cited_codes,
+        algorithms_of(listed, places, tried, decisions, ranker),
         ["personal" if personal else "popular" for personal in is_personal.tolist()],
         trend_places,
         decisions.allowed.counts(decisions.considered),

@@ -1,5 +1,6 @@
 """Finished lists, still as item indices; the serving format gives them titles."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal
@@ -11,6 +12,7 @@ from ranking.filters.eligibility import RULES
 from ranking.ragged import Ints, Ragged
 from ranking.rerank.rerank import Reranked
 from streams.contract.events import EventType
+from streams.contract.served import ALGORITHMS, Algorithm
 from tables.item_model import ItemModel
 from tables.type_codes import CODE_OF
 
@@ -77,9 +79,9 @@ def text_of(reason: int, trend_segment: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Recommendations:
     """One list, best first. `item_index` int32[], `score` float32[] in 0..1, not increasing; one `reason_code` and one
-    `reason` text an item; `reason_item` int32[] is the item of the user's own history behind the reason, -1 = none.
-    `dropped` counts candidates by the rule that dropped them; `user_embedding` float32[128] is the user's own, all 0 =
-    unknown, empty for a list that is nobody's."""
+    `reason` text an item; `reason_item` int32[] is the item of the user's own history behind the reason, -1 = none; one
+    of `algorithms` an item. `dropped` counts candidates by the rule that dropped them; `user_embedding` float32[128] is
+    the user's own, all 0 = unknown, empty for a list that is nobody's."""
 
     item_index: Ints
     score: NDArray[np.float32]
@@ -87,6 +89,7 @@ class Recommendations:
     reason: list[str]
     reason_item: Ints
     source: Source
+    algorithms: Sequence[Algorithm]
     dropped: dict[str, int] = field(default_factory=dict)
     user_embedding: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
@@ -98,7 +101,8 @@ class Recommendations:
 class Lists:
     """The lists of the users of a batch: `items` best first, with `scores` float32[items] in 0..1, not increasing, and
     the `reasons` uint8[items]; `cited` int32[items] is the item of the user's own history behind the reason, -1 = none,
-    and `cited_codes` uint8[items] the type code of what they did with it. By user the `sources`, whose trend they are
+    and `cited_codes` uint8[items] the type code of what they did with it; `algorithms` uint8[items] are codes of
+    `ranking.algorithms`. By user the `sources`, whose trend they are
     told of (`trend_places`, "" = everywhere's), and how many candidates each eligibility filter `dropped` int64[users,
     rules]. `reranked` says which rule moved what; `vectors` float32[users, 128] are the users' own, all 0 = unknown."""
 
@@ -107,6 +111,7 @@ class Lists:
     reasons: NDArray[np.uint8]
     cited: Ints
     cited_codes: NDArray[np.uint8]
+    algorithms: NDArray[np.uint8]
     sources: list[Source]
     trend_places: list[str]
     dropped: NDArray[np.int64]
@@ -128,6 +133,7 @@ class Lists:
             ],
             cited,
             self.sources[user],
+            [ALGORITHMS[code] for code in self.algorithms[own].tolist()],
             dict(zip([rule.__name__ for rule in RULES], self.dropped[user].tolist(), strict=True)),
             self.vectors[user],
         )

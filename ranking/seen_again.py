@@ -15,8 +15,11 @@ from ranking.filters.eligibility import AGAIN_RULES, allowed_to
 from ranking.filters.request_context import RequestContexts
 from ranking.ragged import NOTHING, Ints, Ragged, offsets_of
 from ranking.recommendations import ListReason, Lists
+from streams.contract.served import ALGORITHMS, Algorithm
 from tables.engagement import POSITIVE_CODES
 from tables.item_model import ItemModel
+
+_BY_RULE = ALGORITHMS.index(Algorithm.RULE)
 
 
 def items_again(contexts: RequestContexts, number: int, model: ItemModel, size: int) -> Ints:
@@ -34,23 +37,25 @@ def items_again(contexts: RequestContexts, number: int, model: ItemModel, size: 
 def with_seen_again(lists: Lists, contexts: RequestContexts, model: ItemModel, size: int) -> Lists:
     """The same, those that are empty filled with these items; they stay empty when there are none either."""
     sources = list(lists.sources)
-    columns: tuple[list[NDArray[Any]], ...] = ([], [], [], [], [])
+    columns: tuple[list[NDArray[Any]], ...] = ([], [], [], [], [], [])
     for number in range(len(sources)):
         own = slice(*lists.items.offsets[number : number + 2].tolist())
         items = lists.items.values[own]
         parts: list[NDArray[Any]]
         if len(items):
-            parts = [items, lists.reasons[own], lists.scores[own], lists.cited[own], lists.cited_codes[own]]
+            cited, codes, algorithms = lists.cited[own], lists.cited_codes[own], lists.algorithms[own]
+            parts = [items, lists.reasons[own], lists.scores[own], cited, codes, algorithms]
         else:
             items = items_again(contexts, number, model, size)
             count = len(items)
             shown = np.linspace(1.0, 0.0, count, endpoint=False, dtype=np.float32)
-            parts = [items, np.full(count, ListReason.SEEN_AGAIN, np.uint8), shown, items, np.zeros(count, np.uint8)]
+            codes, by_rule = np.zeros(count, np.uint8), np.full(count, _BY_RULE, np.uint8)
+            parts = [items, np.full(count, ListReason.SEEN_AGAIN, np.uint8), shown, items, codes, by_rule]
             sources[number] = "personal" if len(contexts.met.row(number)) else "popular"
         for at, part in enumerate(parts):
             columns[at].append(part)
     rows, *others = columns
-    reasons, scores, cited, codes = map(np.concatenate, others)
+    reasons, scores, cited, codes, algorithms = map(np.concatenate, others)
     return replace(
         lists,
         items=Ragged(offsets_of([len(row) for row in rows]), np.concatenate(rows)),
@@ -58,5 +63,6 @@ def with_seen_again(lists: Lists, contexts: RequestContexts, model: ItemModel, s
         scores=scores,
         cited=cited,
         cited_codes=codes,
+        algorithms=algorithms,
         sources=sources,
     )

@@ -3,6 +3,8 @@
 `age` cuts one down to what is rated up to that age (None = any), so that there is enough for those who may see little.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,7 @@ from ranking.reasons import shared_reasons
 from ranking.recommendations import ReasonCode, Recommendations
 from ranking.related import related
 from ranking.rerank.pool import NEW_FOR_MS
+from streams.contract.served import Algorithm
 from tables.item_model import ItemModel
 
 DEFAULT_SIZE = 100
@@ -20,7 +23,7 @@ def popular(model: ItemModel, now_ms: int, size: int = DEFAULT_SIZE, age: int | 
     """What most people use, by prior."""
     items, scores = model.popular(now_ms, size, age)
     codes, texts, sources = shared_reasons(items, model, now_ms)
-    return Recommendations(items, scores, codes, texts, sources, "popular")
+    return Recommendations(items, scores, codes, texts, sources, "popular", [Algorithm.POPULAR] * len(items))
 
 
 def popular_in(
@@ -29,7 +32,7 @@ def popular_in(
     """What people of one country use most."""
     items, scores = model.popular_in(country, now_ms, size, age)
     codes, texts, sources = shared_reasons(items, model, now_ms)
-    return Recommendations(items, scores, codes, texts, sources, "segment")
+    return Recommendations(items, scores, codes, texts, sources, "segment", [Algorithm.POPULAR] * len(items))
 
 
 def trending(
@@ -45,7 +48,8 @@ def trending(
     when a category is given."""
     items, scores = model.trending(region, window_h, now_ms, size, category, age)
     place = model.trend_segment(region, now_ms)
-    return _labelled(items, scores, "trending", f"Trending now in {place}" if place else "Trending now")
+    text = f"Trending now in {place}" if place else "Trending now"
+    return _labelled(items, scores, "trending", text, [Algorithm.TRENDING] * len(items))
 
 
 def new_releases(
@@ -61,7 +65,7 @@ def new_releases(
     scores = ((freshness + model.priors.trend_7d[items]) / 2).astype(np.float32)
     best = np.argsort(-scores, kind="stable")[:size]
     codes, texts, sources = shared_reasons(items[best], model, now_ms)
-    return Recommendations(items[best], scores[best], codes, texts, sources, "popular")
+    return Recommendations(items[best], scores[best], codes, texts, sources, "popular", [Algorithm.RULE] * len(codes))
 
 
 def popular_of_genre(
@@ -72,7 +76,8 @@ def popular_of_genre(
     order = order[model.catalog.of_genre(genre, len(model))[order]]
     items = order[model.catalog.available(order, now_ms, age=age)][:size]
     scores = model.priors.prior[items]
-    return _labelled(items, scores / max(float(scores.max(initial=0.0)), _TINY), "popular", f"Popular in {genre}")
+    scores = scores / max(float(scores.max(initial=0.0)), _TINY)
+    return _labelled(items, scores, "popular", f"Popular in {genre}", [Algorithm.POPULAR] * len(items))
 
 
 def similar(model: ItemModel, item: int, now_ms: int, size: int = DEFAULT_SIZE) -> Recommendations:
@@ -81,11 +86,17 @@ def similar(model: ItemModel, item: int, now_ms: int, size: int = DEFAULT_SIZE) 
     items = found.best(2 * size)
     items = items[model.catalog.available(items, now_ms)][:size]
     scores = found.scores[items]
-    return _labelled(
-        items, scores / max(float(scores.max(initial=0.0)), _TINY), "similar", f"Similar to {model.title(item)}"
-    )
+    scores = scores / max(float(scores.max(initial=0.0)), _TINY)
+    by = [Algorithm.CO_OCCURRENCE if together else Algorithm.CONTENT for together in found.together[items].tolist()]
+    return _labelled(items, scores, "similar", f"Similar to {model.title(item)}", by)
 
 
-def _labelled(items: NDArray[np.int32], scores: NDArray[np.float32], code: ReasonCode, text: str) -> Recommendations:
+def _labelled(
+    items: NDArray[np.int32],
+    scores: NDArray[np.float32],
+    code: ReasonCode,
+    text: str,
+    algorithms: Sequence[Algorithm],
+) -> Recommendations:
     none = np.full(len(items), -1, np.int32)
-    return Recommendations(items, scores, [code] * len(items), [text] * len(items), none, "popular")
+    return Recommendations(items, scores, [code] * len(items), [text] * len(items), none, "popular", algorithms)

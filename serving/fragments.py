@@ -29,14 +29,17 @@ def item_head(item_id: str, title: str) -> bytes:
     return b'{"item_id":%b,"title":%b,"score":' % (orjson.dumps(item_id), orjson.dumps(title))
 
 
-def reason_tail(reason: str, reason_code: str) -> bytes:
-    """`,"reason":…,"reason_code":…}`, the part of a fragment that changes only with the reason."""
-    return b',"reason":%b,"reason_code":%b}' % (orjson.dumps(reason), orjson.dumps(reason_code))
+def reason_tail(reason: str, reason_code: str, algorithm: str) -> bytes:
+    """`,"reason":…,"reason_code":…,"algorithm":…}`, the part of a fragment that changes only with the reason."""
+    told = orjson.dumps(reason), orjson.dumps(reason_code), orjson.dumps(algorithm)
+    return b',"reason":%b,"reason_code":%b,"algorithm":%b}' % told
 
 
-def item_fragment(item_id: str, title: str, score: float, reason: str, reason_code: str) -> bytes:
+def item_fragment(
+    item_id: str, title: str, score: float, reason: str, reason_code: str, algorithm: str = "popular"
+) -> bytes:
     """One whole recommendation. Score in [0, 1]."""
-    return item_head(item_id, title) + score_bytes(score) + reason_tail(reason, reason_code)
+    return item_head(item_id, title) + score_bytes(score) + reason_tail(reason, reason_code, algorithm)
 
 
 def fragments_of(heads: Iterable[bytes], steps: Iterable[int], tails: Iterable[bytes]) -> list[bytes]:

@@ -29,6 +29,7 @@ from serving.keys import POST_PLAY, Keys
 from serving.list_format import ListStamp
 from serving.redis_writer import Group
 from streams.contract.catalog import UNRATED_AGE, UserProfile
+from streams.contract.served import ALGORITHMS, Algorithm
 from streams.contract.time_zones import zone_of
 from tables.continue_watching import Watching
 from tables.item_catalog import ALWAYS_UNTIL_MS
@@ -59,10 +60,14 @@ class CachedBytes(dict[Key, bytes]):
 
 _tail = lru_cache(maxsize=4096)(reason_tail)
 
-#: How a reason is packed into the number that its bytes are kept by.
-_REASON = _CODE = 0xFF
-_CODE_SHIFT, _ITEM_SHIFT = 8, 16
+#: How a reason and an algorithm are packed into the number that their bytes are kept by.
+_REASON = _ALGORITHM = 0xF
+_CODE = 0xFF
+_ALGORITHM_SHIFT, _CODE_SHIFT, _ITEM_SHIFT = 4, 8, 16
 
+
+#: What is said of the items of the row after the last one.
+_PLAYED = ListReason.BECAUSE | (ALGORITHMS.index(Algorithm.CO_OCCURRENCE) << _ALGORITHM_SHIFT)
 
 #: What the lists of a batch share.
 stamp = lru_cache(maxsize=64)(ListStamp)
@@ -249,7 +254,7 @@ class ListMaker:
 
     def fragments(self, recommendations: Recommendations) -> list[bytes]:
         """The items of a list as JSON objects."""
-        tails = map(_tail, recommendations.reason, recommendations.reason_code)
+        tails = map(_tail, recommendations.reason, recommendations.reason_code, recommendations.algorithms)
         return self._fragments(Ragged.of([recommendations.item_index]), recommendations.score, tails)
 
     def _fragments(self, items: Ragged, scores: NDArray[np.float32], tails: Iterable[bytes]) -> list[bytes]:
@@ -264,13 +269,14 @@ class ListMaker:
         cites = lists.reasons == ListReason.BECAUSE
         event = (lists.cited.astype(np.int64) << _ITEM_SHIFT) | (lists.cited_codes.astype(np.int64) << _CODE_SHIFT)
         place = np.repeat(places, np.diff(lists.items.offsets)) << _CODE_SHIFT
-        return map(self._tails.__getitem__, (lists.reasons | np.where(cites, event, place)).tolist())
+        told = lists.reasons | (lists.algorithms << _ALGORITHM_SHIFT)
+        return map(self._tails.__getitem__, (told | np.where(cites, event, place)).tolist())
 
     def _played(self, after: AfterLast) -> list[bytes]:
         self._drop_stale_heads()
         anchors, codes = after.anchors.tolist(), after.codes.tolist()
         tails = (
-            self._tails[ListReason.BECAUSE | (code << _CODE_SHIFT) | (anchor << _ITEM_SHIFT)]
+            self._tails[_PLAYED | (code << _CODE_SHIFT) | (anchor << _ITEM_SHIFT)]
             for anchor, code, count in zip(anchors, codes, np.diff(after.items.offsets).tolist(), strict=True)
             for _ in range(count)
         )
@@ -282,11 +288,12 @@ class ListMaker:
         return self._trend_places.index(place)
 
     def _said_by(self, key: int) -> bytes:
-        """What `_said` looks up: a reason, with an item and an event's code, or with a place."""
+        """What `_said` looks up: a reason and an algorithm, with an item and an event's code, or with a place."""
         reason, code, item = key & _REASON, (key >> _CODE_SHIFT) & _CODE, key >> _ITEM_SHIFT
+        algorithm = ALGORITHMS[(key >> _ALGORITHM_SHIFT) & _ALGORITHM]
         if reason == ListReason.BECAUSE:
-            return _tail(because(code, self.model.title(item)), CODES[reason])
-        return _tail(text_of(reason, self._trend_places[key >> _CODE_SHIFT]), CODES[reason])
+            return _tail(because(code, self.model.title(item)), CODES[reason], algorithm)
+        return _tail(text_of(reason, self._trend_places[key >> _CODE_SHIFT]), CODES[reason], algorithm)
 
     def facts(self, indices: NDArray[np.int32]) -> list[bytes]:
         """Who may be shown the items, for the endpoint."""

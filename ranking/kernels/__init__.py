@@ -10,6 +10,7 @@ users of a batch at once.
     order.py       the best, best first
     slates.py      re-ranking
     shares.py      sums divided among the parts that they are made of
+    algorithms.py  which generator speaks most for a listed item
     reasons.py     who speaks for an item, and what is said of it
     bits.py        sets of genres
 

@@ -12,7 +12,7 @@ import orjson
 
 from serving.endpoint.supply import FoundList
 from serving.experiments import UNTREATED, Treatment
-from serving.list_format import PREFIX_BYTES, WHICH_ONE
+from serving.list_format import PREFIX_BYTES, WHICH_ONE, Prefix
 
 _process = secrets.token_hex(4).encode()
 _serial = count()
@@ -63,6 +63,21 @@ def labels_in(found: FoundList) -> bytes:
     value, prefix, version = found
     own = _LABELS.search(value, PREFIX_BYTES, PREFIX_BYTES + prefix.header_bytes)
     return version.labels if own is None else b'"model_version":%b,%b' % (orjson.dumps(version.keys.version), own[0])
+
+
+def head_of(
+    user_id: str, recommendation_id: bytes, source: bytes, labels: bytes, prefix: Prefix | None = None
+) -> bytes:
+    """The same for an answer that has no header of a list in it: what is told of it to those who count and publish.
+    `prefix` is that of the reader's own list."""
+    as_of = b"null" if prefix is None else b'{"partition":%d,"offset":%d}' % (prefix.partition, prefix.offset)
+    return b'{"user_id":%b,"recommendation_id":"%b","source":"%b",%b,"as_of":%b' % (
+        orjson.dumps(user_id),
+        recommendation_id,
+        source,
+        labels,
+        as_of,
+    )
 
 
 def renamed(head: bytes, user_id: str) -> bytes:

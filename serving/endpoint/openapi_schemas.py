@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from streams.contract.served import ALGORITHMS
+
 Schema = dict[str, Any]
 
 
@@ -26,14 +28,16 @@ _ITEM = _object(
         "score": {"type": "number", "minimum": 0, "maximum": 1, "description": "Never rises along a list."},
         "reason": {"type": "string", "description": "For people."},
         "reason_code": {"type": "string", "description": "For programs."},
-    }
+    },
+    {"algorithm": {"type": "string", "enum": list(ALGORITHMS), "description": "Which generator names the item."}},
 )
 _EXPERIMENT: dict[str, Schema] = {
     "experiment_id": {"type": "string", "description": "The user's experiments, with commas between; absent = none."}
 }
+_RECOMMENDATION_ID: Schema = {"type": "string", "description": "Send it back with clicks on these items."}
 _LABELS: dict[str, Schema] = {
     "user_id": _TEXT,
-    "recommendation_id": {"type": "string", "description": "Send it back with clicks on these items."},
+    "recommendation_id": _RECOMMENDATION_ID,
     "model_version": _TEXT,
     "variant": {
         "type": "string",
@@ -88,6 +92,7 @@ SCHEMAS: dict[str, Schema] = {
     "similar": _object(
         {
             "item_id": _TEXT,
+            "recommendation_id": _RECOMMENDATION_ID,
             "similar_items": _array("Item"),
             "source": {"type": "string", "enum": ["similar", "popular"]},
             "model_version": _TEXT,
@@ -99,6 +104,7 @@ SCHEMAS: dict[str, Schema] = {
             "region": {"type": "string", "description": "Whose list it is: * when the one asked for has none."},
             "window": _TEXT,
             "category": {"type": ["string", "null"]},
+            "recommendation_id": _RECOMMENDATION_ID,
             "items": _array("Item"),
             "updated_at": _TIME,
             "stale": _FLAG,
@@ -107,7 +113,14 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "continue_watching": _object(
-        {"user_id": _TEXT, "model_version": _TEXT, "variant": _TEXT, "items": _array("BegunItem")}, _EXPERIMENT
+        {
+            "user_id": _TEXT,
+            "recommendation_id": _RECOMMENDATION_ID,
+            "model_version": _TEXT,
+            "variant": _TEXT,
+            "items": _array("BegunItem"),
+        },
+        _EXPERIMENT,
     ),
     "health": _object({"status": _TEXT}),
     "ready": _object({"status": _TEXT, "redis": _TEXT}),

@@ -16,13 +16,14 @@ from serving.endpoint.metrics import Metrics
 from serving.endpoint.missed_lists import WRITE_EVERY_S, MissedLists
 from serving.endpoint.publisher import AnswerPublisher
 from serving.endpoint.read_notes import ReadNotes
-from serving.endpoint.shown import LIST, ShownAnswer
+from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Store
 from serving.keys import Keys
 from serving.redis_address import RedisAddress
 from serving.redis_errors import RedisUnavailable
 from serving.redis_link import RedisLink
 from serving.supervisor import LoopSupervisor
+from streams.contract.served import Surface
 
 log = logging.getLogger(__name__)
 
@@ -99,9 +100,10 @@ class Services:
 
     def tell(self, shown: ShownAnswer) -> None:
         """A reader was shown a list: it is counted, published, and the reader's lists are kept right."""
-        if shown.surface is LIST:
+        if shown.surface is Surface.RECOMMENDATIONS:
             self.metrics.answers[shown.source] += 1
-        self.reads.add(shown.parameters["user_id"])
+        if (user_id := shown.parameters.get("user_id")) is not None:
+            self.reads.add(user_id)
         if self.publisher is not None:
             self.publisher.add(shown)
 

@@ -35,6 +35,10 @@ class Algorithm(StrEnum):
     RULE = "rule"
 
 
+#: An algorithm's code, where bytes count, is its place here.
+ALGORITHMS: Final = tuple(Algorithm)
+
+
 class AsOf(msgspec.Struct, frozen=True, gc=False):
     """The event that a list reflects."""
 
@@ -43,7 +47,8 @@ class AsOf(msgspec.Struct, frozen=True, gc=False):
 
 
 class ServedItem(msgspec.Struct, frozen=True, gc=False):
-    """An item as it was shown. `position` counts from 0 within the row; of lists without rows `row` is ""."""
+    """An item as it was shown. `position` counts from 0 within the list, or within the row; `row` is "" where there are
+    none. `algorithm` is one of `Algorithm`, "" where a list of a former release does not say."""
 
     item_id: str
     position: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]

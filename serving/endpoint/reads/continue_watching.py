@@ -6,13 +6,15 @@ import asyncio
 
 import orjson
 
-from serving.endpoint.bodies import etag_of, labels_in, now_ms
+from serving.endpoint.bodies import etag_of, head_of, labels_in, new_recommendation_id, now_ms
 from serving.endpoint.list_filter import joined
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters
 from serving.endpoint.read_notes import ReadNotes
 from serving.endpoint.reads.recommendations import LIMIT, MAX_MATURITY
+from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Store
+from streams.contract.served import Surface
 
 PARAMETERS = Parameters((LIMIT, MAX_MATURITY))
 
@@ -36,12 +38,19 @@ class ContinueWatchingRead:
         )
         name = orjson.dumps(user_id)
         if found is None:
-            return json_response(b'{"user_id":%b,%b,"items":[]}' % (name, version.labels), self._cache_control)
+            made = new_recommendation_id()
+            body = b'{"user_id":%b,"recommendation_id":"%b",%b,"items":[]}' % (name, made, version.labels)
+            head = head_of(user_id, made, b"personal", version.labels)
+            shown = ShownAnswer(at_ms, given, "personal", head, b"", Surface.CONTINUE_WATCHING)
+            return json_response(body, self._cache_control, shown=shown)
         shape = b"%d" % limit
         if store.is_as_made(found, version, audience, given, at_ms):
             items = store.cut(found, 0, limit, audience, given, at_ms)
         else:
             items = joined(store.eligible(found, audience, given, at_ms), 0, limit)
             shape += b"." + store.audiences.own_limits(audience, given).name
-        body = b'{"user_id":%b,%b,"items":[%b]}' % (name, labels_in(found), items)
-        return json_response(body, self._cache_control, etag_of(found, shape))
+        made, labels = new_recommendation_id(), labels_in(found)
+        body = b'{"user_id":%b,"recommendation_id":"%b",%b,"items":[%b]}' % (name, made, labels, items)
+        head = head_of(user_id, made, b"personal", labels, found.prefix)
+        shown = ShownAnswer(at_ms, given, "personal", head, items, Surface.CONTINUE_WATCHING)
+        return json_response(body, self._cache_control, etag_of(found, shape), shown)

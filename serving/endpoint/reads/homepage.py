@@ -24,13 +24,14 @@ from serving.endpoint.list_filter import joined, left, split
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters
 from serving.endpoint.reads.recommendations import COUNTRY, DEVICE_TYPE, LIMIT, MAX_MATURITY
-from serving.endpoint.shown import PAGE, ShownAnswer
+from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Store
 from serving.endpoint.supply import FoundList, ListReader, Supplied
 from serving.endpoint.versions import Version
 from serving.experiments import UNTREATED
 from serving.keys import GENRE_ROW, GLOBAL_REGION, HOMEPAGE, NEW_ROW, POST_PLAY, TRENDING_TTL_S, WINDOWS
 from serving.list_format import WHICH_ONE, header_bytes
+from streams.contract.served import Surface
 
 PARAMETERS = Parameters((LIMIT, COUNTRY, MAX_MATURITY, DEVICE_TYPE))
 #: A list of what its user has seen before is not called their top picks. Quotes inside a title are escaped.
@@ -101,7 +102,7 @@ class HomepageRead:
         shape = b"%b.%d.%d.%b" % (made, limit, at_ms > main.prefix.expires_at_ms, reader.name)
         if treatment is not UNTREATED:
             shape = b"%b.%b" % (shape, treatment.variant.encode())
-        shown = ShownAnswer(at_ms, given, source_of(head), head, items, PAGE)
+        shown = ShownAnswer(at_ms, given, source_of(head), head, items, Surface.HOMEPAGE)
         return json_response(body, self._cache_control, etag_of(main, shape), shown)
 
     async def _shared_rows(

@@ -8,17 +8,19 @@ import re
 import orjson
 
 from serving.endpoint.blocked import id_of
-from serving.endpoint.bodies import etag_of, now_ms
+from serving.endpoint.bodies import etag_of, head_of, new_recommendation_id, now_ms
 from serving.endpoint.list_filter import Item, filter_list, joined, left, split
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters, text
 from serving.endpoint.read_notes import ReadNotes
 from serving.endpoint.reads.recommendations import COUNTRY, LIMIT, MAX_MATURITY
+from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Store
 from serving.endpoint.supply import FoundList, ListReader
 from serving.endpoint.versions import Version
 from serving.keys import HOMEPAGE
 from serving.list_format import WHICH_ONE, cut_each
+from streams.contract.served import Surface
 
 ITEM_ID = text("item_id", "The item whose neighbours are asked for.", required=True)
 FOR_USER = text("user_id", "Whose order the items are put in.")
@@ -66,11 +68,17 @@ class SimilarRead:
         else:
             shown = b",".join(_in_order_of(own, items)[:limit])
         labels = found.version.labels
-        body = b'{"item_id":%b,"similar_items":[%b],"source":"%b",%b}' % (name, shown, source, labels)
+        made = new_recommendation_id()
+        body = b'{"item_id":%b,"recommendation_id":"%b","similar_items":[%b],"source":"%b",%b}' % (
+            *(name, made, shown, source, labels),
+        )
         shape = b"%d.%b" % (limit, reader.name)
         if own is not None:
             shape += b"." + own.value[WHICH_ONE].hex().encode()
-        return json_response(body, self._cache_control if user_id is None else self._private, etag_of(found, shape))
+        head = head_of(user_id or "", made, source, labels)
+        told = ShownAnswer(at_ms, given, source.decode(), head, shown, Surface.SIMILAR)
+        control = self._cache_control if user_id is None else self._private
+        return json_response(body, control, etag_of(found, shape), told)
 
     async def _found(
         self, near: FoundList | None, version: Version, name: bytes, reader: ListReader

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import orjson
 
-from serving.endpoint.bodies import etag_of, now_ms
+from serving.endpoint.bodies import etag_of, head_of, new_recommendation_id, now_ms
 from serving.endpoint.list_filter import joined
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters, country_or_region, one_of, text
 from serving.endpoint.reads.recommendations import LIMIT, MAX_MATURITY
+from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Store
 from serving.endpoint.supply import ListReader, empty_popular
 from serving.fragments import rfc3339
 from serving.keys import GLOBAL_REGION, HOMEPAGE, REGIONS, WINDOWS
+from streams.contract.served import Surface
 
 COUNTRY_LETTERS = 2
 REGION = country_or_region("region", "Which country or region; * is everywhere.", REGIONS, GLOBAL_REGION)
@@ -45,15 +47,20 @@ class TrendingRead:
         reader = ListReader(store.audiences.limits(audience, given | place, lost=lost), audience, now_ms(), limit)
         region, shown = await store.supply.trending(version, region, window, category, reader)
         found, items = shown or (empty_popular(version), [])
+        made, at_ms = new_recommendation_id(), now_ms()
         head = {
             "region": region,
             "window": window,
             "category": category or None,
             "updated_at": rfc3339(found.prefix.generated_at_ms),
-            "stale": now_ms() > found.prefix.expires_at_ms,
+            "stale": at_ms > found.prefix.expires_at_ms,
             "model_version": found.version.keys.version,
             "variant": found.version.variant,
         }
-        body = b'%b,"items":[%b]}' % (orjson.dumps(head)[:-1], joined(items, 0, limit))
+        listed = joined(items, 0, limit)
+        body = b'%b,"recommendation_id":"%b","items":[%b]}' % (orjson.dumps(head)[:-1], made, listed)
         shape = b"%d.%d.%b" % (limit, bool(head["stale"]), reader.name)
-        return json_response(body, self._cache_control if user_id is None else self._private, etag_of(found, shape))
+        told = head_of(user_id or "", made, b"trending", found.version.labels)
+        shown_answer = ShownAnswer(at_ms, given, "trending", told, listed, Surface.TRENDING)
+        control = self._cache_control if user_id is None else self._private
+        return json_response(body, control, etag_of(found, shape), shown_answer)

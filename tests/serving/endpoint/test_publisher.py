@@ -16,13 +16,15 @@ from serving.endpoint import publisher as module
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.publisher import AnswerPublisher
 from serving.endpoint.shown import ShownAnswer
+from serving.fragments import continue_fragment, item_fragment
 from serving.redis_writer import ListWriter
 from streams.contract.partitioning import partition_of
+from streams.contract.served import AsOf, parse_served
 from streams.contract.user_records import user_of
 from streams.kafka.topics import Topics
 from streams.kafka.topics_admin import ensure_topics
 
-from .conftest import TTL_S, eventually, fragments, running, stamp
+from .conftest import TTL_S, eventually, for_everybody, fragments, running, stamp
 from .test_reads import LIST, put_user
 
 
@@ -54,12 +56,16 @@ async def test_requests_and_answers_are_published(
     asked = {user_of(record.key): record for record in await read(stack.bootstrap, topics.requests, 2)}
     assert {record.partition for record in (shown[b"u"], asked[b"u"])} == {partition_of(b"u", 3)}
     value = orjson.loads(shown[b"u"].value)
-    assert value["items"] == ["a", 'b"']
+    assert [(item["item_id"], item["position"], item["algorithm"]) for item in value["items"]] == [
+        ("a", 0, "popular"),
+        ('b"', 1, "popular"),
+    ]
+    assert (value["surface"], value["device_type"], value["timestamp"] > 0) == ("recommendations", "tv", True)
     assert (value["recommendation_id"], value["source"]) == (own["recommendation_id"], "personal")
     assert orjson.loads(shown[b"new"].value)["source"] == "popular"
     request = orjson.loads(asked[b"u"].value)
     assert request.pop("timestamp") > 0
-    assert request == {"user_id": "u", "limit": 2, "device_type": "tv", "surface": "list"}
+    assert request == {"user_id": "u", "limit": 2, "device_type": "tv", "surface": "recommendations"}
 
 
 async def test_a_homepage_is_published_with_all_that_was_asked_and_shown(
@@ -77,9 +83,52 @@ async def test_a_homepage_is_published_with_all_that_was_asked_and_shown(
         orjson.loads((await read(stack.bootstrap, topic, 1))[0].value) for topic in (topics.requests, topics.served)
     ]
     assert request.pop("timestamp") == shown["timestamp"]
-    assert request == {"user_id": "u", **asked, "surface": "page"}
-    assert (shown["surface"], shown["items"]) == ("page", ["a", "b", "c"])
+    assert request == {"user_id": "u", **asked, "surface": "homepage"}
+    assert shown["surface"] == "homepage"
+    assert [(item["row"], item["position"], item["item_id"]) for item in shown["items"]] == [
+        ("top_picks", 0, "a"),
+        ("top_picks", 1, "b"),
+        ("because_you_watched", 0, "c"),
+    ]
+    assert (shown["country"], shown["device_type"]) == ("DE", "tv")
     assert shown["recommendation_id"] == page["recommendation_id"]
+
+
+async def test_every_route_says_what_it_showed(
+    stack: Any, config: EndpointConfig, namespace: str, writer: ListWriter
+) -> None:
+    topics = Topics(namespace, "v1")
+    ensure_topics(stack.bootstrap, topics, 3, replication=1, timeout_s=60)
+    keys = writer.keys
+    begun = stamp().personal("u", 9, [continue_fragment("b", "B", 50, 10, 1)])
+    await writer.write_lists([(keys.continue_watching("u"), begun)], TTL_S)
+    near = [item_fragment("n", "N", 0.9, "Similar", "similar", "co_occurrence")]
+    await writer.write_shared(keys.similar("x"), stamp("popular").shared(*for_everybody(near)), TTL_S)
+    hot = [item_fragment("h", "H", 0.8, "Now", "trending", "trending")]
+    await writer.write_shared(keys.trending_list("*", "24h"), stamp("popular").shared(*for_everybody(hot)), TTL_S)
+    paths = {
+        "continue_watching": "/api/v1/users/u/continue-watching",
+        "similar": "/api/v1/items/x/similar",
+        "trending": "/api/v1/trending",
+    }
+    answers = {}
+    async with running(replace(config, kafka_bootstrap=stack.bootstrap, partitions=3)) as client:
+        for surface, path in paths.items():
+            answers[surface] = (await client.get(path)).json()
+            assert (await client.head(path)).status_code == 200, "nothing is shown to HEAD"
+            assert (await client.get(path, params={"limit": "0"})).status_code == 400, "nor to whom is refused"
+    records = await read(stack.bootstrap, topics.served, 3)
+    shown = {served.surface: served for served in (parse_served(record.value) for record in records)}
+    assert shown.keys() == paths.keys()
+    for surface, served in shown.items():
+        assert served.recommendation_id == answers[surface]["recommendation_id"]
+    (item,) = shown["continue_watching"].items
+    assert (item.item_id, item.row, item.algorithm) == ("b", "continue_watching", "rule")
+    assert shown["continue_watching"].as_of == AsOf(0, 9)
+    (item,) = shown["similar"].items
+    assert (item.item_id, item.score, item.algorithm) == ("n", 0.9, "co_occurrence")
+    (item,) = shown["trending"].items
+    assert (item.item_id, item.algorithm, shown["trending"].user_id) == ("h", "trending", "")
 
 
 async def test_the_country_that_a_homepage_is_asked_for_is_held_too(

@@ -226,7 +226,9 @@ async def test_continue_watching(client: httpx.AsyncClient, writer: ListWriter) 
     body = (await client.get("/api/v1/users/u/continue-watching")).json()
     assert (body["user_id"], body["items"][0]["progress_pct"]) == ("u", 50.0)
     nothing = {"user_id": "new", "model_version": "v1", "variant": "v1", "items": []}
-    assert (await client.get("/api/v1/users/new/continue-watching")).json() == nothing
+    answer = (await client.get("/api/v1/users/new/continue-watching")).json()
+    assert answer.pop("recommendation_id")
+    assert answer == nothing
 
 
 async def test_the_live_pointer_moves_users_and_never_goes_back(client: httpx.AsyncClient, writer: ListWriter) -> None:
