@@ -32,15 +32,16 @@ def erase(
 ) -> None:
     """Forget a user: what they did up to now is never folded again, by any model version.
 
-    Removes the rows, the Redis keys, the profile, the content of dead letters and served records, and what snapshots
-    and the archive below FRESHET_STORAGE_URL hold; then looks into every such place and exits with 1 unless nothing is
-    left. Removed records are bytes on the brokers' disks until
+    Removes the rows, the Redis keys, the profile, the content of dead letters and served records, what snapshots and
+    the archive below FRESHET_STORAGE_URL hold, and the rows in analytic stores that a sink writes; then looks into
+    every such place and exits with 1 unless nothing is left. Removed records are bytes on the brokers' disks until
     compaction, a day at most. The interactions log keeps what was sent until its retention ends, unread. Counts and
     neighbours of items hold no user ids; the user's share in them decays. A user who comes back starts anew.
     """
     from ops.configuration.identities import identities_of
     from ops.operator.erasure.check import Names, check
     from ops.operator.erasure.erase import erase as forget
+    from ops.operator.erasure.stores import in_stores
     from ops.operator.inspect.running import run
     from ops.operator.snapshots.kept_files import RetainedFiles
     from streams.kafka.topics import Topics
@@ -48,16 +49,22 @@ def erase(
     settings = command_settings()
     topics, identities = Topics(settings.namespace, settings.model_version), identities_of(settings)
     files = RetainedFiles(settings.storage, topics)
+    names = Names.of(user_id, identities)
     if verify:
-        names = Names.of(user_id, identities)
         left = run(check(settings.kafka_bootstrap, settings.redis_url, topics, names, files))
+        left.found |= run(in_stores(settings, topics, names)).left
         result = {"user_id": user_id, **left.as_dict()}
     else:
         erased = run(forget(settings.kafka_bootstrap, settings.redis_url, topics, user_id, identities, files, wait_s))
-        left, result = erased.left, erased.as_dict()
+        left = erased.left
         console().print(f"events before offset {erased.end_offset} of partition {erased.partition} are erased")
         for version, answer in erased.versions.items():
             console().print(f"version {version}: {answer}", markup=False)
+        stores = run(in_stores(settings, topics, names, wait_s))
+        left.found |= stores.left
+        for store, by in stores.reached.items():
+            console().print(f"{store}: erased by {by}", markup=False)
+        result = {**erased.as_dict(), "stores": stores.reached}
     _print(left)
     if json:
         print_json(result)

@@ -38,6 +38,10 @@ def lag(json: JsonOption = False) -> None:
         cells = (row.topic, row.partition, row.end, row.committed, row.lag, ", ".join(remarks))
         table.add_row(*map(str, cells))
     console().print(table)
+    for name, rows in found.sinks.items():
+        removed = sum(row.removed for row in rows)
+        lost = f", {removed} removed unread" if removed else ""
+        console().print(f"sink {name}: {sum(row.lag for row in rows)} records wait{lost}", markup=False)
     others = [row for row in found.partitions if row.other_log]
     for row in others:
         console().print(

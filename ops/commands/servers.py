@@ -31,6 +31,10 @@ def up(
             show_default=False,
         ),
     ] = None,
+    stores: Annotated[
+        str,
+        typer.Option("--with", help="Analytic stores to start as well, with commas between: clickhouse."),
+    ] = "",
     json: JsonOption = False,
 ) -> None:
     """Start a real Kafka and a real Valkey on this machine; no root, Docker or Java is needed.
@@ -46,13 +50,17 @@ def up(
     settings = command_settings()
     servers = ConfiguredServers(settings, nodes)
     with console().status("starting Kafka and Valkey …"):
-        started = servers.up()
+        started = servers.up([name.strip() for name in stores.split(",") if name.strip()])
     timings = servers.timings
     addresses = servers.addresses
     for name, outcome in started.items():
         console().print(f"{name} answers at {addresses[name]} ({outcome})", markup=False)
     console().print(f"download {timings.download_s:.1f} s, start {timings.start_s:.1f} s")
-    if len(started) > 2 and (settings.kafka_bootstrap, settings.replication) != (servers.bootstrap, servers.nodes):
+    has_nodes = sum(name.startswith("kafka") for name in started) > 1
+    if has_nodes and (settings.kafka_bootstrap, settings.replication) != (
+        servers.bootstrap,
+        servers.nodes,
+    ):
         hint = f"FRESHET_KAFKA_BOOTSTRAP={servers.bootstrap} FRESHET_REPLICATION={servers.nodes}"
         console().print(f"to survive the loss of one, set {hint}", markup=False)
     if json:

@@ -1,9 +1,11 @@
 """What sinks need of the settings, and which there are."""
 
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 
 from ops.configuration.identities import identities_of
 from ops.configuration.settings import Settings
+from ops.exit_codes import CommandFailed, ExitCode
 from streams.kafka.topics import Topics
 from streams.sinks.clickhouse.address import ClickHouseAddress
 from streams.sinks.config import SinkConfig
@@ -11,6 +13,7 @@ from streams.sinks.schema_report import SchemaReport
 from streams.sinks.sink import Sink
 
 CLICKHOUSE = "clickhouse"
+_CLICKHOUSE_CLIENT = "clickhouse_driver"
 
 
 def sink_config(settings: Settings) -> SinkConfig:
@@ -34,13 +37,27 @@ def clickhouse_address(settings: Settings) -> ClickHouseAddress:
     return ClickHouseAddress.from_url(settings.clickhouse_url, settings.namespace, password)
 
 
+class ClientMissing(CommandFailed):
+    """The client of a store is not installed."""
+
+    code = ExitCode.USAGE
+
+
+def _require(module: str) -> None:
+    if find_spec(module) is None:
+        raise ClientMissing(f"{module} is not installed: pip install 'freshet[sinks]'")
+
+
 def _clickhouse(settings: Settings) -> Sink:
+    _require(_CLICKHOUSE_CLIENT)
+    from streams.sinks.clickhouse.server import Server
     from streams.sinks.clickhouse.sink import ClickHouseSink
 
-    return ClickHouseSink(clickhouse_address(settings))
+    return ClickHouseSink(Server(clickhouse_address(settings)))
 
 
 def _clickhouse_schema(settings: Settings) -> SchemaReport:
+    _require(_CLICKHOUSE_CLIENT)
     from streams.sinks.clickhouse.schema import apply
     from streams.sinks.clickhouse.server import Server
 

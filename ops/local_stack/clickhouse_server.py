@@ -1,6 +1,7 @@
 """ClickHouse as a local server, where its program is installed."""
 
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -74,6 +75,8 @@ class ClickHouseServer(LocalServer):
         command = clickhouse_command()
         if command is None:
             raise StackError(HOW_TO_INSTALL)
+        if find_spec("clickhouse_driver") is None:
+            raise StackError("clickhouse_driver is not installed: pip install 'freshet[sinks]'")
         for name in ("data", "tmp", "user_files"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         http_port, interserver_port = free_port(), free_port()

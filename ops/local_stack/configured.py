@@ -1,18 +1,21 @@
 """The Kafka and Redis that the settings name: started here when they are local and missing, else only looked at."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from ops.configuration.settings import Settings
 from ops.configuration.settings_text import masked
+from ops.local_stack.clickhouse_server import ClickHouseServer
 from ops.local_stack.errors import StackError
+from ops.local_stack.file_lock import file_lock
 from ops.local_stack.kafka_server import broker_ids
 from ops.local_stack.ports import LOOPBACK
 from ops.local_stack.process import Ended
 from ops.local_stack.redis_server import redis_answers
-from ops.local_stack.server import ServerOwner, ServerStatus, Started
+from ops.local_stack.server import LocalServer, ServerOwner, ServerStatus, Started
 from ops.local_stack.stack import LocalStack, Timings
+from streams.sinks.clickhouse.address import ClickHouseAddress
 
 _LOCAL_HOSTS = frozenset({LOOPBACK, "localhost"})
 _REDIS_PORT = 6379
@@ -34,13 +37,16 @@ class ConfiguredServers:
         self._kafka_is_local = hosts <= _LOCAL_HOSTS and ports == list(range(ports[0], ports[0] + len(ports)))
         if self._kafka_is_local and self._stack.nodes > 1:
             self._bootstrap = self._stack.bootstrap
+        self._stores = local_stores(settings)
+        self._lock_path = settings.state_dir / "stack.lock"
         self._redis_is_local = redis.hostname in _LOCAL_HOSTS and redis.scheme == "redis" and not redis.password
 
     @property
     def addresses(self) -> dict[str, str]:
         """Address by server name, fit to be shown."""
         nodes = self._stack.kafka_addresses if self.nodes > 1 and self._kafka_is_local else {"kafka": self._bootstrap}
-        return {**nodes, "redis": masked(self._redis_url)}
+        stores = {name: store.address for name, store in self._stores.items()}
+        return {**nodes, "redis": masked(self._redis_url), **stores}
 
     @property
     def bootstrap(self) -> str:
@@ -55,18 +61,22 @@ class ConfiguredServers:
     @property
     def logs(self) -> dict[str, Path]:
         """Log file by server name; a file is there once `up` has started its server."""
-        return self._stack.logs
+        return self._stack.logs | {name: store.log_path for name, store in self._used_stores.items()}
 
     @property
     def timings(self) -> Timings:
         """What the last `up` took."""
         return self._stack.timings
 
-    def up(self) -> dict[str, Started]:
-        """Makes sure that both servers answer, by name, each node of Kafka for itself. Raises `StackError`.
+    def up(self, stores: Iterable[str] = ()) -> dict[str, Started]:
+        """Makes sure that both servers answer, by name, each node of Kafka for itself, and the analytic `stores` named.
+        Raises `StackError`.
 
-        When one of them fails, or on Ctrl-C, the other one is stopped again if this call started it.
+        When one of them fails, or on Ctrl-C, the others are stopped again if this call started them.
         """
+        absent = sorted(set(stores) - self._stores.keys())
+        if absent:
+            raise StackError(f"{absent[0]} is not started here; only {', '.join(self._stores)} on a plain {LOOPBACK}")
         started: dict[str, Started] = {}
         try:
             started["redis"] = self._stack.start_redis() if self._redis_is_local else self._use_remote("redis")
@@ -74,6 +84,9 @@ class ConfiguredServers:
                 started |= self._stack.start_kafka_nodes()
             else:
                 started["kafka"] = self._use_remote("kafka")
+            for name in stores:
+                with file_lock(self._lock_path):
+                    started[name] = self._stores[name].start()
         except BaseException:
             self.stop(name for name, outcome in started.items() if outcome is Started.NOW)
             raise
@@ -85,18 +98,31 @@ class ConfiguredServers:
         return [
             *(kafka if self._kafka_is_local else [self._look("kafka")]),
             redis if self._redis_is_local else self._look("redis"),
+            *[store.status() for store in self._used_stores.values()],
         ]
 
     def stop(self, names: Iterable[str]) -> dict[str, Ended]:
         """Ends those of the named servers that are ours."""
-        return self._stack.stop(set(names))
+        named = set(names)
+        return self._stack.stop(named) | self._stop_stores(named)
 
     def down(self, wipe: bool) -> dict[str, Ended]:
         """Ends our servers and, with `wipe`, removes what they stored. Raises `StackError`."""
-        ended = self._stack.stop()
+        ended = self._stack.stop() | self._stop_stores(self._used_stores)
         if wipe:
             self._stack.wipe()
+            for store in self._used_stores.values():
+                store.wipe()
         return ended
+
+    @property
+    def _used_stores(self) -> dict[str, LocalServer]:
+        """Those that were started here once and not wiped since."""
+        return {name: store for name, store in self._stores.items() if store.folder.exists()}
+
+    def _stop_stores(self, names: Container[str]) -> dict[str, Ended]:
+        with file_lock(self._lock_path):
+            return {name: store.stop() for name, store in self._used_stores.items() if name in names}
 
     def _use_remote(self, name: str) -> Started:
         if not self._answers(name):
@@ -109,6 +135,13 @@ class ConfiguredServers:
 
     def _answers(self, name: str) -> bool:
         return bool(broker_ids(self._bootstrap)) if name == "kafka" else redis_answers(self._redis_url)
+
+
+def local_stores(settings: Settings) -> dict[str, LocalServer]:
+    """The analytic stores that can be started on this machine, by name: their addresses are plain loopback ones."""
+    address = ClickHouseAddress.from_url(settings.clickhouse_url, settings.namespace)
+    is_plain = address.host in _LOCAL_HOSTS and not address.secure and not address.password
+    return {"clickhouse": ClickHouseServer(settings.state_dir, address.port)} if is_plain else {}
 
 
 def _split(bootstrap: str) -> tuple[set[str], list[int]]:

@@ -33,10 +33,19 @@ def compose_commands() -> list[list[str]]:
 
 def test_there_is_a_kafka_and_a_redis_and_no_name_that_older_versions_reject(compose: dict[str, Any]) -> None:
     assert set(compose) == {"services", "volumes"}
-    assert set(compose["services"]) == {"kafka", "redis"}
+    always = {name for name, service in compose["services"].items() if "profiles" not in service}
+    assert always == {"kafka", "redis"}
 
 
-@pytest.mark.parametrize("service", ["kafka", "redis"])
+def test_clickhouse_is_in_the_profile_of_sinks(compose: dict[str, Any]) -> None:
+    clickhouse = compose["services"]["clickhouse"]
+    assert clickhouse["profiles"] == ["sinks"]
+    assert (
+        f"clickhouse://{clickhouse['ports'][0].rpartition(':')[0]}" == Settings.model_fields["clickhouse_url"].default
+    )
+
+
+@pytest.mark.parametrize("service", ["kafka", "redis", "clickhouse"])
 def test_a_service_is_pinned_checked_and_reachable_from_this_machine_only(
     compose: dict[str, Any], service: str
 ) -> None:

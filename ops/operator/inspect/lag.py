@@ -1,6 +1,6 @@
 """How far behind a version's workers are, partition by partition, and which workers there are."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
@@ -9,6 +9,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from ops.configuration.sinks import SINKS
 from ops.group_progress import GroupProgress
 from ops.operator.inspect.pauses import read_pauses
 from ops.operator.inspect.row_positions import read_mismatches
@@ -44,6 +45,8 @@ class Lag:
     group: str
     partitions: list[PartitionLag]
     workers: list[dict[str, Any]] | None
+    #: What waits for the sinks that ever wrote something, by sink.
+    sinks: dict[str, list[PartitionLag]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -112,7 +115,34 @@ async def read_lag(bootstrap: str, redis_url: str, topics: Topics) -> Lag:
                 )
                 for number in sorted(ends)
             ]
-    return Lag(topics.consumer_group, partitions, read_workers(redis_url, Keys(topics.namespace, topics.version)))
+    workers = read_workers(redis_url, Keys(topics.namespace, topics.version))
+    return Lag(topics.consumer_group, partitions, workers, await _read_sinks(bootstrap, topics))
+
+
+async def _read_sinks(bootstrap: str, topics: Topics) -> dict[str, list[PartitionLag]]:
+    found: dict[str, list[PartitionLag]] = {}
+    for name in SINKS:
+        async with GroupProgress(bootstrap, topics.sink_group(name)) as progress:
+            for topic in (topics.interactions, topics.served, topics.erasure):
+                begun = await progress.begun(topic)
+                if not begun:
+                    continue
+                committed, ends = await progress.committed(topic), await progress.ends(topic)
+                begins = await progress.begins(topic)
+                waiting = await progress.waiting(topic, committed, ends)
+                found.setdefault(name, []).extend(
+                    PartitionLag(
+                        topic,
+                        number,
+                        ends[number],
+                        committed[number],
+                        ends[number] - committed[number] if number in waiting else 0,
+                        paused=False,
+                        removed=unread_removed(committed[number], begins[number]),
+                    )
+                    for number in sorted(ends)
+                )
+    return found
 
 
 def read_workers(redis_url: str, keys: Keys) -> list[dict[str, Any]] | None:

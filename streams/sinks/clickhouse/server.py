@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any, Final
@@ -23,6 +24,10 @@ _OF_VALUES: Final = frozenset({6, 26, 27, 38, 41, 53, 69, 70, 72, 117, 131, 349,
 #: NO_SUCH_COLUMN_IN_TABLE, UNKNOWN_IDENTIFIER, UNKNOWN_TABLE, UNKNOWN_DATABASE.
 _OF_SCHEMA: Final = frozenset({16, 47, 60, 81})
 TO_APPLY: Final = "run `freshet schema apply clickhouse`"
+
+
+# It would print a traceback for each attempt; what fails is said by our errors.
+logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)
 
 
 class Server:

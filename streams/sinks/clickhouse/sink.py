@@ -9,7 +9,6 @@ from itertools import count
 from secrets import token_hex
 from typing import Any, Final
 
-from streams.sinks.clickhouse.address import ClickHouseAddress
 from streams.sinks.clickhouse.rows import COLUMNS, HOUR_AT, TIMESTAMP_AT, rows_of
 from streams.sinks.clickhouse.schema import (
     DATETIME64_SINCE,
@@ -36,8 +35,8 @@ class ClickHouseSink:
     name = NAME
     wants_served = True
 
-    def __init__(self, address: ClickHouseAddress) -> None:
-        self._server = Server(address)
+    def __init__(self, server: Server) -> None:
+        self._server = server
         self._sums = Sums(self._server)
         self._process = token_hex(6)
         self._writes = count()
@@ -57,10 +56,18 @@ class ClickHouseSink:
         columns: list[Sequence[Any]] = list(zip(*[row.values for row in rows], strict=True))
         if self._server.version < DATETIME64_SINCE:
             columns[TIMESTAMP_AT] = [time_ms // 1000 for time_ms in columns[TIMESTAMP_AT]]
-        token = {"insert_deduplication_token": name} if self._server.version >= DEDUPLICATION_SINCE else {}
-        self._server.insert(EVENTS, COLUMNS, columns, **token)
         digest = blake2b(name.encode(), digest_size=9).hexdigest()
-        self._sums.note(sorted(set(columns[HOUR_AT])), f"{digest} {self._process} {next(self._writes)}")
+        settings = {}
+        if self._server.version >= DEDUPLICATION_SINCE:
+            # Of the rows, too: a block that is read again may say more (a list that was late) or less (an erasure).
+            said = blake2b(repr(columns).encode(), digest_size=9).hexdigest()
+            settings["insert_deduplication_token"] = f"{digest}:{said}"
+        self._server.insert(EVENTS, COLUMNS, columns, **settings)
+        self.note_hours(sorted(set(columns[HOUR_AT])), digest)
+
+    def note_hours(self, hours_s: list[int], what: str) -> None:
+        """Notes that rows of these hours (s since the epoch) were written."""
+        self._sums.note(hours_s, f"{what} {self._process} {next(self._writes)}")
 
     def erase(self, erasure: Erasure) -> None:
         """Notes the user's hours, removes the rows, then the user's sums; those of items are made again."""
