@@ -32,7 +32,7 @@ class ShownAnswer(NamedTuple):
     surface: Surface = Surface.RECOMMENDATIONS
 
 
-class _Item(msgspec.Struct, gc=False):
+class _ShownItem(msgspec.Struct, gc=False):
     """An item as its fragment says it, to be completed: the same fields as a `ServedItem`, and made into none, because
     that would double the cost."""
 
@@ -47,7 +47,7 @@ class _Section(msgspec.Struct, gc=False):
     """A row of a page."""
 
     id: str
-    items: list[_Item]
+    items: list[_ShownItem]
 
 
 class _Reason(msgspec.Struct, gc=False):
@@ -62,7 +62,7 @@ class _Reasons(msgspec.Struct, gc=False):
     items: list[_Reason]
 
 
-_ITEMS: Final = msgspec.json.Decoder(list[_Item])
+_ITEMS: Final = msgspec.json.Decoder(list[_ShownItem])
 _SECTIONS: Final = msgspec.json.Decoder(list[_Section])
 _ENCODER: Final = msgspec.json.Encoder()
 _ALGORITHM: Final = attrgetter("algorithm")
@@ -95,7 +95,7 @@ def _reasons(array: bytes, surface: Surface) -> list[_Reason]:
     return msgspec.json.decode(array, type=list[_Reason])
 
 
-def _complete(items: list[_Item], reasons: list[_Reason]) -> None:
+def _complete(items: list[_ShownItem], reasons: list[_Reason]) -> None:
     for item, reason in zip(items, reasons, strict=True):
         if not item.algorithm:
             item.algorithm = Algorithm.RULE if item.row == _BEGUN else _BY_REASON.get(reason.reason_code, "")
