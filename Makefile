@@ -9,7 +9,7 @@ NEEDS := pyproject.toml constraints.txt
 MADE_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help install hooks demo test mutants check fuzz chaos chaos-short drill replay-equality bench up down docs constraints clean
+.PHONY: help install hooks demo test test-all mutants check fuzz chaos chaos-short drill replay-equality bench up down docs constraints clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +23,10 @@ demo: .venv/.local ## Events in, lists out, live in the terminal: make demo [DAT
 	@echo "install: $$(( $$(date +%s) - $(MADE_AT) )) s"
 	@$(BIN)/freshet demo $(if $(DATA),--data "$(DATA)") $(ARGS)
 
-test: .venv/.dev ## Run all tests, against a real Kafka and Valkey that they start: make test [ARGS="-k demo"]
+test: .venv/.dev ## Run the tests, against a real Kafka and Valkey that they start: make test [ARGS="-k demo"]
+	@$(BIN)/pytest --numprocesses 2 --dist loadscope -m "not slow" $(ARGS)
+
+test-all: .venv/.dev ## Run the long forms too: make test-all [ARGS="-m slow"]
 	@$(BIN)/pytest --numprocesses 2 --dist loadscope $(ARGS)
 
 mutants: .venv/.dev ## Break each mechanism of exact state on purpose: a test must notice [ARGS="--core" or "part of a name"]

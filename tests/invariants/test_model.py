@@ -20,6 +20,8 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 SEEDS = os.environ.get("FRESHET_MODEL_SEEDS", "600")
 CHUNKS = 6
+#: Of these: 200 schedules. The others are more of the same.
+QUICK = 2
 CUT_OFFS = int(os.environ.get("FRESHET_MODEL_CUT_OFFS", "60"))
 KINDS_OF_END = {"kill -9", "RecordsMissing", "ProducerFenced", "RequestFailed", "Poisoned", "MemoryError"}
 
@@ -29,7 +31,9 @@ def seeds() -> range:
     return range(int(first or 0), int(end))
 
 
-@pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.parametrize(
+    "chunk", [*range(QUICK), *(pytest.param(n, marks=pytest.mark.slow) for n in range(QUICK, CHUNKS))]
+)
 def test_every_schedule_ends_exact(chunk: int) -> None:
     begin = time.process_time()
     ends: Counter[str] = Counter()

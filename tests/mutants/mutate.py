@@ -8,6 +8,7 @@ Prints a line per mutant and at the end {"mutants": n, "killed": n, "survived": 
 or when the tests fail without any mutant, 2 when a mutant does not fit the code any more.
 """
 
+import atexit
 import json
 import os
 import shutil
@@ -17,14 +18,23 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 from edge_mutants import EDGES
-from harness import patience
+from harness.forked import ForkServer
+from harness.patience import end_of
 from places import Mismatch, changed, defines_test
 from state_mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
+TRIAL = Path(__file__).with_name("trial.py")
+#: What the tests import and nobody here wrote; the names of pytest's plugins among it.
+LIBRARIES = (
+    *("_hypothesis_pytestplugin", "anyio.pytest_plugin", "pytest", "pytest_asyncio.plugin", "pytest_timeout"),
+    *("schemathesis", "xdist.plugin", "aiokafka", "cramjam", "faiss", "faust", "hypothesis", "kafka.admin", "msgspec"),
+    *("numba", "numpy", "orjson", "psutil", "redis", "river", "rocksdict", "scipy.sparse.linalg", "typer", "uvloop"),
+)
 COPIED = ("agents", "offline", "ops", "ranking", "serving", "streams", "tables", "tests", "pyproject.toml")
 #: Enough for every mutant to meet the schedule that it fails in; see tests/invariants/test_model.py.
 MODEL_SEEDS = "240"
@@ -67,16 +77,28 @@ def broken(tree: Path, mutant: Mutant) -> None:
 
 def tests_pass(tree: Path, tests: tuple[str, ...]) -> bool:
     """Whether the tests notice nothing."""
-    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment |= {"FRESHET_MODEL_SEEDS": MODEL_SEEDS, "FRESHET_NO_SHRINKING": "1"}
-    try:
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-        done = patience.run(command, limit_s=TIMEOUT_S, cwd=tree, env=environment)
-    except subprocess.TimeoutExpired:
-        return False
-    if done.returncode not in (0, 1):
-        raise RuntimeError(f"pytest ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
-    return done.returncode == 0
+    environment = {**os.environ, "FRESHET_MODEL_SEEDS": MODEL_SEEDS, "FRESHET_NO_SHRINKING": "1"}
+    with tempfile.TemporaryFile() as output:
+        command = [str(TRIAL), "-x", "-q", "-p", "no:cacheprovider", *tests]
+        process = libraries().start(command, env=environment, cwd=tree, output=output, errors=output)
+        try:
+            code = end_of(process, TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            process.kill()
+        output.seek(0)
+        if code not in (0, 1):
+            raise RuntimeError(f"pytest ended with {code}:\n{output.read().decode()[-6000:]}")
+    return code == 0
+
+
+@cache
+def libraries() -> ForkServer:
+    """A process that has imported what others wrote, and nothing of what is broken."""
+    server = ForkServer(LIBRARIES)
+    atexit.register(server.end)
+    return server
 
 
 def try_one(mutant: Mutant | None) -> tuple[bool, float]:

@@ -1,10 +1,10 @@
-"""A process that has imported what workers and endpoints import, and starts them by forking itself.
+"""A process that has imported what others need, and starts them by forking itself.
 
-Run as `fork_server.py FD`, where FD is one end of a socket pair; `harness.forked` has the other. A message to start
-something is JSON with the arguments, the environment and the folder, together with its three standard streams. What is
-started is a process like any other: with a session, streams, environment, folder and exit of its own. It is waited for
-here, when it is asked about, so that its pid stays its own until then. What runs when the other end is closed is
-killed.
+Run as `fork_server.py FD MODULE...`, where FD is one end of a socket pair; `harness.forked` has the other. To start
+something is asked for by JSON with the arguments, the environment and the folder, together with its three standard
+streams. What is started is a process like any other: with a session, streams, environment, folder and exit of its own.
+It is waited for here, when it is asked about, so that its pid stays its own until then. What runs when the other end is
+closed is killed.
 """
 
 import gc
@@ -19,8 +19,6 @@ from contextlib import suppress
 from pathlib import Path
 
 MAX_MESSAGE_BYTES = 1 << 20
-#: What commands of `freshet` import by themselves beyond this is read in some hundredths of a second.
-PRELOADED = ("ops.cli", "ops.processes.worker_process", "ops.processes.endpoint_process")
 
 
 def main() -> None:
@@ -28,7 +26,7 @@ def main() -> None:
     del sys.path[0]  # this folder, whose modules are not meant to be found by their bare names
     connection = socket.socket(fileno=int(sys.argv[1]))
     connection.set_inheritable(False)
-    for name in PRELOADED:
+    for name in sys.argv[2:]:
         __import__(name)
     threads = os.listdir("/proc/self/task")
     if len(threads) != 1:  # a fork has only one of them, and the locks of all

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import IO
 
 SERVER = Path(__file__).with_name("fork_server.py")
+#: What commands of `freshet` import by themselves beyond this is read in some hundredths of a second.
+PRELOADED = ("ops.cli", "ops.processes.worker_process", "ops.processes.endpoint_process")
 #: Workers share the machine by processes (ops/commands/worker.py); a process with threads cannot be forked.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 END_S = 30
@@ -69,14 +71,14 @@ class ForkedProcess:
 
 
 class ForkServer:
-    """The process that forks, one for all that a process of tests starts."""
+    """The process that forks, and has imported `preloaded`."""
 
-    def __init__(self) -> None:
+    def __init__(self, preloaded: Sequence[str] = PRELOADED) -> None:
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._lock = threading.Lock()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, str(SERVER), str(theirs.fileno())],
+                [sys.executable, str(SERVER), str(theirs.fileno()), *preloaded],
                 env={**os.environ, **ENVIRONMENT},
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
