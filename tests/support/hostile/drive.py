@@ -14,13 +14,13 @@ INGRESSES = {
     "catalog": 12,
     "profiles": 8,
     "erasure": 3,
-    "controls": 2,
-    "experiments": 2,
-    "versions": 2,
+    "controls": 3,
+    "experiments": 3,
+    "versions": 3,
     "deltas": 6,
-    "ranker_examples": 1,
+    "ranker_examples": 3,
     "item_model": 4,
-    "ranker_weights": 1,
+    "ranker_weights": 3,
 }
 CODECS = (NONE, GZIP, SNAPPY, LZ4, ZSTD)
 MOST_IN_A_BATCH = 200
