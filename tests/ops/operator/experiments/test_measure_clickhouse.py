@@ -73,11 +73,10 @@ def events() -> list[Interaction]:
 def test_both_sources_count_the_same(server: Server) -> None:
     shown = tuple(Shown(n, one.timestamp, f"s{n}", one) for n, one in enumerate(lists()))
     did = tuple(Event(n, one.timestamp_ms, one) for n, one in enumerate(events()))
-    sink = ClickHouseSink(server.address)
+    sink = ClickHouseSink(server)
     for block in (Block("served", 0, 0, 60, lists=shown), Block("interactions", 0, 0, 400, events=did)):
         for _ in range(2):  # sent again
             sink.write(rows_of(block), block.name)
-    sink.close()
 
     users, changed = measure_clickhouse(server, EXPERIMENT, GENRES, DAY_MS)
 
