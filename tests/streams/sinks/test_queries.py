@@ -173,7 +173,7 @@ def test_novelty(server: Server) -> None:
 def test_a_user_is_removed_and_sums_are_made_again(server: Server) -> None:
     sink = ClickHouseSink(server)
     erasure = Erasure("user.erasure:0:1", ("u3",), "user.interactions", 0, 1000, NOW)
-    liked = Interaction("e9", EventType.LIKE, "u3", "x", NOW)
+    liked = Interaction("e9", EventType.LIKE, "u3", "nobody else's", NOW)
     block = Block("user.interactions", 0, 500, 600, events=(Event(500, NOW, liked),))
     sink.write(sink.rows(block), block.name)
     sink.maintain()
@@ -187,6 +187,16 @@ def test_a_user_is_removed_and_sums_are_made_again(server: Server) -> None:
 
     assert (other.count(erasure), int(server.ask(likes)[0][0])) == (0, 0)
     other.erase(erasure)
+
+
+def test_of_two_records_of_one_event_the_earlier_stays(server: Server) -> None:
+    sink = ClickHouseSink(server)
+    event = Interaction("twice", EventType.SKIP, "u4", "x", NOW - HOUR)
+    for offset in (701, 700, 702):
+        block = Block("user.interactions", 0, offset, offset + 1, events=(Event(offset, NOW, event),))
+        sink.write(sink.rows(block), block.name)
+    kept = f"SELECT toUInt32(source_offset) FROM {DATABASE}.recommendation_events FINAL WHERE event_id = 'twice'"
+    assert [int(offset) for (offset,) in server.ask(kept)] == [700]
 
 
 def test_every_query_has_an_answer_here() -> None:
