@@ -85,6 +85,11 @@ class Lane:
         for record in records:
             self.to_erase.append((record.offset, self.erasures.apply(record)))
 
+    def forget(self, erasure: Erasure) -> None:
+        """Forgets what an erased user was shown."""
+        for user_id in erasure.user_ids:
+            self._shown.forget(user_id, erasure.erased_at_ms)
+
     def remember(self, records: list[ConsumerRecord]) -> None:
         """Only keeps the lists, for the events that belong to them."""
         for record in records:

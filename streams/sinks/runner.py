@@ -54,6 +54,8 @@ MAINTAIN_EVERY_S = 1.0
 MAINTAINS = 0
 #: Rows of one write; more only when one block has more.
 ROWS_PER_WRITE = 100_000
+#: Interactions of all partitions that may wait, about 1 KB each.
+MOST_WAITING = 200_000
 #: What the consumer knows of a log's end is so old at most: it asks all the time.
 END_KNOWN_MS = 1000
 
@@ -80,7 +82,6 @@ class SinkRunner:
         self._sink = sink
         self._group = config.topics.sink_group(sink.name)
         self._lanes: dict[int, Lane] = {}
-        self._shown = AttributionLists(config.attribution_window_ms, config.shown_bytes)
         self._patience = Patience(random.random)
         self._thread = ThreadPoolExecutor(1, f"sink-{sink.name}")
         self._stopping = asyncio.Event()
@@ -90,6 +91,7 @@ class SinkRunner:
         self._consumer: AIOKafkaConsumer
         self._producer: AIOKafkaProducer
         self._maintained_s = 0.0
+        self._turns = 0
         self.failure: BaseException | None = None
 
     def stop(self) -> None:
@@ -100,7 +102,10 @@ class SinkRunner:
         """Runs until `stop`. Raises `SchemaMissing`, `TopicMissing` and what is unexpected; nothing half-done was
         committed then."""
         topics, config = self._config.topics, self._config
-        await self._patiently(self._sink.prepare)
+        try:
+            await self._patiently(self._sink.prepare)
+        except NotOurs:  # asked to end before the store was there
+            return
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=config.bootstrap,
             group_id=self._group,
@@ -146,10 +151,11 @@ class SinkRunner:
 
     async def take(self, assigned: set[TopicPartition]) -> None:
         """Prepares the lanes of partitions that are ours now: who is erased and what was shown before."""
-        numbers = {tp.partition for tp in assigned}
+        numbers = sorted({tp.partition for tp in assigned})
+        lists = [self._lists_of(len(numbers)) for _ in numbers]
         lanes = {
-            number: Lane(self._config, number, self._partitions, self._shown, self._sink.wants_served)
-            for number in sorted(numbers)
+            number: Lane(self._config, number, self._partitions, own, self._sink.wants_served)
+            for number, own in zip(numbers, lists, strict=True)
         }
         topics = self._config.topics
         committed = {tp: await self._consumer.committed(tp) or 0 for tp in assigned}
@@ -165,6 +171,10 @@ class SinkRunner:
                 )
         self._taken_away.clear()
         self._lanes = lanes
+
+    def _lists_of(self, lanes: int) -> AttributionLists:
+        """What one of so many lanes keeps of shown lists: each is at its own time."""
+        return AttributionLists(self._config.attribution_window_ms, self._config.shown_bytes // lanes)
 
     async def _window_starts(
         self, reader: AIOKafkaConsumer, served: dict[TopicPartition, int]
@@ -197,7 +207,6 @@ class SinkRunner:
                 await self._commit(await self._writing)
             self._writing = None
         self._lanes.clear()
-        self._shown = AttributionLists(self._config.attribution_window_ms, self._config.shown_bytes)
 
     # -- one turn -----------------------------------------------------------------------------------------------------
 
@@ -219,11 +228,14 @@ class SinkRunner:
         """Adds what is there to the lanes that have room; waits a moment when there is nothing."""
         topics = self._config.topics
         wanted = []
+        waiting = sum(len(lane.events) for lane in self._lanes.values())
         for tp in self._consumer.assignment():
             lane = self._lanes.get(tp.partition)
             if lane is None:
                 continue
             full = tp.topic == topics.interactions and lane.events.is_full
+            # What waits is written after a while whatever else comes, so nobody waits for ever.
+            full |= tp.topic == topics.interactions and len(lane.events) > 0 and waiting >= MOST_WAITING
             full |= tp.topic == topics.served and (lane.lists.is_full or lane.leads)
             if not full:
                 wanted.append(tp)
@@ -267,11 +279,12 @@ class SinkRunner:
             if lane.to_erase:
                 offset, erasure = lane.to_erase.popleft()
                 if erasure is not None:
-                    for user_id in erasure.user_ids:
-                        self._shown.forget(user_id, erasure.erased_at_ms)
+                    lane.forget(erasure)
                 return Work(erasure=erasure, positions={TopicPartition(topics.erasure, number): offset + 1})
-        work, records = Work(), 0
-        for number, lane in self._lanes.items():
+        work, records, lanes = Work(), 0, list(self._lanes.items())
+        self._turns += 1
+        first = self._turns % max(1, len(lanes))  # another one each time: with much to do not all fit into one write
+        for number, lane in lanes[first:] + lanes[:first]:
             block = lane.next_block(now_s, self._config.flush_s)
             if block is None:
                 continue
@@ -294,6 +307,8 @@ class SinkRunner:
         if rows:
             name = "+".join(block.name for block in work.blocks)
             refused = await write_halving(rows, name, self._write)
+            if len(refused) > 1 and len(refused) == len({row[:3] for row in rows}):
+                await self._patiently(self._sink.prepare)  # all of them: is it the table that is wrong?
             if refused:
                 await self._tell_refused(refused)
         self.metrics.blocks.inc(len(work.blocks))
