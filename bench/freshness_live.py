@@ -1,7 +1,6 @@
 """Workers and the endpoint up in a namespace of their own, and what is measured on them."""
 
 import asyncio
-import os
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
@@ -179,7 +178,7 @@ class Live:
         measured: Row = {}
 
         async def measure() -> None:
-            cpu, began_s = CpuClock(self._pids()), time.monotonic()
+            cpu, began_s = CpuClock(self._pids(), LOAD), time.monotonic()
             await publisher.run(records)
             seconds = time.monotonic() - began_s
             cores = {name: round(cpu_s / seconds, 3) for name, cpu_s in cpu.passed_s().items()}
@@ -267,7 +266,6 @@ class Live:
             "workers": [pid for name, pid in pids.items() if name.startswith("worker")],
             "valkey": [] if valkey is None else [valkey],
             "endpoint": [pids["endpoint"]],
-            LOAD: [os.getpid()],
         }
 
 

@@ -1,4 +1,4 @@
-"""CPU seconds of named process trees, read before and after what is measured."""
+"""CPU seconds of named process trees, and of this process, read before and after what is measured."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -9,9 +9,10 @@ import psutil
 class CpuClock:
     """CPU time of process trees by name, from being made on. What ends meanwhile is not counted."""
 
-    def __init__(self, pids: Mapping[str, list[int]]) -> None:
-        """`pids` are the leaders of the trees that make up a name."""
+    def __init__(self, pids: Mapping[str, list[int]], own: str) -> None:
+        """`pids` are the leaders of the trees that make up a name; `own` names this process without what it started."""
         self._pids = pids
+        self._own = own
         self._before = self._read()
 
     def passed_s(self) -> dict[str, float]:
@@ -22,7 +23,9 @@ class CpuClock:
         }
 
     def _read(self) -> dict[str, dict[int, float]]:
-        return {name: dict(_tree(leaders)) for name, leaders in self._pids.items()}
+        this = psutil.Process()
+        trees = {name: dict(_tree(leaders)) for name, leaders in self._pids.items()}
+        return {**trees, self._own: {this.pid: sum(this.cpu_times()[:2])}}
 
 
 def _tree(leaders: list[int]) -> list[tuple[int, float]]:

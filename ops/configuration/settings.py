@@ -115,7 +115,7 @@ class Settings(BaseSettings):
         description="Maximum number of records that a worker folds before anything else has its turn.",
     )
     commit_interval_s: float = Field(
-        0.5,
+        1.0,
         ge=0.0,
         le=10.0,
         description="Shortest time between two transactions of a busy partition; lists do not wait for them.",

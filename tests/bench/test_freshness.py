@@ -1,12 +1,16 @@
 """What the freshness bench publishes, and what it makes of what it measured."""
 
 import json
+import subprocess
+import sys
+import time
 from itertools import groupby, islice
 from pathlib import Path
 
 import pytest
 from freshness import Report
 from freshness_traffic import BURSTS_AT_A_TIME, BURSTY, UNIFORM, BenchTraffic
+from process_cpu import CpuClock
 
 from streams.contract.events import parse_interaction
 from streams.kafka.topics import Topics
@@ -54,3 +58,13 @@ def test_traffic_is_valid_seeded_and_differs_in_who_acts() -> None:
     assert len(set(bursts[:40])) <= BURSTS_AT_A_TIME
     assert 80 <= len(set(bursts)) <= 120
     assert max(len(list(group)) for _, group in groupby(bursts)) < 20  # several act at a time
+
+
+def test_what_this_process_started_is_not_counted_as_its_own() -> None:
+    with subprocess.Popen([sys.executable, "-c", "import sys\nwhile 1: pass"]) as busy:
+        clock = CpuClock({"busy": [busy.pid]}, "own")
+        while (passed_s := clock.passed_s())["busy"] < 0.3:
+            time.sleep(0.02)
+        busy.kill()
+    assert set(passed_s) == {"busy", "own"}
+    assert passed_s["own"] < passed_s["busy"]
