@@ -88,7 +88,7 @@ class Partitions:
         producer = PartitionProducer(
             config.bootstrap, topics.transactional_id(source.topic, source.partition), topics.consumer_group
         )
-        uncommitted = config.commit_max_records + config.batch_max_records
+        uncommitted = config.commit_max_records + PartitionTask.SMALL_ROUND + config.batch_max_records
         marks = CrashMarks(topics.crash_marks, source.topic, source.partition, uncommitted)
         step, gate = new_step(table, proof_of(producer, table))
         return PartitionTask(source, producer, table, marks, step, gate)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from itertools import count
+from itertools import count, pairwise
 
 import pytest
 from aiokafka.errors import ProducerFenced
@@ -164,7 +164,8 @@ async def test_a_thousand_records_are_marked_once_and_then_cleared(owners: Owner
     await owners.run([b"x"] * (CLEARED_AFTER_RECORDS + 3 * BATCH))
     opened, cleared = owners.commits.marks
     assert opened[1] is not None
-    assert cleared == (CLEARED_AFTER_RECORDS, None)
+    assert cleared[1] is None
+    assert CLEARED_AFTER_RECORDS <= cleared[0] < CLEARED_AFTER_RECORDS + PartitionTask.SMALL_ROUND + BATCH
     assert owners.ended == 0
 
 
@@ -375,3 +376,29 @@ async def test_a_cancelled_call_of_a_client_ends_the_worker_that_gives_a_partiti
     monkeypatch.setattr(task, "commit_marks", cancelled)
     await task.suspend()
     assert ends == [()]
+
+
+async def test_small_batches_that_come_while_it_is_busy_are_folded_together(owners: Owners) -> None:
+    log = [b"x"] * 61
+    task = await owners.new()
+    await within(TIMEOUT_S, task.submit(RecordBatch(owners.batch(log, 0).records[:1], owners.generation, 0, 1)))
+    await within(TIMEOUT_S, owners.commits.moved.wait())
+    assert owners.commits.positions == [1], "after quiet it does not wait"
+    for start in range(1, len(log), 3):
+        records = [
+            ConsumerRecord(*SOURCE, offset, 0, 1, b"k", log[offset], None, 0, 0, ())
+            for offset in range(start, start + 3)
+        ]
+        await within(TIMEOUT_S, task.submit(RecordBatch(records, owners.generation, start, start + 3)))
+    while task.table.next_offset < len(log):
+        owners.commits.moved.clear()
+        await within(TIMEOUT_S, owners.commits.moved.wait())
+    assert len(owners.commits.positions) <= 4, "twenty batches in a round, or a few on a slow machine"
+    await owners.end()
+
+
+async def test_a_round_ends_however_much_there_is(owners: Owners) -> None:
+    await owners.run([b"x"] * (6 * BATCH))
+    steps = [after - before for before, after in pairwise([0, *owners.commits.positions])]
+    assert max(steps) < PartitionTask.SMALL_ROUND + BATCH
+    assert sum(steps) == 6 * BATCH

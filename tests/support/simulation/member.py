@@ -55,6 +55,7 @@ FETCH_WAIT_S = 0.15
 LOOK_S = 0.3
 MAX_RECORDS = 4
 COMMIT_MAX_RECORDS = 5
+SMALL_ROUND = 5
 BUFFERED_BATCHES = 2
 PUBLISH_EVERY_S = 0.3
 SWEEP_LIMITS = SweepLimits(
@@ -129,7 +130,7 @@ class Member:
         is_user_plane = source.topic == TOPICS.interactions
         table = ChangelogTable(TOPICS.user_changelog if is_user_plane else TOPICS.item_model, source.partition)
         producer = PartitionProducer("nowhere", TOPICS.transactional_id(*source), GROUP)
-        marks = CrashMarks(TOPICS.crash_marks, *source, COMMIT_MAX_RECORDS + MAX_RECORDS)
+        marks = CrashMarks(TOPICS.crash_marks, *source, COMMIT_MAX_RECORDS + SMALL_ROUND + MAX_RECORDS)
         step = self._user_step(table, proof_of(producer, table)) if is_user_plane else self._item_step(table)
         return PartitionTask(source, producer, table, marks, step)
 

@@ -39,7 +39,17 @@ from simulation.history import (
     undisturbed,
 )
 from simulation.kafka import Kafka
-from simulation.member import COMMIT_MAX_RECORDS, DELTAS, ERASURES, EXAMPLES, INPUTS, KEYS, TOPICS, Member
+from simulation.member import (
+    COMMIT_MAX_RECORDS,
+    DELTAS,
+    ERASURES,
+    EXAMPLES,
+    INPUTS,
+    KEYS,
+    SMALL_ROUND,
+    TOPICS,
+    Member,
+)
 from simulation.redis import RedisServer
 from simulation.steps import KILLER, NOTHING_SAID, POISON, TALLY, Poisoned, content_of
 from simulation.world import Process, World, current_process
@@ -188,6 +198,7 @@ class Schedule:
             patch("streams.kafka.bulk_read.AIOKafkaConsumer", clients.Consumer),
             patch("agents.delivery.partition_task.die", _die),
             patch.object(PartitionTask, "TICK_S", TICK_S),
+            patch.object(PartitionTask, "SMALL_ROUND", SMALL_ROUND),
             patch("agents.training.ranker.COMMIT_S", learning.COMMIT_S),
             patch("ranking.learner.ROUND", learning.ROUND),
             patch("agents.delivery.crash_marks.CLEARED_AFTER_RECORDS", CLEARED_AFTER_RECORDS),
