@@ -36,6 +36,7 @@ MAX_OPEN = 400
 #: Records that wait in the log while saturation is measured: always some, and no more than a few seconds' worth.
 WINDOW = 1_500
 CHUNK = 250
+LOOK_S = 0.25
 LOAD = "load"
 #: After a pause: fewer, because each is followed for longer; how long everything must be as usual; when to give up.
 SAMPLES_PER_S_OF_RECOVERY = 5.0
@@ -151,6 +152,7 @@ class Live:
         records = self.traffic.events(UNIFORM)
         before, began_s = await self._fill(records), time.monotonic()
         while (passed_s := time.monotonic() - began_s) < seconds:
+            await asyncio.sleep(LOOK_S)  # asking all the time would be a load of its own
             positions = await self._fill(records)
         await self._drained()
         return (positions.folded - before.folded) / passed_s
