@@ -381,15 +381,11 @@ async def test_a_cancelled_call_of_a_client_ends_the_worker_that_gives_a_partiti
 async def test_small_batches_that_come_while_it_is_busy_are_folded_together(owners: Owners) -> None:
     log = [b"x"] * 61
     task = await owners.new()
-    await within(TIMEOUT_S, task.submit(RecordBatch(owners.batch(log, 0).records[:1], owners.generation, 0, 1)))
+    await within(TIMEOUT_S, task.submit(small_batch(owners, log, 0, 1)))
     await within(TIMEOUT_S, owners.commits.moved.wait())
     assert owners.commits.positions == [1], "after quiet it does not wait"
     for start in range(1, len(log), 3):
-        records = [
-            ConsumerRecord(*SOURCE, offset, 0, 1, b"k", log[offset], None, 0, 0, ())
-            for offset in range(start, start + 3)
-        ]
-        await within(TIMEOUT_S, task.submit(RecordBatch(records, owners.generation, start, start + 3)))
+        await within(TIMEOUT_S, task.submit(small_batch(owners, log, start, start + 3)))
     while task.table.next_offset < len(log):
         owners.commits.moved.clear()
         await within(TIMEOUT_S, owners.commits.moved.wait())
@@ -402,3 +398,26 @@ async def test_a_round_ends_however_much_there_is(owners: Owners) -> None:
     steps = [after - before for before, after in pairwise([0, *owners.commits.positions])]
     assert max(steps) < PartitionTask.SMALL_ROUND + BATCH
     assert sum(steps) == 6 * BATCH
+
+
+async def test_what_comes_within_a_round_waits_behind_what_is_held_of_it(owners: Owners) -> None:
+    log, back_pressure = [b"x"] * 7, Until(2)
+    task = await owners.new(back_pressure)
+    await within(TIMEOUT_S, task.submit(small_batch(owners, log, 0, 1)))
+    await within(TIMEOUT_S, owners.commits.moved.wait())
+    for start in (1, 4):
+        await within(TIMEOUT_S, task.submit(small_batch(owners, log, start, start + 3)))
+    while task.table.next_offset < 2:
+        owners.commits.moved.clear()
+        await within(TIMEOUT_S, owners.commits.moved.wait())
+    back_pressure.offset = len(log)
+    while task.table.next_offset < len(log):
+        owners.commits.moved.clear()
+        await within(TIMEOUT_S, owners.commits.moved.wait())
+    assert owners.step.folded == len(log)
+    await owners.end()
+
+
+def small_batch(owners: Owners, log: list[bytes], start: int, end: int) -> RecordBatch:
+    records = [ConsumerRecord(*SOURCE, at, 0, 1, b"k", log[at], None, 0, 0, ()) for at in range(start, end)]
+    return RecordBatch(records, owners.generation, start, end)

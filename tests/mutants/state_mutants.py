@@ -114,7 +114,7 @@ MUTANTS = [
         "batch.generation == self._generation",
         "self._generation is not None",
         MODEL,
-        also=(Change("PartitionTask._run", "batch.generation == self._generation", "self._generation"),),
+        also=(Change("PartitionTask._work_all", "batch.generation != self._generation", "self._generation is None"),),
     ),
     Mutant(
         "offsets not sent",
