@@ -20,6 +20,7 @@ class BlockCutter:
         self._waiting: deque[ConsumerRecord] = deque()
         self._arrived_s: deque[float] = deque()
         self._next = 0  # offset behind the newest record
+        self._newest_ms = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -30,15 +31,16 @@ class BlockCutter:
         return len(self._waiting) >= 2 * self.block_records
 
     @property
-    def oldest_ms(self) -> int | None:
-        """When the broker took the oldest record that waits."""
-        return self._waiting[0].timestamp if self._waiting else None
+    def newest_ms(self) -> int | None:
+        """Nothing that waits was taken by the broker after this time; None when nothing waits."""
+        return self._newest_ms if self._waiting else None
 
     def add(self, records: list[ConsumerRecord], now_s: float) -> None:
         """Takes records in the order of the log."""
         self._waiting.extend(records)
         self._arrived_s.extend([now_s] * len(records))
         self._next = records[-1].offset + 1
+        self._newest_ms = max(self._newest_ms, *(record.timestamp for record in records))
 
     def cut(self, now_s: float, flush_s: float, until_ms: float) -> tuple[int, int, list[ConsumerRecord]] | None:
         """First offset, end and records of the next block: a whole one, or what waits for `flush_s` and longer.

@@ -105,9 +105,12 @@ class Lane:
 
     @property
     def leads(self) -> bool:
-        """Whether served lists are far enough ahead of the interactions that wait."""
-        oldest_ms = self.events.oldest_ms
-        return oldest_ms is not None and self._served_until_ms > oldest_ms + LEAD_MS
+        """Whether served lists are far enough ahead of the interactions that wait.
+
+        Of all of them: a block is written once lists are known up to its newest, and it may span days.
+        """
+        newest_ms = self.events.newest_ms
+        return newest_ms is not None and self._served_until_ms > newest_ms + LEAD_MS
 
     # -- what goes out ------------------------------------------------------------------------------------------------
 
