@@ -21,6 +21,13 @@ _POLL_S = 0.05
 #: What the server says of values, not of itself: CANNOT_PARSE_*, TYPE_MISMATCH, ARGUMENT_OUT_OF_BOUND, INCORRECT_DATA,
 #: TOO_LARGE_STRING_SIZE, CANNOT_CONVERT_TYPE, CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, VIOLATED_CONSTRAINT.
 _OF_VALUES: Final = frozenset({6, 26, 27, 38, 41, 53, 69, 70, 72, 117, 131, 349, 469})
+#: The client could not put a value into its column.
+_OF_CLIENT: Final = (
+    failures.TypeMismatchError,
+    failures.TooLargeStringSize,
+    failures.CannotParseUuidError,
+    failures.CannotParseDomainError,
+)
 #: NO_SUCH_COLUMN_IN_TABLE, UNKNOWN_IDENTIFIER, UNKNOWN_TABLE, UNKNOWN_DATABASE.
 _OF_SCHEMA: Final = frozenset({16, 47, 60, 81})
 TO_APPLY: Final = "run `freshet schema apply clickhouse`"
@@ -87,12 +94,12 @@ class Server:
             if failure.code in _OF_SCHEMA:
                 raise SchemaMissing(f"{message}: {TO_APPLY}") from None
             raise StoreUnavailable(message) from None
-        except (failures.NetworkError, failures.PartiallyConsumedQueryError, OSError, EOFError) as failure:
-            self.close()
-            raise StoreUnavailable(f"ClickHouse at {self.address}: {failure or type(failure).__name__}") from None
-        except failures.Error as failure:  # the client could not put a value into its column
+        except _OF_CLIENT as failure:
             self.close()
             raise RowsRefused(f"{type(failure).__name__}: {failure}") from None
+        except (failures.Error, OSError, EOFError) as failure:  # timeouts and answers that cannot be read among them
+            self.close()
+            raise StoreUnavailable(f"ClickHouse at {self.address}: {failure or type(failure).__name__}") from None
 
     def _connected(self) -> Client:
         address = self.address
