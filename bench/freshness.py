@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -159,6 +160,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="file that is written anew after each row")
     parser.add_argument("--json", action="store_true", help="print the object as the last line of standard output")
     arguments = parser.parse_args()
+    for client in ("aiokafka", "kafka"):  # they warn of every retry after topics were just created
+        logging.getLogger(client).setLevel(logging.ERROR)
     report = Report(arguments.out)
     code = 0
     with tempfile.TemporaryDirectory(prefix="freshet-bench-") as folder:
