@@ -44,7 +44,7 @@ async def measure(
     """The exposed users, and how many are left out because they changed the variant. Users of whom an erasure was asked
     for are no users. Raises `TopicMissing`."""
     exposures = Exposures(experiment, window_ms, await read_genres(bootstrap, topics))
-    erased = await _erased(bootstrap, topics)
+    erased = await _erased(bootstrap, topics, identities)
 
     def show(record: ConsumerRecord) -> None:
         user_id = user_of(record.key or b"").decode(errors="replace")
@@ -88,14 +88,17 @@ async def read_genres(bootstrap: str, topics: Topics) -> Mapping[str, Sequence[s
     return genres
 
 
-async def _erased(bootstrap: str, topics: Topics) -> set[str]:
-    """Their stored ids, as erasures name them, and the ids that producers sent."""
+async def _erased(bootstrap: str, topics: Topics, identities: Identities) -> set[str]:
+    """The stored ids of users of whom an erasure was asked for and not withdrawn."""
     erased: set[str] = set()
 
     def apply(record: ConsumerRecord) -> None:
         user_id, marker = marker_in(record.key, record.value)
-        if marker is not None:
-            erased.add(user_id)
+        stored_id = identities.of(user_id)
+        if marker is None:
+            erased.discard(stored_id)
+        else:
+            erased.add(stored_id)
 
     await read_topics(bootstrap, [topics.erasure], guarded(apply, say), pass_over)
     return erased

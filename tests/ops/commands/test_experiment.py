@@ -13,11 +13,15 @@ from ops.cli import build_app
 from ops.exit_codes import CommandFailed
 from ops.local_stack.stack import LocalStack
 from serving.experiments import ExperimentBook
+from streams.contract.erasure import ErasureMarker
 from streams.contract.experiments import parse_experiment
+from streams.contract.identities import Identities
 from streams.contract.user_records import record_key
 from streams.kafka.producer import OutgoingRecord, Producer
 from streams.kafka.topics import Topics
 from streams.kafka.topics_admin import ensure_topics
+
+SECRET = "0123456789abcdef0123456789abcdef"
 
 
 def freshet(*arguments: str) -> dict[str, Any]:
@@ -45,6 +49,7 @@ def test_from_create_to_report(
         ("KAFKA_BOOTSTRAP", stack.bootstrap),
         ("REDIS_URL", stack.redis_url),
         ("EXPERIMENT_MIN_USERS", "5"),
+        ("USER_ID_SECRET", SECRET),
     ):
         monkeypatch.setenv(f"FRESHET_{name}", value)
     topics = Topics(namespace)
@@ -66,7 +71,7 @@ def test_from_create_to_report(
     page = tmp_path / "report.html"
     found = freshet("report", "few", "--html", str(page))
 
-    assert sum(found["users"].values()) == 40
+    assert sum(found["users"].values()) == 39, "and one who was erased"
     assert found["values"]["control"]["impressions"] == 2
     assert found["variants"][0]["verdict"].startswith("no difference found")
     assert found["decided_by"] == "sequential"
@@ -75,22 +80,27 @@ def test_from_create_to_report(
 
 
 def publish(stack: LocalStack, topics: Topics, book: ExperimentBook) -> None:
-    """Forty users are shown a list, as endpoints of this and of former releases write it, and half of them click."""
+    """Forty users are shown a list, as endpoints of this and of former releases write it, and half of them click. One
+    is erased."""
     (experiment,) = book.running
     at_ms = (experiment.started_ms or 0) + 1
     records = []
     for number in range(40):
         user = f"u{number}"
-        told = {"experiment_id": "few", "variant": book.untargeted(user).variant, "source": "personal"}
+        stored_id = Identities(SECRET.encode()).of(user)
+        told = {"experiment_id": "few", "variant": book.untargeted(stored_id).variant, "source": "personal"}
         if number % 2:
             more = {"surface": "recommendations", "items": [{"item_id": item, "position": 0} for item in "ab"]}
         else:
             more = {"surface": "list", "items": ["a", "b"]}
-        key = record_key(user, "1")
+        key = record_key(stored_id, "1")
         records.append(OutgoingRecord(topics.served, key, orjson.dumps({"timestamp": at_ms, **told, **more}), 0))
         event = {"user_id": user, "item_id": "a", "event_type": "click", "timestamp": at_ms + 5, "event_id": user}
         if number % 4 < 2:
             records.append(OutgoingRecord(topics.interactions, user.encode(), orjson.dumps(event), 0))
+
+    marker = ErasureMarker("u3", at_ms)
+    records.append(OutgoingRecord(topics.erasure, b"u3", marker.encode(), 0))
 
     async def send() -> None:
         async with Producer(stack.bootstrap) as producer:
