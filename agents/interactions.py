@@ -175,7 +175,7 @@ class InteractionsStep:
 
     async def effects(self, next_offset: int, *, force: bool) -> Effects | None:
         """Lists of the touched users to Redis at once; when it is time, their rows, the deltas and the dead letters."""
-        if not (force or self._pace.is_due() or self.pending() or self._others_wait()):
+        if not (force or self._pace.is_due() or self._erasures_wait() or self._others_wait()):
             await self._refresh(next_offset)
             return None
         if self._erasures_wait():

@@ -138,6 +138,15 @@ def test_what_others_wait_for_does_not_wait() -> None:
     assert partition.batch("u1") is not None
 
 
+def test_idle_users_are_dropped_with_what_is_committed_anyway() -> None:
+    partition = Partition()
+    partition.step._idle.ready.append("u0")
+    assert partition.batch("u1") is None
+    partition.clock.now_s += 1
+    assert partition.batch() is not None
+    assert not partition.step.pending()
+
+
 def test_who_gives_a_partition_away_commits() -> None:
     partition = Partition()
     assert partition.batch("u1", force=True) is not None
