@@ -262,8 +262,10 @@ class SinkRunner:
                     self._lanes[tp.partition].served_is_at_end(asked_ms - END_KNOWN_MS)
 
     async def _is_at_end(self, tp: TopicPartition) -> bool:
+        if tp not in self._consumer.assignment():  # a rebalance took it away, while another one was looked at
+            return False
         end = self._consumer.highwater(tp)
-        with suppress(IllegalStateError):  # a rebalance took it away
+        with suppress(IllegalStateError):  # or does now
             return end is not None and await self._consumer.position(tp) >= end and tp.partition in self._lanes
         return False
 
