@@ -13,27 +13,38 @@ import secrets
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import orjson
 from aiokafka.structs import ConsumerRecord
 
 from ops.exit_codes import ExitCode
+from ops.local_stack.cassandra_server import CassandraServer
 from ops.local_stack.clickhouse_server import HOW_TO_INSTALL, ClickHouseServer, clickhouse_command
 from ops.local_stack.ports import free_port
 from streams.contract.partitioning import partition_of
 from streams.kafka.topics import Topics
 from streams.sinks.attribution import AttributionLists
+from streams.sinks.cassandra.address import CassandraAddress, ConsistencyLevels
+from streams.sinks.cassandra.client import CassandraClient
+from streams.sinks.cassandra.item_ratings import ItemRatingsSource
+from streams.sinks.cassandra.rows import Watched
+from streams.sinks.cassandra.schema import apply as apply_cassandra
+from streams.sinks.cassandra.sink import Batches, CassandraSink
+from streams.sinks.cassandra.watching import changes_of
 from streams.sinks.clickhouse.address import ClickHouseAddress
 from streams.sinks.clickhouse.schema import apply
 from streams.sinks.clickhouse.server import Server
 from streams.sinks.clickhouse.sink import ClickHouseSink
 from streams.sinks.config import SinkConfig
 from streams.sinks.lane import Lane
-from streams.sinks.sink import Block, Sink
+from streams.sinks.sink import Block, Sink, StoreRow
 
 USERS, ITEMS, READ_AT_ONCE = 5_000, 2_000, 5_000
+SESSION_EVENTS = 20
+#: Rows by key take longer than columns: of this many events one is written.
+CASSANDRA_SHARE = 4
 KINDS = ("impression", "click", "view", "play", "watch_end", "like")
 
 
@@ -46,10 +57,10 @@ def records(count: int) -> list[ConsumerRecord]:
         event = {
             "event_id": f"e{number}",
             "event_type": KINDS[number % len(KINDS)],
-            "user_id": users[number * 7919 % len(users)],
+            "user_id": users[number // SESSION_EVENTS * 7919 % len(users)],
             "item_id": f"i{number * 104_729 % ITEMS}",
             "timestamp": now_ms - number % 3_600_000,
-            "session_id": f"s{number // 20}",
+            "session_id": f"s{number // SESSION_EVENTS}",
             "device_type": "tv",
             "country": "DE",
             "completion_pct": number % 100,
@@ -122,6 +133,55 @@ def measure_clickhouse(found: list[ConsumerRecord], naive_s: float) -> dict[str,
     }
 
 
+class NaiveCassandra(CassandraSink):
+    """The same rows, one INSERT after the other; what is obsolete stays."""
+
+    def write(self, rows: Sequence[StoreRow], name: str) -> None:
+        """Each row by itself."""
+        for row in rows:
+            batches = Batches(self._statements, time.time_ns() // 1_000_000)
+            if isinstance(row.values, Watched):
+                for watching in changes_of(row.values.event.user_id, [row.values], {}).rows:
+                    batches.add(watching)
+            else:
+                batches.add(row.values)
+            for batch in batches:
+                for statement, parameters in batch:
+                    self._client.ask(statement, parameters, self._levels.write)
+
+
+def measure_cassandra(found: list[ConsumerRecord], naive_s: float) -> dict[str, float]:
+    """Ours and the naive writer on a server of their own."""
+    nothing = ItemRatingsSource("", "", "", lambda _key, _value: None)
+    with tempfile.TemporaryDirectory(prefix="freshet-bench-") as folder:
+        server = CassandraServer(Path(folder), free_port())
+        server.start()
+        try:
+            figures = {}
+            whole = SinkConfig("", Topics()).block_records
+            # The first one only warms the server's Java up, which else would be the naive writer's burden.
+            for name, kind, size, for_s in (
+                ("warm", CassandraSink, whole, naive_s),
+                ("naive", NaiveCassandra, 1, naive_s),
+                ("ours", CassandraSink, whole, float("inf")),
+            ):
+                address = CassandraAddress.from_url(f"cassandra://{server.address}/bench_{name}")
+                client = CassandraClient(address)
+                apply_cassandra(client, replication=1)
+                sink = kind(address, ConsistencyLevels(), nothing)
+                sink.prepare()
+                figures[name] = rows_per_s(sink, blocks_of(found, size), for_s)
+                sink.close()
+                client.close()
+        finally:
+            server.kill()
+    return {
+        "rows_per_s": round(figures["ours"]),
+        "naive_rows_per_s": round(figures["naive"], 1),
+        "ratio_vs_naive": round(figures["ours"] / figures["naive"], 1),
+    }
+
+
 def main() -> int:
     """Measures every store that can be started here."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -134,6 +194,7 @@ def main() -> int:
         sys.stderr.write(f"{HOW_TO_INSTALL}\n")
     else:
         result["clickhouse"] = measure_clickhouse(found, asked.naive_s)
+    result["cassandra"] = measure_cassandra(found[: asked.events // CASSANDRA_SHARE], asked.naive_s)
     for store, figures in result.items():
         sys.stdout.write(
             f"{store}: {figures['rows_per_s']:,} rows/s, naive {figures['naive_rows_per_s']:,} rows/s, "

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
         name: Annotated[
             str, typer.Argument(help="Kind of record: interaction, item or profile; or apply, and a store.")
         ] = "interaction",
-        store: Annotated[str, typer.Argument(help="With apply: clickhouse.", show_default=False)] = "",
+        store: Annotated[str, typer.Argument(help="With apply: cassandra or clickhouse.", show_default=False)] = "",
         with_asyncapi: Annotated[
             bool, typer.Option("--asyncapi", help="Print the AsyncAPI 3 document of all topics instead.")
         ] = False,
@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Print the JSON Schema of a record that producers send, generated from the code that parses it.
 
-        `freshet schema apply clickhouse` makes the tables that `freshet sink clickhouse` writes, says what is there and
+        `freshet schema apply cassandra|clickhouse` makes the tables that the sink writes, says what is there and
         differs (exit code 1), and never alters or drops anything. May be run again at any time.
         """
         if name == "apply":

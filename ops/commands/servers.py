@@ -33,7 +33,7 @@ def up(
     ] = None,
     stores: Annotated[
         str,
-        typer.Option("--with", help="Analytic stores to start as well, with commas between: clickhouse."),
+        typer.Option("--with", help="Analytic stores to start as well, with commas between: cassandra, clickhouse."),
     ] = "",
     json: JsonOption = False,
 ) -> None:

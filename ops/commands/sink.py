@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def sink(
-    store: Annotated[str, typer.Argument(help="clickhouse")],
+    store: Annotated[str, typer.Argument(help="cassandra or clickhouse")],
     begin: Annotated[
         str,
         typer.Option(
@@ -33,9 +33,9 @@ def sink(
     """Write every event and every list that was shown to a store, until SIGTERM or Ctrl-C.
 
     A consumer group of its own: lists never wait for it. Start as many as you like, up to the number of partitions.
-    First run `freshet schema apply clickhouse`. A store that is away is tried again for ever; what is written twice
-    replaces itself. Exit codes: 0 asked to stop, 2 a table is missing, 70 something unexpected (start it again).
-    docs/analytics.md says what the tables hold.
+    First run `freshet schema apply cassandra` or `clickhouse`. A store that is away is tried again for ever; what is
+    written twice replaces itself. Exit codes: 0 asked to stop, 2 a table is missing, 70 something unexpected (start it
+    again). docs/analytics.md and docs/cassandra.md say what tables hold.
     """
     from ops.configuration.sinks import SINKS
     from ops.processes.sink_process import run

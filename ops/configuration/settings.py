@@ -12,6 +12,7 @@ from serving.keys import check_names
 from serving.redis_address import RedisAddress
 from streams.contract.catalog import DEFAULT_MATURITY, Maturity
 from streams.kafka.topics import check_namespace
+from streams.sinks.cassandra.address import CassandraAddress, Consistency
 from streams.sinks.clickhouse.address import ClickHouseAddress
 
 PREFIX = "FRESHET_"
@@ -44,6 +45,14 @@ def _checked_redis_url(url: str) -> str:
 def _checked_clickhouse_url(url: str) -> str:
     try:
         ClickHouseAddress.from_url(url)
+    except OSError as problem:
+        raise ValueError(f"{problem.strerror or problem} ({problem.filename or 'a certificate'})") from None
+    return url
+
+
+def _checked_cassandra_url(url: str) -> str:
+    try:
+        CassandraAddress.from_url(url)
     except OSError as problem:
         raise ValueError(f"{problem.strerror or problem} ({problem.filename or 'a certificate'})") from None
     return url
@@ -358,6 +367,33 @@ class Settings(BaseSettings):
         ge=0,
         le=36_500,
         description="Days that ClickHouse keeps rows of tables that are made now, on servers with TTL; 0 = for ever.",
+    )
+    cassandra_url: Annotated[str, AfterValidator(_checked_cassandra_url)] = Field(
+        "cassandra://127.0.0.1:29042",
+        description="Cassandra of `freshet sink cassandra`; without a keyspace in it that is `freshet`, or "
+        "`freshet_` and the namespace. cassandras:// is TLS and checks the certificate, with ?ca_certs=FILE by your "
+        "own authority; ?datacenter=NAME is asked first. User and password are never shown.",
+        repr=False,
+        json_schema_extra={
+            "allowed": "cassandra[s]://[user[:password]@]host[,host][:port][/keyspace][?ca_certs=F&datacenter=D]"
+        },
+    )
+    cassandra_password: SecretStr | None = Field(
+        None, min_length=1, max_length=1024, description="Password of Cassandra, when its URL has none."
+    )
+    cassandra_replication: int = Field(
+        1,
+        ge=1,
+        le=32,
+        description="Copies in each datacenter of a keyspace that `freshet schema apply cassandra` makes.",
+    )
+    cassandra_write_consistency: Consistency = Field(
+        "QUORUM",
+        description="Replicas of Cassandra that confirm what is written, and answer what must see it: "
+        "what is continued, and whether somebody is erased.",
+    )
+    cassandra_read_consistency: Consistency = Field(
+        "LOCAL_ONE", description="Replicas of Cassandra that answer what is verified afterwards."
     )
     sink_block_records: int = Field(
         10_000,

@@ -22,7 +22,16 @@ ENV_FILE = Path(".env")
 _PLACES = tuple(
     map(
         variable,
-        ("namespace", "model_version", "kafka_bootstrap", "redis_url", "clickhouse_url", "storage_url", "state_dir"),
+        (
+            "namespace",
+            "model_version",
+            "kafka_bootstrap",
+            "redis_url",
+            "cassandra_url",
+            "clickhouse_url",
+            "storage_url",
+            "state_dir",
+        ),
     )
 )
 #: Names that settings had in former releases. They are refused with the present name, so that nobody runs on a default.

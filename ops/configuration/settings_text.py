@@ -7,7 +7,7 @@ from pydantic.fields import FieldInfo
 
 MASK = "********"
 #: Of addresses that may hold a user and a password before the host.
-_SCHEMES = ("redis", "rediss", "clickhouse", "clickhouses")
+_SCHEMES = ("redis", "rediss", "cassandra", "cassandras", "clickhouse", "clickhouses")
 
 
 def allowed(field: FieldInfo) -> str:

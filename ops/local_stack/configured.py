@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from ops.configuration.settings import Settings
 from ops.configuration.settings_text import masked
+from ops.local_stack.cassandra_server import CassandraServer
 from ops.local_stack.clickhouse_server import ClickHouseServer
 from ops.local_stack.errors import StackError
 from ops.local_stack.file_lock import file_lock
@@ -15,6 +16,7 @@ from ops.local_stack.process import Ended
 from ops.local_stack.redis_server import redis_answers
 from ops.local_stack.server import LocalServer, ServerOwner, ServerStatus, Started
 from ops.local_stack.stack import LocalStack, Timings
+from streams.sinks.cassandra.address import CassandraAddress
 from streams.sinks.clickhouse.address import ClickHouseAddress
 
 _LOCAL_HOSTS = frozenset({LOOPBACK, "localhost"})
@@ -139,9 +141,14 @@ class ConfiguredServers:
 
 def local_stores(settings: Settings) -> dict[str, LocalServer]:
     """The analytic stores that can be started on this machine, by name: their addresses are plain loopback ones."""
-    address = ClickHouseAddress.from_url(settings.clickhouse_url, settings.namespace)
-    is_plain = address.host in _LOCAL_HOSTS and not address.secure and not address.password
-    return {"clickhouse": ClickHouseServer(settings.state_dir, address.port)} if is_plain else {}
+    found: dict[str, LocalServer] = {}
+    cassandra = CassandraAddress.from_url(settings.cassandra_url, settings.namespace)
+    if {*cassandra.hosts} <= _LOCAL_HOSTS and not cassandra.secure and not cassandra.password:
+        found["cassandra"] = CassandraServer(settings.state_dir, cassandra.port)
+    clickhouse = ClickHouseAddress.from_url(settings.clickhouse_url, settings.namespace)
+    if clickhouse.host in _LOCAL_HOSTS and not clickhouse.secure and not clickhouse.password:
+        found["clickhouse"] = ClickHouseServer(settings.state_dir, clickhouse.port)
+    return found
 
 
 def _split(bootstrap: str) -> tuple[set[str], list[int]]:

@@ -9,6 +9,7 @@ import yaml
 from harness import patience
 
 from ops.configuration.settings import Settings
+from ops.local_stack.cassandra_server import CASSANDRA_VERSION
 from ops.local_stack.kafka_jars import KAFKA_VERSION
 
 FILE = Path(__file__).parents[2] / "docker-compose.yml"
@@ -45,7 +46,16 @@ def test_clickhouse_is_in_the_profile_of_sinks(compose: dict[str, Any]) -> None:
     )
 
 
-@pytest.mark.parametrize("service", ["kafka", "redis", "clickhouse"])
+def test_cassandra_is_in_the_profile_of_sinks_and_the_version_that_runs_without_docker(
+    compose: dict[str, Any],
+) -> None:
+    cassandra = compose["services"]["cassandra"]
+    assert cassandra["profiles"] == ["sinks"]
+    assert cassandra["image"] == f"cassandra:{CASSANDRA_VERSION}"
+    assert f"cassandra://{cassandra['ports'][0].rpartition(':')[0]}" == Settings.model_fields["cassandra_url"].default
+
+
+@pytest.mark.parametrize("service", ["kafka", "redis", "cassandra", "clickhouse"])
 def test_a_service_is_pinned_checked_and_reachable_from_this_machine_only(
     compose: dict[str, Any], service: str
 ) -> None:

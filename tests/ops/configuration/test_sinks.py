@@ -33,6 +33,19 @@ def test_passwords_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sinks.clickhouse_address(bare).password == "hunter3"
 
 
+def test_passwords_of_cassandra_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRESHET_CASSANDRA_URL", "cassandras://reader:hunter2@c1,c2:9142/ours")
+    monkeypatch.setenv("FRESHET_CASSANDRA_PASSWORD", "hunter3")
+    settings = Settings()
+    address = sinks.cassandra_address(settings)
+    assert (address.hosts, address.port, address.keyspace, address.secure) == (("c1", "c2"), 9142, "ours", True)
+    assert (address.user, address.password) == ("reader", "hunter2")
+    shown = {one.name: one.value for one in effective(settings)}
+    assert shown["cassandra_url"] == f"cassandras://{MASK}@c1,c2:9142/ours"
+    assert "hunter" not in repr(settings) + str(shown) + str(address) + repr(address)
+    assert sinks.cassandra_address(Settings(cassandra_url="cassandra://r@h")).password == "hunter3"
+
+
 @pytest.mark.parametrize(
     "url", ["http://h", "clickhouse://h/a-b", "clickhouse://h?x=1", "clickhouses://h?ca_certs=/none"]
 )
@@ -48,9 +61,10 @@ def test_without_the_client_one_sentence_says_how_to_get_it(monkeypatch: pytest.
             make(Settings())
 
 
-def test_only_a_plain_local_clickhouse_is_started_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert local_stores(Settings()).keys() == {"clickhouse"}
-    assert local_stores(Settings(clickhouse_url="clickhouse://store")) == {}
+def test_only_a_plain_local_store_is_started_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert local_stores(Settings()).keys() == {"cassandra", "clickhouse"}
+    assert local_stores(Settings(clickhouse_url="clickhouse://store")).keys() == {"cassandra"}
+    assert local_stores(Settings(cassandra_url="cassandra://127.0.0.1,c2")).keys() == {"clickhouse"}
     with pytest.raises(StackError, match="oracle is not started here"):
         ConfiguredServers(Settings()).up(["oracle"])
     monkeypatch.setattr(clickhouse_server, "clickhouse_command", lambda: None)
