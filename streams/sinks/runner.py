@@ -88,6 +88,7 @@ class SinkRunner:
         self._taken_away = asyncio.Event()
         self._writing: asyncio.Task[Work] | None = None
         self._expected: dict[TopicPartition, int] = {}
+        self._begins: dict[TopicPartition, int] = {}  # of lanes for which nothing was read yet
         self._consumer: AIOKafkaConsumer
         self._producer: AIOKafkaProducer
         self._maintained_s = 0.0
@@ -170,7 +171,7 @@ class SinkRunner:
                     reader, list(ends), ends, lambda record: lanes[record.partition].remember([record]), since
                 )
         self._taken_away.clear()
-        self._lanes = lanes
+        self._lanes, self._begins = lanes, committed
 
     def _lists_of(self, lanes: int) -> AttributionLists:
         """What one of so many lanes keeps of shown lists: each is at its own time."""
@@ -207,6 +208,7 @@ class SinkRunner:
                 await self._commit(await self._writing)
             self._writing = None
         self._lanes.clear()
+        self._begins = {}
 
     # -- one turn -----------------------------------------------------------------------------------------------------
 
@@ -227,6 +229,10 @@ class SinkRunner:
     async def _read(self) -> None:
         """Adds what is there to the lanes that have room; waits a moment when there is nothing."""
         topics = self._config.topics
+        for tp, offset in self._begins.items():
+            with suppress(IllegalStateError):  # a rebalance takes it away
+                self._consumer.seek(tp, offset)
+        self._begins = {}
         wanted = []
         waiting = sum(len(lane.events) for lane in self._lanes.values())
         for tp in self._consumer.assignment():
@@ -244,6 +250,9 @@ class SinkRunner:
             return
         asked_ms = time.time_ns() / 1_000_000
         found = await self._consumer.getmany(*wanted, timeout_ms=TURN_MS, max_records=POLL_RECORDS)
+        if self._begins or not self._lanes:
+            # A rebalance came meanwhile: what was fetched is nobody's, and positions moved past it. It is read again.
+            return
         now_s = time.monotonic()
         for tp, records in found.items():
             lane = self._lanes.get(tp.partition)  # a rebalance may have come meanwhile
