@@ -49,7 +49,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Servers
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """Kafka and Valkey: our own on free ports, or the ones that FRESHET_TEST_KAFKA and FRESHET_TEST_REDIS
     (`127.0.0.1:port`) name. A test that stops servers takes `own_stack`."""
-    use_cheap_java()
     servers = _named_stack(tmp_path_factory.mktemp("stack"))
     servers.start()
     yield servers
@@ -79,6 +78,7 @@ def namespace(request: pytest.FixtureRequest) -> Iterator[str]:
 def _named_stack(state_dir: Path) -> LocalStack:
     kafka, valkey = (os.environ.get(name) for name in ("FRESHET_TEST_KAFKA", "FRESHET_TEST_REDIS"))
     if not kafka and not valkey:
+        use_cheap_java()
         return LocalStack.on_free_ports(state_dir)
     if not kafka or not valkey:
         raise pytest.UsageError("set both FRESHET_TEST_KAFKA and FRESHET_TEST_REDIS (127.0.0.1:port), or neither")

@@ -24,6 +24,7 @@ NAMESPACE = "chaos"
 VERSIONS = ("v1", "reference")
 #: Events before the first worker starts.
 PRELOADED = 2_000
+LOAD_PER_S = 250
 REFERENCE_DB = 1
 #: Users who say in every fault that they are children.
 CHANGED_PROFILES = 5
@@ -65,7 +66,7 @@ class Session:
         members = (cluster.first, cluster.second)
         for worker in members:
             worker.exits.clear()
-        async with cluster.load():
+        async with cluster.load(LOAD_PER_S):
             await cluster.group.members_are(len(members))
             await cluster.group.all_partitions_move()
             self._say(f"{result.fault} begins")

@@ -20,7 +20,7 @@ from ops.local_stack.stack import LocalStack
 from streams.kafka.topics_admin import delete_namespace
 
 REFERENCE = "ref"
-PRELOADED = 6_000
+PRELOADED = 2_000
 #: Databases of Valkey that tests here may empty.
 REFERENCE_DB = 8
 TEST_DB = 9

@@ -26,7 +26,7 @@ async def test_shared_lists_that_cannot_be_written_end_no_worker(cluster: Cluste
         return bool(heartbeats) and not heartbeats[0]["failing"] and heartbeats[0]["task_restarts"] > 0
 
     cluster.redis.delete(cluster.keys.blocked)
-    cluster.redis.set(cluster.keys.blocked, "what is no set", ex=60)
+    cluster.redis.set(cluster.keys.blocked, "what is no set")
     cluster.redis.delete(cluster.keys.blocked_stamp)  # so that the worker looks
     assert "WRONGTYPE" in str(await eventually("the task is named", failing))
     user = f"meanwhile-{secrets.token_hex(4)}"

@@ -42,9 +42,6 @@ async def test_items_get_vectors_and_a_user_the_sum_of_theirs(reference: Cluster
         vectors = {key[1:]: value for key, value in rows.items() if key[:1] == item_rows.VECTOR}
         return vectors if len(vectors) > 100 else None
 
-    vectors = await eventually("fitted vectors in item.model", fitted)
-    assert {len(value) for value in vectors.values()} == {2 * DIMENSIONS}
-
     user = f"tasteful-{secrets.token_hex(4)}"
     key = Keys(reference.topics.namespace, reference.topics.version).user_embedding(user)
 
@@ -53,12 +50,18 @@ async def test_items_get_vectors_and_a_user_the_sum_of_theirs(reference: Cluster
         value = reference.redis.get(key)
         return value if isinstance(value, bytes) else None
 
-    value = await eventually("the user's vector in Redis", embedding)
-    mine = np.frombuffer(value, "<f4")
-    theirs = np.frombuffer(vectors[b"i1"], "<f2").astype(np.float32)
-    assert mine.shape == (DIMENSIONS,)
+    async def near() -> tuple[set[int], np.ndarray] | None:
+        """Sizes of the items' vectors, and the user's; not from before and after a fit, whose axes are others."""
+        vectors, value = await fitted(), await embedding()
+        if not vectors or not value:
+            return None
+        mine, theirs = np.frombuffer(value, "<f4"), np.frombuffer(vectors[b"i1"], "<f2").astype(np.float32)
+        assert mine.shape == (DIMENSIONS,)
+        return ({len(vector) for vector in vectors.values()}, mine) if mine @ theirs > 0.5 else None
+
+    sizes, mine = await eventually("somebody who used one item is near it", near)
+    assert sizes == {2 * DIMENSIONS}
     assert np.linalg.norm(mine) == pytest.approx(1, abs=1e-3)
-    assert mine @ theirs > 0.5, "somebody who used one item is near it"
 
 
 async def test_a_share_of_events_becomes_examples(reference: Cluster) -> None:
@@ -70,16 +73,20 @@ async def test_a_share_of_events_becomes_examples(reference: Cluster) -> None:
 
 
 async def test_a_share_of_events_is_evaluated(reference: Cluster) -> None:
-    await reference.publish_traffic(6_000)  # the sample is one event in 50, of those that are new to their users
-    await reference.wait_until_caught_up()
-    evaluated = [outcomes.decode(value) for value in (await read(reference, reference.topics.judged_events)).values()]
-    rows = np.concatenate(evaluated)
-    rejected = rows["place"] == outcomes.REJECTED
-    assert rejected.any()  # the traffic holds records that nobody can use
-    rows = rows[~rejected]
-    assert len(rows) > 5
-    assert rows["place"].max() >= 0
-    assert rows["place"].min() == NOT_LISTED
+    async def evaluated() -> bool:
+        """Whether the sample (one event in 50, of those that are new to their users) holds a few, listed and not, and
+        records that nobody can use, of which the traffic has some."""
+        await reference.publish_traffic(500)
+        await reference.wait_until_caught_up()
+        judged = await read(reference, reference.topics.judged_events)
+        if not judged:
+            return False
+        rows = np.concatenate([outcomes.decode(value) for value in judged.values()])
+        rejected = rows["place"] == outcomes.REJECTED
+        places = rows["place"][~rejected]
+        return bool(rejected.any() and len(places) > 5 and places.max() >= 0 and places.min() == NOT_LISTED)
+
+    await eventually("events of every kind are evaluated", evaluated)
     audited = await read(reference, reference.topics.predictions)
     assert all(key.split(b"\0")[0].decode() == orjson.loads(value)["user_id"] for key, value in audited.items())
 

@@ -176,9 +176,15 @@ async def test_why_explains_a_list_from_the_topics_alone(cluster: Cluster) -> No
     (user,) = new_users(1)
     await cluster.publish_one(view(cluster, user, "i3"))
     await cluster.wait_until_caught_up()
-    listed = await done(cluster, "inspect", "user", user)
-    first = listed["list"]["items"][0]["item_id"]
-    found = await done(cluster, "why", user, first)
+
+    async def explained() -> dict[str, Any] | None:
+        """What is said of the first of the list, if the list was not made again meanwhile."""
+        before = cluster.list_bytes(user)
+        listed = await done(cluster, "inspect", "user", user)
+        found = await done(cluster, "why", user, listed["list"]["items"][0]["item_id"])
+        return found if cluster.list_bytes(user) == before else None
+
+    found = await eventually("a list that stays as it is", explained)
     assert found["verdict"].startswith("on the list, slot ")
     assert found["stored_slot"] == 1
     met = await done(cluster, "why", user, "i3")
@@ -249,7 +255,7 @@ async def test_an_erased_user_is_gone_everywhere_and_for_every_version(cluster: 
         "snapshots": 0,
     }
 
-    erased = await done(cluster, "erase", user)
+    erased = await done(cluster, "erase", user, "--wait-s", "600")
     assert erased["versions"] == {"v1": "forgotten"}
     worker.kill()
     code, without_worker = await freshet(cluster, "erase", later, "--wait-s", "0")

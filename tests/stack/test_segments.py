@@ -61,7 +61,11 @@ async def test_events_of_a_country_show_in_every_list_of_the_country(
 
     await eventually("a reader in the country gets what is popular there", segment)
     redis, keys = reference.redis, reference.keys
-    assert redis.zrevrange(keys.trending("NL", "24h"), 0, 0) == [ITEM.encode()]
+
+    async def sorted_set() -> bool:
+        return redis.zrevrange(keys.trending("NL", "24h"), 0, 0) == [ITEM.encode()]
+
+    await eventually("the sorted set of the country says so too", sorted_set)
 
     async def searched() -> bool:
         return redis.zrevrange(keys.search_trending("NL", "24h"), 0, 0) == [b"canals"]

@@ -34,8 +34,9 @@ BATCH_MAX_RECORDS = 100
 COMMIT_INTERVAL_S, COMMIT_MAX_RECORDS = 0.1, 200
 #: A machine that is slow because it runs tests is not overloaded: nothing that they count is left out.
 OVERLOAD_AFTER_S = 60.0
-LOAD_PER_S = 250
-LOAD_CHUNK = 25
+#: A transaction follows the other at such a pace already; each event costs every version that a test compares.
+LOAD_PER_S = 100
+LOAD_EVERY_S = 0.1
 
 #: Values by (partition, key): every partition has rows of its own, some under the same key.
 Rows = dict[tuple[int, bytes], bytes]
@@ -120,15 +121,17 @@ class Cluster:
         """Some random events, a few of them duplicates, late or unusable."""
         await self.publish(self._traffic.records(count))
 
-    def load(self) -> AbstractAsyncContextManager[None]:
+    def load(self, per_s: int = LOAD_PER_S) -> AbstractAsyncContextManager[None]:
         """Random events at a live pace for as long as the body runs."""
-        return live_load(self.publish_traffic, LOAD_PER_S, LOAD_CHUNK)
+        return live_load(self.publish_traffic, per_s, round(per_s * LOAD_EVERY_S))
 
     async def wait_until_caught_up(self) -> None:
         """Until every event is folded and everything that follows from it is published and can be read: offsets of a
         transaction may become visible before its rows."""
         await self.group.caught_up([self.topics.interactions, self.topics.deltas])
-        written = [self.topics.user_changelog, self.topics.dead_letters]
+        topics = self.topics
+        written = [topics.user_changelog, topics.item_model, topics.dead_letters]
+        written += [topics.ranker_examples, topics.judged_events, topics.predictions]
         await eventually("the last transactions end", lambda: self.progress.readable(written))
 
     # -- seeing ---------------------------------------------------------------------------------------------------
