@@ -15,6 +15,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 from aiokafka.structs import ConsumerRecord
+from harness.polling import eventually
 from harness.processes import WorkerProcess, Workers
 from harness.watch import GroupWatch, live_load
 
@@ -87,6 +88,8 @@ class Engine:
 
     async def assert_exact(self) -> None:
         await self.group.caught_up([self.topics.interactions])
+        written = [self.topics.user_changelog, self.topics.dead_letters]  # maybe visible later than their offsets
+        await eventually("the last transactions end", lambda: self.progress.readable(written))
         rows = await read_rows(self.bootstrap, self.topics.user_changelog)
         found = {key: msgspec.json.decode(value) for key, value in rows.items() if key != POSITION_KEY}
         assert found == self.expected

@@ -84,7 +84,7 @@ class Demo:
 
     def left_behind(self) -> list[psutil.Process]:
         """Processes of the demo that still run; a moment is allowed for the kernel to end what was killed."""
-        running: list[psutil.Process] = psutil.wait_procs(list(self._seen.values()), timeout=5)[1]
+        running: list[psutil.Process] = psutil.wait_procs(list(self._seen.values()), timeout=60)[1]
         return running
 
     @property

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from harness.patience import Patience
+from harness.patience import Patience, end_of
 
 from ops.exit_codes import ExitCode
 from ops.local_stack.ports import free_port
@@ -70,7 +70,7 @@ class Started:
 
     def end(self, how: signal.Signals) -> int:
         self.process.send_signal(how)
-        return self.process.wait(PATIENCE_S)
+        return end_of(self.process, PATIENCE_S)
 
 
 @pytest.fixture

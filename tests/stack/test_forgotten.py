@@ -102,7 +102,7 @@ async def test_an_erased_user_is_in_no_topic_key_or_file(cluster: Cluster) -> No
     assert "snapshots" in before.places
     dead_letters = len(await cluster.dead_letters())
 
-    code, erased = await freshet(cluster, "erase", user)
+    code, erased = await freshet(cluster, "erase", user, "--wait-s", "600")
     assert (code, erased["total"], erased["versions"]) == (0, 0, {"v1": "forgotten"})
     after = await scan(cluster, user)
     assert after.found == {}

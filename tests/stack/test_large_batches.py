@@ -48,6 +48,7 @@ async def test_large_batches_are_told_to_items(stack: LocalStack, namespace: str
         await cluster.publish(events(cluster.topics.interactions))
         worker = cluster.start_worker("worker")
         await cluster.group.caught_up([cluster.topics.interactions, cluster.topics.deltas], timeout_s=270)
+        await cluster.wait_until_caught_up()
         assert worker.exits == [], worker.log_text
         counts = [CODEC.decode(value) for (_, key), value in (await cluster.item_counts()).items() if key[:1] == COUNTS]
         assert [(row.events, row.visits) for row in counts] == [(1, 1)] * (len(USERS) * ROUNDS)

@@ -32,6 +32,9 @@ from streams.kafka.producer import OutgoingRecord
 
 pytestmark = pytest.mark.stack
 
+#: More than any machine needs.
+LONG_S = 600
+
 
 @asynccontextmanager
 async def zombie_behind_a_proxy(cluster: Cluster) -> AsyncIterator[tuple[WorkerProcess, Proxy]]:
@@ -77,7 +80,7 @@ async def is_held(proxy: Proxy) -> None:
 async def forget(cluster: Cluster, user: str) -> Erased:
     topics, place = cluster.topics, cluster.place
     files = RetainedFiles(str(place.folder / "storage"), topics)
-    return await erase(place.bootstrap, place.redis_url, topics, user, PLAIN, files, wait_s=60)
+    return await erase(place.bootstrap, place.redis_url, topics, user, PLAIN, files, wait_s=LONG_S)
 
 
 async def let_pass(proxy: Proxy, redis: Redis, word: str) -> None:

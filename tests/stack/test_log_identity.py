@@ -196,6 +196,7 @@ async def test_what_retention_took_of_a_derived_log_is_left_out_with_a_warning(p
         await eventually("all is folded", lambda: cluster.progress.caught_up(cluster.topics.inputs))
         assert f"WARNING agents.delivery.log_check: {topic}:0: offsets {committed} to" in back.log_text
         assert back.exits == []
+        await cluster.wait_until_caught_up()
         account = await cluster.account()
         assert account.unaccounted == 0, account
 

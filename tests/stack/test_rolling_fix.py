@@ -74,8 +74,11 @@ async def test_a_ranking_fix_is_a_rolling_deployment(cluster: Cluster, fixed: Pa
     first = cluster.start_worker("first")
     await cluster.publish_traffic(EVENTS)
     await cluster.wait_until_caught_up()
-    assert await code_at_work(cluster) == [former]
 
+    async def the_former_works() -> bool:
+        return await code_at_work(cluster) == [former]
+
+    await eventually("the former revision is at work", the_former_works)
     second = cluster.workers.add(worker_of(fixed, cluster))
 
     async def both_work() -> bool:

@@ -152,7 +152,7 @@ async def test_only_what_producers_wrote_knows_a_users_id(cluster: Cluster) -> N
     assert (code, found["user_id"], found["stored_id"]) == (0, user, stored.decode())
     assert found["list"]
     assert found["partition"] == user_partition(user, PARTITIONS)
-    code, erased = await freshet(cluster, "erase", user)
+    code, erased = await freshet(cluster, "erase", user, "--wait-s", "600")
     assert (code, erased["total"], erased["versions"]) == (0, 0, {"v1": "forgotten"}), erased
     assert redis_holds(cluster, stored) == []
     assert (await cluster.account()).unaccounted == 0
