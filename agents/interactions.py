@@ -24,8 +24,8 @@ from tables.user_plane import FoldKind, Signal, UserPlane
 #: What `InteractionsStep.counters` says of a partition in which nothing happened yet.
 NOTHING_COUNTED = dict.fromkeys(
     (
-        *("events_unseen", "lists_coalesced", "lists_kept", "lists_lost", "lists_outdated", "lists_written"),
-        *("next_items_judged", "next_items_in_top_10", "overloads"),
+        *("events_unseen", "lists_coalesced", "lists_failed", "lists_kept", "lists_lost", "lists_outdated"),
+        *("lists_written", "next_items_judged", "next_items_in_top_10", "overloads"),
     ),
     0,
 )
@@ -183,7 +183,7 @@ class InteractionsStep:
             await self._purge()
         self._idle.purge(self.plane)
         changes = self.plane.changes()
-        await self._refresh(next_offset)
+        await self._refresh(next_offset, at_once=force)
         self._pace.committed()
         derived, self._taught = [*self._taught, *self._deltas.take(self.plane)], []
         outgoing, self._dead = self._dead, []
@@ -191,9 +191,9 @@ class InteractionsStep:
         outgoing += self.observers.outgoing()
         return Effects(changes, outgoing)
 
-    async def _refresh(self, next_offset: int) -> None:
+    async def _refresh(self, next_offset: int, *, at_once: bool = False) -> None:
         touched, self._touched = self._touched, set()
-        await self.lists.refresh(self.plane, touched, next_offset)
+        await self.lists.refresh(self.plane, touched, next_offset, at_once=at_once)
 
     async def tick(self, next_offset: int) -> None:
         """Keeps the lists of quiet users right, and looks for rows that are not needed any more."""
@@ -216,6 +216,7 @@ class InteractionsStep:
         return {
             "events_unseen": self.observers.unseen,
             "lists_coalesced": self.lists.coalesced,
+            "lists_failed": self.lists.lists_failed,
             "lists_kept": self.lists.kept,
             "lists_lost": self.lists.maintenance.lost,
             "lists_outdated": self.lists.maintenance.remade,

@@ -37,7 +37,9 @@ class NoLists:
     overload = SimpleNamespace(began=0)
     maintenance = SimpleNamespace(lost=0, remade=0)
 
-    async def refresh(self, plane: UserPlane, users: Collection[str], next_offset: int) -> None:
+    async def refresh(
+        self, plane: UserPlane, users: Collection[str], next_offset: int, *, at_once: bool = False
+    ) -> None:
         """Writes nothing."""
 
     async def sweep(self, plane: UserPlane, next_offset: int) -> None:

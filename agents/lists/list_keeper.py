@@ -18,7 +18,12 @@ users who were erased while Redis fell back to an older state, what it holds is 
 (`agents.lists.list_rights`).
 
 While events come faster than lists can be made, users take turns, and what keeps quiet users' lists right waits
-(`agents.lists.overload`).
+(`agents.lists.overload`). Not while an owner looks for the record that ends workers: then lists are made before their
+events are committed, so that a record whose list ends the process is found too (`agents.delivery.quarantine`).
+
+A list that cannot be made because the code raises is left out and counted, whenever it is made: records that it follows
+from may be committed long since, and no other owner would come further. The stored one stays until there is a reason to
+make it again. Many in a row are no matter of a user: then the process ends.
 
 A version that serves nobody writes no lists while it catches up with the log (`agents.replay.phases`). Then the
 written position, which did not move, says what is pending.
@@ -70,7 +75,11 @@ FIRST_A_TURN = 3
 #: Lists that are compared with a changed catalogue before that, a microsecond each.
 COMPARED_A_TURN = 1_000
 
+#: So many users in a row for whom no list can be made are no accident: lists of nobody would be right from now on.
+MOST_FAILED_IN_A_ROW = 100
+
 Users = TypeVar("Users", bound=Collection[str])
+Asked = tuple[User, UserProfile | None]
 
 
 class ListKeeper:
@@ -110,6 +119,9 @@ class ListKeeper:
         self._experiments_version = maker.treatments.version
         self._lists_a_turn = FIRST_A_TURN
         self.lists_written = 0
+        self.lists_failed = 0
+        """Lists that could not be made, because the code raised."""
+        self._failed_in_a_row: set[str] = set()
 
     @property
     def kept(self) -> int:
@@ -126,9 +138,11 @@ class ListKeeper:
         items = self._lists.current(user_id, offset, self._now_ms())
         return None if items is None or ROOM in items[-1:] else items[: self._maker.list_size]
 
-    async def refresh(self, plane: UserPlane, users: Collection[str], next_offset: int) -> None:
+    async def refresh(
+        self, plane: UserPlane, users: Collection[str], next_offset: int, *, at_once: bool = False
+    ) -> None:
         """Rewrites the lists of `users` now; while Redis is away they are pending instead, and under overload it is the
-        turn of those who have waited for longest.
+        turn of those who have waited for longest, unless it is to be `at_once`.
 
         While lists wait nothing is written, nor remembered: the written position says later what is pending.
         """
@@ -146,7 +160,7 @@ class ListKeeper:
         waited = self._pending.due
         self._pending.add(users)
         turn = list(users)
-        if self.overload.is_on(now_ms):
+        if self.overload.is_on(now_ms) and not at_once:
             self.coalesced += waited + len(users) - self._pending.due
             turn = self._pending.first(self.overload.lists_a_batch)
         if not self._pauses():
@@ -298,40 +312,64 @@ class ListKeeper:
         now_ms = self._now_ms()
         known = {user_id: user for user_id in users if (user := self._user(plane, user_id, next_offset)) is not None}
         values = await self._make(known, now_ms)
-        listed, gone = list(known), [user_id for user_id in users if user_id not in known]
-        result = await self._writer.write_together(values, self._list_ttl_s)
+        listed, gone = list(values), [user_id for user_id in users if user_id not in known]
+        failed = known.keys() - values.keys()
+        result = await self._writer.write_together(list(values.values()), self._list_ttl_s)
         await self._writer.remove_users_up_to(dict.fromkeys(gone, next_offset - 1))
         await self._readers.forget(gone, now_ms)
         self.lists_written += result.written
         self._pending.done(users)
         self._lists.wrote(listed, now_ms, self._writer.owner.order)
         refused = [listed[place] for place in result.refused]
-        self._lists.drop((*gone, *refused))
+        self._lists.drop((*gone, *refused, *failed))
         self._pending.add_refused(refused)
 
-    async def _make(self, users: Mapping[str, User], now_ms: int) -> list[Group]:
-        values: list[Group] = []
+    async def _make(self, users: Mapping[str, User], now_ms: int) -> dict[str, Group]:
+        """By user, without those for whom no list can be made."""
+        values: dict[str, Group] = {}
         asked = [(user, self._profiles.get(user_id)) for user_id, user in users.items()]
         while asked:
             turn, asked = asked[: self._lists_a_turn], asked[self._lists_a_turn :]
-            for (user, _), made in zip(turn, self._made_in_turn(turn, now_ms), strict=True):
+            for (user, _), made in self._made_in_turn(turn, now_ms):
                 offset = user.row.last_offset
                 keys = len(made.values)
                 shown = WrittenList(made.items, offset, now_ms, made.basis, keys, made.treatment)
                 self._lists.made(user.user_id, shown)
-                values.append(made.values)
+                values[user.user_id] = made.values
             await asyncio.sleep(0)
         return values
 
-    def _made_in_turn(self, asked: Sequence[tuple[User, UserProfile | None]], now_ms: int) -> list[UserValues]:
-        """What all of them get, and from now on as many a turn as take no longer than one."""
+    def _made_in_turn(self, asked: Sequence[Asked], now_ms: int) -> list[tuple[Asked, UserValues]]:
+        """What all of them get for whom it can be made, and from now on as many a turn as take no longer than one."""
         clock = asyncio.get_running_loop()
         began_s = clock.time()
-        made = self._maker.values_of(asked, self._partition, now_ms)
+        try:
+            values = self._maker.values_of(asked, self._partition, now_ms)
+            made = list(zip(asked, values, strict=True))
+            self._failed_in_a_row.clear()
+        except Exception:  # noqa: BLE001  whose list it was is found out one by one
+            made = [(one, own) for one in asked if (own := self._made_alone(one, now_ms)) is not None]
         took_s = clock.time() - began_s
         fitting = int(len(asked) * TURN_S / took_s) if took_s > 0 else LISTS_A_TURN
         self._lists_a_turn = max(1, min(fitting, 2 * self._lists_a_turn, LISTS_A_TURN))
         return made
+
+    def _made_alone(self, asked: Asked, now_ms: int) -> UserValues | None:
+        """What a user gets; None when it cannot be made. Raises what is raised for too many in a row."""
+        user_id, offset = asked[0].user_id, asked[0].row.last_offset
+        try:
+            (values,) = self._maker.values_of([asked], self._partition, now_ms)
+        except Exception:
+            self._failed_in_a_row.add(user_id)
+            if len(self._failed_in_a_row) > MOST_FAILED_IN_A_ROW:
+                raise
+            self.lists_failed += 1
+            logger.critical(
+                "partition %d: no list of the user of record %d can be made", self._partition, offset, exc_info=True
+            )
+            return None
+        self._failed_in_a_row.clear()
+        return values
 
     def _user(self, plane: UserPlane, user_id: str, next_offset: int) -> User | None:
         user = plane.view(user_id)

@@ -76,10 +76,15 @@ class Lists:
 
     def __init__(self) -> None:
         self.made: list[tuple[set[str], int]] = []
+        self.made_at_once: set[str] = set()
 
-    async def refresh(self, plane: UserPlane, users: Collection[str], next_offset: int) -> None:
+    async def refresh(
+        self, plane: UserPlane, users: Collection[str], next_offset: int, *, at_once: bool = False
+    ) -> None:
         if users:
             self.made.append((set(users), next_offset))
+        if at_once:
+            self.made_at_once.update(users)
 
     async def forget(self, users: Collection[str]) -> bool:
         return True
@@ -150,6 +155,7 @@ def test_idle_users_are_dropped_with_what_is_committed_anyway() -> None:
 def test_who_gives_a_partition_away_commits() -> None:
     partition = Partition()
     assert partition.batch("u1", force=True) is not None
+    assert partition.lists.made_at_once == {"u1"}, "none may be left for after the commit"
 
 
 def test_erasures_do_not_wait() -> None:

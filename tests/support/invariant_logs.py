@@ -101,7 +101,7 @@ def cuts_of(pick: random.Random, log: Log, most: int) -> Iterator[Log]:
 class NoLists:
     """A list keeper that keeps no lists."""
 
-    async def refresh(self, plane: UserPlane, users: object, next_offset: int) -> None: ...
+    async def refresh(self, plane: UserPlane, users: object, next_offset: int, *, at_once: bool) -> None: ...
 
     async def forget(self, users: object) -> bool:
         return True

@@ -50,7 +50,9 @@ class Lists:
             self.removed += users
         return not self.away
 
-    async def refresh(self, plane: UserPlane, users: Collection[str], next_offset: int) -> None:
+    async def refresh(
+        self, plane: UserPlane, users: Collection[str], next_offset: int, *, at_once: bool = False
+    ) -> None:
         self.refreshed = {user for user in users if plane.view(user) is not None}
 
 

@@ -29,7 +29,9 @@ class Lists:
             self.removed.update(last_offsets)
         return not self.away
 
-    async def refresh(self, plane: UserPlane, users: Collection[str], next_offset: int) -> None: ...
+    async def refresh(
+        self, plane: UserPlane, users: Collection[str], next_offset: int, *, at_once: bool = False
+    ) -> None: ...
 
     async def sweep(self, plane: UserPlane, next_offset: int) -> None: ...
 

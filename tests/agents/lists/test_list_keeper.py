@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from agents.followers.profiles import REMEMBERED_CHANGES, PartitionProfiles
 from agents.lists.list_basis import NOTHING, ListBasis
-from agents.lists.list_keeper import LISTS_A_TURN, ListKeeper
+from agents.lists.list_keeper import LISTS_A_TURN, MOST_FAILED_IN_A_ROW, ListKeeper
 from agents.lists.list_maintenance import MaintenanceBudgets
 from agents.lists.list_maker import ROOM, UserValues
 from agents.lists.rate_budget import RateBudget
@@ -60,6 +60,7 @@ class Maker:
         self.basis = NOTHING
         self.room: list[int] = []
         self.changed: NDArray[np.int32] | None = np.array([], np.int32)
+        self.broken: set[str] = set()  # whose lists cannot be made
 
     def values_of(
         self, asked: Sequence[tuple[User, UserProfile | None]], partition: int, now_ms: int
@@ -67,6 +68,8 @@ class Maker:
         return [self._made(*one) for one in asked]
 
     def _made(self, user: User, profile: UserProfile | None) -> UserValues:
+        if user.user_id in self.broken:
+            raise ZeroDivisionError(user.user_id)
         said = b"" if profile is None else b" from %s" % (profile.country or "").encode()
         items = np.array([int(user.user_id[1:]), *self.room], np.int32)
         values = [(user.user_id, b"%d%s" % (user.row.last_offset, said))]
@@ -801,6 +804,36 @@ async def test_under_overload_users_take_turns_and_the_list_shows_the_newest() -
         await world.keeper.refresh(world.plane, [world.event("u29", OLD_MS)], world.next_offset)
         assert world.writer.writes[-1] == user_id
     assert world.keeper.overload.began == 1
+
+
+async def test_who_looks_for_a_record_that_ends_workers_makes_the_lists_of_its_commit_and_no_others() -> None:
+    world = await overloaded(users=9)
+    world.writer.writes.clear()
+    batch = [world.event("u7", OLD_MS), world.event("u8", OLD_MS)]
+    await world.keeper.refresh(world.plane, batch, world.next_offset, at_once=True)
+    assert world.writer.writes == ["u7", "u8"]
+
+
+async def test_a_list_that_cannot_be_made_after_its_events_were_committed_ends_nobody() -> None:
+    world = await overloaded(users=9)
+    world.maker.broken = {"u5"}
+    await world.sweep(ticks=12)
+    assert world.writer.position == world.next_offset
+    assert world.writer.lists["u5"] == b"5", "the one before stays"
+    assert set(world.writer.writes) == {f"u{n}" for n in range(9)} - {"u5"}
+    assert world.keeper.shown("u5") is None
+    assert world.keeper.lists_failed == 1
+    world.maker.broken.clear()
+    await world.keeper.refresh(world.plane, [world.event("u5", world.clock.ms)], world.next_offset)
+    assert world.writer.lists["u5"] == b"18"
+
+
+async def test_when_nobodys_list_can_be_made_the_process_ends() -> None:
+    world = World(users=MOST_FAILED_IN_A_ROW + 1)
+    world.maker.broken = set(world.plane.users())
+    with pytest.raises(ZeroDivisionError):
+        await world.sweep(ticks=200)
+    assert world.keeper.lists_failed == MOST_FAILED_IN_A_ROW
 
 
 async def test_who_found_no_list_does_not_wait_for_a_turn_and_other_work_does() -> None:

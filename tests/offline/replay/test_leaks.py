@@ -42,7 +42,7 @@ TOPICS = Topics(version="v2")
 class Nobody:
     """A keeper of lists that writes none."""
 
-    async def refresh(self, *_: Any) -> None: ...
+    async def refresh(self, *_: Any, at_once: bool) -> None: ...
 
 
 class Known:

@@ -62,7 +62,9 @@ class _NoLists:
     async def forget_idle(self, users: Collection[str]) -> bool:
         return True
 
-    async def refresh(self, plane: UserPlane, users: Collection[str], next_offset: int) -> None:
+    async def refresh(
+        self, plane: UserPlane, users: Collection[str], next_offset: int, *, at_once: bool = False
+    ) -> None:
         """Lists are made by `Machine.make_lists`."""
 
 
