@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from importlib.resources import files
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
@@ -56,6 +57,19 @@ redis.call('SET', KEYS[1], ARGV[2])
 redis.call('SET', KEYS[2], ARGV[3])
 return 1
 """
+
+
+class Told(IntEnum):
+    """What became of a record of what a user may see; the script's answers."""
+
+    SAME = 0
+    """The user's list was made with it, or there is none."""
+    CHANGED = 1
+    """The user's list was made with other limits."""
+    LEFT_ALONE = 2
+    """Nothing was written: the user's list reflects more than the record does."""
+
+
 #: What scripts answer when another writer is noted, or none.
 NOT_THE_WRITER = -1
 LIST_NOT_THE_WRITERS = 0
@@ -178,10 +192,10 @@ class ListWriter:
 
     async def change_audiences(
         self, values: Sequence[tuple[str, str, bytes, int]], ttl_s: int, owner: PartitionOwner
-    ) -> list[bool]:
+    ) -> list[Told]:
         """Writes what users of the owner's partition may see from now on where it is another than what is stored: (key
-        of the user's list, key, record, offset that the record reflects). Returns which of them have a list that was
-        made with other limits. One whose list reflects a later offset is left alone. Raises NotTheWriter.
+        of the user's list, key, record, offset that the record reflects). One whose list reflects a later offset is
+        left alone. Returns what became of each. Raises NotTheWriter.
         """
         holder, writer = self.keys.holder(owner.partition), _name(owner)
         replies: list[int] = []
@@ -191,7 +205,7 @@ class ListWriter:
                 for list_key, key, value, offset in values[start : start + CHUNK_LISTS]:
                     pipeline.eval(AUDIENCE_SCRIPT, 3, list_key, key, holder, b"%d" % offset, value, ttl_s, writer)
                 replies += await pipeline.execute()
-        return [_answered(reply) == 1 for reply in replies]
+        return [Told(_answered(reply)) for reply in replies]
 
     async def write_shared(self, key: str, value: bytes, ttl_s: int, owner: PartitionOwner | None = None) -> bool:
         """Writes a list that belongs to no user; False when a list that was written later is stored."""

@@ -4,6 +4,9 @@ Making a list takes its turn among many, and a child must not wait for it. So a 
 the endpoint checks lists against (`serving.audience`) at once, thousands a tick. After a takeover nobody knows whose
 profile changed while the partition had no owner: all who have one are told again, and Redis says where it differs. The
 same after Redis fell back to an older state.
+
+A list may reflect an event that a former owner folded and did not commit. Redis leaves it alone until this owner has
+come as far; until then its user is told again and again, since the list of that event may take its turn much later.
 """
 
 import asyncio
@@ -15,6 +18,7 @@ from agents.followers.profiles import PartitionProfiles
 from agents.lists.cold_start_users import without_events
 from agents.lists.list_maker import ListMaker
 from agents.lists.list_rights import PartitionLists
+from serving.redis_writer import Told
 from tables.user_plane import User, UserPlane
 
 #: Records that are made before others have their turn: 40 µs each.
@@ -45,9 +49,9 @@ class LimitsWriter:
     async def tell(
         self, plane: UserPlane, next_offset: int, listed: Iterable[str], now_ms: int, at_most: int
     ) -> list[str]:
-        """Tells of at most so many users; whose lists are out of date with it. `listed` are all whose lists this
-        process wrote, for when it is not known any more whose profile changed. Raises RedisUnavailable, and tells
-        those users with the next call."""
+        """Tells of at most so many users; whose lists are out of date with it, and not of a later event. `listed` are
+        all whose lists this process wrote, for when it is not known any more whose profile changed. Raises
+        RedisUnavailable, and tells those users with the next call."""
         since, self._version = self._version, self._profiles.version
         if since != self._version:
             changes = self._profiles.changed_since(since)
@@ -62,12 +66,16 @@ class LimitsWriter:
             if user is not None:
                 key, record = self._maker.audience(user, profile, now_ms)
                 values[user_id] = (self._maker.list_key(user_id), key, record, user.row.last_offset)
-        differs = await self._writer.change_audiences(list(values.values()), self._ttl_s) if values else []
+        replies = await self._writer.change_audiences(list(values.values()), self._ttl_s) if values else []
         for user_id in changed:
             del self._changed[user_id]
         for _ in unsure:
             self._unsure.popleft()
-        return [*changed, *(user_id for user_id, is_so in zip(values, differs, strict=True) if is_so)]
+        told = dict(zip(values, replies, strict=True))
+        early = dict.fromkeys(user_id for user_id, reply in told.items() if reply is Told.LEFT_ALONE)
+        self._changed.update(early)  # behind those who were not told yet
+        differing = [user_id for user_id, reply in told.items() if reply is Told.CHANGED]
+        return [user_id for user_id in (*changed, *differing) if user_id not in early]
 
     def _user(self, plane: UserPlane, user_id: str, next_offset: int) -> User | None:
         known = plane.view(user_id)

@@ -21,7 +21,7 @@ from agents.delivery.producer import PartitionProducer
 from agents.delivery.table import ChangelogTable
 from agents.followers.erasures import PartitionErasures
 from serving.redis_errors import NotTheWriter, RedisUnavailable
-from serving.redis_writer import Group, ListWriter, WriteResult
+from serving.redis_writer import Group, ListWriter, Told, WriteResult
 from serving.write_order import PartitionOwner, WrittenPosition
 
 #: Commits something harmless as the partition's owner. Raises aiokafka.errors.ProducerFenced when it is not any more.
@@ -75,7 +75,7 @@ class PartitionLists:
         """See `ListWriter.remove_users_up_to`."""
         return await self._held(lambda: self._writer.remove_users_up_to(last_offsets, self.owner))
 
-    async def change_audiences(self, values: Sequence[tuple[str, str, bytes, int]], ttl_s: int) -> list[bool]:
+    async def change_audiences(self, values: Sequence[tuple[str, str, bytes, int]], ttl_s: int) -> list[Told]:
         """See `ListWriter.change_audiences`."""
         return await self._held(lambda: self._writer.change_audiences(values, ttl_s, self.owner))
 

@@ -11,7 +11,7 @@ from eligibility_world import TTL_S, World
 from serving.audience import decode
 from serving.list_format import FORMAT_VERSION, PREFIX_BYTES, read_prefix
 from serving.redis_errors import NotTheWriter
-from serving.redis_writer import ListWriter
+from serving.redis_writer import ListWriter, Told
 from serving.write_order import PartitionOwner
 
 NOW_MS = 1_800_000_000_000
@@ -71,7 +71,7 @@ async def test_whoever_is_not_the_writer_tells_nothing_and_a_later_list_stays(wr
     assert before is not None
     with pytest.raises(NotTheWriter):
         await writer.change_audiences([(user_list, key, b"\xf6\x01", 9)], 60, PartitionOwner(0, term=7))
-    assert await writer.change_audiences([(user_list, key, b"\xf6\x01", -2)], 60, world.owner) == [False]
+    assert await writer.change_audiences([(user_list, key, b"\xf6\x01", -2)], 60, world.owner) == [Told.LEFT_ALONE]
     assert await writer.read(key) == before
 
 

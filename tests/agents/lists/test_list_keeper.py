@@ -25,7 +25,7 @@ from agents.replay.phases import ItemsLearned, Looked
 from ranking.settings import RankingSettings
 from serving.experiments import ExperimentBook
 from serving.redis_errors import RedisUnavailable
-from serving.redis_writer import WriteResult
+from serving.redis_writer import Told, WriteResult
 from serving.write_order import PartitionOwner, WrittenPosition
 from streams.contract.catalog import UserProfile, viewer_age
 from streams.contract.events import EventType, Interaction
@@ -98,6 +98,7 @@ class Writer:
         self.away = False
         self.owner: PartitionOwner | None = None
         self.newer: set[str] = set()  # of whom a list is stored that reflects more
+        self.ahead: set[str] = set()  # whose list reflects an event that this owner has not folded
         self.audiences: dict[str, bytes] = {}
         self.fell_back = False  # to before this owner
 
@@ -124,12 +125,16 @@ class Writer:
             self.writes += [key for key, _ in group]
         return WriteResult(len(groups) - len(refused), refused)
 
-    async def change_audiences(self, values: list[tuple[str, str, bytes, int]], ttl_s: int) -> list[bool]:
+    async def change_audiences(self, values: list[tuple[str, str, bytes, int]], ttl_s: int) -> list[Told]:
         self._answer()
         assert ttl_s == 7
-        changed = [listed in self.lists and self.audiences.get(key) != value for listed, key, value, _ in values]
-        self.audiences.update({key: value for _, key, value, _ in values})
-        return changed
+        return [self._told(*one) for one in values]
+
+    def _told(self, listed: str, key: str, value: bytes, offset: int) -> Told:
+        if listed in self.ahead:
+            return Told.LEFT_ALONE
+        before, self.audiences[key] = self.audiences.get(key), value
+        return Told.CHANGED if listed in self.lists and before != value else Told.SAME
 
     async def remove_users_up_to(self, users: dict[str, int]) -> None:
         self._answer()
@@ -323,6 +328,27 @@ async def test_a_failover_that_takes_back_what_a_former_owner_wrote_is_noticed()
     assert world.writer.audiences == children
     assert (world.writer.lists["u1"], world.writer.lists["u7"]) == (b"1 from ", b"7 from DE")
     assert world.writer.lists["u2"] == b"2"
+
+
+async def test_what_a_child_may_see_is_said_as_soon_as_redis_takes_it_though_its_list_waits() -> None:
+    """A former owner wrote a list of an event that it did not commit, and this one has not come to it yet."""
+    world = World(users=9)
+    world.keeper = world.new_owner(overload_after_ms=5_000)
+    await world.sweep()
+    world.writer.ahead = {"u8"}
+    for user_id in ("u7", "u8"):
+        world.profiles.put(user_id, b'{"kids":true}', NOW_MS)
+    await world.sweep(ticks=4)
+    child = world.writer.audiences["audience of u7"]
+    assert "audience of u8" not in world.writer.audiences
+    world.writer.writes.clear()
+    await world.keeper.refresh(
+        world.plane, [world.event(f"u{n}", world.clock.ms - 10_000) for n in range(9)], world.next_offset
+    )
+    world.writer.ahead.clear()
+    await world.sweep(ticks=1)
+    assert "u8" not in world.writer.writes, "its list takes its turn"
+    assert world.writer.audiences["audience of u8"] == child
 
 
 async def test_what_people_may_see_is_said_first_after_a_wipe() -> None:

@@ -22,6 +22,7 @@ from serving.redis_writer import (
     NOT_THE_WRITER,
     REMOVE_SCRIPT,
     SWAP,
+    Told,
 )
 from serving.write_order import WrittenPosition
 from simulation.world import current_process
@@ -97,7 +98,7 @@ class RedisServer:
             return NOT_THE_WRITER
         listed, stored = self.data.get(list_key, b""), self.data.get(key)
         if listed and read_prefix(listed).offset > int(offset):
-            return 0
+            return Told.LEFT_ALONE
         if stored is None or stored.partition(b"\n")[2] != value:
             self._set(key, listed[:PREFIX_BYTES].hex().encode() + b"\n" + value)
         elif stored.partition(b"\n")[0] != listed[:PREFIX_BYTES].hex().encode():
