@@ -203,19 +203,25 @@ class SinkRunner:
     async def let_go(self) -> None:
         """Ends what is under way, without waiting for a store that does not answer, and forgets what waits."""
         self._taken_away.set()
-        if self._writing is not None:
-            with suppress(NotOurs):
-                await self._commit(await self._writing)
-            self._writing = None
-        self._lanes.clear()
-        self._begins = {}
+        writing, self._writing = self._writing, None
+        try:
+            if writing is not None:
+                with suppress(NotOurs):
+                    await self._commit(await writing)
+        finally:
+            self._lanes.clear()
+            self._begins = {}
 
     # -- one turn -----------------------------------------------------------------------------------------------------
 
     async def _turn(self) -> None:
         if self.failure is not None:
             raise self.failure
-        await self._read()
+        if not self._taken_away.is_set():
+            await self._read()
+        if self._taken_away.is_set():  # `let_go` ends what is under way; nothing begins until `take`
+            await self._pause(TURN_MS / 1000)
+            return
         if self._writing is not None and self._writing.done():
             done, self._writing = await self._writing, None
             await self._commit(done)
@@ -430,7 +436,11 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped the
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
         """Nothing is ours until the next assignment."""
-        await self._runner.let_go()
+        try:
+            await self._runner.let_go()
+        except BaseException as failure:  # as below
+            self._runner.failure = failure
+            raise
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
         """These are ours now."""
