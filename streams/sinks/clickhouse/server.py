@@ -17,6 +17,7 @@ CONNECT_TIMEOUT_S = 5
 ANSWER_TIMEOUT_S = 60
 MUTATION_TIMEOUT_S = 300.0
 _POLL_S = 0.05
+_LIMIT_ON_MONTHS: Final = "max_partitions_per_insert_block"
 
 #: What the server says of values, not of itself: CANNOT_PARSE_*, TYPE_MISMATCH, ARGUMENT_OUT_OF_BOUND, INCORRECT_DATA,
 #: TOO_LARGE_STRING_SIZE, CANNOT_CONVERT_TYPE, CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, VIOLATED_CONSTRAINT.
@@ -44,6 +45,7 @@ class Server:
         self.address = address
         self._client: Client | None = None
         self._version: tuple[int, int] | None = None
+        self._of_inserts: dict[str, Any] | None = None
 
     @property
     def version(self) -> tuple[int, int]:
@@ -52,6 +54,14 @@ class Server:
             major, minor = self.ask("SELECT version()")[0][0].split(".")[:2]
             self._version = int(major), int(minor)
         return self._version
+
+    @property
+    def of_inserts(self) -> dict[str, Any]:
+        """Settings of inserts whose rows may be of any months: servers that know a limit on these refuse 101."""
+        if self._of_inserts is None:
+            known = self.ask(f"SELECT count() FROM system.settings WHERE name = '{_LIMIT_ON_MONTHS}'")[0][0]
+            self._of_inserts = {_LIMIT_ON_MONTHS: 0} if int(known) else {}
+        return self._of_inserts
 
     def ask(self, query: str, parameters: dict[str, Any] | None = None, **settings: Any) -> list[tuple[Any, ...]]:
         """Runs a statement; its rows. `parameters` are named %(so)s. Raises `StoreUnavailable`, `SchemaMissing`."""

@@ -57,7 +57,7 @@ class ClickHouseSink:
         if self._server.version < DATETIME64_SINCE:
             columns[TIMESTAMP_AT] = [time_ms // 1000 for time_ms in columns[TIMESTAMP_AT]]
         digest = blake2b(name.encode(), digest_size=9).hexdigest()
-        settings = {}
+        settings = dict(self._server.of_inserts)
         if self._server.version >= DEDUPLICATION_SINCE:
             # Of the rows, too: a block that is read again may say more (a list that was late) or less (an erasure).
             said = blake2b(repr(columns).encode(), digest_size=9).hexdigest()
@@ -70,17 +70,26 @@ class ClickHouseSink:
         self._sums.note(hours_s, f"{what} {self._process} {next(self._writes)}")
 
     def erase(self, erasure: Erasure) -> None:
-        """Notes the user's hours, removes the rows, then the user's sums; those of items are made again."""
-        if not self.count(erasure):
-            return
-        database, theirs = self._server.address.database, _parameters(erasure)
-        # Of what the user did since they came back, too: their sums go with the others and are made again.
-        hours = self._server.ask(
-            f"SELECT DISTINCT toUInt32(event_hour) FROM {database}.{EVENTS} WHERE user_id IN %(users)s", theirs
-        )
-        self._sums.note([hour for (hour,) in hours], f"{ERASURE}{erasure.name} {self._process} {next(self._writes)}")
-        self._server.delete(EVENTS, _THEIRS, theirs)
-        self._server.delete(USERS, "user_id IN %(users)s", theirs)
+        """Notes the user's hours, removes the rows, then the user's sums; those of items are made again.
+
+        Another process may make the sums of what is noted before the rows are gone: so hours are noted again when they
+        are, and after a crash in between those that this erasure noted before.
+        """
+        hours = set(self._sums.noted(_reason(erasure)))
+        if self.count(erasure):
+            database, theirs = self._server.address.database, _parameters(erasure)
+            # Of what the user did since they came back, too: their sums go with the others and are made again.
+            found = self._server.ask(
+                f"SELECT DISTINCT toUInt32(event_hour) FROM {database}.{EVENTS} WHERE user_id IN %(users)s", theirs
+            )
+            hours.update(hour for (hour,) in found)
+            self._note_erasure(erasure, hours)
+            self._server.delete(EVENTS, _THEIRS, theirs)
+            self._server.delete(USERS, "user_id IN %(users)s", theirs)
+        self._note_erasure(erasure, hours)
+
+    def _note_erasure(self, erasure: Erasure, hours_s: set[int]) -> None:
+        self._sums.note(sorted(hours_s), f"{_reason(erasure)}{self._process} {next(self._writes)}")
 
     def count(self, erasure: Erasure) -> int:
         """Rows of events and lists that the erasure covers, and the user's sums when nothing else is left of them."""
@@ -103,6 +112,11 @@ class ClickHouseSink:
     def close(self) -> None:
         """Disconnects."""
         self._server.close()
+
+
+def _reason(erasure: Erasure) -> str:
+    """How all notes of an erasure begin."""
+    return f"{ERASURE}{erasure.name} "
 
 
 def _parameters(erasure: Erasure) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """Sums by user and day, item and hour, and (hour, algorithm, variant): made again, never added up.
 
 Whoever writes rows notes their hours in `sums_to_do` before the position is committed; so does an erasure before it
-removes anything. Now and then all sums of the noted hours are made anew from `recommendation_events FINAL`, that is
-from rows of which each stands once, and only then the notes are done. A process may end anywhere in between: the notes
-are still there, and making sums again gives the same. What a row says later than before (another list it belongs to) or
-not at all any more (erased) changes sums the same way; a group that has no rows any more becomes zeros.
+removes anything, and once more when it is gone. Now and then all sums of the noted hours are made anew from
+`recommendation_events FINAL`, that is from rows of which each stands once, and only then the notes are done. A process
+may end anywhere in between: the notes are still there, and making sums again gives the same. What a row says later than
+before (another list it belongs to) or not at all any more (erased) changes sums the same way; a group that has no rows
+any more becomes zeros.
 
 Sums carry the time at which their making began, and the later one stays: it has seen whatever the earlier one has.
 """
@@ -21,6 +22,8 @@ from streams.sinks.clickhouse.server import Server
 ERASURE: Final = "erasure "
 #: Hours that are made in one statement: a day's erasures may touch all hours of three months.
 HOURS_AT_ONCE: Final = 48
+#: Users whose rows go in one statement, of ids up to 256 bytes: a statement has 256 KB.
+USERS_AT_ONCE: Final = 500
 #: Making sums takes this share of the time at most.
 SHARE: Final = 0.2
 
@@ -81,6 +84,15 @@ class Sums:
             count = len(hours_s)
             self._server.insert(TO_DO, ("hour", "reason", "done"), (list(hours_s), [reason] * count, [0] * count))
 
+    def noted(self, beginning: str) -> list[int]:
+        """Hours (s since the epoch) that were noted, done or not, for a reason that begins so."""
+        found = self._server.ask(
+            f"SELECT DISTINCT toUInt32(hour) FROM {self._server.address.database}.{TO_DO} "
+            "WHERE startsWith(reason, %(beginning)s)",
+            {"beginning": beginning},
+        )
+        return [int(hour) for (hour,) in found]
+
     def make_again(self, now_s: float) -> int:
         """Makes the sums of the noted hours, the oldest first, unless it is too soon; how many hours are left."""
         if now_s < self._next_s:
@@ -109,9 +121,25 @@ class Sums:
         for table in _SUMS:
             self._make_table(table, of_days if table == USERS else hours_s, days)
         if is_erasure:
-            # Whoever made sums while the user's rows went may have put the user's own back.
-            where = f"day IN ({', '.join(map(str, days))}) AND events = 0 AND served = 0"
-            self._server.delete(USERS, where, {})
+            self._delete_gone(days)
+
+    def _delete_gone(self, days: list[int]) -> None:
+        """Deletes the user's own rows that became zeros: whoever made sums while the events went may have put them
+        back. All rows of such a user and day go, or the zeros would uncover an older one."""
+        found = self._server.ask(
+            f"SELECT toUInt16(day), user_id FROM {self._server.address.database}.{USERS} FINAL "
+            f"WHERE toUInt16(day) IN ({_list(days)}) AND events = 0 AND served = 0"
+        )
+        gone: dict[int, list[str]] = {}
+        for day, user_id in found:
+            gone.setdefault(int(day), []).append(user_id)
+        for day, users in gone.items():
+            for begin in range(0, len(users), USERS_AT_ONCE):
+                self._server.delete(
+                    USERS,
+                    f"toUInt16(day) = {day} AND user_id IN %(users)s",
+                    {"users": tuple(users[begin:][:USERS_AT_ONCE])},
+                )
 
     def _make_table(self, table: str, hours_s: list[int], days: list[int]) -> None:
         database = self._server.address.database
@@ -133,7 +161,8 @@ class Sums:
             f"SELECT {of_keys}, {zeros} FROM {database}.{held_in} FINAL WHERE {periods} "
             f"UNION ALL SELECT {keyed}, {typed} FROM ("
             f"SELECT {of_events}, {sums} FROM {database}.{EVENTS} FINAL "
-            f"WHERE event_hour IN ({_hours(hours_s)}) AND {which} GROUP BY {grouped})) GROUP BY {of_keys}"
+            f"WHERE event_hour IN ({_hours(hours_s)}) AND {which} GROUP BY {grouped})) GROUP BY {of_keys}",
+            **self._server.of_inserts,
         )
 
 

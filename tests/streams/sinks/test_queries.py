@@ -2,12 +2,11 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import orjson
 import pytest
+from harness.embedded_clickhouse import Embedded
 
 from streams.contract.events import EventType, Interaction
 from streams.contract.served import ServedItem, ServedList
@@ -69,44 +68,11 @@ def small_log() -> SmallLog:
     return log
 
 
-class Embedded(Server):
-    """The engine of today in this process, where a server of today cannot be installed: the same statements, no
-    network."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(ClickHouseAddress("embedded", 0, DATABASE))
-        self._session = pytest.importorskip("chdb.session").Session(str(folder))
-
-    def ask(self, query: str, parameters: dict[str, Any] | None = None, **settings: Any) -> list[tuple[Any, ...]]:
-        """Values as JSON has them."""
-        if parameters:
-            query = query % {name: _quoted(value) for name, value in parameters.items()}
-        answered = str(self._session.query(query, "JSONCompact"))
-        return [tuple(row) for row in orjson.loads(answered)["data"]] if answered.strip() else []
-
-    def insert(self, table: str, names: Sequence[str], columns: Sequence[Sequence[Any]], **settings: Any) -> None:
-        """Rows as JSON."""
-        said = ", ".join(f"{name} = {_quoted(value)}" for name, value in settings.items())
-        rows = b"\n".join(orjson.dumps(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True))
-        into = f"INSERT INTO {self.address.database}.{table} {f'SETTINGS {said}' if said else ''} FORMAT JSONEachRow "
-        self._session.query(into + rows.decode())
-
-    def close(self) -> None:
-        """Ends the engine."""
-        self._session.close()
-
-
-def _quoted(value: Any) -> str:
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_quoted, value))})"
-    return f"'{value}'" if isinstance(value, str) else str(value)
-
-
 @pytest.fixture(scope="module", params=["installed", "embedded"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """With the small log in it, written twice."""
     if request.param == "embedded":
-        made: Server = Embedded(tmp_path_factory.mktemp("embedded"))
+        made: Server = Embedded(tmp_path_factory.mktemp("embedded"), DATABASE)
     else:
         host, port = request.getfixturevalue("clickhouse").address.split(":")
         made = Server(ClickHouseAddress(host, int(port), DATABASE))
