@@ -14,8 +14,7 @@ from streams.sinks.cassandra.tables import OF_USERS
 pytestmark = pytest.mark.stack
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("events", [3_000, 200_000])
+@pytest.mark.parametrize("events", [3_000, pytest.param(200_000, marks=pytest.mark.slow)])
 async def test_rows_equal_a_recount_after_kills_a_freeze_and_a_crash_of_the_store(
     world: CassandraWorld, events: int
 ) -> None:
