@@ -120,7 +120,7 @@ class Recount:
             user, item, kind, at = event["user_id"], event["item_id"], event["event_type"], event["timestamp"]
             age_days = (now_ms - at) / DAY_MS
             if kind == "rating":
-                made.ratings[user, at, item] = event["rating"]
+                made.ratings[user, at, item] = max(event["rating"], made.ratings.get((user, at, item), 0))
                 if (user, event["event_id"]) not in seen and age_days < 90:
                     rated[item].append(event["rating"])
             seen.add((user, event["event_id"]))
@@ -129,7 +129,8 @@ class Recount:
             if age_days > 90:
                 return
             if kind in WATCHES:
-                made.history[user, at, item] = event.get("watch_duration"), event.get("completion_pct")
+                figures = event.get("watch_duration"), event.get("completion_pct")
+                made.history[user, at, item] = _larger(made.history.get((user, at, item), (None, None)), figures)
             if kind == "search":
                 made.searches.add((user, at, event["query"]))
             if kind == "hide" or kind in ("watch_start", "watch_progress", "watch_end"):
@@ -194,6 +195,14 @@ def stored_ratings(world: CassandraWorld) -> dict[str, dict[float, int]]:
 def ms(moment: datetime) -> int:
     """Milliseconds since the epoch of a time that the client read."""
     return round((moment - EPOCH) / timedelta(milliseconds=1))
+
+
+def _larger(one: Figures, other: Figures) -> Figures:
+    """Of two events in one millisecond the larger figures, as Cassandra keeps them."""
+    first, second = (
+        max((value for value in pair if value is not None), default=None) for pair in zip(one, other, strict=True)
+    )
+    return first, second
 
 
 def _is_over(event: dict[str, Any]) -> bool:
