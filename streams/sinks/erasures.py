@@ -42,10 +42,13 @@ class SinkErasures:
         )
         return erasure
 
-    def covers_event(self, user_id: str, offset: int) -> bool:
-        """Whether an interaction of a stored id at an offset is erased."""
+    def covers_event(self, user_id: str, offset: int, original_ms: int | None = None) -> bool:
+        """Whether an interaction of a stored id at an offset is erased. `original_ms`: when the original was
+        appended of a dead letter published again; it may lie behind the erasure's end and be from before it."""
         erasure = self._of.get(user_id)
-        return erasure is not None and offset < erasure.end_offset
+        if erasure is None:
+            return False
+        return offset < erasure.end_offset or (original_ms is not None and original_ms <= erasure.erased_at_ms)
 
     def covers_list(self, user_id: str, shown_ms: int) -> bool:
         """Whether a list that was shown then is erased."""

@@ -14,10 +14,11 @@ from functools import lru_cache
 
 from aiokafka.structs import ConsumerRecord
 
+from streams.contract.dead_letters import original_time_ms
 from streams.contract.events import parse_interaction
 from streams.contract.partitioning import partition_of
 from streams.contract.reasons import InvalidEvent, Reason
-from streams.contract.served import parse_served
+from streams.contract.served import ServedList, parse_served
 from streams.contract.user_records import record_key, user_of
 from streams.kafka.damaged_record import refusal_of
 from streams.sinks.attribution import AttributionLists
@@ -128,6 +129,19 @@ class Lane:
             return Block(self._config.topics.interactions, self.partition, first, end, events=events)
         return None
 
+    def is_erased(self, record: ConsumerRecord) -> bool:
+        """Whether the record of which a row was made is of a user who is erased by now."""
+        if record.topic == self._config.topics.served:
+            return record.value is not None and self._is_erased_list(parse_served(record.value))
+        event = parse_interaction(record.value, record.timestamp)
+        return self._is_erased_event(self._config.identities.stored(event).user_id, record)
+
+    def _is_erased_event(self, user_id: str, record: ConsumerRecord) -> bool:
+        return self.erasures.covers_event(user_id, record.offset, original_time_ms(record.headers))
+
+    def _is_erased_list(self, shown: ServedList) -> bool:
+        return self.erasures.covers_list(shown.user_id, shown.timestamp)
+
     def _event_in(self, record: ConsumerRecord) -> Event | None:
         """The event, unless the workers do not fold it either: what they refuse is a dead letter of theirs."""
         if (refusal := refusal_of(record)) is not None:
@@ -142,7 +156,7 @@ class Lane:
             self.counts.skip(Reason.WRONG_PARTITION)
             return None
         stored = self._config.identities.stored(event)
-        if self.erasures.covers_event(stored.user_id, record.offset):
+        if self._is_erased_event(stored.user_id, record):
             self.counts.erased += 1
             return None
         attribution = self._shown.attribution(stored) if self._reads_served else None
@@ -157,7 +171,7 @@ class Lane:
         except ValueError:
             self.counts.skip(Reason.WRONG_TYPE)
             return None
-        if self.erasures.covers_list(shown.user_id, shown.timestamp):
+        if self._is_erased_list(shown):
             self.counts.erased += 1
             return None
         record_id = record.key.rpartition(b"\0")[2].decode(errors="replace")

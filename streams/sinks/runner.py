@@ -393,16 +393,20 @@ class SinkRunner:
         async with bulk_consumer(self._config.bootstrap) as reader:
             for (topic, partition, offset), why in refused.items():
                 record = await _record_at(reader, TopicPartition(topic, partition), offset)
-                letter = DeadLetter(
-                    key=record.key,
-                    value=record.value,
+                refusal = DeadLetter(
+                    key=record.key if record else None,
+                    value=record.value if record else None,
                     reason=Reason.STORE_REFUSED,
                     detail=f"{self._sink.name}: {why}",
                     topic=topic,
                     partition=partition,
                     offset=offset,
-                    append_time_ms=record.timestamp,
-                ).to_record()
+                    append_time_ms=record.timestamp if record else 0,
+                )
+                lane = self._lanes.get(partition)
+                if lane is None:
+                    raise NotOurs  # and who owns it now tells
+                letter = (refusal.blank() if record and lane.is_erased(record) else refusal).to_record()
                 await self._producer.send_and_wait(
                     self._config.topics.dead_letters,
                     letter.value,
@@ -474,9 +478,12 @@ async def _read_before(
                     apply(record)
 
 
-async def _record_at(reader: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> ConsumerRecord:
+async def _record_at(reader: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> ConsumerRecord | None:
+    """None when it was removed from the log."""
     reader.assign([tp])
     reader.seek(tp, offset)
-    while True:
+    end = (await reader.end_offsets([tp]))[tp]
+    while await reader.position(tp) < end:
         for record in (await reader.getmany(tp, timeout_ms=POLL_MS, max_records=1)).get(tp, []):
-            return record
+            return record if record.offset == offset else None
+    return None

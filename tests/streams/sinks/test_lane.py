@@ -1,9 +1,12 @@
 """One partition on its way into a store: what becomes a row, what it is tied to, and when."""
 
+from dataclasses import replace
+
 import msgspec
 import orjson
 from aiokafka.structs import ConsumerRecord
 
+from streams.contract.dead_letters import ORIGINAL_TIME_HEADER
 from streams.contract.erasure import ErasureMarker
 from streams.contract.identities import Identities
 from streams.contract.partitioning import partition_of
@@ -33,6 +36,10 @@ def record(topic: str, offset: int, key: bytes | None, value: bytes | None, at_m
 def click(offset: int, user: str = USER, at_ms: int = NOW, item: str = "a") -> ConsumerRecord:
     event = {"event_id": f"e{offset}", "event_type": "click", "user_id": user, "item_id": item, "timestamp": at_ms}
     return record("user.interactions", offset, user.encode(), orjson.dumps(event), at_ms)
+
+
+def republished(offset: int, original_ms: int) -> ConsumerRecord:
+    return replace(click(offset), headers=((ORIGINAL_TIME_HEADER, b"%d" % original_ms),))
 
 
 def shown(offset: int, at_ms: int = NOW - 1, user: str = USER) -> ConsumerRecord:
@@ -102,6 +109,18 @@ def test_nothing_of_an_erased_user_is_made_a_row_from_the_moment_the_order_was_r
     ((offset, order),) = made.to_erase
     assert order is not None
     assert (offset, order.end_offset, order.user_ids) == (7, 5, (USER,))
+
+
+def test_a_dead_letter_published_again_after_its_users_erasure_is_no_row() -> None:
+    made = lane(reads_served=False)
+    made.add_erasures([erasure(0, end_offset=5)])
+    before, after = republished(7, NOW), republished(8, NOW + 1)
+    made.add_events([before, after, click(9)], 0.0)
+    block = made.next_block(9.0, 1.0)
+    assert block is not None
+    assert [event.offset for event in block.events] == [8, 9]
+    assert [made.is_erased(one) for one in (before, after, click(4), click(9))] == [True, False, True, False]
+    assert [made.is_erased(one) for one in (shown(0, NOW), shown(1, NOW + 1))] == [True, False]
 
 
 def test_an_order_that_is_not_in_force_is_none_and_one_that_is_withdrawn_ends() -> None:

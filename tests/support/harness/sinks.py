@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from aiokafka.structs import ConsumerRecord
 
 from harness.cluster import FRESHET, PARTITIONS, StackConfig
+from harness.patience import Patience
 from harness.polling import eventually
 from harness.processes import WorkerProcess, Workers
 from harness.traffic import ITEMS, Traffic
@@ -25,8 +26,10 @@ from streams.kafka.producer import OutgoingRecord, Producer
 from streams.kafka.topics_admin import ensure_topics
 from streams.sinks.clickhouse.address import ClickHouseAddress
 from streams.sinks.clickhouse.server import Server
+from streams.sinks.sink import StoreUnavailable
 
 HOUR_MS = 3_600_000
+DROP_S = 120
 ALGORITHMS = ("co_occurrence", "sequential", "embedding", "trending", "popular", "explore")
 SURFACES = ("recommendations", "homepage", "similar")
 
@@ -131,8 +134,15 @@ class SinkWorld:
         return self.client.ask(query.replace("{db}", self.address.database))
 
     def drop(self) -> None:
-        """Removes the database."""
-        self.client.ask(f"DROP DATABASE IF EXISTS {self.address.database}")
+        """Removes the database; a server that merges much takes longer than one answer may."""
+        patience = Patience(DROP_S)
+        while True:
+            try:
+                self.client.ask(f"DROP DATABASE IF EXISTS {self.address.database}")
+                return
+            except StoreUnavailable:
+                if patience.is_over:
+                    raise
 
 
 def shown_record(
