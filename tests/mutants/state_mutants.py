@@ -257,8 +257,8 @@ MUTANTS = [
         "lists wait for their transaction",
         STEP,
         "InteractionsStep._refresh",
-        "await self.lists.refresh(self.plane, touched, next_offset)",
-        "if self._pace.is_due(): await self.lists.refresh(self.plane, touched, next_offset)",
+        "await self.lists.refresh(self.plane, touched, next_offset, at_once=at_once)",
+        "if self._pace.is_due(): await self.lists.refresh(self.plane, touched, next_offset, at_once=at_once)",
         PACE,
     ),
     Mutant(
