@@ -196,6 +196,12 @@ class ExperimentBook:
         """What somebody gets whom every experiment is about."""
         return self._known(self._parts(stored_id))
 
+    def version_treatment(self, stored_id: str) -> Treatment:
+        """The part of it that says which version serves somebody: of lists that are nobody's own, nothing else is."""
+        if not self.versions:
+            return UNTREATED
+        return self._known([part for part in self._parts(stored_id) if part[0].by_version])
+
     def _parts(self, stored_id: str) -> list[tuple[Experiment, Variant]]:
         parts: list[tuple[Experiment, Variant]] = []
         layer, bucket = "", 0

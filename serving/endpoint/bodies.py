@@ -11,6 +11,7 @@ from itertools import count
 import orjson
 
 from serving.endpoint.supply import FoundList
+from serving.endpoint.versions import Version
 from serving.experiments import UNTREATED, Treatment
 from serving.list_format import PREFIX_BYTES, WHICH_ONE, Prefix
 
@@ -63,6 +64,13 @@ def labels_in(found: FoundList) -> bytes:
     value, prefix, version = found
     own = _LABELS.search(value, PREFIX_BYTES, PREFIX_BYTES + prefix.header_bytes)
     return version.labels if own is None else b'"model_version":%b,%b' % (orjson.dumps(version.keys.version), own[0])
+
+
+def labels_by_version(version: Version, treatment: Treatment) -> bytes:
+    """What an answer out of lists that are nobody's own says of the version, and of the variant that it serves."""
+    if treatment is UNTREATED:
+        return version.labels
+    return b'"model_version":%b,%b' % (orjson.dumps(version.keys.version), labels_of(*treatment.names))
 
 
 def head_of(

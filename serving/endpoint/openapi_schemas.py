@@ -97,7 +97,8 @@ SCHEMAS: dict[str, Schema] = {
             "source": {"type": "string", "enum": ["similar", "popular"]},
             "model_version": _TEXT,
             "variant": _TEXT,
-        }
+        },
+        _EXPERIMENT,
     ),
     "trending": _object(
         {
@@ -110,7 +111,8 @@ SCHEMAS: dict[str, Schema] = {
             "stale": _FLAG,
             "model_version": _TEXT,
             "variant": _TEXT,
-        }
+        },
+        _EXPERIMENT,
     ),
     "continue_watching": _object(
         {

@@ -114,6 +114,12 @@ class LiveVersions:
             return UNTREATED
         return self.experiments.treatment(stored_id, UserTraits(country, device, 0 if is_known else None))
 
+    def version_treatment(self, user_id: str | None) -> Treatment:
+        """The variant by which somebody is served from the version that they are; of nobody, none."""
+        if user_id is None or not self.experiments.versions:
+            return UNTREATED
+        return self.experiments.version_treatment(self._stored_id(user_id))
+
     def first(self) -> Version:
         """The version that serves most: what answers without a user come from."""
         weights = self._pointer.weights

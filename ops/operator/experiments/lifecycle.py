@@ -11,6 +11,7 @@ import msgspec
 from agents.followers.refusals import guarded, say
 from agents.versions.registry import read_registry
 from ops.exit_codes import CommandFailed
+from ops.operator.experiments.fitting_versions import reasons_against_versions
 from ops.operator.experiments.spelling import NotAnExperiment
 from ops.operator.inspect.running import NotThere
 from serving.experiments import ExperimentBook, conflicts
@@ -70,20 +71,19 @@ class Lifecycle:
         return await self._change(decide)
 
     async def start(self, experiment_id: str) -> Experiment:
-        """Lets a draft run. Raises `NotThere`, and `NotChanged` when it may not run beside those that do."""
-        registry = await read_registry(self._bootstrap, self._topics)
+        """Lets a draft run. Raises `NotThere`, and `NotChanged` when it may not run beside those that do, or a version
+        that it needs is none that can serve."""
+        bootstrap, namespace = self._bootstrap, self._topics.namespace
+        registry = await read_registry(bootstrap, self._topics)
+        wanted = found_in(await self.read(), experiment_id)
+        unfit = await reasons_against_versions(bootstrap, self._redis_url, namespace, registry, wanted)
 
         def decide(book: ExperimentBook) -> Experiment:
             found = found_in(book, experiment_id)
             if found.state != "draft":
                 raise NotChanged(f"{experiment_id} is {found.state}: an experiment is started once")
-            reasons = conflicts(found, book.running)
-            for variant in found.variants:
-                name = variant.model_version
-                if name is not None and (name not in registry.versions or registry.is_retired(name)):
-                    reasons.append(f"{variant.name} is served from {name}, and there is no such version")
-            if reasons:
-                raise NotChanged("\n".join([f"{experiment_id} is not started:", *(f"  - {why}" for why in reasons)]))
+            if reasons := [*conflicts(found, book.running), *unfit]:
+                raise NotChanged(f"{experiment_id} is not started: {'; '.join(reasons)}")
             return _changed(found, book, state="running", started=True)
 
         return await self._change(decide)

@@ -17,6 +17,7 @@ from offline.versions.gate import GateLimits, PromotionEvidence, reasons_against
 from offline.versions.switching import Refused, SwitchDecision, check_retirable, promote, rollback
 from offline.versions.verdict import only_undecided
 from ops.exit_codes import CommandFailed
+from ops.operator.experiments.fitting_versions import differ_in_known_users
 from ops.operator.experiments.lifecycle import read_experiments
 from ops.operator.versions.evidence import read_evidence
 from ops.operator.versions.figures import record
@@ -66,13 +67,26 @@ class Switching:
         decision = await self._decision()
         _or_refuse(lambda: promote(registry, version, percent, decision))
         evidence = await self.evidence(registry, version, self._limits)
-        reasons = reasons_against(evidence, self._limits)
+        reasons = reasons_against(evidence, self._limits) + await self._disagreements(registry, version)
         figures = _figures(evidence, reasons)
         await record(self._bootstrap, self._namespace, {version: {"gate": figures}})
         if reasons and not force:
             raise NotSwitched(f"{version} is not promoted{' yet' * only_undecided(reasons)}:", reasons)
         decided = replace(decision, forced=bool(reasons), figures=figures)
         return await self._switch(lambda found: promote(found, version, percent, decided))
+
+    async def _disagreements(self, registry: Registry, version: str) -> list[str]:
+        """Running experiments on new users, whose users a switch would change."""
+        experiments = await read_experiments(self._bootstrap, Topics(self._namespace))
+        about = [known.experiment_id for known in experiments.running if known.targeting.users != "all"]
+        serving = [name for name in registry.versions if registry.weight_of(name) and name != version]
+        if not about or not await differ_in_known_users(
+            self._bootstrap, self._namespace, registry, [*serving, version]
+        ):
+            return []
+        return [
+            f"{version} does not know users since the same time, and {', '.join(about)} asks who is new: stop it first"
+        ]
 
     async def rollback(self) -> Switch:
         """Gives everybody back to the version before. Raises `NotSwitched`."""

@@ -6,7 +6,7 @@ import asyncio
 
 import orjson
 
-from serving.endpoint.bodies import etag_of, head_of, labels_in, new_recommendation_id, now_ms
+from serving.endpoint.bodies import etag_of, head_of, labels_by_version, labels_in, new_recommendation_id, now_ms
 from serving.endpoint.list_filter import joined
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters
@@ -38,9 +38,12 @@ class ContinueWatchingRead:
         )
         name = orjson.dumps(user_id)
         if found is None:
-            made = new_recommendation_id()
-            body = b'{"user_id":%b,"recommendation_id":"%b",%b,"items":[]}' % (name, made, version.labels)
-            head = head_of(user_id, made, b"personal", version.labels)
+            made, labels = (
+                new_recommendation_id(),
+                labels_by_version(version, store.versions.version_treatment(user_id)),
+            )
+            body = b'{"user_id":%b,"recommendation_id":"%b",%b,"items":[]}' % (name, made, labels)
+            head = head_of(user_id, made, b"personal", labels)
             shown = ShownAnswer(at_ms, given, "personal", head, b"", Surface.CONTINUE_WATCHING)
             return json_response(body, self._cache_control, shown=shown)
         shape = b"%d" % limit

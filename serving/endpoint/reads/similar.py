@@ -8,7 +8,7 @@ import re
 import orjson
 
 from serving.endpoint.blocked import id_of
-from serving.endpoint.bodies import etag_of, head_of, new_recommendation_id, now_ms
+from serving.endpoint.bodies import etag_of, head_of, labels_by_version, new_recommendation_id, now_ms
 from serving.endpoint.list_filter import Item, filter_list, joined, left, split
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters, text
@@ -18,6 +18,7 @@ from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Store
 from serving.endpoint.supply import FoundList, ListReader
 from serving.endpoint.versions import Version
+from serving.experiments import UNTREATED
 from serving.keys import HOMEPAGE
 from serving.list_format import WHICH_ONE, cut_each
 from streams.contract.served import Surface
@@ -67,7 +68,8 @@ class SimilarRead:
             shown = joined(items, 0, limit)
         else:
             shown = b",".join(_in_order_of(own, items)[:limit])
-        labels = found.version.labels
+        treatment = store.versions.version_treatment(user_id)
+        labels = labels_by_version(found.version, treatment)
         made = new_recommendation_id()
         body = b'{"item_id":%b,"recommendation_id":"%b","similar_items":[%b],"source":"%b",%b}' % (
             *(name, made, shown, source, labels),
@@ -75,6 +77,8 @@ class SimilarRead:
         shape = b"%d.%b" % (limit, reader.name)
         if own is not None:
             shape += b"." + own.value[WHICH_ONE].hex().encode()
+        if treatment is not UNTREATED:
+            shape += b"." + treatment.variant.encode()
         head = head_of(user_id or "", made, source, labels)
         told = ShownAnswer(at_ms, given, source.decode(), head, shown, Surface.SIMILAR)
         control = self._cache_control if user_id is None else self._private

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from serving.endpoint.bodies import etag_of, head_of, new_recommendation_id, now_ms
+from serving.endpoint.bodies import etag_of, head_of, labels_by_version, new_recommendation_id, now_ms
 from serving.endpoint.list_filter import joined
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters, country_or_region, one_of, text
@@ -12,6 +12,7 @@ from serving.endpoint.reads.recommendations import LIMIT, MAX_MATURITY
 from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Store
 from serving.endpoint.supply import ListReader, empty_popular
+from serving.experiments import UNTREATED
 from serving.fragments import rfc3339
 from serving.keys import GLOBAL_REGION, HOMEPAGE, REGIONS, WINDOWS
 from streams.contract.served import Surface
@@ -54,13 +55,15 @@ class TrendingRead:
             "category": category or None,
             "updated_at": rfc3339(found.prefix.generated_at_ms),
             "stale": at_ms > found.prefix.expires_at_ms,
-            "model_version": found.version.keys.version,
-            "variant": found.version.variant,
         }
+        treatment = store.versions.version_treatment(user_id)
+        labels = labels_by_version(found.version, treatment)
         listed = joined(items, 0, limit)
-        body = b'%b,"recommendation_id":"%b","items":[%b]}' % (orjson.dumps(head)[:-1], made, listed)
+        body = b'%b,%b,"recommendation_id":"%b","items":[%b]}' % (orjson.dumps(head)[:-1], labels, made, listed)
         shape = b"%d.%d.%b" % (limit, bool(head["stale"]), reader.name)
-        told = head_of(user_id or "", made, b"trending", found.version.labels)
+        if treatment is not UNTREATED:
+            shape += b"." + treatment.variant.encode()
+        told = head_of(user_id or "", made, b"trending", labels)
         shown_answer = ShownAnswer(at_ms, given, "trending", told, listed, Surface.TRENDING)
         control = self._cache_control if user_id is None else self._private
         return json_response(body, control, etag_of(found, shape), shown_answer)

@@ -5,14 +5,18 @@ import asyncio
 import pytest
 from made_up_experiments import QUIET, running, treated
 
+from agents.versions.registry import change_registry
 from ops.local_stack.stack import LocalStack
+from ops.operator.experiments.fitting_versions import known_since
 from ops.operator.experiments.lifecycle import Lifecycle, NotChanged, read_experiments
 from ops.operator.experiments.spelling import NotAnExperiment
 from ops.operator.inspect.running import NotThere
+from ops.operator.versions.switches import NotSwitched, Switching
 from serving.experiments import ExperimentBook
 from serving.keys import Keys
 from serving.redis_writer import ListWriter
-from streams.contract.experiments import Experiment, Variant
+from serving.registry import Registry, Switch, VersionRecord
+from streams.contract.experiments import Experiment, Targeting, Variant
 from streams.kafka.producer import OutgoingRecord, Producer
 from streams.kafka.topics import Topics
 from streams.kafka.topics_admin import ensure_topics
@@ -83,8 +87,65 @@ async def test_what_is_refused(lifecycle: Lifecycle) -> None:
     await lifecycle.create(
         draft("c", layer="versions", variants=(Variant("x", 50), Variant("y", 50, model_version="v9")))
     )
-    with pytest.raises(NotChanged, match="no such version"):
+    with pytest.raises(NotChanged, match=r"^c is not started: there is no version v9$"):
         await lifecycle.start("c")
+
+
+async def register(stack: LocalStack, topics: Topics, **records: VersionRecord) -> None:
+    await change_registry(stack.bootstrap, topics, lambda _: [known.record(name) for name, known in records.items()])
+
+
+async def serve(stack: LocalStack, topics: Topics, weights: dict[str, int]) -> None:
+    switch = Switch(1, "promote", weights, "me", 1)
+    await change_registry(stack.bootstrap, topics, lambda _: [switch.record()])
+
+
+async def test_versions_that_cannot_serve_a_variant(stack: LocalStack, topics: Topics, lifecycle: Lifecycle) -> None:
+    await lifecycle.create(draft("c", variants=BY_VERSION))
+    await register(stack, topics, v9=VersionRecord(1, "me", retired_ms=2))
+    with pytest.raises(NotChanged, match=r"^c is not started: version v9 was retired$"):
+        await lifecycle.start("c")
+    await register(stack, topics, v9=VersionRecord(1, "me"))
+    with pytest.raises(NotChanged, match=r"^c is not started: no worker of v9 is alive$"):
+        await lifecycle.start("c")
+    assert (await lifecycle.read()).running == ()
+
+
+@pytest.mark.parametrize(("began", "agrees"), [("earliest", True), ("2026-01-01T00:00:00Z", False)])
+async def test_who_is_new_is_asked_only_of_versions_that_agree(
+    stack: LocalStack, topics: Topics, lifecycle: Lifecycle, began: str, agrees: bool
+) -> None:
+    """A version that was begun in the middle of the log has not met whom the other one knows."""
+    await lifecycle.create(draft("c", targeting=Targeting(users="new")))
+    await register(stack, topics, v1=VersionRecord(1, "me"), v2=VersionRecord(2, "me", began))
+    await serve(stack, topics, {"v1": 50, "v2": 50})
+    if agrees:
+        assert (await lifecycle.start("c")).state == "running"
+    else:
+        with pytest.raises(NotChanged, match="would not agree on who is new"):
+            await lifecycle.start("c")
+
+
+async def test_no_version_that_knows_others_is_promoted_meanwhile(
+    stack: LocalStack, topics: Topics, lifecycle: Lifecycle
+) -> None:
+    ensure_topics(stack.bootstrap, Topics(topics.namespace, "v2"), 1, replication=1, timeout_s=30)
+    await lifecycle.create(draft("c", targeting=Targeting(users="known")))
+    await register(stack, topics, v1=VersionRecord(1, "me"), v2=VersionRecord(2, "me", "1767225600000"))
+    await serve(stack, topics, {"v1": 100})
+    await lifecycle.start("c")
+    switching = Switching(stack.bootstrap, stack.redis_url, topics.namespace)
+    with pytest.raises(NotSwitched) as refusal:
+        await switching.promote("v2", 5, force=False)
+    assert any("c asks who is new" in reason for reason in refusal.value.reasons), refusal.value.reasons
+
+
+def test_versions_that_read_a_log_which_was_cut_know_since_different_times() -> None:
+    registry = Registry()
+    for name, record in (("v1", VersionRecord(1, "me")), ("v2", VersionRecord(2, "me"))):
+        registry.apply(*record.record(name))
+    for is_whole, kinds in ((True, 1), (False, 2)):
+        assert len({known_since(registry, name, is_whole=is_whole) for name in ("v1", "v2")}) == kinds
 
 
 async def test_of_two_that_start_at_once_one_is_refused(lifecycle: Lifecycle) -> None:
