@@ -9,6 +9,8 @@ saturation while nobody reads them, and `recovery_s` after it lists are as fresh
 process trees, while events are published; `load` is this process, which makes the load and is not counted in sums. Each
 row is printed, and written to FILE, as soon as it is measured: what is interrupted keeps what it had.
 
+With `--beside-sinks` pairs of rows at 300/s are measured instead: without sinks, and with sinks whose stores are away.
+
 `p99_over_floor` is of the most workers, at 1,000/s or 70 % of saturation, whichever is less, the worse kind of users;
 `cpu_cores_at_300` of the most workers, uniform users.
 """
@@ -24,6 +26,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from freshness_beside_sinks import SinksOfAwayStores, measure_pairs, of_pairs
 from freshness_live import Live, Load, Row
 from freshness_traffic import BURSTY, UNIFORM
 
@@ -49,6 +52,7 @@ class Report:
     rows: list[Row] = field(default_factory=list)
     floors_ms: dict[int, float] = field(default_factory=dict)
     saturations: dict[int, float] = field(default_factory=dict)
+    beside_sinks: Row = field(default_factory=dict)
 
     def add(self, row: Row) -> None:
         """Prints and keeps one row."""
@@ -72,6 +76,7 @@ class Report:
             ),
             "saturation_events_per_s": saturation and round(saturation),
             "recovery_s": next((row["recovery_s"] for row in self._of(most) if "pause_s" in row), None),
+            "beside_sinks": self.beside_sinks or None,
             "rows": self.rows,
         }
 
@@ -110,6 +115,20 @@ async def measure(live: Live, folder: Path, report: Report, arguments: argparse.
             report.add(await live.recovery(load, arguments.pause, usual["p99_ms"]))
 
 
+async def measure_beside_sinks(live: Live, folder: Path, report: Report, arguments: argparse.Namespace) -> None:
+    """Pairs of rows, without sinks and with sinks that cannot write."""
+    sinks = SinksOfAwayStores(live.settings, folder / "stores")
+    with sinks.made():
+        async with live:
+            await live.bring_up(folder)
+            await live.warm_up(arguments.warm_up)
+            load = Load(UNIFORM, RATES[0], arguments.seconds)
+            rows = await measure_pairs(live, sinks, load, arguments.beside_sinks)
+    for row in rows:
+        report.add(row)
+    report.beside_sinks = of_pairs(rows)
+
+
 def run(arguments: argparse.Namespace, folder: Path, report: Report) -> None:
     """The whole bench on servers of its own. Raises `Interrupted`."""
     stack = LocalStack.on_free_ports(folder / "servers")
@@ -125,7 +144,8 @@ def run(arguments: argparse.Namespace, folder: Path, report: Report) -> None:
                 supervisor = ProcessSupervisor(lambda text: print(text, file=sys.stderr, flush=True))
                 ends.callback(supervisor.stop)
                 live = Live(settings, stack, supervisor, workers, arguments.users, arguments.items)
-                interrupts.run(measure(live, folder / f"workers-{workers}", report, arguments))
+                measured = measure_beside_sinks if arguments.beside_sinks else measure
+                interrupts.run(measured(live, folder / f"workers-{workers}", report, arguments))
 
 
 def _settings(stack: LocalStack, folder: Path, workers: int) -> Settings:
@@ -157,6 +177,9 @@ def main() -> int:
     parser.add_argument("--warm-up", type=int, default=10_000, help="events published before anything is measured")
     parser.add_argument("--floor-events", type=int, default=40, help="events that the floor is measured with")
     parser.add_argument("--pause", type=float, default=60.0, help="seconds that nobody reads, at the end; 0 = never")
+    parser.add_argument(
+        "--beside-sinks", type=int, default=0, metavar="PAIRS", help="measure so many pairs, nothing else"
+    )
     parser.add_argument("--out", type=Path, help="file that is written anew after each row")
     parser.add_argument("--json", action="store_true", help="print the object as the last line of standard output")
     arguments = parser.parse_args()

@@ -93,7 +93,7 @@ class Live:
         items: int,
     ) -> None:
         self.workers = workers
-        self._settings = settings
+        self.settings = settings
         self._stack = stack
         self._supervisor = supervisor
         self._namespace = Namespace(settings)
@@ -102,7 +102,7 @@ class Live:
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        settings, topics = self._settings, self._topics
+        settings, topics = self.settings, self._topics
         async with AsyncExitStack() as opening:
             self._redis = Redis.from_url(settings.redis_url, socket_timeout=_REDIS_TIMEOUT_S)
             await opening.enter_async_context(self._redis)
@@ -119,10 +119,10 @@ class Live:
 
     async def bring_up(self, folder: Path) -> None:
         """Starts the processes and returns when all of them are ready. Raises `ProcessFailed`."""
-        start_workers(self._supervisor, self._settings, folder, self.workers)
-        start_endpoint(self._supervisor, self._settings, folder)
+        start_workers(self._supervisor, self.settings, folder, self.workers)
+        start_endpoint(self._supervisor, self.settings, folder)
         await self._producer.publish_all(self.traffic.reference_records())
-        endpoint = EndpointClient(self._settings.endpoint_host, self._settings.endpoint_port)
+        endpoint = EndpointClient(self.settings.endpoint_host, self.settings.endpoint_port)
         await alongside(self._until_ready(endpoint), self._supervisor.watch())
 
     async def _until_ready(self, endpoint: EndpointClient) -> None:
@@ -243,9 +243,9 @@ class Live:
         }
 
     async def _pause(self, *, paused: bool) -> None:
-        for number in range(self._settings.partitions):
+        for number in range(self.settings.partitions):
             partition = TopicPartition(self._topics.interactions, number)
-            await set_pause(self._settings.kafka_bootstrap, self._topics, partition, paused=paused)
+            await set_pause(self.settings.kafka_bootstrap, self._topics, partition, paused=paused)
 
     def _probe(self) -> FreshnessProbe:
         return FreshnessProbe(self._redis, self._namespace.keys, MAX_OPEN)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from freshness import Report
+from freshness_beside_sinks import ALONE, AWAY, of_pairs
 from freshness_traffic import BURSTS_AT_A_TIME, BURSTY, UNIFORM, BenchTraffic
 from process_cpu import CpuClock
 
@@ -33,6 +34,18 @@ def test_figures_are_of_the_most_workers_and_the_lesser_load(
     figures = report.as_dict()
     assert (figures["floor_p50_ms"], figures["cpu_cores_at_300"]) == (100.0, 0.7)
     assert (figures["p99_over_floor"], figures["saturation_events_per_s"]) == (expected, saturation)
+
+
+def test_pairs_are_compared_by_their_medians() -> None:
+    """One row that met a busy machine does not decide."""
+    rows = [
+        {"beside": kind, "p50_ms": p50_ms, "p99_ms": 2 * p50_ms}
+        for kind, figures in ((ALONE, (50, 40, 900)), (AWAY, (60, 800, 55)))
+        for p50_ms in figures
+    ]
+    found = of_pairs(rows)
+    assert found["p50_ms"] == {ALONE: 50, AWAY: 60, "ratio": 1.2}
+    assert found["p99_ms"] == {ALONE: 100, AWAY: 120, "ratio": 1.2}
 
 
 def test_every_row_is_in_the_file_as_soon_as_it_is_measured(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPoli
 from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement
 
 from streams.sinks.cassandra.address import CassandraAddress, Consistency
+from streams.sinks.no_tls import why_no_tls
 from streams.sinks.sink import RowsRefused, SchemaMissing, StoreUnavailable
 
 # What goes wrong is said by whoever asked, in one sentence; the client would add a traceback for each host.
@@ -122,9 +123,15 @@ class CassandraClient:
             raise RowsRefused(f"Cassandra at {self.address}: {said}") from None
         except (NoHostAvailable, ConnectionException, AuthenticationFailed, OSError) as failure:
             self.close()
-            raise StoreUnavailable(f"Cassandra at {self.address}: {_said(failure)}") from None
+            raise StoreUnavailable(self._not_connected(failure)) from None
         except (RequestExecutionException, OperationTimedOut, UnresolvableContactPoints) as failure:
             raise StoreUnavailable(f"Cassandra at {self.address}: {_said(failure)}") from None
+
+    def _not_connected(self, failure: Exception) -> str:
+        said = _said(failure)
+        if isinstance(failure, AuthenticationFailed) or _of_login(failure):
+            return f"Cassandra at {self.address} refuses the user name or password"
+        return f"Cassandra at {self.address}: {why_no_tls(said, secure=self.address.secure) or said}"
 
     def _connected(self) -> Session:
         if self._session is None:
@@ -163,6 +170,12 @@ def _together(session: Session, statements: Sequence[tuple[Any, None]]) -> list[
         return []
     done = execute_concurrent(session, statements, concurrency=CONCURRENCY, raise_on_first_error=True)
     return [answer for _, answer in done]
+
+
+def _of_login(failure: Exception) -> bool:
+    """Whether all hosts that answered refused who logged in."""
+    errors = failure.errors if isinstance(failure, NoHostAvailable) and isinstance(failure.errors, dict) else {}
+    return bool(errors) and all(isinstance(said, AuthenticationFailed) for said in errors.values())
 
 
 def _said(failure: Exception) -> str:

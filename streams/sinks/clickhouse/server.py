@@ -11,6 +11,7 @@ from clickhouse_driver import Client
 from clickhouse_driver import errors as failures
 
 from streams.sinks.clickhouse.address import ClickHouseAddress
+from streams.sinks.no_tls import why_no_tls
 from streams.sinks.sink import RowsRefused, SchemaMissing, StoreUnavailable
 
 CONNECT_TIMEOUT_S = 5
@@ -31,6 +32,8 @@ _OF_CLIENT: Final = (
 )
 #: NO_SUCH_COLUMN_IN_TABLE, UNKNOWN_IDENTIFIER, UNKNOWN_TABLE, UNKNOWN_DATABASE.
 _OF_SCHEMA: Final = frozenset({16, 47, 60, 81})
+#: UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED; what the server says of them names the user.
+_OF_LOGIN: Final = frozenset({192, 193, 194, 516})
 TO_APPLY: Final = "run `freshet schema apply clickhouse`"
 
 
@@ -99,6 +102,8 @@ class Server:
             said = str(failure.message).split("Stack trace")[0].strip()
             message = f"ClickHouse at {self.address}: code {failure.code}: {said}"
             self.close()
+            if failure.code in _OF_LOGIN:
+                raise StoreUnavailable(f"ClickHouse at {self.address} refuses the user name or password") from None
             if failure.code in _OF_VALUES:
                 raise RowsRefused(message) from None
             if failure.code in _OF_SCHEMA:
@@ -109,7 +114,8 @@ class Server:
             raise RowsRefused(f"{type(failure).__name__}: {failure}") from None
         except (failures.Error, OSError, EOFError) as failure:  # timeouts and answers that cannot be read among them
             self.close()
-            raise StoreUnavailable(f"ClickHouse at {self.address}: {failure or type(failure).__name__}") from None
+            said = why_no_tls(str(failure), secure=self.address.secure) or str(failure) or type(failure).__name__
+            raise StoreUnavailable(f"ClickHouse at {self.address}: {said}") from None
 
     def _connected(self) -> Client:
         address = self.address
