@@ -38,7 +38,7 @@ class WorkerConfig:
     instance_id: str = ""
     rerank: RerankSettings = field(default_factory=RerankSettings)
     evaluation_sample_rate: float = 0.02
-    refresh_cpu_share: float = 0.6
+    refresh_cpu_share: float = 0.3
     commit_interval_s: float = 1.0
     commit_max_records: int = 2_000
     overload_after_s: float = 5.0

@@ -2,8 +2,8 @@
 
 Lists are made at once after an event, when items may know little yet: history that was loaded in one go, a version that
 caught up, new items that everybody takes up. So a list remembers how much the model knew of what it was made from, and
-is outdated when that has grown by half; when it is some seconds old, by a twentieth. As the bounds are ratios, a list
-is made again a few times while its items become known, and hardly ever once they are.
+is outdated when that has grown by half; when it is some seconds old, by a fifth; after minutes, by a twentieth. As the
+bounds are ratios, a list is made again a few times while its items become known, and hardly ever once they are.
 """
 
 from typing import NamedTuple
@@ -15,9 +15,12 @@ from ranking.interests import Interests
 from ranking.ranker import Ranker
 from tables.item_model import ItemModel
 
+#: By how much it may have grown, by the age of the list; in between on straight lines.
 GROWTH_AT_ONCE = 1.5
-GROWTH_LATER = 1.05
+GROWTH_LATER = 1.2
 LATER_MS = 20_000
+GROWTH_LATE = 1.05
+LATE_MS = 300_000
 #: The ranker learns in rounds; the first few say little.
 FIRST_RANKER_ROUNDS = 10
 
@@ -58,11 +61,22 @@ def events_of(model: ItemModel) -> int:
     return int(model.events.sum())
 
 
+def growth_at(age_ms: int) -> float:
+    """By how much may have been learned since a list of this age was made, as a ratio; a list from the future is new.
+
+    >>> growth_at(-1), growth_at(LATER_MS), growth_at(LATE_MS), growth_at(10 * LATE_MS)
+    (1.5, 1.2, 1.05, 1.05)
+    """
+    if age_ms < LATER_MS:
+        return GROWTH_AT_ONCE + (GROWTH_LATER - GROWTH_AT_ONCE) * max(0, age_ms) / LATER_MS
+    late = min((age_ms - LATER_MS) / (LATE_MS - LATER_MS), 1.0)
+    return GROWTH_LATER + (GROWTH_LATE - GROWTH_LATER) * late
+
+
 def is_outdated(basis: ListBasis, age_ms: int, model: ItemModel, events: int, ranker_number: int) -> bool:
     """Whether what a list of this age was made with is materially less than what is known now; `events` are
     `events_of` the model."""
-    later = min(max(0, age_ms) / LATER_MS, 1.0)
-    growth = GROWTH_AT_ONCE + (GROWTH_LATER - GROWTH_AT_ONCE) * later
+    growth = growth_at(age_ms)
     if float(model.visits[basis.recent].sum()) > growth * basis.visits or events > GROWTH_AT_ONCE * basis.events:
         return True
     if ranker_number > 2 * basis.ranker_number + FIRST_RANKER_ROUNDS:

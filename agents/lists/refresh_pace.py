@@ -2,7 +2,7 @@
 
 After a bulk load every list is outdated, and nothing else may be going on; a moment later events may come whose lists
 are due at once. So the pace is no number of lists but a share of a core: while the process is busy for less of its time
-the pace rises by half each second that it was used up, and it is halved each second that the process was busier.
+the pace rises by half each second that it was used up, and falls to two fifths each second that the process was busier.
 """
 
 from collections.abc import Callable
@@ -10,15 +10,15 @@ from typing import Final
 
 from agents.lists.rate_budget import RateBudget
 
-#: Lists that a process makes again a second however busy it is: 1.3 ms each, an eighth of a core.
-LEAST_PER_S: Final = 100.0
+#: Lists that a process makes again a second however busy it is: 1.3 ms each, a fifteenth of a core.
+LEAST_PER_S: Final = 50.0
 #: Lists that one partition makes again at a time: its events wait for no more than 50 ms.
 LISTS_A_STEP: Final = 40
 _LOOKED_AT_MS: Final = 1_000
 _RISES: Final = 1.5
-_FALLS: Final = 0.5
+_FALLS: Final = 0.4
 _USED_UP: Final = 0.7
-DEFAULT_SHARE: Final = 0.6
+DEFAULT_SHARE: Final = 0.3
 
 
 class RefreshPace:

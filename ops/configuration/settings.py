@@ -259,11 +259,11 @@ class Settings(BaseSettings):
         30, ge=1, le=365, description="Users without an event or a read for this long get no refreshed lists."
     )
     refresh_cpu_share: float = Field(
-        0.6,
+        0.3,
         ge=0.0,
         le=1.0,
         description="Share of a core that a worker may be busy for while it makes lists again that are outdated though "
-        "nothing happened to their users; 100 a second it makes in any case.",
+        "nothing happened to their users; 50 a second it makes in any case.",
     )
     session_timeout_s: float = Field(
         6.0,

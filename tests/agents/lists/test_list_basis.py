@@ -1,9 +1,10 @@
 """When a list is outdated: by what items have learned since about the user's own, and about all."""
 
 import numpy as np
+import pytest
 from small_world import NOW_MS, SmallWorld
 
-from agents.lists.list_basis import GROWTH_AT_ONCE, LATER_MS, ListBasis, bases_of, events_of, is_outdated
+from agents.lists.list_basis import GROWTH_AT_ONCE, LATE_MS, LATER_MS, ListBasis, bases_of, events_of, is_outdated
 from ranking.interests import Asked, Histories, Interests
 from ranking.ranker import Ranker
 from streams.contract.catalog import UserProfile
@@ -59,16 +60,23 @@ def test_a_list_is_outdated_when_its_items_have_half_as_many_visits_again() -> N
     assert outdated(world, made)
 
 
-def test_when_it_is_older_a_twentieth_is_enough() -> None:
+@pytest.mark.parametrize(
+    ("age_ms", "younger_ms", "too_few", "more"), [(LATER_MS, LATER_MS // 2, 5, 2), (LATE_MS, LATER_MS, 1, 1)]
+)
+def test_when_it_is_older_a_fifth_is_enough_and_then_a_twentieth(
+    age_ms: int, younger_ms: int, too_few: int, more: int
+) -> None:
     world = world_of("reader", *(f"u{n}" for n in range(9)))
     made = basis(world)
-    world.sends("v", "a")
+    for number in range(too_few):
+        world.sends(f"v{number}", "a")
     world.publish()
-    assert not outdated(world, made, LATER_MS)
-    world.sends("w", "a")
+    assert not outdated(world, made, age_ms)
+    for number in range(more):
+        world.sends(f"w{number}", "a")
     world.publish()
-    assert not outdated(world, made, LATER_MS // 2)
-    assert outdated(world, made, LATER_MS)
+    assert not outdated(world, made, younger_ms)
+    assert outdated(world, made, age_ms)
 
 
 def test_what_others_use_makes_it_outdated_only_when_it_is_much() -> None:
