@@ -34,6 +34,7 @@ class Decisions:
 
     contexts: RequestContexts
     context_features: ContextFeatures
+    histories: Histories
     interests: Interests
     generator_scores: GeneratorScores
     considered: Ragged
@@ -90,6 +91,7 @@ class Decisions:
         return cls(
             contexts,
             context_features,
+            histories,
             interests,
             generator_scores,
             considered,

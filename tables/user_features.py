@@ -1,8 +1,7 @@
-"""The features of one user, computed from the row and the catalogue when they are published; nothing here is stored.
+"""The features of one user, computed from the row and the taste in genres (`ranking.genre_tastes`) when they are
+published; nothing here is stored.
 
-genre preferences   moving average over the last 50 liked items that have genres, oldest first: p = 0.9 p + 0.1 (the
-                    item's genres in equal parts); then divided by its sum. What is older would weigh 0.5 % together.
-disliked genres     those of the profile, and those whose disliked items in the history outnumber the liked ones
+disliked genres     those of the profile and of the taste
 completion rate     items watched to their end / items begun
 engagement score    1 - e^(-w / 20), w = positive event weights decayed by e^(-0.05 * days): 0 = never seen, near 1 =
                     here every day
@@ -12,6 +11,7 @@ preferred hours     the three hours of the day, in the user's time zone when kno
 
 from datetime import datetime, timedelta, tzinfo
 from math import exp
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,17 +19,21 @@ from streams.contract.catalog import UserProfile
 from streams.contract.units import DAY_MS
 from tables.activity import WATCH_DAYS, decayed_weight
 from tables.day_counts import sum_days
-from tables.engagement import POSITIVE_CODES
-from tables.item_model import ItemModel
 from tables.session import GAP_MS
 from tables.user import User
 
 RECENT_ITEMS = 5
-GENRE_STEP = 0.1
-GENRE_ITEMS = 50
 ENGAGEMENT_SCALE = 20.0
 PREFERRED_HOURS = 3
 _HOUR = timedelta(hours=1)
+
+
+class GenreTaste(NamedTuple):
+    """What a history says of genres: the share of each liked one, the largest first, together 1 or empty; the disliked
+    ones."""
+
+    preferences: dict[str, float]
+    disliked: frozenset[str]
 
 
 class UserFeatures(msgspec.Struct, frozen=True, gc=False):
@@ -59,7 +63,7 @@ class UserFeatures(msgspec.Struct, frozen=True, gc=False):
 
 
 def features(
-    user: User, profile: UserProfile | None, model: ItemModel, now_ms: int, zone: tzinfo | None = None
+    user: User, profile: UserProfile | None, taste: GenreTaste, now_ms: int, zone: tzinfo | None = None
 ) -> UserFeatures:
     """The features at `now_ms`; `zone` is the user's time zone when it is known."""
     row = user.row
@@ -70,8 +74,8 @@ def features(
         last_items=items,
         recent_items=items[:RECENT_ITEMS],
         last_action_ms=row.last_event_ms,
-        genre_preferences=genre_preferences(user, model),
-        disliked_genres=disliked_genres(user, profile, model),
+        genre_preferences=taste.preferences,
+        disliked_genres=sorted(taste.disliked.union(profile.disliked_genres if profile else ())),
         average_watch_s=activity.timed_s / activity.timed if activity.timed else None,
         completion_rate=min(1.0, activity.finished / activity.watched) if activity.watched else None,
         preferred_hours=preferred_hours(activity.hours, now_ms, zone),
@@ -89,44 +93,6 @@ def features(
     )
 
 
-def genre_preferences(user: User, model: ItemModel) -> dict[str, float]:
-    """Share of each genre, the largest first; sums to 1, or empty when no liked item has genres."""
-    shares: dict[int, float] = {}
-    weight, left = 1.0, GENRE_ITEMS
-    for item_id, (_, code) in reversed(user.history.entries.items()):
-        if code in POSITIVE_CODES and (genres := _genres(item_id, model)):
-            share = weight / len(genres)
-            for genre in genres:
-                shares[genre] = shares.get(genre, 0.0) + share
-            weight *= 1.0 - GENRE_STEP
-            left -= 1
-            if not left:
-                break
-    total = sum(shares.values())
-    names = model.catalog.genre_names
-    return {names[genre]: share / total for genre, share in sorted(shares.items(), key=lambda entry: -entry[1])}
-
-
-def disliked_genres(user: User, profile: UserProfile | None, model: ItemModel) -> list[str]:
-    """Names in alphabetical order."""
-    entries = user.history.entries
-    negative: list[str] = []
-    if user.history.liked < len(entries):  # most histories hold nothing else, and this runs for every list
-        negative = [item_id for item_id, (_, code) in entries.items() if code not in POSITIVE_CODES]
-    balance: dict[int, int] = {}
-    for item_id in negative:
-        for genre in _genres(item_id, model):
-            balance[genre] = balance.get(genre, 0) - 1
-    if balance:
-        for item_id, (_, code) in entries.items():
-            if code in POSITIVE_CODES:
-                for genre in _genres(item_id, model):
-                    if genre in balance:
-                        balance[genre] += 1
-    disliked = {model.catalog.genre_names[genre] for genre, score in balance.items() if score < 0}
-    return sorted(disliked.union(profile.disliked_genres if profile else ()))
-
-
 def preferred_hours(hours: list[int], now_ms: int, zone: tzinfo | None) -> list[int]:
     """The busiest hours of the day, 0..23, the busiest first, the earlier first among equals."""
     shift = 0
@@ -135,8 +101,3 @@ def preferred_hours(hours: list[int], now_ms: int, zone: tzinfo | None) -> list[
         shift = offset // _HOUR
     local = {(hour + shift) % 24: count for hour, count in enumerate(hours) if count}
     return sorted(local, key=lambda hour: (-local[hour], hour))[:PREFERRED_HOURS]
-
-
-def _genres(item_id: str, model: ItemModel) -> tuple[int, ...]:
-    index = model.index(item_id)
-    return model.catalog.genres[index] if index >= 0 else ()

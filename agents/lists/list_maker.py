@@ -16,6 +16,7 @@ from agents.lists.treatments import Treatments, by_treatment
 from ranking.decision import Decisions
 from ranking.filters.eligibility import AGAIN_RULES, allowed
 from ranking.filters.request_context import RequestContexts
+from ranking.genre_tastes import genre_tastes
 from ranking.pipeline import DEFAULT_RULES, at_once, decided
 from ranking.ragged import Ragged, lowest_in_rows
 from ranking.recommendations import CODES, ListReason, Lists, Recommendations, because, text_of
@@ -34,7 +35,7 @@ from streams.contract.time_zones import zone_of
 from tables.continue_watching import Watching
 from tables.item_catalog import ALWAYS_UNTIL_MS
 from tables.item_model import ItemModel
-from tables.user_features import UserFeatures, features
+from tables.user_features import features
 from tables.user_plane import User
 
 #: In the place of an item's index: room for more in a short list, which any change of the catalogue may fill.
@@ -155,13 +156,15 @@ class ListMaker:
         fragments, facts = self._fragments(lists.items, lists.scores, self._said(lists)), self.facts(lists.items.values)
         played, played_facts = self._played(after), self.facts(after.items.values)
         bases = bases_of(decisions.interests, vectors, model, ranker)
+        tastes = genre_tastes(decisions.histories, model)
         list_rows, after_rows = lists.items.offsets.tolist(), after.items.offsets.tolist()
         for number, (user, profile) in enumerate(asked):
             own = slice(list_rows[number], list_rows[number + 1])
             row = slice(after_rows[number], after_rows[number + 1])
             stamp = self._stamp(lists.sources[number], partition, now_ms, treatment)
             user_id, offset = user.user_id, user.row.last_offset
-            features_now = self._features(user, profile, now_ms)
+            zone = zone_of(profile.timezone if profile is not None else None)
+            features_now = features(user, profile, tastes[number], now_ms, zone)
             page = msgspec.json.encode(page_of(contexts, number, features_now.genre_preferences, model))
             continued = begun.fragments[number]
             values = [
@@ -194,9 +197,6 @@ class ListMaker:
         is to be made again."""
         model, events, number = self.model, events_of(self.model), self._follower.ranker.number
         return [is_outdated(basis, age_ms, model, events, number) for basis, age_ms in lists]
-
-    def _features(self, user: User, profile: UserProfile | None, now_ms: int) -> UserFeatures:
-        return features(user, profile, self.model, now_ms, zone_of(profile.timezone if profile is not None else None))
 
     def list_key(self, user_id: str) -> str:
         """The key of a user's list."""

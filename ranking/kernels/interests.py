@@ -4,7 +4,7 @@ user's, the oldest first: item indices int32, -1 = not known, with `codes` uint8
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.kernels.bits import ONE, lowest_of
+from ranking.kernels.bits import ONE, count_of, lowest_of
 from tables.kernels.compiled import compiled
 
 Ints = NDArray[np.int64]
@@ -123,3 +123,56 @@ def add_vectors(
                 vector = vectors[recent[place]]
                 for at in range(len(total)):
                     total[at] += weight * vector[at]
+
+
+@compiled("void(i8[::1], i4[::1], u1[::1], b1[::1], i8, f8, i4[::1], u8[:,::1], f8[:,::1], i8[:,::1], i8[:,::1])")
+def add_genre_tastes(
+    offsets: Ints,
+    history: Items,
+    codes: Codes,
+    is_positive: NDArray[np.bool_],
+    most: int,
+    step: float,
+    category: Items,
+    genres: Words,
+    shares: NDArray[np.float64],
+    met_as: NDArray[np.int64],
+    balance: NDArray[np.int64],
+) -> None:
+    """Writes what a row says of genres, each array by row and 64 words of genres and 0 before: to `shares` the parts of
+    the newest `most` positive items that have genres, each item `1 - step` times as much as the one after it and its
+    genres in equal parts, together 1; to `met_as` which genre of those was met first, second, ..., the `category`
+    int32[items] of an item (-1 = none) before its other genres; to `balance` positive items minus the others."""
+    for row in range(len(offsets) - 1):
+        weight, total, left, met = 1.0, 0.0, most, 0
+        for place in range(offsets[row + 1] - 1, offsets[row] - 1, -1):
+            item = history[place]
+            if item < 0 or category[item] < 0:
+                continue
+            likes = is_positive[codes[place]]
+            counts = likes and left > 0
+            if counts:
+                left -= 1
+                if met_as[row, category[item]] == 0:
+                    met += 1
+                    met_as[row, category[item]] = met
+            size = 0
+            for word in range(genres.shape[1]):
+                size += count_of(genres[item, word])
+            for word in range(genres.shape[1]):
+                bits = genres[item, word]
+                while bits:
+                    genre = 64 * word + lowest_of(bits)
+                    bits &= bits - ONE
+                    balance[row, genre] += 1 if likes else -1
+                    if counts:
+                        shares[row, genre] += weight / size
+                        total += weight / size
+                        if met_as[row, genre] == 0:
+                            met += 1
+                            met_as[row, genre] = met
+            if counts:
+                weight *= 1.0 - step
+        if total > 0.0:
+            for genre in range(shares.shape[1]):
+                shares[row, genre] /= total

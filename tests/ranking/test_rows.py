@@ -4,19 +4,20 @@ import pytest
 from small_world import NOW_MS, SmallWorld
 
 from ranking.filters.request_context import RequestContexts
+from ranking.genre_tastes import genre_tastes
 from ranking.interests import Asked, Histories, Interests
 from ranking.recommendations import because
 from ranking.related import RelatedCache
 from ranking.rows import MIN_ROW, AfterLast, Page, after_last, page_of
 from streams.contract.catalog import CatalogItem, UserProfile
 from streams.contract.events import EventType
-from tables.user_features import genre_preferences
 
 
 def page(world: SmallWorld, user_id: str, profile: UserProfile | None = None) -> Page:
     user = world.user(user_id)
     contexts = RequestContexts.alone((user, profile), world.model, NOW_MS)
-    return page_of(contexts, 0, genre_preferences(user, world.model), world.model)
+    (taste,) = genre_tastes(Histories.of([(user, profile)], world.model), world.model)
+    return page_of(contexts, 0, taste.preferences, world.model)
 
 
 def row(world: SmallWorld, profile: UserProfile | None = None) -> AfterLast:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import permutations, product
 
 import pytest
+from features_now import features_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from tables.history import History, HistoryRow
 from tables.item_model import ItemModel
 from tables.type_codes import CODE_OF, FINISHED
 from tables.user import User
-from tables.user_features import UserFeatures, features
+from tables.user_features import UserFeatures
 from tables.user_plane import FoldLimits, UserPlane
 
 NOW_MS = 1_700_000_000_000
@@ -100,7 +101,7 @@ def seen_from_outside(events: Sequence[Interaction]) -> UserFeatures:
     model = ItemModel()
     for item in {one.item_id for one in events}:
         model.apply_catalog(item, CatalogItem(item, genres=("Drama",)))
-    return features(after(events), None, model, NOW_MS)
+    return features_of(after(events), None, model, NOW_MS)
 
 
 def test_a_like_that_is_followed_by_a_skip_is_no_refusal() -> None:

@@ -7,6 +7,7 @@ from math import exp
 from pathlib import Path
 
 import pytest
+from features_now import features_of
 from small_world import SmallWorld
 
 from offline.datasets.movielens_100k import MovieLens100K
@@ -16,7 +17,6 @@ from streams.contract.catalog import CatalogItem, parse_catalog_item
 from streams.contract.event_weights import is_finished_watch, weight_of
 from streams.contract.events import EventType, Interaction, effective_type, parse_interaction
 from tables.regions import COUNTRIES_OF, MIN_COUNTRY_EVENTS, REGION_OF
-from tables.user_features import features
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 START_MS = 1_700_000_000_000
@@ -204,7 +204,7 @@ def raw_dislikes(log: Log, last: dict[str, str]) -> list[str]:
 
 def test_features_of_every_user(log: Log) -> None:
     for user_id, events in log.kept_by_user().items():
-        found = features(log.world.user(user_id), None, log.world.model, log.now_ms)
+        found = features_of(log.world.user(user_id), None, log.world.model, log.now_ms)
         last, begun, finished, days = raw_history(events)
         assert found.last_items == list(reversed(last))
         assert found.recent_items == found.last_items[:5]
@@ -227,7 +227,7 @@ def test_places_and_sessions_of_every_user(log: Log) -> None:
     for event in log.events:
         everything[event.user_id].append(event)
     for user_id, events in everything.items():
-        found = features(log.world.user(user_id), None, log.world.model, log.now_ms)
+        found = features_of(log.world.user(user_id), None, log.world.model, log.now_ms)
         assert found.last_action_ms == events[-1].timestamp_ms
         countries = [event.country for event in events if event.country]
         assert found.country == (countries[-1] if countries else None)

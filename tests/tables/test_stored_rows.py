@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from features_now import features_of
 from golden_digests import LIMITS, user_steps
 from golden_log import golden_events, golden_signals
 from invariant_logs import PARTITIONS, START_MS
@@ -18,7 +19,6 @@ from tables.item_deltas import encode, route
 from tables.item_model import ItemModel
 from tables.item_plane import ItemLimits, ItemPlane
 from tables.stored_rows import check_item_row, check_user_row, segments_of_nobody
-from tables.user_features import features
 from tables.user_plane import UserPlane
 
 TRIALS = 1_500
@@ -131,7 +131,7 @@ def use(partition: int, rows: Rows, user: bytes, model: ItemModel, number: int) 
             continue
     found = plane.view(user_id)
     if found is not None:
-        features(found, None, model, LATER_MS)
+        features_of(found, None, model, LATER_MS)
         recommend(found, None, model, Ranker.start(), LATER_MS, 20)
     plane.changes()
     plane.totals()

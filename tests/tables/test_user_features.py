@@ -5,6 +5,7 @@ from datetime import timedelta, timezone
 from math import exp
 
 import pytest
+from features_now import features_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from streams.contract.event_weights import is_finished_watch, weight_of
 from streams.contract.events import EventType, Interaction
 from tables.engagement_state import WATCHES
 from tables.item_model import ItemModel
-from tables.user_features import UserFeatures, features
+from tables.user_features import UserFeatures
 from tables.user_plane import FoldLimits, UserPlane
 
 NOW_MS = 1_700_000_000_000
@@ -36,7 +37,7 @@ def of(events: list[Interaction], now_ms: int = NOW_MS, **more: object) -> UserF
     plane.changes()
     user = UserPlane(0, 1, plane._store, FoldLimits()).view("u")  # through the rows
     assert user is not None
-    return features(user, more.get("profile"), model(), now_ms, more.get("zone"))  # type: ignore[arg-type]
+    return features_of(user, more.get("profile"), model(), now_ms, more.get("zone"))  # type: ignore[arg-type]
 
 
 def event(
