@@ -4,8 +4,8 @@
    the window that was shown before the event; its `position` decides when the item stands there twice.
 2. An event without one belongs to the last list of the window that showed its user the item before the event.
 
-Lists are known for as long as the window and no longer. The window ends at the event's own time; a list that was shown
-later never counts.
+The window ends at the event's own time; a list that was shown later never counts. Of an event that comes late it begins
+as late: a window before the event reached Kafka. So whoever reads the event again needs the same lists and finds them.
 """
 
 from __future__ import annotations
@@ -62,15 +62,16 @@ class AttributionLists:
                 kept[number] = shown_ms, b""  # its place stays, for the order of those that go by age
                 self.bytes_held -= len(value)
 
-    def attribution(self, event: Interaction) -> Attribution | None:
-        """The list that an event belongs to."""
+    def attribution(self, event: Interaction, append_ms: int) -> Attribution | None:
+        """The list that an event belongs to which reached Kafka at `append_ms`."""
         if not event.item_id:
             return None
         named = event.recommendation_id
         token = orjson.dumps(named or event.item_id)
         late = CLOCK_MS if named else 0
+        oldest_ms = max(event.timestamp_ms, append_ms) - self.window_ms
         for shown_ms, value in reversed(self._of.get(event.user_id, ())):
-            if not event.timestamp_ms - self.window_ms <= shown_ms <= event.timestamp_ms + late or token not in value:
+            if not oldest_ms <= shown_ms <= event.timestamp_ms + late or token not in value:
                 continue  # most are passed over without being parsed
             shown = parse_served(value)
             if named and shown.recommendation_id != named:

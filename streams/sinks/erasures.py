@@ -18,10 +18,12 @@ class SinkErasures:
         self._topics = topics
         self._identities = identities
         self._of: dict[str, Erasure] = {}
+        self.next_offset = 0  # behind the last record that was taken
 
     def apply(self, record: ConsumerRecord) -> Erasure | None:
         """Takes a record of the topic; what it asks for, None when it asks for nothing (not yet, or withdrawn, or it
         cannot be read, which the workers tell of)."""
+        self.next_offset = record.offset + 1
         try:
             sent_id, marker = marker_in(record.key, record.value)
         except InvalidEvent:

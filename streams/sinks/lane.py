@@ -60,7 +60,7 @@ class Lane:
         self.partition = partition
         self.counts = LaneCounts()
         self.erasures = SinkErasures(config.topics, config.identities)
-        self.to_erase: deque[tuple[int, Erasure | None]] = deque()
+        self.to_erase: deque[tuple[ConsumerRecord, Erasure | None]] = deque()
         self.events = BlockCutter(config.block_records)
         self.lists = BlockCutter(max(1, config.block_records // LISTS_PER_BLOCK))
         self._config = config
@@ -84,7 +84,7 @@ class Lane:
     def add_erasures(self, records: list[ConsumerRecord]) -> None:
         """Erasures, in order: in force for every block that is made from now on, to be carried out in the store."""
         for record in records:
-            self.to_erase.append((record.offset, self.erasures.apply(record)))
+            self.to_erase.append((record, self.erasures.apply(record)))
 
     def forget(self, erasure: Erasure) -> None:
         """Forgets what an erased user was shown."""
@@ -159,7 +159,7 @@ class Lane:
         if self._is_erased_event(stored.user_id, record):
             self.counts.erased += 1
             return None
-        attribution = self._shown.attribution(stored) if self._reads_served else None
+        attribution = self._shown.attribution(stored, record.timestamp) if self._reads_served else None
         self.counts.attributed += attribution is not None
         return Event(record.offset, record.timestamp, stored, attribution)
 

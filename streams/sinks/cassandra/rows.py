@@ -2,8 +2,9 @@
 
 What overwrites what is decided by write timestamps, in microseconds, and those are the event's own time. So a record
 that is sent again, read again or written by a process that woke up late changes nothing, and of two events that
-concern one row the later one stays, in whatever order they come. Of two in one millisecond Cassandra takes the larger
-value, column by column, which is the same on every way, too.
+concern one row the later one stays, in whatever order they come. Of two in one millisecond the later one of the log
+does: the rest of the microseconds is the offset's. Equal timestamps would not do: of cells that expire Cassandra takes
+the one that expires later then, which is, by a second more or less, the one that was sent last.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from streams.sinks.sink import Block, Event, StoreRow
 
 #: Microseconds of a millisecond: write timestamps are counted in them.
 WRITE_TIME_UNITS: Final = 1000
+#: How many of them tell records of one millisecond apart; as many again are for what takes a row away.
+OFFSET_UNITS: Final = 500
 #: Events that say that somebody watches.
 WATCHES: Final = frozenset({EventType.PLAY, EventType.WATCH_START, EventType.WATCH_PROGRESS, EventType.WATCH_END})
 #: Events that say that somebody looked at an item or watches it.
@@ -50,9 +53,9 @@ def rows_of(block: Block) -> Sequence[StoreRow]:
     ]
 
 
-def write_us(event_ms: int) -> int:
-    """The write timestamp of what happened then."""
-    return event_ms * WRITE_TIME_UNITS
+def write_us(event_ms: int, offset: int = 0) -> int:
+    """The write timestamp of what happened then, as the record at `offset` says."""
+    return event_ms * WRITE_TIME_UNITS + offset % OFFSET_UNITS
 
 
 def _of_event(event: Event, partition: int) -> Iterator[Upsert | Watched]:
@@ -62,7 +65,7 @@ def _of_event(event: Event, partition: int) -> Iterator[Upsert | Watched]:
 
     def row(table: str, values: dict[str, Any]) -> Upsert:
         given = {name: value for name, value in (values | source).items() if value is not None}
-        return Upsert(table, given, at_ms, write_us(at_ms))
+        return Upsert(table, given, at_ms, write_us(at_ms, event.offset))
 
     if kind in VIEWED:
         yield row(VIEWS, _view(said))

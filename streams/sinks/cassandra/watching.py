@@ -17,13 +17,11 @@ from typing import Any, Final, NamedTuple
 
 from streams.contract.event_weights import is_finished_watch
 from streams.contract.events import EventType, Interaction
-from streams.sinks.cassandra.rows import Upsert, Watched, write_us
+from streams.sinks.cassandra.rows import OFFSET_UNITS, Upsert, Watched, write_us
 from streams.sinks.cassandra.tables import WATCHING, WATCHING_STATE
 
 #: Percent from which nothing is left to watch but credits, as in the list that the endpoint serves.
 DONE_PCT: Final = 95.0
-#: What takes a row away wins over what puts one there in the same millisecond.
-_OVER_US: Final = 1
 
 
 class State(NamedTuple):
@@ -73,16 +71,17 @@ def changes_of(user_id: str, events: Iterable[Watched], known: dict[str, State])
             continue
         times = {watched.event.timestamp_ms for watched in theirs} | ({before.last_at_ms} if before else set())
         obsolete = sorted(at_ms for at_ms in times if at_ms < state.last_at_ms or state.is_over)
-        deletions += [Deletion(user_id, at_ms, item_id, state_us(state)) for at_ms in obsolete]
+        deletions += [Deletion(user_id, at_ms, item_id, state_us(state, newest.offset)) for at_ms in obsolete]
         states.append(_state_row(user_id, item_id, state, newest))
         if not state.is_over:
             rows.append(_row(user_id, item_id, state, newest))
     return WatchingChanges(deletions, rows, states)
 
 
-def state_us(state: State) -> int:
-    """The write timestamp of everything that a state makes."""
-    return write_us(state.last_at_ms) + _OVER_US * state.is_over
+def state_us(state: State, offset: int) -> int:
+    """The write timestamp of everything that a state makes which the record at `offset` led to. What takes a row away
+    wins over what puts one there in the same millisecond."""
+    return write_us(state.last_at_ms, offset) + OFFSET_UNITS * state.is_over
 
 
 def state_after(known: State | None, event: Interaction) -> State | None:
@@ -121,7 +120,7 @@ def _order(watched: Watched) -> tuple[int, int]:
 
 def _state_row(user_id: str, item_id: str, state: State, by: Watched) -> Upsert:
     values = {"user_id": user_id, "content_id": item_id, "last_at": state.last_at_ms, "is_over": state.is_over}
-    return _upsert(WATCHING_STATE, values | _figures(state, by), state)
+    return _upsert(WATCHING_STATE, values | _figures(state, by), state, by)
 
 
 def _row(user_id: str, item_id: str, state: State, by: Watched) -> Upsert:
@@ -132,7 +131,7 @@ def _row(user_id: str, item_id: str, state: State, by: Watched) -> Upsert:
         "session_id": said.session_id,
         "device_type": said.device_type,
     }
-    return _upsert(WATCHING, values | of_event | _figures(state, by), state)
+    return _upsert(WATCHING, values | of_event | _figures(state, by), state, by)
 
 
 def _figures(state: State, by: Watched) -> dict[str, Any]:
@@ -144,6 +143,6 @@ def _figures(state: State, by: Watched) -> dict[str, Any]:
     }
 
 
-def _upsert(table: str, values: dict[str, Any], state: State) -> Upsert:
+def _upsert(table: str, values: dict[str, Any], state: State, by: Watched) -> Upsert:
     given = {name: value for name, value in values.items() if value is not None}
-    return Upsert(table, given, state.last_at_ms, state_us(state))
+    return Upsert(table, given, state.last_at_ms, state_us(state, by.offset))

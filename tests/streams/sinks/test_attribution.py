@@ -32,8 +32,8 @@ def click(item: str, **more: object) -> Interaction:
     return msgspec.structs.replace(Interaction("e", EventType.CLICK, "u", item, NOW), **more)
 
 
-def found(made: AttributionLists, event: Interaction) -> tuple[str, int, str] | None:
-    attribution = made.attribution(event)
+def found(made: AttributionLists, event: Interaction, append_ms: int = NOW) -> tuple[str, int, str] | None:
+    attribution = made.attribution(event, append_ms)
     if attribution is None:
         return None
     return attribution.shown.recommendation_id, attribution.item.position, attribution.by
@@ -62,6 +62,13 @@ def test_an_id_of_a_list_that_did_not_show_the_item_is_no_reason_to_guess() -> N
 def test_the_window(age_ms: int, belongs: bool) -> None:
     made = lists(listed("one", NOW - age_ms, "a"))
     assert (found(made, click("a")) is not None) == belongs
+
+
+@pytest.mark.parametrize(("late_ms", "belongs"), [(0, True), (3_600_000, True), (3_600_001, False)])
+def test_of_a_late_event_the_window_begins_as_late(late_ms: int, belongs: bool) -> None:
+    """What was shown before is known to whoever was there, and to nobody who reads the log again from the event on."""
+    made = lists(listed("one", NOW - WINDOW + 3_600_000, "a"))
+    assert (found(made, click("a"), NOW + late_ms) is not None) == belongs
 
 
 def test_a_click_with_an_id_may_seem_to_come_before_its_list() -> None:

@@ -106,9 +106,9 @@ def test_nothing_of_an_erased_user_is_made_a_row_from_the_moment_the_order_was_r
     assert [one.record_id for one in lists.lists] == ["p.1"]
     assert events is not None
     assert [event.offset for event in events.events] == [5]
-    ((offset, order),) = made.to_erase
+    ((ordered, order),) = made.to_erase
     assert order is not None
-    assert (offset, order.end_offset, order.user_ids) == (7, 5, (USER,))
+    assert (ordered.offset, order.end_offset, order.user_ids) == (7, 5, (USER,))
 
 
 def test_a_dead_letter_published_again_after_its_users_erasure_is_no_row() -> None:

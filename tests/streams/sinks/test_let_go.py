@@ -10,7 +10,9 @@ from streams.kafka.topics import Topics
 from streams.sinks.attribution import AttributionLists
 from streams.sinks.config import SinkConfig
 from streams.sinks.lane import Lane
-from streams.sinks.runner import NotOurs, SinkRunner, Work
+from streams.sinks.owned_lanes import OwnedLanes, Work
+from streams.sinks.runner import SinkRunner
+from streams.sinks.store_calls import NotOurs
 
 TOPICS = Topics("t", "v1")
 EVENTS = TopicPartition(TOPICS.interactions, 0)
@@ -22,9 +24,10 @@ def runner_of(**consumer: Any) -> SinkRunner:
     config = SinkConfig("unused", TOPICS, block_records=1)
     runner = SinkRunner(config, SimpleNamespace(name="clickhouse", wants_served=False, rows=lambda _: ()))
     lists = AttributionLists(config.attribution_window_ms, config.shown_bytes)
-    runner._lanes[0] = Lane(config, 0, 1, lists, False)
-    runner._lanes[0].add_events([RECORD], 0.0)
     runner._consumer = SimpleNamespace(assignment=set, **consumer)
+    runner._owned = OwnedLanes(config, runner.metrics, runner._consumer, 1, wants_served=False)
+    runner._owned.lanes[0] = Lane(config, 0, 1, lists, False)
+    runner._owned.lanes[0].add_events([RECORD], 0.0)
     return runner
 
 
@@ -54,6 +57,6 @@ async def test_a_write_that_is_not_ours_any_more_does_not_end_the_process() -> N
     runner = runner_of()
     runner._writing = asyncio.create_task(not_ours())
     await asyncio.wait([runner._writing])
-    runner._taken_away.set()
+    runner._calls.taken_away.set()
     await runner._turn()
     await runner.let_go()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from aiokafka.structs import ConsumerRecord
 
 from harness.cluster import FRESHET, PARTITIONS, StackConfig
+from harness.commands import Done, freshet
 from harness.patience import Patience
 from harness.polling import eventually
 from harness.processes import WorkerProcess, Workers
@@ -66,6 +67,10 @@ class SinkWorld:
         self.client.close()
         await self.progress.__aexit__(None, None, None)
         await self.producer.__aexit__(None, None, None)
+
+    async def freshet_beside(self, *arguments: str) -> Done:
+        """The same; whatever else the test runs goes on meanwhile."""
+        return await freshet(*arguments, environment=self.environment, folder=self.place.folder)
 
     def freshet(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command that has ended."""

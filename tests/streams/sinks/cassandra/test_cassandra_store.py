@@ -119,7 +119,7 @@ def test_an_older_event_and_a_record_sent_again_overwrite_nothing(sink: Cassandr
     assert (ms(row.viewed_at), row.device_type, row.event_id) == (hour + 50_000, "tv", "e1")
     assert row.session_id == "s1"  # the newer event said nothing of it: no tombstone
     (times,) = ask(f"SELECT WRITETIME(viewed_at) AS at FROM {{ks}}.content_views WHERE user_id = '{user}'")
-    assert times.at == (hour + 50_000) * 1000
+    assert times.at == (hour + 50_000) * 1000 + 1  # and the offset
 
 
 def test_rows_expire_by_when_it_happened(sink: CassandraSink, ask: Ask, user: str) -> None:
@@ -190,3 +190,21 @@ def test_a_store_that_is_not_there_is_unavailable_and_no_password_is_said(addres
         sink.prepare()
     assert "very secret" not in str(said.value) + repr(away)
     sink.close()
+
+
+def test_of_two_events_in_one_millisecond_the_later_one_of_the_log_stays(
+    sink: CassandraSink, ask: Ask, user: str
+) -> None:
+    """However often each of them is sent: how long a cell has left changes with that, and nothing follows from it."""
+    first = event(1, user, "watch_progress", watch_duration_s=900.0, completion_pct=90.0)
+    second = event(2, user, "watch_progress", watch_duration_s=600.0)
+    write(sink, first, second)
+    begin_s = int(time.time())
+    while int(time.time()) < begin_s + 2:
+        write(sink, first)
+
+    for table in ("user_watch_history", "continue_watching", "watching_state"):
+        (row,) = ask(f"SELECT * FROM {{ks}}.{table} WHERE user_id = '{user}'")
+        assert (row.watch_duration_s, row.source_offset) == (600.0, 2), table
+    (row,) = ask(f"SELECT completion_pct FROM {{ks}}.user_watch_history WHERE user_id = '{user}'")
+    assert row.completion_pct == 90.0, "the second one says nothing of it"

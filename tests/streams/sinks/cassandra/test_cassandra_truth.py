@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 from harness.cassandra import CassandraWorld, Recount, published_ratings, stored_ratings
@@ -14,10 +15,11 @@ from streams.sinks.cassandra.tables import OF_USERS
 pytestmark = pytest.mark.stack
 
 
-@pytest.mark.parametrize("events", [3_000, pytest.param(200_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("events", "away_s"), [(3_000, 0.0), pytest.param(200_000, 60.0, marks=pytest.mark.slow)])
 async def test_rows_equal_a_recount_after_kills_a_freeze_and_a_crash_of_the_store(
-    world: CassandraWorld, events: int
+    world: CassandraWorld, events: int, away_s: float
 ) -> None:
+    """In the long form the store is away for a whole minute."""
     worker = world.cluster.start_worker("worker")
     first, second = world.start_sink("first"), world.start_sink("second")
     await world.group.members_are(2)
@@ -27,9 +29,11 @@ async def test_rows_equal_a_recount_after_kills_a_freeze_and_a_crash_of_the_stor
     await world.publish_traffic(events // 3)
     third = world.start_sink("third")
     await asyncio.to_thread(world.server.kill)
+    back_s = time.monotonic() + away_s
     world.client.close()  # ours: it would find out with the first question afterwards
     await world.publish_traffic(events // 3)
     second.thaw()
+    await asyncio.sleep(back_s - time.monotonic())
     await asyncio.to_thread(world.server.start)
 
     await world.caught_up()

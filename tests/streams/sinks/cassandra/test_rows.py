@@ -65,10 +65,10 @@ def test_a_view_is_a_row_of_its_day_and_hour() -> None:
     assert view.values["device_type"] == "tv"
 
 
-def test_the_write_time_is_the_events_own_in_microseconds() -> None:
+def test_the_write_time_is_the_events_own_in_microseconds_and_below_that_the_offset() -> None:
     for row in rows("watch_progress", completion_pct=3.0).values():
         if isinstance(row, Upsert):
-            assert row.write_us == AT_MS * 1000
+            assert row.write_us == AT_MS * 1000 + 7
 
 
 def test_rows_hold_columns_of_their_table_and_no_absent_value() -> None:

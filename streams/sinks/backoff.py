@@ -12,7 +12,7 @@ OPENS_AFTER = 5
 
 
 @dataclass
-class Patience:
+class Backoff:
     """`chance` gives numbers in [0, 1). Full jitter: processes that lost one store do not come back in step."""
 
     chance: Callable[[], float]
@@ -26,8 +26,8 @@ class Patience:
     def failed(self) -> float:
         """Notes a failure; the seconds to wait.
 
-        >>> patience = Patience(lambda: 0.5)
-        >>> [round(patience.failed(), 3) for _ in range(4)], patience.is_open
+        >>> backoff = Backoff(lambda: 0.5)
+        >>> [round(backoff.failed(), 3) for _ in range(4)], backoff.is_open
         ([0.075, 0.15, 0.3, 0.6], False)
         """
         longest: float = min(MOST_S, FIRST_S * 2**self.failures)
