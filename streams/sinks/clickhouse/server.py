@@ -34,8 +34,14 @@ _OF_CLIENT: Final = (
 _OF_SCHEMA: Final = frozenset({16, 47, 60, 81})
 #: UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED; what the server says of them names the user.
 _OF_LOGIN: Final = frozenset({192, 193, 194, 516})
+#: What holds the ids of users that a statement is about.
+ABOUT: Final = "asked_about"
+#: What is said of users who are to be forgotten is in no `system.query_log`.
+_UNNOTED: Final[dict[str, Any]] = {"log_queries": 0}
 TO_APPLY: Final = "run `freshet schema apply clickhouse`"
 
+
+Rows = list[tuple[Any, ...]]
 
 # It would print a traceback for each attempt; what fails is said by our errors.
 logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)
@@ -66,7 +72,7 @@ class Server:
             self._of_inserts = {_LIMIT_ON_MONTHS: 0} if int(known) else {}
         return self._of_inserts
 
-    def ask(self, query: str, parameters: dict[str, Any] | None = None, **settings: Any) -> list[tuple[Any, ...]]:
+    def ask(self, query: str, parameters: dict[str, Any] | None = None, **settings: Any) -> Rows:
         """Runs a statement; its rows. `parameters` are named %(so)s. Raises `StoreUnavailable`, `SchemaMissing`."""
         return self._guarded(lambda client: client.execute(query, parameters or None, settings=settings))  # type: ignore[no-any-return]
 
@@ -75,10 +81,29 @@ class Server:
         query = f"INSERT INTO {self.address.database}.{table} ({', '.join(names)}) VALUES"
         self._guarded(lambda client: client.execute(query, columns, columnar=True, settings=settings))
 
+    def ask_about(self, users: Sequence[str], query: str, parameters: dict[str, Any] | None = None) -> Rows:
+        """Runs a statement about some users, whose ids are the column `id` of the table `asked_about`, which is sent
+        with it: they are in no text, and the server notes no statement of these."""
+        return self._guarded(  # type: ignore[no-any-return]
+            lambda client: client.execute(
+                query,
+                parameters,
+                external_tables=[
+                    {"name": ABOUT, "structure": [("id", "String")], "data": [{"id": user} for user in users]}
+                ],
+                settings=_UNNOTED,
+            )
+        )
+
+    def numbers_of(self, users: Sequence[str]) -> tuple[int, ...]:
+        """How statements name users that the server keeps on its disk: by `sipHash64(user_id)`."""
+        return tuple(int(number) for (number,) in self.ask_about(users, f"SELECT sipHash64(id) FROM {ABOUT}"))
+
     def delete(self, table: str, where: str, parameters: dict[str, Any]) -> None:
-        """Deletes rows of a MergeTree and returns when they are gone from every part."""
+        """Deletes rows of a MergeTree and returns when they are gone from every part. The server keeps the text for
+        a while: users are in it by their `numbers_of`."""
         database = self.address.database
-        self.ask(f"ALTER TABLE {database}.{table} DELETE WHERE {where}", parameters)
+        self.ask(f"ALTER TABLE {database}.{table} DELETE WHERE {where}", parameters, **_UNNOTED)
         deadline = time.monotonic() + MUTATION_TIMEOUT_S
         of_table = {"database": database, "table": table}
         pending = "SELECT count() FROM system.mutations WHERE database = %(database)s AND table = %(table)s"

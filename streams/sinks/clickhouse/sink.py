@@ -17,16 +17,18 @@ from streams.sinks.clickhouse.schema import (
     USERS,
     differences,
 )
-from streams.sinks.clickhouse.server import TO_APPLY, Server
+from streams.sinks.clickhouse.server import ABOUT, TO_APPLY, Rows, Server
 from streams.sinks.clickhouse.sums import ERASURE, Sums
 from streams.sinks.sink import Block, Erasure, SchemaMissing, StoreRow
 
 NAME: Final = "clickhouse"
 #: Of the rows of a user, those that an erasure covers.
-_THEIRS: Final = (
-    "user_id IN %(users)s AND ((source_topic = %(topic)s AND source_partition = %(partition)s "
-    "AND source_offset < %(end)s) OR (event_type = 'served' AND timestamp_ms <= %(erased)s))"
+_COVERED: Final = (
+    "((source_topic = %(topic)s AND source_partition = %(partition)s AND source_offset < %(end)s) "
+    "OR (event_type = 'served' AND timestamp_ms <= %(erased)s))"
 )
+_OF_THEM: Final = f"user_id IN (SELECT id FROM {ABOUT})"
+_OF_NUMBERS: Final = "sipHash64(user_id) IN %(numbers)s"
 
 
 class ClickHouseSink:
@@ -77,15 +79,12 @@ class ClickHouseSink:
         """
         hours = set(self._sums.noted(_reason(erasure)))
         if self.count(erasure):
-            database, theirs = self._server.address.database, _parameters(erasure)
             # Of what the user did since they came back, too: their sums go with the others and are made again.
-            found = self._server.ask(
-                f"SELECT DISTINCT toUInt32(event_hour) FROM {database}.{EVENTS} WHERE user_id IN %(users)s", theirs
-            )
-            hours.update(hour for (hour,) in found)
+            hours.update(hour for (hour,) in self._ask(erasure, "DISTINCT toUInt32(event_hour)", EVENTS))
             self._note_erasure(erasure, hours)
-            self._server.delete(EVENTS, _THEIRS, theirs)
-            self._server.delete(USERS, "user_id IN %(users)s", theirs)
+            numbers = {"numbers": self._server.numbers_of(erasure.user_ids)}
+            self._server.delete(EVENTS, f"{_OF_NUMBERS} AND {_COVERED}", numbers | _covered(erasure))
+            self._server.delete(USERS, _OF_NUMBERS, numbers)
         self._note_erasure(erasure, hours)
 
     def _note_erasure(self, erasure: Erasure, hours_s: set[int]) -> None:
@@ -93,21 +92,21 @@ class ClickHouseSink:
 
     def count(self, erasure: Erasure) -> int:
         """Rows of events and lists that the erasure covers, and the user's sums when nothing else is left of them."""
-        database, theirs = self._server.address.database, _parameters(erasure)
-        left = self._server.ask(f"SELECT count() FROM {database}.{EVENTS} WHERE {_THEIRS}", theirs)[0][0]
-        kept = self._server.ask(f"SELECT count() FROM {database}.{EVENTS} WHERE user_id IN %(users)s", theirs)[0][0]
-        return int(left) + (0 if kept else self._sums_of(erasure))
+        (left,) = self._ask(erasure, "count()", EVENTS, _COVERED)[0]
+        (kept,) = self._ask(erasure, "count()", EVENTS)[0]
+        sums = 0 if int(kept) else int(self._ask(erasure, "count()", USERS)[0][0])
+        return int(left) + sums
 
-    def _sums_of(self, erasure: Erasure) -> int:
-        database = self._server.address.database
-        found = self._server.ask(
-            f"SELECT count() FROM {database}.{USERS} WHERE user_id IN %(users)s", {"users": erasure.user_ids}
-        )
-        return int(found[0][0])
+    def _ask(self, erasure: Erasure, what: str, table: str, which: str = "1") -> Rows:
+        """Asks about the rows of the user."""
+        query = f"SELECT {what} FROM {self._server.address.database}.{table} WHERE {_OF_THEM} AND {which}"
+        return self._server.ask_about(erasure.user_ids, query, _covered(erasure))
 
     def maintain(self) -> None:
-        """Makes sums again of hours that changed."""
-        self._sums.make_again(time.monotonic())
+        """Makes sums again of hours that changed; now and then forgets that they were to be made."""
+        now_s = time.monotonic()
+        self._sums.make_again(now_s)
+        self._sums.forget_done(now_s)
 
     def close(self) -> None:
         """Disconnects."""
@@ -119,9 +118,8 @@ def _reason(erasure: Erasure) -> str:
     return f"{ERASURE}{erasure.name} "
 
 
-def _parameters(erasure: Erasure) -> dict[str, Any]:
+def _covered(erasure: Erasure) -> dict[str, Any]:
     return {
-        "users": erasure.user_ids,
         "topic": erasure.interactions,
         "partition": erasure.partition,
         "end": erasure.end_offset,

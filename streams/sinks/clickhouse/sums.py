@@ -7,6 +7,9 @@ may end anywhere in between: the notes are still there, and making sums again gi
 before (another list it belongs to) or not at all any more (erased) changes sums the same way; a group that has no rows
 any more becomes zeros.
 
+What was done is forgotten after two days, an hour after a process began at the earliest: an erasure that a crash
+interrupted is carried out again before that, and needs the hours that it noted.
+
 Sums carry the time at which their making began, and the later one stays: it has seen whatever the earlier one has.
 """
 
@@ -22,8 +25,13 @@ from streams.sinks.clickhouse.server import Server
 ERASURE: Final = "erasure "
 #: Hours that are made in one statement: a day's erasures may touch all hours of three months.
 HOURS_AT_ONCE: Final = 48
-#: Users whose rows go in one statement, of ids up to 256 bytes: a statement has 256 KB.
-USERS_AT_ONCE: Final = 500
+#: Users whose rows go in one statement, which the server keeps for a while.
+USERS_AT_ONCE: Final = 5_000
+#: How long notes that are done are kept, and how often those that are older are deleted.
+DONE_KEPT_S: Final = 2 * 86_400
+FORGOTTEN_EVERY_S: Final = 3_600.0
+#: The time of a note is its reason's last word, s since the epoch; a former release's have none.
+_NOTED_S: Final = "toUInt64OrZero(splitByChar(' ', reason)[-1])"
 #: Making sums takes this share of the time at most.
 SHARE: Final = 0.2
 
@@ -76,13 +84,24 @@ class Sums:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._next_s = 0.0
+        self._forgotten_s = time.monotonic()
         self._made_at = 0
 
     def note(self, hours_s: Sequence[int], reason: str) -> None:
         """Notes hours (s since the epoch) whose sums are to be made again. `reason` is unique to what changed them."""
         if hours_s:
-            count = len(hours_s)
-            self._server.insert(TO_DO, ("hour", "reason", "done"), (list(hours_s), [reason] * count, [0] * count))
+            count, said = len(hours_s), f"{reason} {int(time.time())}"
+            self._server.insert(TO_DO, ("hour", "reason", "done"), (list(hours_s), [said] * count, [0] * count))
+
+    def forget_done(self, now_s: float) -> None:
+        """Deletes what was done long ago, unless it is too soon. Of a note its two rows, of which one says that it is
+        done, are put together first: else for a moment it would be to do again."""
+        if now_s - self._forgotten_s < FORGOTTEN_EVERY_S:
+            return
+        self._forgotten_s = now_s
+        self._server.ask(f"OPTIMIZE TABLE {self._server.address.database}.{TO_DO} FINAL")
+        before_s = int(time.time()) - DONE_KEPT_S
+        self._server.delete(TO_DO, f"done = 1 AND {_NOTED_S} < %(before)s", {"before": before_s})
 
     def noted(self, beginning: str) -> list[int]:
         """Hours (s since the epoch) that were noted, done or not, for a reason that begins so."""
@@ -127,18 +146,18 @@ class Sums:
         """Deletes the user's own rows that became zeros: whoever made sums while the events went may have put them
         back. All rows of such a user and day go, or the zeros would uncover an older one."""
         found = self._server.ask(
-            f"SELECT toUInt16(day), user_id FROM {self._server.address.database}.{USERS} FINAL "
+            f"SELECT toUInt16(day), sipHash64(user_id) FROM {self._server.address.database}.{USERS} FINAL "
             f"WHERE toUInt16(day) IN ({_list(days)}) AND events = 0 AND served = 0"
         )
-        gone: dict[int, list[str]] = {}
-        for day, user_id in found:
-            gone.setdefault(int(day), []).append(user_id)
-        for day, users in gone.items():
-            for begin in range(0, len(users), USERS_AT_ONCE):
+        gone: dict[int, list[int]] = {}
+        for day, number in found:
+            gone.setdefault(int(day), []).append(int(number))
+        for day, numbers in gone.items():
+            for begin in range(0, len(numbers), USERS_AT_ONCE):
                 self._server.delete(
                     USERS,
-                    f"toUInt16(day) = {day} AND user_id IN %(users)s",
-                    {"users": tuple(users[begin:][:USERS_AT_ONCE])},
+                    f"toUInt16(day) = {day} AND sipHash64(user_id) IN %(numbers)s",
+                    {"numbers": tuple(numbers[begin:][:USERS_AT_ONCE])},
                 )
 
     def _make_table(self, table: str, hours_s: list[int], days: list[int]) -> None:

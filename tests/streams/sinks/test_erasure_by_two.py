@@ -1,5 +1,6 @@
 """One process removes a user while another makes sums of what it noted."""
 
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
@@ -8,10 +9,12 @@ import pytest
 from harness.embedded_clickhouse import Embedded
 
 from streams.contract.events import EventType, Interaction
+from streams.sinks.clickhouse import sums as of_sums
 from streams.sinks.clickhouse.address import ClickHouseAddress
-from streams.sinks.clickhouse.schema import EVENTS, USERS, apply
+from streams.sinks.clickhouse.schema import EVENTS, TO_DO, USERS, apply
 from streams.sinks.clickhouse.server import Server
 from streams.sinks.clickhouse.sink import ClickHouseSink
+from streams.sinks.clickhouse.sums import FORGOTTEN_EVERY_S, Sums
 from streams.sinks.sink import Block, Erasure, Event, StoreUnavailable
 
 NOW = 1_760_000_000_000
@@ -25,6 +28,7 @@ class Interrupted:
     def __init__(self, server: Server, table: str, before: Callable[[], Any], after: Callable[[], Any]) -> None:
         self.address, self.version, self.of_inserts = server.address, server.version, server.of_inserts
         self.ask, self.insert, self.close = server.ask, server.insert, server.close
+        self.ask_about, self.numbers_of = server.ask_about, server.numbers_of
         self._server, self._table, self._before, self._after = server, table, before, after
 
     def delete(self, table: str, where: str, parameters: dict[str, Any]) -> None:
@@ -113,6 +117,31 @@ def test_sums_of_the_user_that_are_put_back_go(server: Server) -> None:
     ClickHouseSink(late).erase(ERASURE)  # type: ignore[arg-type]
     make_sums(sink)
     assert users_with_sums(server) == ["kept"]
+
+
+def test_notes_of_what_was_done_long_ago_are_forgotten(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def notes() -> set[tuple[str, int]]:
+        found = server.ask(f"SELECT reason, max(done) FROM {server.address.database}.{TO_DO} GROUP BY reason")
+        return {(str(reason).split()[0], int(done)) for reason, done in found}
+
+    make_sums(ClickHouseSink(server))
+    server.ask(f"TRUNCATE TABLE {server.address.database}.{TO_DO}")
+    hour_s, days_s = NOW // 3_600_000 * 3600, 3 * 86_400
+    with monkeypatch.context() as then:
+        then.setattr(of_sums.time, "time", lambda: time.time_ns() / 1e9 - days_s)
+        Sums(server).note([hour_s], "old")
+    Sums(server).note([hour_s], "new")
+    Sums(server).make_again(0.0)
+    with monkeypatch.context() as then:
+        then.setattr(of_sums.time, "time", lambda: time.time_ns() / 1e9 - days_s)
+        Sums(server).note([hour_s], "old-and-not-done")
+    sums = Sums(server)
+    sums.forget_done(time.monotonic())
+    assert notes() == {("old", 1), ("new", 1), ("old-and-not-done", 0)}, "it is too soon"
+
+    sums.forget_done(time.monotonic() + FORGOTTEN_EVERY_S)
+
+    assert notes() == {("new", 1), ("old-and-not-done", 0)}
 
 
 def test_events_of_more_than_a_hundred_months_are_one_write(server: Server) -> None:

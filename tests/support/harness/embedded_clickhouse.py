@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from streams.sinks.clickhouse.address import ClickHouseAddress
-from streams.sinks.clickhouse.server import Server
+from streams.sinks.clickhouse.server import ABOUT, Rows, Server
 
 
 class Embedded(Server):
@@ -25,6 +25,11 @@ class Embedded(Server):
             query = query % {name: _quoted(value) for name, value in parameters.items()}
         answered = str(self._session.query(query, "JSONCompact"))
         return [tuple(row) for row in orjson.loads(answered)["data"]] if answered.strip() else []
+
+    def ask_about(self, users: Sequence[str], query: str, parameters: dict[str, Any] | None = None) -> Rows:
+        """The ids are in the text: there is no log."""
+        ids = ", ".join(map(_quoted, users))
+        return self.ask(query.replace(f"FROM {ABOUT}", f"FROM (SELECT arrayJoin([{ids}]) AS id)"), parameters)
 
     def insert(self, table: str, names: Sequence[str], columns: Sequence[Sequence[Any]], **settings: Any) -> None:
         """Rows as JSON."""
