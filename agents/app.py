@@ -15,6 +15,7 @@ from agents.delivery.version_guard import check_versions
 from agents.worker_config import WorkerConfig
 from streams.kafka.batch_transport import BATCH_SERIALIZER, batch_transport
 from streams.kafka.before_log import BeforeLog
+from streams.kafka.faust_credentials import credentials_of
 from streams.kafka.log_position import LogMismatch, LogPosition
 from streams.kafka.record_batch import RecordBatch
 
@@ -35,6 +36,7 @@ def build_app(
     app = faust.App(
         config.topics.consumer_group,
         broker=f"kafka://{config.bootstrap.replace(',', ';kafka://')}",
+        broker_credentials=credentials_of(config.bootstrap),
         topic_partitions=config.partitions,
         topic_allow_declare=False,  # `freshet topics create` declares every topic with its settings
         topic_disable_leader=True,

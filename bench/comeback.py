@@ -178,7 +178,7 @@ async def measure(users: int, items: int, events: int) -> dict[str, Any]:
     settings = load_settings()
     namespace, database = f"bench-{secrets.token_hex(4)}", f"{settings.redis_url.rpartition('/')[0]}/{DATABASE}"
     with tempfile.TemporaryDirectory() as folder:
-        place = StackConfig(settings.kafka_bootstrap, database, namespace, Path(folder))
+        place = StackConfig(settings.kafka, database, namespace, Path(folder))
         try:
             async with Cluster(place, "v1") as cluster:
                 bench = Bench(cluster, users, items, events)
@@ -198,7 +198,7 @@ async def measure(users: int, items: int, events: int) -> dict[str, Any]:
                 found["everything"] = await bench.lost([key for key in everything if b":worker:" not in key])
                 return found
         finally:
-            delete_namespace(settings.kafka_bootstrap, namespace)
+            delete_namespace(settings.kafka, namespace)
             with redis.Redis.from_url(database) as client:
                 client.flushdb()
 

@@ -75,7 +75,7 @@ class SinksOfAwayStores:
 
     async def _caught_up(self, name: str) -> None:
         topics = Topics(self._settings.namespace, self._settings.model_version)
-        async with GroupProgress(self._settings.kafka_bootstrap, topics.sink_group(name)) as progress:
+        async with GroupProgress(self._settings.kafka, topics.sink_group(name)) as progress:
 
             async def is_done() -> bool:
                 return await progress.caught_up([topics.interactions])

@@ -106,10 +106,8 @@ class Live:
         async with AsyncExitStack() as opening:
             self._redis = Redis.from_url(settings.redis_url, socket_timeout=_REDIS_TIMEOUT_S)
             await opening.enter_async_context(self._redis)
-            self._producer = await opening.enter_async_context(Producer(settings.kafka_bootstrap, linger_ms=LINGER_MS))
-            self._progress = await opening.enter_async_context(
-                GroupProgress(settings.kafka_bootstrap, topics.consumer_group)
-            )
+            self._producer = await opening.enter_async_context(Producer(settings.kafka, linger_ms=LINGER_MS))
+            self._progress = await opening.enter_async_context(GroupProgress(settings.kafka, topics.consumer_group))
             self._reports = Workers(self._redis, self._namespace.keys, topics, settings.partitions)
             self._open = opening.pop_all()
         return self
@@ -245,7 +243,7 @@ class Live:
     async def _pause(self, *, paused: bool) -> None:
         for number in range(self.settings.partitions):
             partition = TopicPartition(self._topics.interactions, number)
-            await set_pause(self.settings.kafka_bootstrap, self._topics, partition, paused=paused)
+            await set_pause(self.settings.kafka, self._topics, partition, paused=paused)
 
     def _probe(self) -> FreshnessProbe:
         return FreshnessProbe(self._redis, self._namespace.keys, MAX_OPEN)

@@ -191,7 +191,7 @@ class Failover:
 async def run(keys: int) -> dict[str, Any]:
     """The whole bench; its topics are removed at the end."""
     settings = load_settings()
-    bootstrap, namespace = settings.kafka_bootstrap, f"bench-{secrets.token_hex(3)}"
+    bootstrap, namespace = settings.kafka, f"bench-{secrets.token_hex(3)}"
     topics = Topics(namespace)
     await asyncio.to_thread(ensure_topics, bootstrap, topics, PARTITIONS, 1, 60.0)
     try:

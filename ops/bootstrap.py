@@ -19,7 +19,7 @@ def read_bootstrap(text: str) -> str:
 def _read_address(written: str) -> str:
     scheme, separator, address = written.strip().rpartition("://")
     if separator and scheme.upper() != "PLAINTEXT":
-        raise ValueError(f"{scheme}:// is not spoken here, only PLAINTEXT")
+        raise ValueError(f"{scheme}:// does not belong here: set FRESHET_KAFKA_SECURITY_PROTOCOL")
     found = _HOST_PORT.fullmatch(address)
     if found is None:
         wants_brackets = address.count(":") > 1 and not address.startswith("[")

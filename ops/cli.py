@@ -133,7 +133,7 @@ def main() -> None:
     except StorageError as failure:
         _complain(failure, ExitCode.CHECK_FAILED)
     except KafkaError as failure:
-        _complain(failure, ExitCode.UNREACHABLE)
+        _complain(failure, ExitCode.USAGE if failure.refused else ExitCode.UNREACHABLE)
     except Exception as failure:  # noqa: BLE001 - what is left is ours to mend; 1 would claim that a check failed
         if sentence := sentence_of(failure):
             _complain(*sentence)

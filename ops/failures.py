@@ -21,18 +21,15 @@ _OF_PLACES = {
     errno.ENAMETOOLONG,
 }  # fmt: skip
 #: Settings that name a folder or a file, the most special first: the one in the other is asked first.
-_PLACES = ("endpoint_metrics_dir", "endpoint_jwt_key_file", "user_id_secret_file", "data_dir", "state_dir")
+_PLACES = ("endpoint_metrics_dir", "endpoint_jwt_key_file", "data_dir", "state_dir")
 
 
 def sentence_of(failure: Exception) -> tuple[str, ExitCode] | None:
     """The sentence and the exit code; None when it is nothing of the kind."""
     if isinstance(failure, OSError) and failure.filename is not None and failure.errno in _OF_PLACES:
         return _of_place(failure)
-    aiokafka = sys.modules.get("aiokafka.errors")
-    if aiokafka is not None and isinstance(failure, aiokafka.KafkaConnectionError):
-        from ops.configuration.settings import variable
-
-        return f"{variable('kafka_bootstrap')}: Kafka does not answer: {failure}", ExitCode.UNREACHABLE
+    if sentence := _of_kafka(failure):
+        return sentence
     redis = sys.modules.get("redis.exceptions")  # nobody can have raised what nobody imported
     if redis is not None and isinstance(failure, redis.RedisError):
         from ops.redis_check import refusal_of
@@ -41,6 +38,25 @@ def sentence_of(failure: Exception) -> tuple[str, ExitCode] | None:
     sinks = sys.modules.get("streams.sinks.sink")
     if sinks is not None and isinstance(failure, sinks.StoreUnavailable):
         return str(failure), ExitCode.UNREACHABLE
+    return None
+
+
+def _of_kafka(failure: Exception) -> tuple[str, ExitCode] | None:
+    errors = sys.modules.get("aiokafka.errors")
+    if errors is None:
+        return None
+    if isinstance(failure, errors.KafkaConnectionError):
+        from ops.configuration.settings import variable
+
+        return f"{variable('kafka_bootstrap')}: Kafka does not answer: {failure}", ExitCode.UNREACHABLE
+    if isinstance(
+        failure,
+        errors.TopicAuthorizationFailedError
+        | errors.GroupAuthorizationFailedError
+        | errors.ClusterAuthorizationFailedError
+        | errors.TransactionalIdAuthorizationFailed,
+    ):
+        return f"Kafka does not allow this: {failure}; `freshet acls` prints what each role needs", ExitCode.USAGE
     return None
 
 

@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
+from streams.kafka import clients
 from streams.kafka.bulk_read import bulk_consumer, partitions_of
 from streams.kafka.log_rest import with_records
 from streams.kafka.partition_times import PartitionTime, time_in
@@ -36,12 +36,12 @@ class GroupProgress:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as opening:  # what is open when a later connection fails is closed again
-            self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+            self._admin = clients.admin(self._bootstrap)
             opening.push_async_callback(self._admin.close)
             await self._admin.start()
             self._reader: AIOKafkaConsumer = await opening.enter_async_context(bulk_consumer(self._bootstrap))
             # A read-committed consumer sees the end of the last finished transaction; this one sees the log's end.
-            self._ends = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
+            self._ends = clients.consumer(self._bootstrap, enable_auto_commit=False)
             opening.push_async_callback(self._ends.stop)
             await self._ends.start()
             self._open = opening.pop_all()

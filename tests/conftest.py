@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 from harness.java import use_cheap_java
+from harness.secured_kafka import SecuredKafka, secured_kafka
 from hypothesis import HealthCheck, Phase, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -53,6 +54,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     servers.start()
     yield servers
     _end(servers)
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
+    """A Kafka that lets in only whom it knows; `admin` may do everything."""
+    with secured_kafka(tmp_path_factory.mktemp("secured")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
@@ -12,6 +11,7 @@ from agents.delivery.log_check import LogCheck
 from agents.delivery.partition_task import PartitionTask
 from agents.delivery.restore import restore
 from agents.delivery.table import POSITION_KEY
+from streams.kafka import clients
 from streams.kafka.log_position import LogPosition
 
 logger = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ class Ownership:
     async def _committed(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
         if not partitions:
             return {}
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        admin = clients.admin(self._bootstrap)
         await admin.start()
         try:
             committed = await admin.list_consumer_group_offsets(self._group, partitions=partitions)

@@ -5,7 +5,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerFenced
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import TopicPartition
@@ -13,6 +12,7 @@ from aiokafka.structs import TopicPartition
 from agents.delivery.outgoing import Outgoing
 from agents.delivery.owner_term import last_term
 from agents.delivery.table import ChangelogTable
+from streams.kafka import clients
 from streams.kafka.topics import DEAD_LETTER_MAX_BYTES
 
 #: A transaction left open by a killed worker is aborted by its successor's fence; this bound is for no successor.
@@ -34,8 +34,8 @@ class PartitionProducer:
         self._bootstrap = bootstrap
         self._group = group
         self._ended: ProducerFenced | None = None
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap,
+        self._producer = clients.producer(
+            bootstrap,
             transactional_id=transactional_id,
             acks="all",
             max_batch_size=MAX_BATCH_BYTES,

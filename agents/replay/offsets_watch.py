@@ -14,6 +14,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from agents.replay.coordinator import ReplayCoordinator
 from agents.replay.phases import ItemsLearned, Looked, Phase
+from streams.kafka import clients
 from streams.kafka.bulk_read import bulk_consumer, partitions_of
 from streams.kafka.caught_up import LogEnds
 from streams.kafka.log_rest import with_records
@@ -64,7 +65,7 @@ class OffsetsWatch:
             await asyncio.sleep(LOOK_S)
 
     async def _look_until_live(self) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        admin = clients.admin(self._bootstrap)
         try:
             await admin.start()
             async with bulk_consumer(self._bootstrap) as reader:

@@ -40,7 +40,7 @@ def archive(
     topics = Topics(settings.namespace, settings.model_version)
     result = run(
         run_archive(
-            settings.kafka_bootstrap,
+            settings.kafka,
             settings.storage,
             topics,
             identities_of(settings),

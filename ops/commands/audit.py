@@ -30,7 +30,7 @@ def audit(
 
     settings = command_settings()
     topics = Topics(settings.namespace, version)
-    found = run(look(settings.kafka_bootstrap, topics, settings.replay_max_skew_s * 1000))
+    found = run(look(settings.kafka, topics, settings.replay_max_skew_s * 1000))
     looked_at = f"{found.judged_events} judged events, {found.batches} batches, {found.examples} examples"
     for line in found.leaks or [f"no leak in {looked_at}"]:
         console().print(line, markup=False)

@@ -38,7 +38,7 @@ def compare(
     from serving.fragments import rfc3339
 
     settings = command_settings()
-    found = run(compare_versions(settings.kafka_bootstrap, settings.redis_url, settings.namespace, a, b, users))
+    found = run(compare_versions(settings.kafka, settings.redis_url, settings.namespace, a, b, users))
     report = html or Path(f"compare-{a}-{b}.html")
     made_at = rfc3339(time.time_ns() // 1_000_000)
     report.write_text(html_report(found.lists, found.quality, found.figures, found.titles, made_at), encoding="utf-8")

@@ -43,7 +43,7 @@ def list_dead_letters(
     from streams.kafka.topics import Topics
 
     settings = command_settings()
-    kept = run(read_dead_letters(settings.kafka_bootstrap, Topics(settings.namespace, settings.model_version)))
+    kept = run(read_dead_letters(settings.kafka, Topics(settings.namespace, settings.model_version)))
     dead_letters = [
         item.dead_letter
         for item in kept
@@ -83,7 +83,7 @@ def show(
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
-    dead_letter = run(find_dead_letter(settings.kafka_bootstrap, topics, coordinates))
+    dead_letter = run(find_dead_letter(settings.kafka, topics, coordinates))
     described = _described(dead_letter) | {"key": _text(dead_letter.key), "value": _text(dead_letter.value)}
     for name, value in described.items():
         console().print(f"{name}: {value}", markup=False, soft_wrap=True)
@@ -110,7 +110,7 @@ def redrive(
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
-    done = run((preview if dry_run else publish_again)(settings.kafka_bootstrap, topics, reason))
+    done = run((preview if dry_run else publish_again)(settings.kafka, topics, reason))
     result = done.as_dict()
     for refusal in done.plan.refused:
         console().print(f"refused {refusal.name}: {refusal.why}", markup=False)

@@ -51,11 +51,11 @@ def erase(
     files = RetainedFiles(settings.storage, topics)
     names = Names.of(user_id, identities)
     if verify:
-        left = run(check(settings.kafka_bootstrap, settings.redis_url, topics, names, files))
+        left = run(check(settings.kafka, settings.redis_url, topics, names, files))
         left.found |= run(in_stores(settings, topics, names)).left
         result = {"user_id": user_id, **left.as_dict()}
     else:
-        erased = run(forget(settings.kafka_bootstrap, settings.redis_url, topics, user_id, identities, files, wait_s))
+        erased = run(forget(settings.kafka, settings.redis_url, topics, user_id, identities, files, wait_s))
         left = erased.left
         console().print(f"events before offset {erased.end_offset} of partition {erased.partition} are erased")
         for version, answer in erased.versions.items():

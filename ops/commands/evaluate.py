@@ -235,7 +235,7 @@ def _kafka(limit: int | None) -> EvaluationLog:
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
-    return run(read_evaluation_log(settings.kafka_bootstrap, topics, limit))
+    return run(read_evaluation_log(settings.kafka, topics, limit))
 
 
 def _evaluation(

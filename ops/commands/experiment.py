@@ -123,7 +123,7 @@ def list_all(json: JsonOption = False) -> None:
     from streams.kafka.topics import Topics
 
     settings = command_settings()
-    book = run(read_experiments(settings.kafka_bootstrap, Topics(settings.namespace)))
+    book = run(read_experiments(settings.kafka, Topics(settings.namespace)))
     table = Table("Experiment", "State", "Layer", "Buckets", "Variants", "Since", "By")
     for known in sorted(book.by_id.values(), key=lambda one: one.changed_ms):
         variants = ", ".join(f"{variant.name} {variant.share_pct:g} %" for variant in known.variants)
@@ -148,7 +148,7 @@ def show(experiment_id: ExperimentArgument, json: JsonOption = False) -> None:
     from streams.kafka.topics import Topics
 
     settings = command_settings()
-    book = run(read_experiments(settings.kafka_bootstrap, Topics(settings.namespace)))
+    book = run(read_experiments(settings.kafka, Topics(settings.namespace)))
     _print(msgspec.to_builtins(found_in(book, experiment_id)), json)
 
 
@@ -163,7 +163,7 @@ def assign(
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
-    _print(run(assignment(settings.kafka_bootstrap, topics, user_id, identities_of(settings))), json)
+    _print(run(assignment(settings.kafka, topics, user_id, identities_of(settings))), json)
 
 
 def report(
@@ -195,13 +195,13 @@ def report(
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
-    experiment = found_in(run(read_experiments(settings.kafka_bootstrap, topics)), experiment_id)
+    experiment = found_in(run(read_experiments(settings.kafka, topics)), experiment_id)
     window_ms = settings.attribution_window_s * SECOND_MS
     if clickhouse:
         users, changed = _from_clickhouse(settings, topics, experiment, window_ms)
     else:
         identities = identities_of(settings)
-        users, changed = run(measure(settings.kafka_bootstrap, topics, experiment, identities, window_ms))
+        users, changed = run(measure(settings.kafka, topics, experiment, identities, window_ms))
     found = report_of(experiment, users, changed_variant=changed, min_users=min_users)
     _print_report(found)
     if html is not None:
@@ -222,7 +222,7 @@ def _from_clickhouse(
     from ops.operator.inspect.running import run
     from streams.sinks.clickhouse.server import Server
 
-    genres = run(read_genres(settings.kafka_bootstrap, topics))
+    genres = run(read_genres(settings.kafka, topics))
     server = Server(clickhouse_address(settings))
     try:
         return measure_clickhouse(server, experiment, genres, window_ms)
@@ -290,7 +290,7 @@ def _lifecycle() -> "Lifecycle":
     from ops.operator.experiments.lifecycle import Lifecycle
 
     settings = command_settings()
-    return Lifecycle(settings.kafka_bootstrap, settings.redis_url, settings.namespace)
+    return Lifecycle(settings.kafka, settings.redis_url, settings.namespace)
 
 
 def _run_lifecycle(action: str, experiment_id: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def user(user_id: Annotated[str, typer.Argument(help="The user's id.")], json: J
     topics = Topics(settings.namespace, settings.model_version)
     found = run(
         inspect_user(
-            settings.kafka_bootstrap,
+            settings.kafka,
             settings.redis_url,
             topics,
             user_id,
@@ -57,7 +57,7 @@ def item(item_id: Annotated[str, typer.Argument(help="The item's id.")], json: J
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
-    found = run(inspect_item(settings.kafka_bootstrap, settings.redis_url, topics, item_id))
+    found = run(inspect_item(settings.kafka, settings.redis_url, topics, item_id))
     _print(found, nested=("similar",))
     if json:
         print_json(found)

@@ -28,7 +28,7 @@ def lag(json: JsonOption = False) -> None:
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
-    found = run(read_lag(settings.kafka_bootstrap, settings.redis_url, topics))
+    found = run(read_lag(settings.kafka, settings.redis_url, topics))
     from rich.table import Table
 
     table = Table("Topic", "Partition", "End", "Committed", "Lag", "")

@@ -45,7 +45,7 @@ def _set(text: str, *, paused: bool, json: bool) -> None:
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
     tp = parse_partition(text, topics)
-    run(set_pause(settings.kafka_bootstrap, topics, tp, paused=paused))
+    run(set_pause(settings.kafka, topics, tp, paused=paused))
     console().print(f"{tp.topic}:{tp.partition} is {'paused' if paused else 'resumed'}", markup=False)
     if json:
         print_json({"topic": tp.topic, "partition": tp.partition, "paused": paused})

@@ -45,7 +45,7 @@ def promote(
 
     settings = command_settings()
     switching = Switching(
-        settings.kafka_bootstrap,
+        settings.kafka,
         settings.redis_url,
         settings.namespace,
         GateLimits(quality=QualityLimits(margin=settings.quality_margin)),

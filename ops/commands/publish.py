@@ -116,9 +116,7 @@ def _publish_lines(settings: Settings, source: str, target: Target, encoding: st
 
     try:
         with _opened(source, encoding) as file_descriptor:
-            return asyncio.run(
-                publish_lines(settings.kafka_bootstrap, file_descriptor, topic, to_record, complain, encoding)
-            )
+            return asyncio.run(publish_lines(settings.kafka, file_descriptor, topic, to_record, complain, encoding))
     except UnreadableInput as problem:
         raise MissingInput(f"{source} cannot be read: {problem}") from problem
 
@@ -136,7 +134,7 @@ def _publish_dataset(
     topics = Topics(settings.namespace, settings.model_version)
 
     async def run(traffic: DatasetTraffic, total: int) -> Published:
-        async with Producer(settings.kafka_bootstrap) as producer:
+        async with Producer(settings.kafka) as producer:
             return await publish_traffic(producer, topics, traffic, speed, total)
 
     try:

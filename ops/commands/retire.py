@@ -26,7 +26,7 @@ def retire(
     from ops.operator.versions.switches import Switching
 
     settings = command_settings()
-    switching = Switching(settings.kafka_bootstrap, settings.redis_url, settings.namespace)
+    switching = Switching(settings.kafka, settings.redis_url, settings.namespace)
     removed, keys = run(switching.retire(version, wait_s))
     console().print(
         f"{version} is retired; removed: topics {len(removed.topics)}, groups {len(removed.groups)}, keys {keys}",

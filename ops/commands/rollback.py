@@ -21,7 +21,7 @@ def rollback(json: JsonOption = False) -> None:
     from ops.operator.versions.switches import Switching
 
     settings = command_settings()
-    switch = run(Switching(settings.kafka_bootstrap, settings.redis_url, settings.namespace).rollback())
+    switch = run(Switching(settings.kafka, settings.redis_url, settings.namespace).rollback())
     console().print(f"switch {switch.sequence}: everybody is served by {switch.leader}", markup=False)
     if json:
         print_json({"switched": True, "sequence": switch.sequence, "weights": switch.weights})

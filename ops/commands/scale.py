@@ -33,7 +33,7 @@ def scale(json: JsonOption = False) -> None:
     from streams.kafka.topics import Topics
 
     settings = command_settings()
-    found = run(read_scale(settings.kafka_bootstrap, Topics(settings.namespace, settings.model_version)))
+    found = run(read_scale(settings.kafka, Topics(settings.namespace, settings.model_version)))
     for member in found.members:
         console().print(f"{member.member_id} at {member.host}: {', '.join(member.partitions) or 'spare'}", markup=False)
     console().print(

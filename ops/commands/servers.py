@@ -57,7 +57,7 @@ def up(
         console().print(f"{name} answers at {addresses[name]} ({outcome})", markup=False)
     console().print(f"download {timings.download_s:.1f} s, start {timings.start_s:.1f} s")
     has_nodes = sum(name.startswith("kafka") for name in started) > 1
-    if has_nodes and (settings.kafka_bootstrap, settings.replication) != (
+    if has_nodes and (settings.kafka, settings.replication) != (
         servers.bootstrap,
         servers.nodes,
     ):

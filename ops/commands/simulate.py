@@ -113,7 +113,7 @@ async def _simulate(
     topics = Topics(settings.namespace, settings.model_version)
     events_per_s = _NOMINAL_EVENTS_PER_S if rate is None else rate
     past_ms = int(events / events_per_s * 1000) if rate is None else 0
-    async with Producer(settings.kafka_bootstrap) as producer:
+    async with Producer(settings.kafka) as producer:
         partitions = await producer.partitions(topics.interactions)
         if partitions == 1:
             shares = shares | {"wrong_partition_share": 0.0}

@@ -48,7 +48,7 @@ def create(
     topics = Topics(settings.namespace, settings.model_version)
     store = SnapshotStore(settings.storage, settings.namespace)
     name = name or name_of(settings.model_version, time.time_ns() // 1_000_000)
-    manifest = run(take(settings.kafka_bootstrap, topics, store, identities_of(settings), name))
+    manifest = run(take(settings.kafka, topics, store, identities_of(settings), name))
     console().print(f"{manifest.name}: {manifest.rows} rows, {manifest.bytes} bytes, in {store.address}", markup=False)
     if json:
         print_json(_values(manifest))

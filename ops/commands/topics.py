@@ -29,9 +29,9 @@ def create(json: JsonOption = False) -> None:
 
     settings = command_settings()
     topics = Topics(settings.namespace, settings.model_version)
-    run(refuse_retired(settings.kafka_bootstrap, topics))
+    run(refuse_retired(settings.kafka, topics))
     report = ensure_topics(
-        settings.kafka_bootstrap,
+        settings.kafka,
         topics,
         settings.partitions,
         settings.replication,

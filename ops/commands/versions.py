@@ -24,7 +24,7 @@ def versions(json: JsonOption = False) -> None:
     from ops.operator.versions.list import read_versions
 
     settings = command_settings()
-    found = run(read_versions(settings.kafka_bootstrap, settings.redis_url, settings.namespace))
+    found = run(read_versions(settings.kafka, settings.redis_url, settings.namespace))
     _print(found)
     if json:
         print_json(found)

@@ -35,7 +35,7 @@ def why(
     topics = Topics(settings.namespace, settings.model_version)
     found = run(
         explain(
-            settings.kafka_bootstrap,
+            settings.kafka,
             settings.redis_url,
             topics,
             user_id,

@@ -11,6 +11,8 @@ from ops.bootstrap import read_bootstrap
 from serving.keys import check_names
 from serving.redis_address import RedisAddress
 from streams.contract.catalog import DEFAULT_MATURITY, Maturity
+from streams.kafka.address import KafkaAddress, KafkaSecurity, Mechanism, Protocol
+from streams.kafka.oauth import OAuthClient, TokenSource
 from streams.kafka.topics import check_namespace
 from streams.sinks.cassandra.address import CassandraAddress, Consistency
 from streams.sinks.clickhouse.address import ClickHouseAddress
@@ -101,6 +103,44 @@ class Settings(BaseSettings):
         description="Kafka brokers to ask first, as host:port with commas between.",
         json_schema_extra={"allowed": "host:port[,host:port...], ports 1 to 65535, IPv6 in brackets"},
     )
+    kafka_security_protocol: Annotated[Protocol, BeforeValidator(_upper)] = Field(
+        "PLAINTEXT", description="How Kafka is spoken to: SSL is TLS, SASL_ signs in."
+    )
+    kafka_sasl_mechanism: Annotated[Mechanism, BeforeValidator(_upper)] = Field(
+        "SCRAM-SHA-512", description="How clients sign in to Kafka, with SASL_PLAINTEXT and SASL_SSL."
+    )
+    kafka_sasl_username: str = Field(
+        "", min_length=0, max_length=1024, description="User of Kafka, for PLAIN and SCRAM."
+    )
+    kafka_sasl_password: SecretStr | None = Field(
+        None, min_length=1, max_length=1024, description="Password of that user."
+    )
+    kafka_tls_ca_file: Path | None = Field(
+        None,
+        description="Certificates (PEM) of the authorities of Kafka's brokers, instead of this machine's; of the token "
+        "endpoint too, beside those.",
+        json_schema_extra={"shown_default": "none", "allowed": "path of a file"},
+    )
+    kafka_tls_cert_file: Path | None = Field(
+        None,
+        description="Certificate (PEM) of this client, for brokers that want one.",
+        json_schema_extra={"shown_default": "none", "allowed": "path of a file"},
+    )
+    kafka_tls_key_file: Path | None = Field(
+        None,
+        description="Private key (PEM, without a password) of that certificate, when it is in another file.",
+        json_schema_extra={"shown_default": "none", "allowed": "path of a file"},
+    )
+    kafka_oauth_token_url: str = Field(
+        "",
+        pattern=r"^(https?://[^ ]+)?$",
+        description="Where tokens for OAUTHBEARER are asked for (client credentials grant).",
+    )
+    kafka_oauth_client_id: str = Field("", min_length=0, max_length=1024, description="Who asks there.")
+    kafka_oauth_client_secret: SecretStr | None = Field(
+        None, min_length=1, max_length=4096, description="Secret of who asks there."
+    )
+    kafka_oauth_scope: str = Field("", min_length=0, max_length=1024, description="Scope of the tokens, if any.")
     redis_url: Annotated[str, AfterValidator(_checked_redis_url)] = Field(
         "redis://127.0.0.1:26379/0",
         description="Redis or Valkey that holds the lists, no node of a cluster. rediss:// is TLS and checks the "
@@ -234,11 +274,6 @@ class Settings(BaseSettings):
         min_length=32,
         max_length=1024,
         description="Secret of the HMAC of user ids in derived data; the same for workers, endpoint and commands.",
-    )
-    user_id_secret_file: Path | None = Field(
-        None,
-        description="File that holds the secret, instead of FRESHET_USER_ID_SECRET.",
-        json_schema_extra={"shown_default": "none", "allowed": "path of a file"},
     )
     item_model_interval_s: float = Field(
         2.0, ge=0.1, le=60.0, description="Interval at which the item plane publishes what changed."
@@ -441,19 +476,46 @@ class Settings(BaseSettings):
         """Where snapshots and archives are: a path or an address."""
         return self.storage_url or str(self.state_dir / "storage")
 
+    @property
+    def kafka(self) -> KafkaAddress:
+        """Where Kafka is, and how to be let in: what every client of it is made of."""
+        tokens = None
+        if self.kafka_sasl_mechanism == "OAUTHBEARER":
+            client = OAuthClient(
+                self.kafka_oauth_token_url,
+                self.kafka_oauth_client_id,
+                _revealed(self.kafka_oauth_client_secret),
+                self.kafka_oauth_scope,
+                self.kafka_tls_ca_file,
+            )
+            tokens = TokenSource(client)
+        security = KafkaSecurity(
+            self.kafka_security_protocol,
+            self.kafka_sasl_mechanism,
+            self.kafka_sasl_username,
+            _revealed(self.kafka_sasl_password),
+            self.kafka_tls_ca_file,
+            self.kafka_tls_cert_file,
+            self.kafka_tls_key_file,
+            tokens,
+        )
+        return KafkaAddress(self.kafka_bootstrap, security)
+
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         _ordered(self, "list_expires_s", "list_ttl_s")
         _ordered(self, "active_days", "retention_days")
         _ordered(self, "endpoint_jwks_refresh_s", "endpoint_jwks_stale_s")
-        if self.user_id_secret is not None and self.user_id_secret_file is not None:
-            raise ValueError(f"set either {variable('user_id_secret')} or {variable('user_id_secret_file')}, not both")
         return self
 
 
 def variable(field: str) -> str:
     """The environment variable of a field: `list_size` -> `FRESHET_LIST_SIZE`."""
     return PREFIX + field.upper()
+
+
+def _revealed(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret is not None else ""
 
 
 def _ordered(settings: Settings, smaller: str, larger: str) -> None:

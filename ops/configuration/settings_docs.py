@@ -2,6 +2,7 @@
 
 import sys
 
+from ops.configuration.secret_files import SECRETS
 from ops.configuration.settings import Settings, variable
 from ops.configuration.settings_text import allowed, shown_default
 
@@ -21,7 +22,10 @@ what is allowed.
 
 _TAIL = """
 Together: `FRESHET_LIST_EXPIRES_S` must not be more than `FRESHET_LIST_TTL_S`, nor `FRESHET_ACTIVE_DAYS` more than
-`FRESHET_RETENTION_DAYS`; of `FRESHET_USER_ID_SECRET` and `FRESHET_USER_ID_SECRET_FILE` only one is set.
+`FRESHET_RETENTION_DAYS`.
+
+Secrets may be in files: `FRESHET_X_FILE` names the file that holds FRESHET_X, for each of {secrets}. Only one of the
+two is set. What Kafka's settings must be together is in `docs/security.md`.
 """
 
 
@@ -31,7 +35,7 @@ def settings_page() -> str:
         f"| `{variable(name)}` | {_code(shown_default(field))} | {_cell(allowed(field))} | {field.description} |\n"
         for name, field in Settings.model_fields.items()
     ]
-    return _HEAD + "".join(rows) + _TAIL
+    return _HEAD + "".join(rows) + _TAIL.format(secrets=", ".join(f"`{name}`" for name in sorted(SECRETS)))
 
 
 def _code(text: str) -> str:

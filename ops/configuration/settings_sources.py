@@ -5,12 +5,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_args
 
 from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
+from ops.configuration.kafka_rules import kafka_problems
+from ops.configuration.secret_files import FILES, SecretFileError, with_secrets
 from ops.configuration.settings import NO_HOME, NO_HOME_PROBLEM, PREFIX, Settings, variable
 from ops.configuration.settings_text import MASK, allowed, shown
 from ops.exit_codes import CommandFailed, ExitCode
@@ -66,15 +69,19 @@ def load_settings(env_file: Path = ENV_FILE, over: Path | None = None) -> Settin
     where things are, over both. Raises `SettingsError`."""
     above = {} if over is None else _above(over)
     _require_readable(env_file)
-    given = _given(env_file) | above
+    given = _given(env_file, above)
     unknown = _unknown(given)
-    values: dict[str, Any] = {name.removeprefix(PREFIX).lower(): value for name, (value, _) in above.items()}
+    values: dict[str, Any] = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, (value, source) in given.items()
+        if name in above or source in FILES
+    }
     try:
         settings = Settings(_env_file=env_file, **values)  # type: ignore[call-arg]  # pydantic-settings adds it
     except ValidationError as wrong:
         raise SettingsError(unknown + [_problem(error, given) for error in wrong.errors()]) from None
-    if unknown:
-        raise SettingsError(unknown)
+    if problems := unknown + kafka_problems(settings):
+        raise SettingsError(problems)
     return settings
 
 
@@ -89,15 +96,20 @@ def effective(settings: Settings, env_file: Path = ENV_FILE) -> list[Effective]:
     ]
 
 
-def _given(env_file: Path) -> dict[str, tuple[str, str]]:
-    """(value, source) by upper-case variable name, for our variables that are set; an empty one is not."""
+def _given(env_file: Path, above: Given = MappingProxyType({})) -> dict[str, tuple[str, str]]:
+    """(value, source) by upper-case variable name, for our variables that are set; an empty one is not. `above` wins.
+    Secrets are in place of the files that hold them. Raises `SettingsError`."""
     sources = ((dotenv_values(env_file), env_file.name), (os.environ, "environment"))
-    return {
+    given = {
         name.upper(): (value, source)
         for variables, source in sources
         for name, value in variables.items()
         if name.upper().startswith(PREFIX) and value
     }
+    try:
+        return with_secrets({**given, **above})
+    except SecretFileError as problem:
+        raise SettingsError([str(problem)]) from None
 
 
 def _require_readable(file: Path) -> None:

@@ -24,7 +24,7 @@ _CLICKHOUSE_CLIENT = "clickhouse_driver"
 def sink_config(settings: Settings) -> SinkConfig:
     """What any sink process needs."""
     return SinkConfig(
-        bootstrap=settings.kafka_bootstrap,
+        bootstrap=settings.kafka,
         topics=Topics(settings.namespace, settings.model_version),
         identities=identities_of(settings),
         block_records=settings.sink_block_records,
@@ -98,7 +98,7 @@ def _cassandra(settings: Settings) -> Sink:
 
     levels = ConsistencyLevels(settings.cassandra_write_consistency, settings.cassandra_read_consistency)
     topics = Topics(settings.namespace, settings.model_version)
-    ratings = ItemRatingsSource(settings.kafka_bootstrap, topics.item_model, settings.model_version, ratings_in)
+    ratings = ItemRatingsSource(settings.kafka, topics.item_model, settings.model_version, ratings_in)
     return CassandraSink(cassandra_address(settings), levels, ratings)
 
 

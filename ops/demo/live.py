@@ -171,7 +171,7 @@ async def go_live(
     redis = Redis.from_url(settings.redis_url, socket_timeout=_REDIS_TIMEOUT_S)
     async with (
         redis,
-        Producer(settings.kafka_bootstrap) as producer,
-        GroupProgress(settings.kafka_bootstrap, namespace.topics.consumer_group) as progress,
+        Producer(settings.kafka) as producer,
+        GroupProgress(settings.kafka, namespace.topics.consumer_group) as progress,
     ):
         return await LiveRun(namespace, traffic, supervisor, phases, view, producer, progress, redis).run(folder)

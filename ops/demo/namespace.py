@@ -41,7 +41,7 @@ class Namespace:
         """Creates all topics. Raises `KafkaError`, and `DemoError` when the namespace was not fresh."""
         settings = self.settings
         report = ensure_topics(
-            settings.kafka_bootstrap,
+            settings.kafka,
             self.topics,
             settings.partitions,
             settings.replication,
@@ -57,7 +57,7 @@ class Namespace:
         Raises `KafkaError` or `RedisUnavailable`.
         """
         try:
-            delete_namespace(self.settings.kafka_bootstrap, self.settings.namespace, _REMOVAL_TIMEOUT_S)
+            delete_namespace(self.settings.kafka, self.settings.namespace, _REMOVAL_TIMEOUT_S)
         finally:
             asyncio.run(self._purge_keys())
 

@@ -48,7 +48,7 @@ def run_demo(settings: Settings, traffic: DemoTraffic, view: View) -> Summary:
         supervisor = ProcessSupervisor(view.notice)
         undo.callback(supervisor.stop)
         figures = interrupts.run(go_live(namespace, traffic, supervisor, phases, view, folder))
-        account = interrupts.run(read_account(settings.kafka_bootstrap, namespace.topics))
+        account = interrupts.run(read_account(settings.kafka, namespace.topics))
 
         summary = Summary(
             figures.acknowledged,

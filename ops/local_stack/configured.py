@@ -16,6 +16,7 @@ from ops.local_stack.process import Ended
 from ops.local_stack.redis_server import redis_answers
 from ops.local_stack.server import LocalServer, ServerOwner, ServerStatus, Started
 from ops.local_stack.stack import LocalStack, Timings
+from streams.kafka.address import UNSECURED
 from streams.sinks.cassandra.address import CassandraAddress
 from streams.sinks.clickhouse.address import ClickHouseAddress
 
@@ -32,11 +33,13 @@ class ConfiguredServers:
     """
 
     def __init__(self, settings: Settings, nodes: int | None = None) -> None:
-        self._bootstrap, self._redis_url = settings.kafka_bootstrap, settings.redis_url
+        self._bootstrap: str = settings.kafka
+        self._redis_url = settings.redis_url
         hosts, ports = _split(settings.kafka_bootstrap)
         redis = urlsplit(settings.redis_url)
         self._stack = LocalStack(settings.state_dir, ports[0], redis.port or _REDIS_PORT, nodes)
-        self._kafka_is_local = hosts <= _LOCAL_HOSTS and ports == list(range(ports[0], ports[0] + len(ports)))
+        has_neighbours = ports == list(range(ports[0], ports[0] + len(ports)))
+        self._kafka_is_local = hosts <= _LOCAL_HOSTS and has_neighbours and settings.kafka.security == UNSECURED
         if self._kafka_is_local and self._stack.nodes > 1:
             self._bootstrap = self._stack.bootstrap
         self._stores = local_stores(settings)

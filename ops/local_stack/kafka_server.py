@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 from kafka import errors
-from kafka.admin import KafkaAdminClient
 
 from ops.local_stack.errors import StackError
 from ops.local_stack.java import find_java
@@ -14,8 +13,10 @@ from ops.local_stack.kafka_jars import kafka_class_path
 from ops.local_stack.kafka_record import ClusterRecord
 from ops.local_stack.ports import accepts_connections
 from ops.local_stack.server import LocalServer
+from streams.kafka.blocking_admin import blocking_admin
+from streams.kafka.errors import KafkaUnreachable
 
-_ANSWER_TIMEOUT_MS = 2000
+_ANSWER_TIMEOUT_S = 2.0
 _FORMAT_TIMEOUT_S = 120.0
 _HEAP_ALONE = ("-Xms256m", "-Xmx512m")
 _HEAP_AMONG_OTHERS = ("-Xms128m", "-Xmx384m")
@@ -88,10 +89,8 @@ class KafkaServer(LocalServer):
 def broker_ids(bootstrap: str) -> frozenset[int]:
     """The brokers that a real metadata request at `bootstrap` shows; none when nobody answers within 2 s."""
     try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=bootstrap, bootstrap_timeout_ms=_ANSWER_TIMEOUT_MS, request_timeout_ms=_ANSWER_TIMEOUT_MS
-        )
-    except errors.KafkaError:
+        admin = blocking_admin(bootstrap, _ANSWER_TIMEOUT_S)
+    except (errors.KafkaError, KafkaUnreachable):
         return frozenset()
     try:
         # The answer names fenced brokers too: those that are starting, stopping or lost.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from ops.configuration.secret_files import FILES
 from ops.configuration.settings import Settings, variable
 from ops.processes.supervisor import ProcessSupervisor
 
@@ -16,7 +17,8 @@ _FRESHET = (sys.executable, "-m", "ops.cli")
 def environment_of(settings: Settings) -> dict[str, str]:
     """Our own environment with every setting spelled out, so that a child sees exactly `settings`."""
     given = {variable(name): getattr(settings, name) for name in Settings.model_fields}
-    return dict(os.environ) | {name: _text(value) for name, value in given.items() if value is not None}
+    inherited = {name: value for name, value in os.environ.items() if name.upper() not in FILES}
+    return inherited | {name: _text(value) for name, value in given.items() if value is not None}
 
 
 def _text(value: object) -> str:

@@ -16,6 +16,7 @@ from ops.configuration.identities import identities_of
 from ops.configuration.settings import Settings, variable
 from ops.configuration.settings_sources import load_settings
 from ops.exit_codes import CommandFailed, ExitCode
+from ops.kafka_check import require_usable_kafka
 from ops.processes.listening import address_of, sole_listener
 from ops.redis_check import require_usable_redis
 from serving.endpoint.app import Endpoint
@@ -66,7 +67,7 @@ def endpoint_config(settings: Settings) -> EndpointConfig:
         audit=secure,
         access_log_share=settings.endpoint_access_log_share,
         metrics_dir=settings.endpoint_metrics_dir,
-        kafka_bootstrap=settings.kafka_bootstrap if settings.endpoint_publish_share else "",
+        kafka_bootstrap=settings.kafka if settings.endpoint_publish_share else "",
         partitions=settings.partitions,
         publish_share=settings.endpoint_publish_share,
         default_maturity=settings.default_maturity,
@@ -120,6 +121,7 @@ def _key(file: Path) -> str:
 def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then finishes the requests under way. A worker that dies is replaced."""
     require_usable_redis(settings)
+    require_usable_kafka(settings)
     endpoint_config(settings)  # a mistake ends the command here, not every worker
     if not is_secure(settings) and not _is_loopback(settings.endpoint_host):
         sys.stderr.write(f"freshet: anybody who reaches {settings.endpoint_host} may read every user's list\n")

@@ -9,6 +9,7 @@ import uvloop
 from ops.configuration.settings import Settings
 from ops.configuration.sinks import SINKS, sink_config
 from ops.exit_codes import ExitCode
+from ops.kafka_check import require_usable_kafka
 from ops.processes.worker_process import CHATTY_LOGGERS
 from streams.contract.limits import LIMITS
 from streams.kafka.bulk_read import TopicMissing
@@ -23,6 +24,7 @@ def run(settings: Settings, name: str, start_at: StartAt | None) -> int:
     for chatty in CHATTY_LOGGERS:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     LIMITS.batch_bytes = settings.max_batch_bytes
+    require_usable_kafka(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(_run(settings, name, start_at))

@@ -14,6 +14,7 @@ from agents.worker_config import WorkerConfig
 from ops.configuration.identities import identities_of
 from ops.configuration.settings import Settings
 from ops.exit_codes import ExitCode
+from ops.kafka_check import require_usable_kafka
 from ops.redis_check import require_usable_redis
 from ranking.rerank.settings import RerankSettings
 from streams.contract.limits import LIMITS
@@ -29,7 +30,7 @@ CHATTY_LOGGERS = ("faust", "aiokafka", "mode", "abc")
 def worker_config(settings: Settings) -> WorkerConfig:
     """What a worker needs of the settings."""
     return WorkerConfig(
-        bootstrap=settings.kafka_bootstrap,
+        bootstrap=settings.kafka,
         redis_url=settings.redis_url,
         topics=Topics(settings.namespace, settings.model_version),
         partitions=settings.partitions,
@@ -85,6 +86,7 @@ def run(settings: Settings) -> int:
     gc.set_threshold(GC_ALLOCATIONS, 20, 100)
     LIMITS.batch_bytes = settings.max_batch_bytes
     require_usable_redis(settings)
+    require_usable_kafka(settings)
     config = worker_config(settings)
     config.data_dir.mkdir(parents=True, exist_ok=True)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -26,6 +26,7 @@ from serving.supervisor import LoopSupervisor
 from streams.contract.partitioning import partition_of
 from streams.contract.served import Surface
 from streams.contract.user_records import record_key
+from streams.kafka import clients
 from streams.kafka.topics import Topics
 
 log = logging.getLogger(__name__)
@@ -83,8 +84,8 @@ class AnswerPublisher:
 
     async def _keep_publishing(self) -> None:
         while not self._closing.is_set():
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self._config.kafka_bootstrap,
+            producer = clients.producer(
+                self._config.kafka_bootstrap,
                 acks=1,  # a lost record costs a sample of statistics, not a list
                 linger_ms=0,
                 request_timeout_ms=int(SEND_TIMEOUT_S * 1000),

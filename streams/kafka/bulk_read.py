@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from streams.kafka import record_guard
+from streams.kafka import clients, record_guard
 from streams.kafka.damaged_record import DamagedRecord
 from streams.kafka.errors import RecordUnreadable
 
@@ -48,8 +48,8 @@ def _place(record: ConsumerRecord) -> str:
 @asynccontextmanager
 async def bulk_consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
     """A started consumer without a group, for whole partitions; assign it and it begins at the start."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+    consumer = clients.consumer(
+        bootstrap,
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="earliest",

@@ -2,6 +2,7 @@
 
 KafkaError
 ├── KafkaUnreachable     no broker answered in time
+│   └── KafkaRefused     one did, and does not let us in (`streams.kafka.refusal`)
 ├── TopicsError          Kafka refused to create or remove a topic
 │   └── TopicsNotReady   asked for, but not there (or not gone) in time
 ├── RecordUnreadable     a record of ours that must not be left out
@@ -11,6 +12,9 @@ KafkaError
 
 class KafkaError(Exception):
     """The message is for people: it names the address or topic and what to do."""
+
+    refused = False
+    """Whether a server is there and says no, which no waiting mends."""
 
 
 class KafkaUnreachable(KafkaError):

@@ -5,8 +5,9 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
+
+from streams.kafka import clients
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ async def _change(
     read: Callable[[], Awaitable[State]],
     decide: Callable[[State], Sequence[Change]],
 ) -> tuple[State, Sequence[Change]]:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=topic, acks="all")
+    producer = clients.producer(bootstrap, transactional_id=topic, acks="all")
     try:
         await producer.start()
         found = await read()

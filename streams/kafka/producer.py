@@ -11,10 +11,11 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Se
 from types import TracebackType
 from typing import Final, NamedTuple, Protocol, Self
 
-from aiokafka import AIOKafkaProducer
 from aiokafka import errors as kafka_errors
 
+from streams.kafka import clients
 from streams.kafka.errors import KafkaUnreachable, PublishError
+from streams.kafka.refusal import KafkaRefused
 
 #: How many sent records may wait for their acknowledgement in `publish_all`.
 MAX_IN_FLIGHT: Final = 5_000
@@ -76,8 +77,8 @@ class Producer:
         self._topics: set[str] = set()
 
     async def __aenter__(self) -> Self:
-        self._kafka = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
+        self._kafka = clients.producer(
+            self._bootstrap,
             acks="all",
             enable_idempotence=True,
             linger_ms=self._linger_ms,
@@ -88,6 +89,9 @@ class Producer:
         try:
             async with asyncio.timeout(self._start_timeout_s):
                 await self._kafka.start()
+        except KafkaRefused:
+            await self._kafka.stop()
+            raise
         except (kafka_errors.KafkaConnectionError, TimeoutError) as refusal:
             await self._kafka.stop()
             raise KafkaUnreachable(f"no Kafka broker answered at {self._bootstrap}") from refusal

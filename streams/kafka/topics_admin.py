@@ -9,7 +9,8 @@ from typing import Any
 from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from streams.kafka.errors import KafkaUnreachable, TopicsError, TopicsNotReady
+from streams.kafka.blocking_admin import blocking_admin
+from streams.kafka.errors import TopicsError, TopicsNotReady
 from streams.kafka.topics import RETENTION_DAYS, TIMESTAMP_TYPE, Topics, TopicSpec, check_namespace
 
 _POLL_S = 0.2
@@ -182,12 +183,7 @@ def delete_version(bootstrap: str, topics: Topics, timeout_s: float = 60.0) -> R
 
 @contextmanager
 def _admin(bootstrap: str, timeout_s: float) -> Iterator[KafkaAdminClient]:
-    try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=bootstrap, bootstrap_timeout_ms=_ms(timeout_s), request_timeout_ms=_ms(timeout_s)
-        )
-    except (errors.KafkaTimeoutError, errors.KafkaConnectionError) as refusal:
-        raise KafkaUnreachable(f"no Kafka broker answered at {bootstrap} within {timeout_s:g} s") from refusal
+    admin = blocking_admin(bootstrap, timeout_s)
     try:
         yield admin
     except errors.KafkaError as failure:

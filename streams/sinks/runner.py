@@ -28,7 +28,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from streams.kafka import record_guard
+from streams.kafka import clients, record_guard
 from streams.kafka.bulk_read import TO_MAKE_TOPICS, TopicMissing, bulk_consumer, partitions_of
 from streams.sinks.config import SinkConfig
 from streams.sinks.eraser import Eraser
@@ -78,8 +78,8 @@ class SinkRunner:
             await self._calls.patiently(self._sink.prepare)
         except NotOurs:  # asked to end before the store was there
             return
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=config.bootstrap,
+        self._consumer = clients.consumer(
+            config.bootstrap,
             group_id=topics.sink_group(self._sink.name),
             isolation_level="read_committed",
             enable_auto_commit=False,
@@ -89,8 +89,8 @@ class SinkRunner:
             heartbeat_interval_ms=int(config.session_timeout_s * 1000 / 5),
             fetch_max_wait_ms=200,
         )
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=config.bootstrap, acks="all", enable_idempotence=True, max_request_size=4 * 1024 * 1024
+        self._producer = clients.producer(
+            config.bootstrap, acks="all", enable_idempotence=True, max_request_size=4 * 1024 * 1024
         )
         inputs = [topics.interactions, topics.erasure] + [topics.served] * self._sink.wants_served
         try:

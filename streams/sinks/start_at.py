@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
+from streams.kafka import clients
 from streams.kafka.bulk_read import bulk_consumer, partitions_of
 from streams.sinks.config import SinkConfig
 
@@ -36,9 +36,7 @@ async def set_positions(config: SinkConfig, sink: str, reads_served: bool, start
             ends = await reader.end_offsets(partitions)
             found = await reader.offsets_for_times(dict.fromkeys(partitions, start_at.time_ms))
             positions = {tp: at.offset if at is not None else ends[tp] for tp, at in found.items()}
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=config.bootstrap, group_id=topics.sink_group(sink), enable_auto_commit=False
-    )
+    consumer = clients.consumer(config.bootstrap, group_id=topics.sink_group(sink), enable_auto_commit=False)
     await consumer.start()
     try:
         consumer.assign(partitions)

@@ -152,6 +152,42 @@ def test_files_of_the_endpoint(freshet: Run, variables: dict[str, str], words: s
     says(freshet("serve", **{"FRESHET_ENDPOINT_SECURITY": "on", **variables}), ExitCode.USAGE, words)
 
 
+TLS = {"FRESHET_KAFKA_SECURITY_PROTOCOL": "SSL"}
+SIGNED = {"FRESHET_KAFKA_SECURITY_PROTOCOL": "sasl_ssl"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({**TLS, "FRESHET_KAFKA_TLS_CA_FILE": "none"}, "FRESHET_KAFKA_TLS_CA_FILE=none cannot be read: No such file"),
+        ({**TLS, "FRESHET_KAFKA_TLS_CA_FILE": "text"}, "FRESHET_KAFKA_TLS_CA_FILE=text holds no certificates in PEM"),
+        ({**TLS, "FRESHET_KAFKA_TLS_CERT_FILE": "none"}, "FRESHET_KAFKA_TLS_CERT_FILE=none cannot be read"),
+        ({**TLS, "FRESHET_KAFKA_TLS_CERT_FILE": "text"}, "FRESHET_KAFKA_TLS_CERT_FILE and FRESHET_KAFKA_TLS_KEY_FILE"),
+        ({**TLS, "FRESHET_KAFKA_TLS_KEY_FILE": "text"}, "set without FRESHET_KAFKA_TLS_CERT_FILE"),
+        ({"FRESHET_KAFKA_TLS_CA_FILE": "text"}, "FRESHET_KAFKA_TLS_CA_FILE has no effect with"),
+        ({"FRESHET_KAFKA_SASL_USERNAME": "u"}, "FRESHET_KAFKA_SASL_USERNAME has no effect with"),
+        ({**SIGNED, "FRESHET_KAFKA_SASL_USERNAME": "u"}, "FRESHET_KAFKA_SASL_PASSWORD is needed with"),
+        (
+            {**SIGNED, "FRESHET_KAFKA_SASL_USERNAME": "u", "FRESHET_KAFKA_SASL_PASSWORD_FILE": "empty"},
+            "FRESHET_KAFKA_SASL_PASSWORD_FILE=empty is empty",
+        ),
+        (
+            {
+                **SIGNED,
+                "FRESHET_KAFKA_SASL_MECHANISM": "oauthbearer",
+                "FRESHET_KAFKA_OAUTH_TOKEN_URL": "http://127.0.0.1:1/token",
+                "FRESHET_KAFKA_OAUTH_CLIENT_ID": "u",
+            },
+            "FRESHET_KAFKA_OAUTH_CLIENT_SECRET is needed with",
+        ),
+    ],
+)
+def test_what_secures_kafka(freshet: Run, tmp_path: Path, variables: dict[str, str], words: str) -> None:
+    (tmp_path / "text").write_text("no certificate")
+    (tmp_path / "empty").write_text("\n")
+    says(freshet("config", **variables), ExitCode.USAGE, words)
+
+
 # -- folders ----------------------------------------------------------------------------------------------------------
 
 

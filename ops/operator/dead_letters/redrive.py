@@ -31,6 +31,7 @@ from streams.contract.codec import dumps
 from streams.contract.controls import REDRIVE_KEY
 from streams.contract.dead_letters import ORIGINAL_TIME_HEADER, REDRIVEN_HEADER, dead_letter_name
 from streams.contract.reasons import Reason
+from streams.kafka import clients
 from streams.kafka.bulk_read import POLL_MS, bulk_consumer, partitions_of, pass_over, read_topics
 from streams.kafka.topics import Topics
 
@@ -96,7 +97,7 @@ async def _plan(bootstrap: str, topics: Topics, reason: Reason | None) -> Plan:
 
 async def publish(bootstrap: str, interactions: str, items: Iterable[Republish]) -> dict[str, str]:
     """Publishes originals in order and returns where they are."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
+    producer = clients.producer(bootstrap, acks="all", enable_idempotence=True)
     await producer.start()
     try:
         sent = [(item.kept.dead_letter.name, await _send(producer, interactions, item)) for item in items]

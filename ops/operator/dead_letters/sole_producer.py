@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaProducer
 
+from streams.kafka import clients
+
 TRANSACTION_TIMEOUT_MS = 30_000
 
 
@@ -13,8 +15,8 @@ async def sole_producer(bootstrap: str, transactional_id: str) -> AsyncIterator[
     """A started producer. What an earlier holder of the id had not committed is aborted, and what it tries from now on
     raises `ProducerFenced` there, so that everything read from here on stays as it is.
     """
-    producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+    producer = clients.producer(
+        bootstrap,
         transactional_id=transactional_id,
         acks="all",
         transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 from redis import Redis
 
@@ -26,6 +26,7 @@ from ops.operator.snapshots.kept_files import RetainedFiles
 from streams.contract.erasure import ErasureMarker
 from streams.contract.identities import Identities
 from streams.contract.user_records import user_partition
+from streams.kafka import clients
 from streams.kafka.bulk_read import POLL_MS, bulk_consumer
 from streams.kafka.topics import Topics
 from tables import partition_row, user_keys
@@ -89,7 +90,7 @@ async def _mark(
     earlier = (await read_markers(bootstrap, topics)).get(user_id)
     asked = ErasureMarker(user_id, time.time_ns() // 1_000_000, earlier.end_offset if earlier else 0)
     await _send_marker(producer, topics, asked, partition)
-    reader = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    reader = clients.consumer(bootstrap, enable_auto_commit=False)
     await reader.start()
     try:
         end = await end_offset(reader, topics.interactions, partition)

@@ -30,7 +30,7 @@ class InStores:
 async def in_stores(settings: Settings, topics: Topics, names: Names, wait_s: float | None = None) -> InStores:
     """Removes the user from every store that a sink has ever written to, when `wait_s` says how long a running sink may
     take, and counts what is left. Raises `StoreUnavailable`."""
-    bootstrap = settings.kafka_bootstrap
+    bootstrap = settings.kafka
     found = InStores({}, {})
     for name, make in SINKS.items():
         async with GroupProgress(bootstrap, topics.sink_group(name)) as progress:

@@ -52,7 +52,7 @@ def _kafka(settings: Settings) -> Iterator[HealthFinding]:
     topics = Topics(settings.namespace, settings.model_version)
     try:
         seen = inspect_topics(
-            settings.kafka_bootstrap,
+            settings.kafka,
             topics,
             settings.partitions,
             settings.replication,
@@ -64,7 +64,7 @@ def _kafka(settings: Settings) -> Iterator[HealthFinding]:
     except KafkaError as error:
         yield HealthFinding("kafka", "wrong", str(error), "see the broker's log")
     else:
-        yield HealthFinding("kafka", "good", f"answers at {settings.kafka_bootstrap}")
+        yield HealthFinding("kafka", "good", f"answers at {settings.kafka}")
         yield from kafka_findings(seen, settings)
 
 

@@ -13,6 +13,7 @@ from ops.exit_codes import CommandFailed, ExitCode
 from streams.kafka.bulk_read import TopicMissing
 from streams.kafka.errors import RecordUnreadable
 from streams.kafka.exclusive_change import TopicBusy
+from streams.kafka.refusal import KafkaRefused
 
 T = TypeVar("T")
 
@@ -43,6 +44,8 @@ def run(command: Coroutine[Any, Any, T]) -> T:
         raise NotThere(str(error)) from error
     except RecordUnreadable as error:
         raise CommandFailed(str(error)) from error
+    except KafkaRefused:
+        raise  # it says so itself
     except KafkaConnectionError as error:
         raise NotAnswering(f"Kafka does not answer: {error}") from error
     except (RedisConnectionError, RedisTimeoutError) as error:

@@ -3,10 +3,10 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 
 from ops.operator.inspect.finding import partition_count
+from streams.kafka import clients
 from streams.kafka.bulk_read import bulk_consumer
 from streams.kafka.topics import Topics
 
@@ -41,7 +41,7 @@ async def read_scale(bootstrap: str, topics: Topics) -> Scale:
     """As the broker sees the group now. Raises `TopicMissing`."""
     async with bulk_consumer(bootstrap) as consumer:
         users, items, examples = [await partition_count(consumer, topic) for topic in topics.inputs]
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = clients.admin(bootstrap)
     await admin.start()
     try:
         answers = await admin.describe_consumer_groups([topics.consumer_group])

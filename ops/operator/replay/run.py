@@ -64,7 +64,7 @@ class Replay:
         began_s = time.monotonic()
         start_workers(supervisor, plan)
         archived = StartingState(plan.settings, plan.topics).archived() if plan.beginning.archive else {}
-        async with ReplayWatch(plan.settings.kafka_bootstrap, plan.topics, archived) as watch:
+        async with ReplayWatch(plan.settings.kafka, plan.topics, archived) as watch:
             replay_rate, at_head = ReplayRate(await watch.begin()), False
             while not supervisor.is_over:
                 supervisor.check()
@@ -81,7 +81,7 @@ class Replay:
 
 async def record_replay(settings: Settings, version: str, progress: ReplayProgress, took_s: float) -> None:
     """Keeps with the version how the replay went and, when another one serves, how the two compare."""
-    bootstrap, redis_url, namespace = settings.kafka_bootstrap, settings.redis_url, settings.namespace
+    bootstrap, redis_url, namespace = settings.kafka, settings.redis_url, settings.namespace
     figures: dict[str, Figures] = {version: {}}
     live = (await read_registry(bootstrap, Topics(namespace))).leader_beside(version)
     if live is not None:

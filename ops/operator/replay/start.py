@@ -77,7 +77,7 @@ async def prepare(settings: Settings, topics: Topics, beginning: Beginning) -> N
     begin_ms = parse_from(beginning.reads_from)
     if begin_ms is not None and (beginning.snapshot or beginning.archive):
         raise CannotReplay("--from begins in the log; a snapshot or an archive begins where it does")
-    bootstrap = settings.kafka_bootstrap
+    bootstrap = settings.kafka
     async with bulk_consumer(bootstrap) as consumer:
         partitions = await partition_count(consumer, topics.interactions)
     if partitions != settings.partitions:

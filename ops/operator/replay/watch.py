@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from agents.retention.archive_files import PartitionFiles
 from offline.replay.progress import Position, spread_of
 from ops.group_progress import GroupProgress
+from streams.kafka import clients
 from streams.kafka.bulk_read import POLL_MS
 from streams.kafka.caught_up import LogEnds
 from streams.kafka.topics import Topics
@@ -35,8 +35,8 @@ class ReplayWatch:
         self._progress = await self._open.enter_async_context(
             GroupProgress(self._bootstrap, self._topics.consumer_group)
         )
-        self._reader = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+        self._reader = clients.consumer(
+            self._bootstrap,
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -25,6 +25,7 @@ from ops.operator.snapshots.log_identity import topic_id
 from ops.operator.snapshots.store import SnapshotStore, entry_of
 from serving.registry import Registry
 from streams.contract.identities import Identities
+from streams.kafka import clients
 from streams.kafka.bulk_read import bulk_consumer, partitions_of
 from streams.kafka.topics import Topics
 from tables.item_deltas import DELTA_VERSION
@@ -105,7 +106,7 @@ class _Reader:
     @classmethod
     @asynccontextmanager
     async def opened(cls, bootstrap: str) -> "AsyncIterator[_Reader]":
-        everything = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+        everything = clients.consumer(bootstrap, enable_auto_commit=False)
         async with bulk_consumer(bootstrap) as committed:
             await everything.start()
             try:

@@ -49,7 +49,7 @@ class StartingState:
         on one in the archive `StorageError`."""
         begins, ends = await self._log()
         topic = self._topics.interactions
-        log_id = await topic_id(self._settings.kafka_bootstrap, topic)
+        log_id = await topic_id(self._settings.kafka, topic)
         check_about(self._archive, About(topic, log_id, len(begins)))
         chains = self.archived()
         if not chains:
@@ -58,7 +58,7 @@ class StartingState:
             source = TopicPartition(topic, partition)
             check_meets_log(source, chains.get(partition), begin, ends[partition])
         with TemporaryDirectory() as scratch:
-            async with bulk_consumer(self._settings.kafka_bootstrap) as consumer:
+            async with bulk_consumer(self._settings.kafka) as consumer:
                 of_log = {TopicPartition(topic, partition): begin for partition, begin in begins.items()}
                 await check_same_records(consumer, self._archive, chains, of_log, Path(scratch))
         return {partition: _begin(chains.get(partition), begin) for partition, begin in begins.items()}
@@ -74,7 +74,7 @@ class StartingState:
         begins, ends = await self._log()
         mine = of_worker(self._config)
         topic = self._topics.interactions
-        log_id = await topic_id(self._settings.kafka_bootstrap, topic)
+        log_id = await topic_id(self._settings.kafka, topic)
         theirs = Fingerprint.decode(msgspec.json.encode(manifest.fingerprint))
         try:
             check_topic(manifest, topic, log_id, len(begins))
@@ -88,17 +88,17 @@ class StartingState:
 
     async def restore(self, manifest: Manifest) -> None:
         """Fills the version's tables. Nobody who was erased by now is brought back."""
-        known = await read_erasures(self._settings.kafka_bootstrap, self._topics, self._config.identities)
-        await Restore(self._settings.kafka_bootstrap, self._topics, self._snapshots, manifest, known.erasures).run()
+        known = await read_erasures(self._settings.kafka, self._topics, self._config.identities)
+        await Restore(self._settings.kafka, self._topics, self._snapshots, manifest, known.erasures).run()
 
     async def _logs(self, manifest: Manifest) -> dict[int, LogNow]:
         topic = self._topics.interactions
         places = {TopicPartition(topic, partition): manifest.place(partition) for partition in manifest.offsets}
-        async with bulk_consumer(self._settings.kafka_bootstrap) as consumer:
+        async with bulk_consumer(self._settings.kafka) as consumer:
             return {tp.partition: now for tp, now in (await read_logs(consumer._client, places)).items()}
 
     async def _log(self) -> tuple[Offsets, Offsets]:
-        async with bulk_consumer(self._settings.kafka_bootstrap) as consumer:
+        async with bulk_consumer(self._settings.kafka) as consumer:
             sources = await partitions_of(consumer, [self._topics.interactions])
             begins, ends = await consumer.beginning_offsets(sources), await consumer.end_offsets(sources)
         return {tp.partition: at for tp, at in begins.items()}, {tp.partition: at for tp, at in ends.items()}

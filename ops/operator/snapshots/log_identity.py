@@ -2,9 +2,9 @@
 
 import asyncio
 
-from kafka.admin import KafkaAdminClient
+from streams.kafka.blocking_admin import blocking_admin
 
-_TIMEOUT_MS = 30_000
+_TIMEOUT_S = 30.0
 
 
 async def topic_id(bootstrap: str, topic: str) -> str:
@@ -13,7 +13,7 @@ async def topic_id(bootstrap: str, topic: str) -> str:
 
 
 def _topic_id(bootstrap: str, topic: str) -> str:
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap.split(","), request_timeout_ms=_TIMEOUT_MS)
+    admin = blocking_admin(bootstrap, _TIMEOUT_S)
     try:
         (found,) = admin.describe_topics([topic])
         return str(found["topic_id"])

@@ -51,7 +51,7 @@ def test_a_short_one_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.delenv(NAME)
     (tmp_path / "secret").write_text("hunter2" + " " * 40)
     monkeypatch.setenv(FILE, str(tmp_path / "secret"))
-    assert complaint() == f"{FILE}={tmp_path / 'secret'} holds less than 32 bytes"
+    assert complaint() == f"{NAME}=******** (from {FILE}) is wrong; allowed: text of 32 to 1024 characters"
 
 
 def test_a_file_that_cannot_be_read_and_two_sources_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,7 +98,11 @@ def test_an_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
         ("FRESHET_KAFKA_BOOTSTRAP", "kafka:0", "'kafka:0' has a port that is not 1 to 65535"),
         ("FRESHET_KAFKA_BOOTSTRAP", "kafka:9092,,", "'' is no host:port"),
         ("FRESHET_KAFKA_BOOTSTRAP", "::1:9092", "an IPv6 address needs brackets: [::1]:9092"),
-        ("FRESHET_KAFKA_BOOTSTRAP", "SASL_SSL://kafka:9092", "SASL_SSL:// is not spoken here, only PLAINTEXT"),
+        (
+            "FRESHET_KAFKA_BOOTSTRAP",
+            "SASL_SSL://kafka:9092",
+            "SASL_SSL:// does not belong here",
+        ),
         ("FRESHET_STATE_DIR", "~nobody-of-that-name/x", "nobody has that home folder"),
         ("FRESHET_STORAGE_URL", "~nobody-of-that-name/x", "nobody has that home folder"),
         ("FRESHET_REDIS_URL", "http://cache", "scheme 'http' is neither redis nor rediss"),

@@ -1,4 +1,4 @@
-"""A certificate authority of a test's own, and the certificate of a server of this machine."""
+"""A certificate authority of a test's own, and what it signs."""
 
 import datetime
 from ipaddress import ip_address
@@ -32,23 +32,49 @@ class Certificates(NamedTuple):
 
 def new_authority(folder: Path, host: str = "127.0.0.1") -> Certificates:
     """A new authority, and what it gives to a server at `host`, an address."""
-    authority, server = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tests")])
-    root = _builder(name, name, authority.public_key()).add_extension(x509.BasicConstraints(True, None), True)
-    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))])
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "server")])
-    leaf = _builder(subject, name, server.public_key()).add_extension(names, False)
-    folder.mkdir(parents=True, exist_ok=True)
-    made = Certificates(folder / "ca.pem", folder / "server.pem")
-    made.authority.write_bytes(root.sign(authority, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    key = server.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    made.server.write_bytes(key + leaf.sign(authority, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    return made
+    authority = Authority(folder)
+    return Certificates(authority.file, authority.server(host))
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: Any) -> x509.CertificateBuilder:
-    start, end = NOW - datetime.timedelta(hours=1), NOW + datetime.timedelta(days=1)
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)
-    return builder.serial_number(x509.random_serial_number()).not_valid_before(start).not_valid_after(end)
+class Authority:
+    """`file` holds its certificate, for those who trust it; everything is PEM and below `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _named("tests")
+        root = self._builder("tests", self._key).add_extension(x509.BasicConstraints(True, None), True)
+        self.file = folder / "ca.pem"
+        self.file.write_bytes(self._signed(root))
+
+    def server(self, host: str = "127.0.0.1") -> Path:
+        """A file with the key and the certificate of a server at `host`, an address."""
+        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))])
+        return self._pair("server", names)
+
+    def client(self, name: str) -> Path:
+        """A file with the key and the certificate of a client, whose common name is `name`."""
+        return self._pair(name, x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CLIENT_AUTH]))
+
+    def _pair(self, name: str, extension: x509.ExtensionType) -> Path:
+        key = ec.generate_private_key(ec.SECP256R1())
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        file = self._folder / f"{name}.pem"
+        file.write_bytes(private + self._signed(self._builder(name, key).add_extension(extension, False)))
+        return file
+
+    def _builder(self, name: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+        start, end = NOW - datetime.timedelta(hours=1), NOW + datetime.timedelta(days=1)
+        builder = x509.CertificateBuilder().subject_name(_named(name)).issuer_name(self._name)
+        builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
+        return builder.not_valid_before(start).not_valid_after(end)
+
+    def _signed(self, builder: x509.CertificateBuilder) -> bytes:
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def _named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])

@@ -1,0 +1,77 @@
+"""The only place where clients of aiokafka are made: all of them show what the settings say, and say why one is not let
+in.
+
+What `start` raises for a broker that is away is aiokafka's; for one that refuses it is `KafkaRefused`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaConnectionError
+
+from streams.kafka.client_arguments import client_arguments
+from streams.kafka.refusal import KafkaRefused, refusal_of
+
+
+def consumer(address: str, **options: Any) -> AIOKafkaConsumer:
+    """A consumer that is not started; `options` are aiokafka's."""
+    return _Consumer(address, options)
+
+
+def producer(address: str, **options: Any) -> AIOKafkaProducer:
+    """A producer that is not started; `options` are aiokafka's."""
+    return _Producer(address, options)
+
+
+def admin(address: str) -> AIOKafkaAdminClient:
+    """An admin client that is not started."""
+    return _Admin(address)
+
+
+class _Consumer(AIOKafkaConsumer):
+    def __init__(self, address: str, options: dict[str, Any]) -> None:
+        super().__init__(**client_arguments(address), **options)
+        self._address = address
+
+    async def start(self) -> None:
+        async with _saying_why(self._address, self._client):
+            await super().start()
+
+
+class _Producer(AIOKafkaProducer):
+    def __init__(self, address: str, options: dict[str, Any]) -> None:
+        super().__init__(**client_arguments(address), **options)
+        self._address = address
+
+    async def start(self) -> None:
+        async with _saying_why(self._address, self.client):
+            await super().start()
+
+
+class _Admin(AIOKafkaAdminClient):
+    def __init__(self, address: str) -> None:
+        super().__init__(**client_arguments(address))
+        self._address = address
+
+    async def start(self) -> None:
+        async with _saying_why(self._address, self._client):
+            await super().start()
+
+
+@asynccontextmanager
+async def _saying_why(address: str, client: AIOKafkaClient) -> AsyncIterator[None]:
+    try:
+        yield
+        if not client.cluster.brokers():  # aiokafka takes a refused token for an accepted one, and hears no more
+            raise KafkaConnectionError(f"no brokers are known at {address}")
+    except KafkaConnectionError as failure:
+        refusal = await refusal_of(address)
+        if refusal is None:
+            raise
+        raise (KafkaRefused if refusal.certain else KafkaConnectionError)(refusal.sentence) from failure
