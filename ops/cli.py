@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from agents.retention.errors import StorageAddressError, StorageError
 from ops.commands import (
+    acls,
     archive,
     audit,
     bench,
@@ -52,7 +53,7 @@ from streams.kafka.errors import KafkaError
 PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
     panels.START: (demo,),
     panels.SERVERS: (servers,),
-    panels.LOG: (topics, publish, simulate, schema),
+    panels.LOG: (topics, publish, simulate, schema, acls),
     panels.RUN: (worker, serve, sink),
     panels.LOOK: (config, doctor, lag, inspect, why, scale, evaluate, bench),
     panels.REPAIR: (dlq, partition, erase),

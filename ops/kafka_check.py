@@ -4,7 +4,6 @@ import asyncio
 
 from ops.configuration.settings import Settings
 from ops.exit_codes import CommandFailed, ExitCode
-from streams.kafka.address import UNSECURED
 from streams.kafka.refusal import refusal_of
 
 
@@ -18,7 +17,7 @@ def require_usable_kafka(settings: Settings) -> None:
     """Raises KafkaNotUsable when a broker says no (password, certificate, mechanism); brokers that are away are no
     mistake. An unsecured one lets everybody in."""
     address = settings.kafka
-    if address.security == UNSECURED:
+    if address.security.is_none:
         return
     refusal = asyncio.run(refusal_of(address))
     if refusal is not None and refusal.certain:

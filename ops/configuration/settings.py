@@ -337,6 +337,17 @@ class Settings(BaseSettings):
         le=65536,
         description="Maximum number of connections of one endpoint process; further ones wait to be accepted.",
     )
+    endpoint_tls_cert_file: Path | None = Field(
+        None,
+        description="Certificate (PEM, with what is between it and its authority) of the endpoint, which then speaks "
+        "HTTPS only; SIGHUP reads it again.",
+        json_schema_extra={"shown_default": "none", "allowed": "path of a file"},
+    )
+    endpoint_tls_key_file: Path | None = Field(
+        None,
+        description="Private key (PEM, without a password) of that certificate, when it is in another file.",
+        json_schema_extra={"shown_default": "none", "allowed": "path of a file"},
+    )
     endpoint_security: Literal["auto", "on", "off"] = Field(
         "auto",
         description="Tokens, rate limit, audit and security headers; auto = off on a loopback address, else on.",

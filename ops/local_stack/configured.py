@@ -16,7 +16,6 @@ from ops.local_stack.process import Ended
 from ops.local_stack.redis_server import redis_answers
 from ops.local_stack.server import LocalServer, ServerOwner, ServerStatus, Started
 from ops.local_stack.stack import LocalStack, Timings
-from streams.kafka.address import UNSECURED
 from streams.sinks.cassandra.address import CassandraAddress
 from streams.sinks.clickhouse.address import ClickHouseAddress
 
@@ -39,7 +38,7 @@ class ConfiguredServers:
         redis = urlsplit(settings.redis_url)
         self._stack = LocalStack(settings.state_dir, ports[0], redis.port or _REDIS_PORT, nodes)
         has_neighbours = ports == list(range(ports[0], ports[0] + len(ports)))
-        self._kafka_is_local = hosts <= _LOCAL_HOSTS and has_neighbours and settings.kafka.security == UNSECURED
+        self._kafka_is_local = hosts <= _LOCAL_HOSTS and has_neighbours and settings.kafka.security.is_none
         if self._kafka_is_local and self._stack.nodes > 1:
             self._bootstrap = self._stack.bootstrap
         self._stores = local_stores(settings)

@@ -3,12 +3,13 @@
 import ctypes
 import os
 import signal
+import ssl
 import sys
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from granian.constants import HTTPModes, Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.server import Server
 
@@ -118,10 +119,30 @@ def _key(file: Path) -> str:
     return key
 
 
+def _check_certificate(settings: Settings) -> None:
+    """Raises `EndpointRefused` when the files of HTTPS cannot be used."""
+    certificate, key = settings.endpoint_tls_cert_file, settings.endpoint_tls_key_file
+    names = variable("endpoint_tls_cert_file"), variable("endpoint_tls_key_file")
+    if certificate is None:
+        if key is not None:
+            raise EndpointRefused(f"{names[1]} is set without {names[0]}")
+        return
+    for name, file in zip(names, (certificate, key or certificate), strict=True):
+        try:
+            file.read_bytes()
+        except OSError as error:
+            raise EndpointRefused(f"{name}={file}: {error.strerror}") from error
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except ssl.SSLError as error:
+        raise EndpointRefused(f"{' and '.join(names)} are no certificate and its key in PEM: {error.reason}") from error
+
+
 def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then finishes the requests under way. A worker that dies is replaced."""
     require_usable_redis(settings)
     require_usable_kafka(settings)
+    _check_certificate(settings)
     endpoint_config(settings)  # a mistake ends the command here, not every worker
     if not is_secure(settings) and not _is_loopback(settings.endpoint_host):
         sys.stderr.write(f"freshet: anybody who reaches {settings.endpoint_host} may read every user's list\n")
@@ -158,4 +179,7 @@ def _server(settings: Settings, address: str) -> Any:  # granian exports no type
         respawn_interval=RESPAWN_S,
         workers_kill_timeout=STOP_GRACE_S,
         log_access=False,
+        ssl_cert=settings.endpoint_tls_cert_file,
+        ssl_key=settings.endpoint_tls_key_file or settings.endpoint_tls_cert_file,
+        ssl_protocol_min=SSLProtocols.tls12,
     )

@@ -16,7 +16,6 @@ class TokenConfig:
     Exactly one of `secret`, `public_key` and `jwks_url` is set. Empty `audience` or `issuer` is not checked.
     Times in tokens may be off by `leeway_s`, as clocks are. Keys of a JWKS address are fetched again every
     `jwks_refresh_s`; while that fails they stay in use for `jwks_stale_s` since the last success.
-    A token whose `roles` (a list) or `scope` (words) hold `service_role` may read for any user.
     """
 
     secret: str = ""
@@ -27,7 +26,6 @@ class TokenConfig:
     leeway_s: int = 30
     jwks_refresh_s: float = 300.0
     jwks_stale_s: float = 3600.0
-    service_role: str = "freshet:read-any"
 
     def __post_init__(self) -> None:
         if sum(map(bool, (self.secret, self.public_key, self.jwks_url))) != 1:

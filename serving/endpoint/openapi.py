@@ -84,7 +84,11 @@ def _responses(route: Route, *, bodies: bool) -> dict[str, Any]:
     if route.operation.startswith("search"):
         problems["501"] = "Not offered by this release."
     if route.guarded:
-        problems |= {"401": "No valid token.", "403": "Another user's list.", "429": "Too many requests."}
+        problems |= {
+            "401": "No valid token.",
+            "403": "Another user's list, or a scope that the token lacks.",
+            "429": "Too many requests.",
+        }
     if route.operation == "ready":
         problems["503"] = "Not ready, and why."
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}

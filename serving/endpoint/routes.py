@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from serving.endpoint.guard.tokens import METRICS
 from serving.endpoint.messages import Given, Response, cache_control
 from serving.endpoint.parameters import Parameter, Parameters
 from serving.endpoint.problems import Problem
@@ -19,7 +20,8 @@ Handler = Callable[[Given], Awaitable[Response]]
 class Route:
     """One address. `operation` names it in documents and metrics; `path_parameter` is the one in braces, if any.
 
-    A route that is not guarded needs no token: it says nothing about users.
+    A route that is not guarded needs no token: it says nothing about users. `scope` is what a token must hold for one
+    that shows no lists.
     """
 
     template: str
@@ -28,6 +30,7 @@ class Route:
     handler: Handler
     path_parameter: Parameter | None = None
     guarded: bool = True
+    scope: str | None = None
 
 
 class Routes:
@@ -93,7 +96,7 @@ def routes_of(services: Services) -> Routes:
             Route("/api/v1/search/trending", "search_trending", search.TRENDING_PARAMETERS, missing),
             Route("/healthz", "health", bare, process.Health(), guarded=False),
             Route("/readyz", "ready", bare, process.Ready(services), guarded=False),
-            Route("/metrics", "metrics", bare, process.MetricsPage(services), guarded=False),
+            Route("/metrics", "metrics", bare, process.MetricsPage(services), scope=METRICS),
             Route("/openapi.json", "openapi", bare, process.OpenApi(), guarded=False),
         )
     )

@@ -35,6 +35,11 @@ class KafkaSecurity:
     tokens: TokenSource | None = None
 
     @property
+    def is_none(self) -> bool:
+        """Whether anybody is let in, by connections that anybody may read."""
+        return self.protocol == "PLAINTEXT"
+
+    @property
     def encrypted(self) -> bool:
         """Whether connections are TLS."""
         return self.protocol in ("SSL", "SASL_SSL")

@@ -8,7 +8,7 @@ from kafka import errors
 from kafka.admin import KafkaAdminClient
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
-from streams.kafka.address import UNSECURED, security_of
+from streams.kafka.address import security_of
 from streams.kafka.client_arguments import client_arguments
 from streams.kafka.errors import KafkaUnreachable
 from streams.kafka.oauth import TokenSource
@@ -29,7 +29,7 @@ class _Tokens(AbstractTokenProvider):
 def blocking_admin(address: str, timeout_s: float) -> KafkaAdminClient:
     """A connected client, to be closed. `timeout_s` is for its start and for each answer. Raises `KafkaRefused` and
     `KafkaUnreachable`."""
-    if security_of(address) != UNSECURED:  # it would try a wrong password until its time is over
+    if not security_of(address).is_none:  # it would try a wrong password until its time is over
         _raise(refusal_now(address))
     timeout_ms = int(timeout_s * 1000)
     try:

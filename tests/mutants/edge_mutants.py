@@ -88,7 +88,7 @@ EDGES = [
     Mutant(
         "anybody reads anybody's list",
         TOKENS_FILE,
-        "check_subject",
+        "check_access",
         "user_id is not None and reader.subject != user_id and not reader.serves",
         "user_id is not None and False",
         (f"{GUARD}::test_ones_own_list_needs_ones_own_token",),

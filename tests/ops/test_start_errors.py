@@ -142,6 +142,9 @@ def test_a_port_that_is_taken(freshet: Run, listener: int, host: str) -> None:
         ({"FRESHET_ENDPOINT_JWT_KEY_FILE": "none.pem"}, "FRESHET_ENDPOINT_JWT_KEY_FILE=none.pem: No such file"),
         ({"FRESHET_ENDPOINT_JWT_KEY_FILE": "."}, "FRESHET_ENDPOINT_JWT_KEY_FILE=.: Is a directory"),
         ({}, "FRESHET_ENDPOINT_JWKS_URL"),
+        ({"FRESHET_ENDPOINT_TLS_CERT_FILE": "none"}, "FRESHET_ENDPOINT_TLS_CERT_FILE=none: No such file"),
+        ({"FRESHET_ENDPOINT_TLS_KEY_FILE": "none"}, "is set without FRESHET_ENDPOINT_TLS_CERT_FILE"),
+        ({"FRESHET_ENDPOINT_TLS_CERT_FILE": "/etc/passwd"}, "are no certificate and its key in PEM"),
         (
             {"FRESHET_ENDPOINT_SECURITY": "off", "FRESHET_USER_ID_SECRET_FILE": "none"},
             "FRESHET_USER_ID_SECRET_FILE=none",

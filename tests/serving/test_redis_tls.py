@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import redis
+from harness.tls_front import new_authority, tls_front
 
 from serving.endpoint.config import EndpointConfig
 from serving.keys import Keys
@@ -25,7 +26,6 @@ from serving.write_order import PartitionOwner
 from .conftest import free_port
 from .endpoint.conftest import eventually, running
 from .endpoint.test_reads import LIST, put_popular, put_user
-from .tls_front import new_authority, tls_front
 
 KEYS = Keys("tls", "v1")
 PASSWORD = "p%40ss%2Fw%3Ard"  # p@ss/w:rd

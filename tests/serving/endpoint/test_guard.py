@@ -66,6 +66,31 @@ async def test_ones_own_list_needs_ones_own_token(secured: EndpointConfig) -> No
                 assert (await client.get(path, headers=bearer(**OF_SHOP, **role))).status_code == 200
 
 
+OWN, OTHERS, SHARED, COUNTS = f"{LIST}?user_id=u", f"{LIST}?user_id=other", "/api/v1/trending", "/metrics"
+
+
+@pytest.mark.parametrize(
+    ("scope", "opens"),
+    [
+        ("", {OWN, SHARED}),
+        ("freshet:read-anything other", {OWN, SHARED}),
+        ("freshet:read-any", {OWN, OTHERS, SHARED}),
+        ("freshet:read-segment", {SHARED}),
+        ("freshet:metrics", {COUNTS}),
+        ("freshet:metrics freshet:read-segment", {COUNTS, SHARED}),
+        ("freshet:metrics freshet:read-any", {COUNTS, OWN, OTHERS, SHARED}),
+    ],
+)
+async def test_a_token_opens_what_its_scopes_say(secured: EndpointConfig, scope: str, opens: set[str]) -> None:
+    async with running(secured) as client:
+        for granted in ({"scope": scope}, {"roles": [*scope.split(), 7]}):
+            headers = bearer(**OF_SHOP, **granted)
+            answers = {
+                path: (await client.get(path, headers=headers)).status_code for path in (OWN, OTHERS, SHARED, COUNTS)
+            }
+            assert answers == {path: 200 if path in opens else 403 for path in answers}
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -89,7 +114,8 @@ async def test_without_a_valid_token_nothing_is_read(secured: EndpointConfig, he
     async with running(secured) as client:
         answer = await client.get(LIST, params=AS_U, headers=headers)
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
-        for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
+        assert (await client.get("/metrics", headers=headers)).status_code == 401
+        for path in ("/healthz", "/readyz", "/openapi.json"):
             assert (await client.get(path)).status_code == 200
 
 
@@ -295,7 +321,7 @@ async def test_what_is_refused_is_told_nobody_as_shown(
         assert [await ask({}), await ask(other), await ask(other, limit="x")] == [401, 403, 400]
         monkeypatch.setattr(RecommendationsRead, "__call__", failing)
         assert await ask(bearer(**OF_SHOP, sub="third"), user_id="third") == 500
-        page = (await client.get("/metrics")).text
+        page = (await client.get("/metrics", headers=bearer(**OF_SHOP, sub="scraper", scope="freshet:metrics"))).text
     assert len(told) == 1
     assert 'freshet_endpoint_answers_total{source="popular"} 1.0' in page
     assert [line["status"] for line in lines] == [200, 200, 429, 401, 403, 500]

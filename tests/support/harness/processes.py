@@ -79,6 +79,10 @@ class WorkerProcess:
         self._process.kill()
         self._process.wait()
 
+    def reload(self) -> None:
+        """SIGHUP."""
+        self._process.send_signal(signal.SIGHUP)
+
     def freeze(self) -> None:
         """SIGSTOP."""
         self._process.send_signal(signal.SIGSTOP)

@@ -4,11 +4,21 @@ One broker has all listeners, each on a port of its own. Its plain one is for th
 super user. So is `admin`, however it signs in; everybody else may do what ACLs allow them.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ResourcePattern,
+    ResourceType,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 
 from harness.certificates import Authority
 from harness.java import use_cheap_java
@@ -19,9 +29,11 @@ from ops.local_stack.ports import LOOPBACK, free_port
 from streams.kafka.address import KafkaAddress, KafkaSecurity, Mechanism
 from streams.kafka.blocking_admin import blocking_admin
 from streams.kafka.oauth import OAuthClient, TokenSource
+from streams.kafka.roles import Grant, Role, grants
+from streams.kafka.topics import Topics
 
 ADMIN = "admin"
-ROLES = ("producer", "worker", "endpoint", "sink", "operator")
+ROLES = tuple(role.value for role in Role)
 SCRAM = {"SCRAM-SHA-256": ScramMechanism.SCRAM_SHA_256, "SCRAM-SHA-512": ScramMechanism.SCRAM_SHA_512}
 _MODULES = "org.apache.kafka.common.security"
 _OAUTH = f"{_MODULES}.oauthbearer"
@@ -65,6 +77,12 @@ class SecuredKafka(KafkaServer):
         for upsertion in wanted:  # one of a user at a time
             admin.alter_user_scram_credentials([upsertion])
         admin.close()
+
+    def allow(self, role: Role, topics: Topics) -> None:
+        """Makes the ACLs that the user named like the role needs."""
+        with blocking_admin(self.address, timeout_s=30) as admin:
+            answer = admin.create_acls([acl for grant in grants(role, topics) for acl in _acls(grant, f"User:{role}")])
+            assert not answer["failed"], answer
 
     # -- addresses ------------------------------------------------------------------------------------------------
 
@@ -136,6 +154,14 @@ class SecuredKafka(KafkaServer):
             "oauthbearer.sasl.oauthbearer.jwks.endpoint.url": self._keys.as_uri(),
             "oauthbearer.sasl.oauthbearer.expected.audience": AUDIENCE,
         }
+
+
+def _acls(grant: Grant, principal: str) -> list[ACL]:
+    resource = ResourceType[grant.resource.upper().replace("-", "_")]
+    kind = ACLResourcePatternType.PREFIXED if grant.prefixed else ACLResourcePatternType.LITERAL
+    pattern = ResourcePattern(resource, grant.name, kind)
+    operations = (re.sub("(?<=[a-z])(?=[A-Z])", "_", operation).upper() for operation in grant.operations)
+    return [ACL(principal, "*", ACLOperation[name], ACLPermissionType.ALLOW, pattern) for name in operations]
 
 
 @contextmanager

@@ -1,0 +1,122 @@
+"""What each kind of process must be allowed to do in Kafka, and no more: the list from which ACLs are made.
+
+Topics, groups and transactions of model versions are granted by what their names begin with, so that a new version
+needs no new ACL. To read or to write implies to describe, as it does in Kafka.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Literal
+
+from streams.kafka.topics import Topics
+
+Resource = Literal["topic", "group", "transactional-id", "cluster"]
+CLUSTER_NAME: Final = "kafka-cluster"
+
+
+class Role(StrEnum):
+    """One kind of process or person."""
+
+    PRODUCER = "producer"
+    """Sends events, items and profiles."""
+    WORKER = "worker"
+    """`freshet worker`, of any version."""
+    ENDPOINT = "endpoint"
+    """`freshet serve`."""
+    SINK = "sink"
+    """`freshet sink`, into any store."""
+    OPERATOR = "operator"
+    """Every other command of `freshet`."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Grant:
+    """One resource and what may be done with it, in Kafka's words ("Read", "DescribeConfigs"). `prefixed`: all whose
+    names begin with `name`."""
+
+    resource: Resource
+    name: str
+    prefixed: bool
+    operations: tuple[str, ...]
+
+
+def grants(role: Role, topics: Topics) -> list[Grant]:
+    """What `role` needs in the namespace of `topics`, for all model versions."""
+    return sorted(_OF_ROLE[role](topics))
+
+
+def _producer(topics: Topics) -> Iterator[Grant]:
+    yield from _on((topics.interactions, topics.catalog, topics.profiles), "Write")
+
+
+def _worker(topics: Topics) -> Iterator[Grant]:
+    followed = (topics.catalog, topics.profiles, topics.erasure, topics.controls, topics.experiments)
+    yield from _on(followed, "Read")
+    yield from _on((topics.interactions,), "Read", "DescribeConfigs")  # whose time its records carry
+    yield from _on((topics.versions,), "Read", "Write")
+    yield from _on((topics.dead_letters, topics.predictions), "Write")
+    yield from _on((topics.requests, topics.served), "Describe")  # whether they have the partitions of the others
+    state = (
+        topics.deltas,
+        topics.item_model,
+        topics.ranker_examples,
+        topics.ranker_weights,
+        topics.user_changelog,
+        topics.crash_marks,
+    )
+    yield from _of_versions(topics, state, "Read", "Write")
+    yield from _of_versions(topics, (topics.judged_events,), "Write")
+    yield _group(topics, "Read")
+    yield _transactions(topics)
+
+
+def _endpoint(topics: Topics) -> Iterator[Grant]:
+    yield from _on((topics.requests, topics.served), "Write")
+
+
+def _sink(topics: Topics) -> Iterator[Grant]:
+    yield from _on((topics.interactions, topics.served, topics.erasure), "Read")
+    yield from _on((topics.dead_letters,), "Write")
+    yield from _of_versions(topics, (topics.item_model,), "Read")
+    yield Grant("group", topics.sink_group(""), True, ("Read",))
+
+
+def _operator(topics: Topics) -> Iterator[Grant]:
+    everything = ("Create", "Delete", "DescribeConfigs", "Read", "Write")
+    versioned = set(topics.versioned())
+    yield from _on((spec.name for spec in topics.specs(1, 1) if spec.name not in versioned), *everything)
+    yield from _of_versions(topics, versioned, *everything)
+    yield _group(topics, "Delete", "Read")
+    yield _transactions(topics)
+    for name in (topics.dead_letters, topics.erasure):
+        yield Grant("transactional-id", name, True, ("Describe", "Write"))
+    yield Grant("cluster", CLUSTER_NAME, False, ("Describe", "DescribeConfigs"))
+
+
+_OF_ROLE: Final = {
+    Role.PRODUCER: _producer,
+    Role.WORKER: _worker,
+    Role.ENDPOINT: _endpoint,
+    Role.SINK: _sink,
+    Role.OPERATOR: _operator,
+}
+
+
+def _on(names: Iterable[str], *operations: str) -> Iterator[Grant]:
+    return (Grant("topic", name, False, operations) for name in names)
+
+
+def _of_versions(topics: Topics, names: Iterable[str], *operations: str) -> Iterator[Grant]:
+    return (Grant("topic", name.removesuffix(topics.version), True, operations) for name in names)
+
+
+def _group(topics: Topics, *operations: str) -> Grant:
+    return Grant("group", topics.consumer_group.removesuffix(topics.version), True, operations)
+
+
+def _transactions(topics: Topics) -> Grant:
+    """Of partitions, and of whoever changes versions, controls and experiments: those are named after their topics."""
+    return Grant("transactional-id", topics.consumer_group.removesuffix(topics.version), True, ("Describe", "Write"))
