@@ -35,6 +35,11 @@ def sentence_of(failure: Exception) -> tuple[str, ExitCode] | None:
         from ops.redis_check import refusal_of
 
         return refusal_of(failure), ExitCode.UNREACHABLE
+    errors = sys.modules.get("serving.redis_errors")
+    if errors is not None and isinstance(failure, errors.RedisUnavailable):
+        from ops.configuration.settings import variable
+
+        return f"{variable('redis_url')}: Redis does not answer: {failure}", ExitCode.UNREACHABLE
     sinks = sys.modules.get("streams.sinks.sink")
     if sinks is not None and isinstance(failure, sinks.StoreUnavailable):
         return str(failure), ExitCode.UNREACHABLE

@@ -73,7 +73,10 @@ class AttributionLists:
         for shown_ms, value in reversed(self._of.get(event.user_id, ())):
             if not oldest_ms <= shown_ms <= event.timestamp_ms + late or token not in value:
                 continue  # most are passed over without being parsed
-            shown = parse_served(value)
+            try:
+                shown = parse_served(value)
+            except ValueError:  # a record that is no list: who reads the block of lists counts it
+                continue
             if named and shown.recommendation_id != named:
                 continue
             item = _item(shown, event)

@@ -13,6 +13,7 @@ from harness import patience
 from ops import cli
 from ops.exit_codes import CommandFailed, ExitCode
 from ops.local_stack.ports import free_port
+from serving.redis_errors import RedisUnavailable
 from streams.kafka.errors import KafkaUnreachable
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -112,6 +113,7 @@ def test_the_log_of_a_server_that_never_ran_is_missing_data(freshet: Run) -> Non
     [
         (CommandFailed("not as it should be"), ExitCode.CHECK_FAILED),
         (KafkaUnreachable("no broker"), ExitCode.UNREACHABLE),
+        (RedisUnavailable("went away meanwhile"), ExitCode.UNREACHABLE),
         (ZeroDivisionError("ours"), ExitCode.BUG),
     ],
 )

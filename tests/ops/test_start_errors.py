@@ -340,7 +340,9 @@ def test_commands_that_ask_a_redis_that_says_no(freshet: Run, locked: str) -> No
         ["inspect", "item", "i"], ["why", "u"], ["erase", "u"], ["scale", "1"], ["partition", "pause", "0"],
         ["publish", "events.jsonl"], ["simulate", "--events", "1"], ["replay", "v2"], ["promote", "v2"], ["rollback"],
         ["retire", "v2"], ["compare", "v1", "v2"], ["audit", "v1"], ["archive"], ["snapshot", "create"],
-        ["evaluate", "--log"],
+        ["evaluate", "--log"], ["doctor"], ["status"], ["dlq", "show", "user.interactions:0:1"], ["dlq", "redrive"],
+        ["partition", "resume", "0"], ["experiment", "list"], ["experiment", "assign", "u"],
+        ["experiment", "start", "e"],
     ],
 )  # fmt: skip
 def test_a_kafka_that_is_not_there(freshet: Run, tmp_path: Path, command: list[str]) -> None:
@@ -350,6 +352,13 @@ def test_a_kafka_that_is_not_there(freshet: Run, tmp_path: Path, command: list[s
     done = freshet(*command)
     assert done.returncode in (ExitCode.UNREACHABLE, ExitCode.USAGE), done
     assert "Traceback" not in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("store", ["clickhouse", "cassandra"])
+def test_a_store_that_is_not_there(freshet: Run, store: str) -> None:
+    address = f"{store}://127.0.0.1:{free_port()}"
+    done = freshet("schema", "apply", store, **{f"FRESHET_{store.upper()}_URL": address})
+    says(done, ExitCode.UNREACHABLE, address.rpartition("/")[2])
 
 
 @pytest.mark.parametrize("command", [["worker"], ["lag"], ["topics", "create"], ["up"]])

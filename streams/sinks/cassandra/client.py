@@ -34,6 +34,7 @@ from streams.sinks.sink import RowsRefused, SchemaMissing, StoreUnavailable
 
 # What goes wrong is said by whoever asked, in one sentence; the client would add a traceback for each host.
 logging.getLogger("cassandra").setLevel(logging.ERROR)
+logging.getLogger("cassandra.cluster").setLevel(logging.CRITICAL)
 
 CONNECT_TIMEOUT_S: Final = 10.0
 ANSWER_TIMEOUT_S: Final = 20.0

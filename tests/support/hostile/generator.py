@@ -12,6 +12,8 @@ from hostile.raw_batches import RawRecord
 from serving.registry import Switch, VersionRecord
 from streams.contract.dead_letters import ORIGINAL_TIME_HEADER, REDRIVEN_HEADER
 from streams.contract.erasure import ErasureMarker
+from streams.contract.served import ServedItem, ServedList
+from streams.contract.user_records import record_key
 
 NOW_MS = 1_767_225_600_000
 #: JSON texts in the place of any value.
@@ -46,6 +48,10 @@ PROFILE_FIELDS = [
     *("user_id", "country", "language", "timezone", "age_group", "favorite_genres", "disliked_genres", "seed_items"),
     *("maturity_max", "kids", "created_at", "ignored"),
 ]
+SERVED_FIELDS = [
+    *("recommendation_id", "surface", "timestamp", "items", "user_id", "context", "offset", "source", "variant"),
+    *("model_version", "experiment_id", "device_type", "country", "generated_at", "as_of", "ignored"),
+]
 USERS, ITEMS = 300, 120
 
 
@@ -67,8 +73,8 @@ class Hostile:
         self._events = 0
 
     def record(self, ingress: str) -> RawRecord:
-        """The next record of a door: interactions, catalog, profiles, erasure, controls, experiments, versions, or an
-        internal one of which there are samples."""
+        """The next record of a door: interactions, catalog, profiles, erasure, controls, experiments, versions, served,
+        or an internal one of which there are samples."""
         key, value = getattr(self, f"_{ingress}", lambda: self._sample(ingress))()
         if self._random.random() < 0.05:
             key = self._random.choice(KEYS)
@@ -184,6 +190,14 @@ class Hostile:
             ]
         )
         return key, self._damaged(value) if self._random.random() < 0.5 else value
+
+    def _served(self) -> tuple[bytes, bytes]:
+        """A list that the user of one of the next events was shown shortly before."""
+        user, at_ms = self._user(), NOW_MS + self._events * 20 - self._random.randrange(10_000)
+        items = tuple(ServedItem(self._item(), place, 0.5, "popular") for place in range(self._random.randrange(30)))
+        known = ServedList(f"r{self._random.randrange(10**6)}", "homepage", at_ms, items, user)
+        key = record_key(user, f"p.{self._random.randrange(10**9)}")
+        return key, self._json(msgspec.to_builtins(known), SERVED_FIELDS, 0.4)
 
     def _sample(self, ingress: str) -> tuple[bytes | None, bytes | None]:
         known = self.samples.get(ingress)
