@@ -64,6 +64,7 @@ down: .venv/.local ## Stop them
 
 docs: .venv/.dev ## Generate the pages and schemas that come from the code
 	$(BIN)/python -m ops.configuration.settings_docs > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
+	$(BIN)/python -m ops.metrics_docs > docs/metrics.md.new && mv docs/metrics.md.new docs/metrics.md
 	$(BIN)/freshet schema --write docs/schemas
 	$(BIN)/python -m serving.endpoint.openapi
 

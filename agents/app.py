@@ -17,6 +17,7 @@ from streams.kafka.batch_transport import BATCH_SERIALIZER, batch_transport
 from streams.kafka.before_log import BeforeLog
 from streams.kafka.faust_credentials import credentials_of
 from streams.kafka.log_position import LogMismatch, LogPosition
+from streams.kafka.reading import Reading
 from streams.kafka.record_batch import RecordBatch
 
 #: Batches, not records, that may wait in one stream: what a rebalance throws away and fetches again.
@@ -29,9 +30,10 @@ def build_app(
     ownership: Ownership,
     paused: Callable[[], Set[TopicPartition]] = frozenset,
     before_log: BeforeLog | None = None,
+    reading: Reading | None = None,
 ) -> faust.App:
-    """A Faust app that is not started yet and leaves `paused()` partitions alone; `before_log` precedes the log.
-    Must be called inside the running event loop."""
+    """A Faust app that is not started yet and leaves `paused()` partitions alone; `before_log` precedes the log,
+    `reading` is kept up to date. Must be called inside the running event loop."""
     check_versions()
     app = faust.App(
         config.topics.consumer_group,
@@ -64,7 +66,7 @@ def build_app(
         die(f"{tp.topic}:{tp.partition} cannot be read on", source_changed(tp, place, found), code)
 
     app.transport = batch_transport(
-        app, config.batch_max_records, ownership.places, paused, before_log, removed, changed
+        app, config.batch_max_records, ownership.places, paused, before_log, removed, changed, reading
     )
 
     async def on_revoked(*_: Any, **__: Any) -> None:

@@ -1,7 +1,8 @@
 """A record that cannot be used, as an outgoing record of its partition's transaction."""
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiokafka.structs import ConsumerRecord
 
@@ -24,14 +25,16 @@ def always(_append_ms: int) -> bool:
 class DeadLetters:
     """Where one version's dead letters go. Versions read the same log, so one of them answers for a record: the one
     for which `answers_for(append time in ms)` is true. What ends the workers of another one is a fact about that
-    version and is kept in its own `failures_topic`."""
+    version and is kept in its own `failures_topic`. `counted` are all of them by reason, whoever answers."""
 
     topic: str
     failures_topic: str = ""
     answers_for: Callable[[int], bool] = always
+    counted: Counter[Reason] = field(default_factory=Counter)
 
     def records(self, dead_letter: DeadLetter) -> list[Outgoing]:
         """What a transaction writes of a dead letter: one record, or none."""
+        self.counted[dead_letter.reason] += 1
         if self.answers_for(dead_letter.append_time_ms):
             return [dead_letter_record(dead_letter, self.topic)]
         if dead_letter.reason is Reason.FOLD_FAILED:

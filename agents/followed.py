@@ -26,7 +26,9 @@ class Followed:
         topics, identities = config.topics, config.identities
         self.controls, self.version_status = Controls(topics.version), VersionStatus(topics.version)
         self.erasures, self.profiles = Erasures(identities), Profiles(config.partitions, identities)
-        led = DeadLetters(topics.dead_letters, topics.crash_marks, lambda _: self.version_status.leads)
+        self.dead_letters = led = DeadLetters(
+            topics.dead_letters, topics.crash_marks, lambda _: self.version_status.leads
+        )
         self.row_letters = RowLetters(led, self.erasures, topics.user_changelog)
         self.refusals = Refusals(config.bootstrap, led, config.partitions, self.erasures.cover)
         report, drain = self.refusals.report, self.refusals.drain

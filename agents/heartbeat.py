@@ -47,7 +47,8 @@ class Heartbeat:
         self._ownership = ownership
         self._counters = counters
         self._code = code
-        self._latest_ms = 0
+        self.latest_ms = 0
+        """How late a beat came, at most."""
 
     async def run(self) -> None:
         """Beats until cancelled; a missing Redis is noticed by everything else and ignored here."""
@@ -59,7 +60,7 @@ class Heartbeat:
             self._note_lateness(time.monotonic() - before_s - INTERVAL_S)
 
     def _note_lateness(self, late_s: float) -> None:
-        self._latest_ms = max(self._latest_ms, round(late_s * 1000))
+        self.latest_ms = max(self.latest_ms, round(late_s * 1000))
         if late_s > LATE_S:
             logger.warning("nothing else ran for %.1f s: the event loop was kept, or the process slept", late_s)
 
@@ -71,7 +72,7 @@ class Heartbeat:
             "at_ms": time.time_ns() // 1_000_000,
             "code": self._code,
             "failing": self._supervisor.failing,
-            "loop_late_max_ms": self._latest_ms,
+            "loop_late_max_ms": self.latest_ms,
             "task_restarts": self._supervisor.restarts.total(),
         }
         return orjson.dumps({**about, "positions": positions, **self._counters()})

@@ -118,6 +118,8 @@ class InteractionsStep:
         except InvalidEvent as error:
             self._reject(record, error.reason, error.detail)
             return
+        if fold.kind is not FoldKind.FOLDED:
+            self.observers.tally.passed_over[fold.kind] += 1
         if fold.kind is FoldKind.ERASED:
             return
         self._touched.add(fold.user_id)
@@ -130,6 +132,7 @@ class InteractionsStep:
         try:
             if record.event_ms is not None:
                 self.plane.pass_over(record.event_ms, record.offset, record.timestamp)
+                self.observers.tally.passed_over[FoldKind.ERASED] += 1
                 return
         except InvalidEvent:
             pass  # too old: it was a dead letter before its user was erased

@@ -1,6 +1,7 @@
 """Who looks at an event right before it is folded, and takes note once it was: counts, live quality, prequential
 evaluation, examples for the ranker. Each may be absent, and none looks while there is more to do than can be done."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -13,7 +14,8 @@ from agents.evaluation.prequential import ListEvaluation, PrequentialEvaluator
 from agents.training.examples import Examples
 from ranking.examples import wants
 from streams.contract.events import EventType, Interaction
-from tables.user_plane import Fold, UserPlane
+from tables.cleaning import ExclusionReason
+from tables.user_plane import Fold, FoldKind, UserPlane
 
 
 @dataclass(slots=True)
@@ -24,6 +26,11 @@ class Tally:
     folded: int = 0
     late: int = 0
     completions_clamped: int = 0
+    held_back: Counter[ExclusionReason] = field(default_factory=Counter)
+    """Of the folded those that teach the model nothing."""
+    passed_over: Counter[FoldKind] = field(default_factory=Counter)
+    """Records that were read and not folded, but for dead letters."""
+    dead_letters: int = 0
 
 
 class Before(NamedTuple):
@@ -66,6 +73,8 @@ class Observers:
         self.tally.folded += 1
         self.tally.late += fold.late
         self.tally.completions_clamped += event.completion_clamped
+        if fold.held_back is not None:
+            self.tally.held_back[fold.held_back] += 1
         if self.quality and before.place is not None:
             self.quality.note(before.place)
         if self.evaluator and before.list_evaluation is not None:
@@ -82,6 +91,7 @@ class Observers:
 
     def reject(self, record: ConsumerRecord) -> None:
         """The version cannot use `record`, which another one may be able to."""
+        self.tally.dead_letters += 1
         if self.evaluator:
             self.evaluator.reject(record)
 

@@ -19,6 +19,7 @@ from agents.evaluation.live_quality import LiveQuality
 from agents.evaluation.prequential import PrequentialEvaluator, PrequentialSettings
 from agents.followed import Followed
 from agents.followers.model_watermark import RefitCheckpoints
+from agents.instruments import PlaneTimes
 from agents.interactions import InteractionsStep, OutgoingDeltas
 from agents.items import ItemsStep, PublicationLimiter
 from agents.lists.list_keeper import ListKeeper
@@ -69,9 +70,11 @@ class Partitions:
         self.shared = shared
         topics = shared.config.topics
         self._budgets = MaintenanceBudgets.of_process(shared.config.refresh_cpu_share)
-        self._dead_letters = DeadLetters(
+        self.dead_letters = DeadLetters(
             topics.dead_letters, topics.crash_marks, shared.followed.version_status.answers_for
         )
+        self.planes = {topic: PlaneTimes() for topic in topics.inputs}
+        """By input."""
         self._kinds = {
             topics.interactions: (topics.user_changelog, USER_ROWS, self.user_step),
             topics.deltas: (topics.item_model, ITEM_ROWS, self.item_step),
@@ -91,7 +94,7 @@ class Partitions:
         uncommitted = config.commit_max_records + PartitionTask.SMALL_ROUND + config.batch_max_records
         marks = CrashMarks(topics.crash_marks, source.topic, source.partition, uncommitted)
         step, gate = new_step(table, proof_of(producer, table))
-        return PartitionTask(source, producer, table, marks, step, gate)
+        return PartitionTask(source, producer, table, marks, step, gate, self.planes[source.topic])
 
     def user_step(self, table: ChangelogTable, prove: Proof) -> tuple[PartitionStep, BackPressure]:
         """Users of one partition: rows, lists, and what their events teach."""
@@ -124,7 +127,7 @@ class Partitions:
         observers = self._observers(partition, keeper)
         pace = CommitPace(config.commit_interval_s, config.commit_max_records, time.monotonic)
         step = InteractionsStep(
-            new_plane, keeper, deltas, self._dead_letters, erasures, observers, pace, lambda: gate.others_wait
+            new_plane, keeper, deltas, self.dead_letters, erasures, observers, pace, lambda: gate.others_wait
         )
         return step, gate
 
@@ -162,7 +165,7 @@ class Partitions:
             ),
             shared.refits,
             time.monotonic,
-            self._dead_letters,
+            self.dead_letters,
             shared.fits if table.partition == FITTING_PARTITION else None,
         )
         return step, NoBackPressure()
@@ -170,7 +173,7 @@ class Partitions:
     def ranker_step(self, table: ChangelogTable, _: Proof) -> tuple[PartitionStep, BackPressure]:
         """The ranker's only learner."""
         asyncio.get_running_loop().run_in_executor(None, load_river)  # should it fail, so does the first example
-        return RankerStep(table.rows, self._dead_letters, time.monotonic), NoBackPressure()
+        return RankerStep(table.rows, self.dead_letters, time.monotonic), NoBackPressure()
 
     def _publish_interval_s(self) -> float:
         """What items have learned is needed by lists: behind the head there are none, and more is coalesced."""

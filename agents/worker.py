@@ -5,7 +5,7 @@ import logging
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 import faust
 
@@ -23,6 +23,8 @@ from agents.interactions import NOTHING_COUNTED
 from agents.lists.experiments_copy import ExperimentsCopy
 from agents.lists.list_maker import ListMaker
 from agents.lists.shared_lists import SharedListWriter
+from agents.metrics.state_sizes import StateSizes
+from agents.metrics.worker_metrics import Parts, WorkerMetrics
 from agents.observers import Tally
 from agents.partitions import Partitions, SharedParts
 from agents.replay.coordinator import ReplayCoordinator
@@ -40,7 +42,10 @@ from serving.keys import Keys
 from serving.redis_writer import ListWriter
 from serving.supervisor import Loop, LoopSupervisor
 from serving.write_order import PartitionOwner
+from streams.contract.events import Reason
 from streams.contract.units import SECOND_MS
+from streams.kafka.reading import Reading
+from streams.metrics import Observe
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +93,7 @@ class Worker:
         refits = RefitCheckpoints(config.replay_refit_growth, lambda: self._replay.own_behind)
         self._fits = VectorFits(items.model, lambda: self.ownership.owned(topics.deltas), items.model_watermark, refits)
         self._point_in_time = PointInTime(self._replay, items.model_watermark, self._fits)
-        maker = ListMaker(
+        self._maker = maker = ListMaker(
             items,
             self._keys,
             topics.version,
@@ -123,7 +128,11 @@ class Worker:
         self._log_watch = LogWatch(
             config.bootstrap, topics, config.partitions, self.ownership.places, self._followed.places
         )
-        self._app: faust.App = build_app(config, self.ownership, self._replay.not_to_read, self._archive)
+        self._consumed = Reading()
+        self._sizes = StateSizes(self.ownership)
+        self._app: faust.App = build_app(
+            config, self.ownership, self._replay.not_to_read, self._archive, self._consumed
+        )
 
     def _new_stores(self) -> Stores:
         if self._config.state_store == "rocksdb":
@@ -132,15 +141,24 @@ class Worker:
 
     # -- life cycle -----------------------------------------------------------------------------------------------
 
-    async def run(self, stop: asyncio.Event) -> int:
-        """Works until `stop` is set or the version is retired; returns the exit code."""
+    async def run(self, stop: asyncio.Event, observe: Observe | None = None) -> int:
+        """Works until `stop` is set or the version is retired; returns the exit code. `observe` is told whom to look
+        at, if anybody looks."""
         await self._log_watch.start()  # before anything is read
         await self._followed.start()
         version_status = self._followed.version_status
         if version_status.reads_archive:
             await self._archive.open()
         supervisor = LoopSupervisor(MOST_FAILURES)
-        for name, loop in self._loops(supervisor, await asyncio.to_thread(code_revision)).items():
+        code = await asyncio.to_thread(code_revision)
+        heartbeat = Heartbeat(
+            self._writer, self._keys, self._instance, self.ownership, self._counters, code, supervisor
+        )
+        loops = self._loops(heartbeat)
+        if observe is not None:
+            observe(self._metrics(supervisor, heartbeat, code))
+            loops["state sizes"] = self._sizes.run
+        for name, loop in loops.items():
             supervisor.keep(name, loop)
         await self._app.start()
         logger.info("worker ready: group %s", self._config.topics.consumer_group)
@@ -152,11 +170,8 @@ class Worker:
         await self._writer.close()
         return 0 if stop.is_set() or version_status.retired.is_set() else EXIT_UNEXPECTED
 
-    def _loops(self, supervisor: LoopSupervisor, code: str) -> Mapping[str, Loop]:
+    def _loops(self, heartbeat: Heartbeat) -> dict[str, Loop]:
         """What runs in the background, by the name that a failure is told under."""
-        heartbeat = Heartbeat(
-            self._writer, self._keys, self._instance, self.ownership, self._counters, code, supervisor
-        )
         pointer = LivePointerKeeper(self._writer, self._keys, lambda: self._followed.version_status.registry.current)
         interactions = self._config.topics.interactions
         return {
@@ -170,6 +185,31 @@ class Worker:
             "offsets": self._offsets.run,
             "log watch": self._log_watch.run,
         }
+
+    def _metrics(self, supervisor: LoopSupervisor, heartbeat: Heartbeat, code: str) -> WorkerMetrics:
+        parts = Parts(
+            topics=self._config.topics,
+            instance=self._instance,
+            code=code,
+            ownership=self.ownership,
+            followed=self._followed,
+            replay=self._replay,
+            maker=self._maker,
+            writer=self._writer,
+            tally=self._tally,
+            planes=self._partitions.planes,
+            dead_letters=self._dead_letters,
+            index_check=self._index_check,
+            log_watch=self._log_watch,
+            consumed=self._consumed,
+            supervisor=supervisor,
+            heartbeat=heartbeat,
+            sizes=self._sizes,
+        )
+        return WorkerMetrics(parts, now_ms)
+
+    def _dead_letters(self) -> Counter[Reason]:
+        return self._partitions.dead_letters.counted + self._followed.dead_letters.counted
 
     # -- what others ask ------------------------------------------------------------------------------------------
 
@@ -206,8 +246,8 @@ async def _first_of(*ends: Callable[[], Awaitable[object]]) -> None:
         task.cancel()
 
 
-async def run_worker(config: WorkerConfig) -> int:
-    """Runs one worker until SIGTERM or SIGINT; returns the process's exit code.
+async def run_worker(config: WorkerConfig, observe: Observe | None = None) -> int:
+    """Runs one worker until SIGTERM or SIGINT; returns the process's exit code. `observe` is told whom to look at.
 
     A worker that has not ended `SHUTDOWN_GRACE_S` after the signal is ended with `EXIT_UNEXPECTED`.
 
@@ -224,4 +264,4 @@ async def run_worker(config: WorkerConfig) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
     await admit(config)
-    return await Worker(config).run(stop)
+    return await Worker(config).run(stop, observe)

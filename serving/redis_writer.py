@@ -12,11 +12,13 @@ older than what it holds; whoever wrote is told, and `refused` counts it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from importlib.resources import files
 from itertools import chain
+from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
 from redis.asyncio import Redis
@@ -29,10 +31,11 @@ from serving.keys import Keys
 from serving.list_format import ordered
 from serving.live_pointer import LivePointer
 from serving.reader_marks import ReaderMarks
-from serving.redis_errors import NotTheWriter
+from serving.redis_errors import NotTheWriter, RedisUnavailable
 from serving.redis_failures import passing_failures
 from serving.restated import read_up_to, up_to_text
 from serving.write_order import PartitionOwner, WrittenPosition
+from streams.metrics import DURATION_BOUNDS_S, Distribution
 
 SCRIPT = files("serving").joinpath("forward_only.lua").read_text()
 IS_LATER = files("serving").joinpath("is_later.lua").read_text()
@@ -105,6 +108,8 @@ class ListWriter:
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self.keys = keys
         self.refused = 0  # writes of any kind that came too late
+        self.unavailable = 0  # requests that Redis did not serve in time
+        self.seconds = Distribution(DURATION_BOUNDS_S)  # of a round trip, whatever was asked
         self._redis = redis
         self._script_sha: str | None = None
 
@@ -148,13 +153,25 @@ class ListWriter:
             order = owner.next()
             groups = [((key, ordered(value, order)), *others) for (key, value), *others in groups]
         replies: list[int] = []
-        with passing_failures():
-            for start in range(0, len(groups), CHUNK_LISTS):
+        for start in range(0, len(groups), CHUNK_LISTS):
+            with self._asking():
                 replies += await self._write_chunk(groups[start : start + CHUNK_LISTS], ttl_s, guard)
         if LIST_NOT_THE_WRITERS in replies:
             raise NotTheWriter
         refused = tuple(place for place, reply in enumerate(replies) if not self._is_written(reply, owner))
         return WriteResult(len(groups) - len(refused), refused)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """What is asked inside is timed, and what passes by itself becomes RedisUnavailable."""
+        began_s = perf_counter()
+        try:
+            with passing_failures():
+                yield
+        except RedisUnavailable:
+            self.unavailable += 1
+            raise
+        self.seconds.observe(perf_counter() - began_s)
 
     def _is_written(self, reply: int, owner: PartitionOwner | None) -> bool:
         """What a script's reply says; both count a refusal."""
@@ -199,7 +216,7 @@ class ListWriter:
         """
         holder, writer = self.keys.holder(owner.partition), _name(owner)
         replies: list[int] = []
-        with passing_failures():
+        with self._asking():
             for start in range(0, len(values), CHUNK_LISTS):
                 pipeline = self._redis.pipeline(transaction=False)
                 for list_key, key, value, offset in values[start : start + CHUNK_LISTS]:
@@ -215,13 +232,13 @@ class ListWriter:
         """Replaces a sorted set as a whole; an empty mapping removes it. False when one that was written later is
         stored."""
         members = [part for member, score in scores.items() for part in (repr(float(score)), member)]
-        with passing_failures():
+        with self._asking():
             reply = await self._redis.eval(ZSET_SCRIPT, 2, key, self.keys.order(key), *owner.next(), ttl_s, *members)
         return self._is_written(reply, owner)
 
     async def blocked_items(self) -> set[str]:
         """The items that no answer of this version may show."""
-        with passing_failures():
+        with self._asking():
             members: set[bytes] = await self._redis.smembers(self.keys.blocked)  # type: ignore[assignment]  # undecoded
             return {item_id.decode() for item_id in members}
 
@@ -233,7 +250,7 @@ class ListWriter:
         keys = self.keys.blocked, self.keys.blocked_stamp, self.keys.blocked_order
         for added, removed in _chunks(list(block), list(unblock)):
             arguments: list[int | str] = [owner.partition, *owner.next(), len(added), *added, *removed]
-            with passing_failures():
+            with self._asking():
                 reply = await self._redis.eval(BLOCKED_SCRIPT, len(keys), *keys, *arguments)
             if not self._is_written(reply, owner):
                 return False
@@ -241,14 +258,14 @@ class ListWriter:
 
     async def restated_items(self) -> dict[str, bytes]:
         """Items that are restated (`serving.restated`)."""
-        with passing_failures():
+        with self._asking():
             found: dict[bytes, bytes] = await self._redis.hgetall(self.keys.restated)  # type: ignore[assignment]  # undecoded
             return {item_id.decode(): value for item_id, value in found.items()}
 
     async def restated_up_to(self, partition: int) -> dict[int, int] | None:
         """Up to which offsets of the catalogue's partitions an item partition's items are restated; None = not
         noted."""
-        with passing_failures():
+        with self._asking():
             noted: bytes | None = await self._redis.hget(self.keys.restated_order, str(partition))  # type: ignore[assignment]
         return None if noted is None else read_up_to(noted.rpartition(b":")[2])
 
@@ -265,7 +282,7 @@ class ListWriter:
             arguments: list[int | str | bytes] = [owner.partition, *owner.next(), noted, len(pairs)]
             for pair in pairs:
                 arguments += pair
-            with passing_failures():
+            with self._asking():
                 reply = await self._redis.eval(RESTATED_SCRIPT, len(keys), *keys, *arguments, *removed)
             if not self._is_written(reply, owner):
                 return False
@@ -286,7 +303,7 @@ class ListWriter:
             self.keys.erased(owner.partition),
             self.keys.holder(owner.partition),
         )
-        with passing_failures():
+        with self._asking():
             moved = await self._redis.eval(
                 ADVANCE_WRITTEN_POSITION,
                 len(names),
@@ -302,7 +319,7 @@ class ListWriter:
         """What is noted about a partition: nothing in a Redis that is new or was wiped, older things after a lossy
         failover."""
         names = (self.keys.holder(partition), self.keys.written(partition), self.keys.erased(partition))
-        with passing_failures():
+        with self._asking():
             found: list[bytes | None] = await self._redis.mget(*names)  # type: ignore[assignment]  # undecoded
         holder, written, erased = found
         written_position = None if written is None else WrittenPosition.decode(written)
@@ -311,7 +328,7 @@ class ListWriter:
     async def hold(self, owner: PartitionOwner, known: bytes | None) -> bool:
         """Notes that the owner writes from now on; False, and nothing noted, when whoever is noted is not `known` (None
         = nobody) any more."""
-        with passing_failures():
+        with self._asking():
             swapped = await self._redis.eval(SWAP, 1, self.keys.holder(owner.partition), known or b"", _name(owner))
         return bool(swapped)
 
@@ -327,14 +344,14 @@ class ListWriter:
 
     async def _remove(self, user_id: str, offset: bytes, owner: PartitionOwner) -> int:
         keys = [*self.keys.of_user(user_id), self.keys.holder(owner.partition)]
-        with passing_failures():
+        with self._asking():
             return _answered(await self._redis.eval(REMOVE_SCRIPT, len(keys), *keys, offset, _name(owner)))
 
     async def missing(self, keys: Sequence[str]) -> list[str]:
         """Those of the keys that are not there. Asking touches none of them: what Redis evicts next stays the same."""
         if not keys:
             return []
-        with passing_failures():
+        with self._asking():
             if await self._redis.exists(*keys) == len(keys):
                 return []
             there = await self._there([[key] for key in keys])
@@ -345,7 +362,7 @@ class ListWriter:
         keys = {user_id: self.keys.of_user(user_id) for user_id in keys_of}
         if not keys:
             return []
-        with passing_failures():
+        with self._asking():
             if await self._redis.exists(*chain.from_iterable(keys.values())) == sum(keys_of.values()):
                 return []
             there = await self._there(list(keys.values()))
@@ -361,7 +378,7 @@ class ListWriter:
 
     async def write_plain(self, key: str, value: bytes, ttl_s: int) -> None:
         """Writes a value that is not in list_format."""
-        with passing_failures():
+        with self._asking():
             await self._redis.set(key, value, ex=ttl_s)
 
     def reader_marks(self, partition: int) -> ReaderMarks:
@@ -370,13 +387,13 @@ class ListWriter:
 
     async def switch_live(self, pointer: LivePointer) -> bool:
         """Makes endpoints follow the pointer; False when one with its sequence number or a later one is there."""
-        with passing_failures():
+        with self._asking():
             written = await self._redis.eval(LIVE_SCRIPT, 1, self.keys.live, pointer.encode(), pointer.sequence)
         return bool(written == 1)
 
     async def tell_experiments(self, book: ExperimentBook) -> bool:
         """Makes endpoints follow the running experiments; False when as new or newer ones are there."""
-        with passing_failures():
+        with self._asking():
             written = await self._redis.eval(
                 LIVE_SCRIPT, 1, self.keys.experiments, book.encode_running(), book.changed_ms
             )
@@ -384,7 +401,7 @@ class ListWriter:
 
     async def read(self, key: str) -> bytes | None:
         """The stored value, for inspection and tests."""
-        with passing_failures():
+        with self._asking():
             value = await self._redis.get(key)
         assert not isinstance(value, str), "the client is made without decode_responses"
         return value

@@ -6,7 +6,7 @@ anybody's list, so the owner says so and goes on with what is there.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
@@ -145,11 +145,16 @@ def warn_of_removed(tp: TopicPartition, position: int, begin: int) -> None:
 
 
 async def confirmed_mismatches(
-    consumer: AIOKafkaConsumer, places: Mapping[TopicPartition, LogPosition]
+    consumer: AIOKafkaConsumer,
+    places: Mapping[TopicPartition, LogPosition],
+    ends: MutableMapping[TopicPartition, int] | None = None,
 ) -> dict[TopicPartition, LogMismatch]:
-    """Places whose log is another one now. Asked twice: a broker may not have heard of the latest leader yet."""
+    """Places whose log is another one now. Asked twice: a broker may not have heard of the latest leader yet. Where the
+    logs end is noted in `ends`."""
     for _ in range(2):
         logs = await read_logs(consumer._client, places)
+        if ends is not None:
+            ends.update({tp: log.end for tp, log in logs.items()})
         found = {tp: why for tp, place in places.items() if (why := log_mismatch(place, logs[tp]))}
         if not found:
             break

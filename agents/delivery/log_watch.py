@@ -39,7 +39,8 @@ class LogFinding(NamedTuple):
 
 class LogWatch:
     """One background loop of a worker, over all topics of its version. `places` are those of the owned partitions,
-    `followed` those of the topics that are followed in full."""
+    `followed` those of the topics that are followed in full. `ends` is where logs of the owned ones ended at the last
+    look."""
 
     def __init__(
         self, bootstrap: str, topics: Topics, partitions: int, places: Places, followed: Places = dict
@@ -54,6 +55,7 @@ class LogWatch:
         self._gone: frozenset[str] = frozenset()
         self._may_ask_for_settings = True
         self._open = AsyncExitStack()
+        self.ends: dict[TopicPartition, int] = {}
 
     async def start(self) -> None:
         """Notes which topics there are; call it before anything is read of them. Raises `KafkaError`."""
@@ -93,7 +95,7 @@ class LogWatch:
 
     async def _log_mismatch(self) -> LogFinding | None:
         places = dict(self._places())
-        for tp, found in (await confirmed_mismatches(self._consumer, places)).items():
+        for tp, found in (await confirmed_mismatches(self._consumer, places, self.ends)).items():
             code = EXIT_UNEXPECTED if tp.topic in self._topics.derived_inputs else EXIT_LOG
             return LogFinding(str(source_changed(tp, places[tp], found)), code)
         followed = dict(self._followed())

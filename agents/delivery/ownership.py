@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable
 
 from aiokafka.structs import TopicPartition
@@ -12,6 +13,7 @@ from agents.delivery.partition_task import PartitionTask
 from agents.delivery.restore import restore
 from agents.delivery.table import POSITION_KEY
 from streams.kafka import clients
+from agents.instruments import RestoreTimes
 from streams.kafka.log_position import LogPosition
 
 logger = logging.getLogger(__name__)
@@ -53,6 +55,12 @@ class Ownership:
         self._tasks: dict[TopicPartition, PartitionTask] = {}
         self._generation = -1
         self._turn = asyncio.Lock()  # of first batches
+        self.times = RestoreTimes()
+
+    @property
+    def has_joined(self) -> bool:
+        """Whether the group ever said what this process owns."""
+        return self._generation >= 0
 
     @property
     def tasks(self) -> dict[TopicPartition, PartitionTask]:
@@ -90,7 +98,13 @@ class Ownership:
         consecutive = generation == self._generation + 1
         kept = wanted & set(self._tasks) if consecutive else set()
         await self._close(set(self._tasks) - kept)
-        await self._open(wanted - kept)
+        self.times.since_s = began_s = time.monotonic()
+        try:
+            await self._open(wanted - kept)
+        finally:
+            self.times.since_s = None
+        if wanted - kept:
+            self.times.taken.observe(time.monotonic() - began_s)
         self._generation = generation
         for task in self._tasks.values():
             task.resume(generation)

@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import math
+import time
 from collections import deque
 from collections.abc import Sequence
 
+import numpy as np
 from aiokafka.errors import ProducerFenced
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from msgspec.structs import replace
@@ -17,6 +19,7 @@ from agents.delivery.producer import PartitionProducer, TransactionTimedOut
 from agents.delivery.quarantine import Quarantine
 from agents.delivery.step import BackPressure, NoBackPressure, PartitionStep
 from agents.delivery.table import ChangelogTable
+from agents.instruments import PlaneTimes
 from serving.supervisor import is_asked_to_end
 from streams.kafka.log_position import NO_EPOCH, LogPosition
 from streams.kafka.record_batch import RecordBatch
@@ -50,6 +53,7 @@ class PartitionTask:
         marks: CrashMarks,
         step: PartitionStep,
         back_pressure: BackPressure | None = None,
+        times: PlaneTimes | None = None,
     ) -> None:
         self.source = source
         self.producer = producer
@@ -58,6 +62,8 @@ class PartitionTask:
         self.step = step
         self._quarantine = Quarantine(source, marks, step, self)
         self._back_pressure = back_pressure or NoBackPressure()
+        self._times = times or PlaneTimes()
+        self._appended_ms = 0  # of the last record that was folded
         self._held: deque[RecordBatch] = deque()  # in order, and before what is in the inbox
         self._noted = ""  # with the committed offset
         self._inbox: asyncio.Queue[RecordBatch] = asyncio.Queue(maxsize=1)
@@ -84,6 +90,11 @@ class PartitionTask:
     def noted(self) -> str:
         """The note with the last offset that this task committed; "" before the first."""
         return self._noted
+
+    @property
+    def appended_ms(self) -> int:
+        """When the last record was appended that this task folded, ms since the epoch; 0 before the first."""
+        return self._appended_ms
 
     @property
     def accepts(self) -> bool:
@@ -139,6 +150,7 @@ class PartitionTask:
         if self._runner is not None:
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
+            self._times.former.update(self.step.counters())
         await self.producer.close()
         self.table.close()
 
@@ -162,10 +174,13 @@ class PartitionTask:
         try:
             while True:
                 batches = await self._round()
+                began_s = asyncio.get_running_loop().time()
                 async with self._working:
                     await self._work_all(batches)
                     if self.accepts:
                         await self.commit(force=False)
+                        if batches:
+                            self._times.batch.observe(asyncio.get_running_loop().time() - began_s)
                         await self.step.tick(self._position)
                         if self.table.owner.is_contested:
                             await self._contest()
@@ -267,6 +282,9 @@ class PartitionTask:
         """Takes note of records that were folded."""
         self._position = records[-1].offset + 1
         self._uncommitted += len(records)
+        self._appended_ms = records[-1].timestamp
+        appended_ms = np.fromiter((record.timestamp for record in records), np.float64, len(records))
+        self._times.folded.observe_all(time.time() - appended_ms / 1000)
 
     async def commit(self, *, force: bool, marks: Sequence[Outgoing] = ()) -> None:
         """Makes what was folded durable, with marks; unless by `force` the step decides whether it is time."""
@@ -282,7 +300,9 @@ class PartitionTask:
         outgoing = [*effects.outgoing, *rows]
         folded, self._uncommitted = self._uncommitted, 0
         outgoing += [*self.marks.record_success(folded), *marks]
+        began_s = asyncio.get_running_loop().time()
         await self.producer.commit(outgoing, self.source, self._position, note)
+        self._times.transaction.observe(asyncio.get_running_loop().time() - began_s)
         self.table.next_offset, self._noted = self._position, note
 
     async def commit_marks(self, marks: Sequence[Outgoing]) -> None:

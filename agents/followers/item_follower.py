@@ -42,6 +42,8 @@ class ItemFollower:
         self.model = ItemModel(default_maturity)
         self.ranker = Ranker.start()
         self.catalogue_version = 0
+        self.published_ms = 0
+        """When the newest record of `item.model` was appended that is applied, ms since the epoch; 0 = none is."""
         self.model_watermark = ModelWatermark(guarded(self._apply_model, report), partitions, max_model_watermark_ms)
         self.facts_said = FactsSaid()
         self._changed: deque[str] = deque(maxlen=REMEMBERED_CHANGES)
@@ -118,5 +120,6 @@ class ItemFollower:
             self.ranker = Ranker.start() if record.value is None else ranker_of(record.value)
 
     def _apply_model(self, record: ConsumerRecord) -> None:
+        self.published_ms = max(self.published_ms, record.timestamp)
         if record.key != POSITION_KEY:
             self.model.apply(record.key, record.value)

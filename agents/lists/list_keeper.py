@@ -43,6 +43,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.followers.profiles import PartitionProfiles
+from agents.instruments import ListCause
 from agents.lists.cold_start_users import everybody, without_events
 from agents.lists.full_scan import FullScan
 from agents.lists.limits_writer import LimitsWriter
@@ -124,6 +125,11 @@ class ListKeeper:
         self._failed_in_a_row: set[str] = set()
 
     @property
+    def pending(self) -> int:
+        """How many lists wait to be written."""
+        return self._pending.due
+
+    @property
     def kept(self) -> int:
         """How many lists this process keeps right."""
         return self._lists.kept
@@ -176,7 +182,7 @@ class ListKeeper:
         with self._pausing():
             if self._checkpoint.is_due(now_ms):
                 await self._look_at_checkpoint(plane, now_ms)
-                self._pending.add(await self._readers.came(plane, self._lists, now_ms))
+                self._pending.add(await self._readers.came(plane, self._lists, now_ms), ListCause.READER)
             self._pending.add_missed(await self._readers.missed(plane, now_ms))
             if is_overloaded := self.overload.is_on(now_ms):
                 first = self._pending.missed(limits.lists_per_tick)
@@ -188,7 +194,8 @@ class ListKeeper:
             await self._follow_catalogue()
             await self._follow_experiments(plane, next_offset)
             self._pending.add_first(
-                await self._limits.tell(plane, next_offset, self._lists.all, now_ms, limits.rows_per_tick)
+                await self._limits.tell(plane, next_offset, self._lists.all, now_ms, limits.rows_per_tick),
+                ListCause.PROFILE,
             )
             if not is_overloaded:
                 await self._maintain(now_ms)
@@ -230,7 +237,7 @@ class ListKeeper:
         if found.written_position is not None:  # else the scan finds everybody
             later = self._lists.written_after(found.written_position.order)
             self._limits.doubt(later)
-            self._pending.add(later)
+            self._pending.add(later, ListCause.RESTORED)
 
     def _scan_on(self, now_ms: int) -> None:
         if self._readers.asks:  # about those whom the scan met before
@@ -240,14 +247,14 @@ class ListKeeper:
             if not self._readers.is_active(row.last_append_ms, now_ms):
                 self._readers.ask_for(user_id, at_once=row.last_offset >= since)
             elif row.last_offset >= since:
-                self._pending.add([user_id])
+                self._pending.add([user_id], ListCause.RESTORED)
             elif not self._lists.is_written(user_id):
                 self._pending.add_undated(user_id)
 
     def _renew(self, plane: UserPlane, now_ms: int) -> None:
         for user_id in self._lists.take_old(now_ms, int(self._maker.expires_ms * self._sweep_limits.renew_at)):
             if self._readers.is_active(self._readers.last_seen_ms(plane, user_id), now_ms):
-                self._pending.add([user_id])
+                self._pending.add([user_id], ListCause.AGE)
             else:
                 self._readers.ask_for(user_id, at_once=True)
 
@@ -256,7 +263,7 @@ class ListKeeper:
             if not reads:
                 self._lists.hide(idle.user_id)
             elif idle.at_once:
-                self._pending.add([idle.user_id])
+                self._pending.add([idle.user_id], ListCause.READER)
             elif not self._lists.is_written(idle.user_id):
                 self._pending.add_undated(idle.user_id)
 
@@ -267,12 +274,13 @@ class ListKeeper:
             return
         changed = self._maker.items_changed_since(since)
         if changed is None:
-            self._pending.add(self._lists.all)
+            self._pending.add(self._lists.all, ListCause.CATALOGUE)
             return
         for compared in self._lists.in_parts(COMPARED_A_TURN):
             concerned = showing([shown.items for _, shown in compared], changed)
             users = (user_id for user_id, _ in compared)
-            self._pending.add(user_id for user_id, shows in zip(users, concerned.tolist(), strict=True) if shows)
+            shown = (user_id for user_id, shows in zip(users, concerned.tolist(), strict=True) if shows)
+            self._pending.add(shown, ListCause.CATALOGUE)
             await asyncio.sleep(0)
 
     async def _follow_experiments(self, plane: UserPlane, next_offset: int) -> None:
@@ -291,15 +299,16 @@ class ListKeeper:
                     user is not None
                     and treatments.of((user, self._profiles.get(user_id))).names != shown.treatment.names
                 ):
-                    self._pending.add([user_id])
+                    self._pending.add([user_id], ListCause.EXPERIMENT)
             await asyncio.sleep(0)
 
     async def _maintain(self, now_ms: int) -> None:
         """Lists that maintenance finds are pending, unless all that are is already more than a tick can write."""
         if self._full_scan.under_way or self._pending.due >= self._sweep_limits.lists_per_tick:
             return
-        self._pending.add(self.maintenance.outdated(self._lists.all, self._maker, now_ms))
-        self._pending.add(await self.maintenance.incomplete(self._lists.all, self._writer, now_ms))
+        self._pending.add(self.maintenance.outdated(self._lists.all, self._maker, now_ms), ListCause.LEARNED)
+        incomplete = await self.maintenance.incomplete(self._lists.all, self._writer, now_ms)
+        self._pending.add(incomplete, ListCause.LOST)
 
     # -- writing --------------------------------------------------------------------------------------------------
 
@@ -314,15 +323,29 @@ class ListKeeper:
         values = await self._make(known, now_ms)
         listed, gone = list(values), [user_id for user_id in users if user_id not in known]
         failed = known.keys() - values.keys()
+        began_s = asyncio.get_running_loop().time()
         result = await self._writer.write_together(list(values.values()), self._list_ttl_s)
+        self._maker.times.stages["write"] += asyncio.get_running_loop().time() - began_s
         await self._writer.remove_users_up_to(dict.fromkeys(gone, next_offset - 1))
         await self._readers.forget(gone, now_ms)
         self.lists_written += result.written
+        self._note_written([listed[place] for place in range(len(listed)) if place not in result.refused], known)
         self._pending.done(users)
         self._lists.wrote(listed, now_ms, self._writer.owner.order)
         refused = [listed[place] for place in result.refused]
         self._lists.drop((*gone, *refused, *failed))
         self._pending.add_refused(refused)
+
+    def _note_written(self, listed: Sequence[str], users: Mapping[str, User]) -> None:
+        """Redis took lists of pending users: readers find them from now on."""
+        times, now_ms, shown_ms = self._maker.times, self._now_ms(), []
+        for user_id in listed:
+            cause = self._pending.cause(user_id)
+            times.written[cause] += 1
+            if cause is ListCause.EVENT:
+                shown_ms.append(now_ms - users[user_id].row.last_append_ms)
+        if shown_ms:
+            times.readable.observe_all(np.array(shown_ms) / 1000)
 
     async def _make(self, users: Mapping[str, User], now_ms: int) -> dict[str, Group]:
         """By user, without those for whom no list can be made."""
@@ -379,11 +402,16 @@ class ListKeeper:
 
     async def _advance_checkpoint(self, plane: UserPlane, next_offset: int) -> None:
         """Moves the checkpoint to the folded position and the last write once no list is pending."""
-        self._pending.add(self._writer.take_doubtful())
+        self._pending.add(self._writer.take_doubtful(), ListCause.RESTORED)
         if not (self._pending.due or self._readers.asks or self._full_scan.under_way):
             await self._checkpoint.advance(next_offset, plane.erasures_applied)
 
     # -- while Redis is away --------------------------------------------------------------------------------------
+
+    @property
+    def pauses(self) -> bool:
+        """Whether Redis was away a moment ago, and writing waits."""
+        return self._pauses()
 
     def _pauses(self) -> bool:
         """Whether Redis was away a moment ago; a clock that was set back meanwhile ends the pause."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from time import perf_counter
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 
 from agents.followers.item_facts import FactsSaid, item_facts
 from agents.followers.item_follower import ItemFollower
+from agents.instruments import ListTimes
 from agents.lists.audiences import audience_record
 from agents.lists.list_basis import ListBasis, bases_of, events_of, is_outdated
+from agents.lists.list_figures import ListFigures
 from agents.lists.treatments import Treatments, by_treatment
 from ranking.decision import Decisions
 from ranking.filters.eligibility import AGAIN_RULES, allowed
@@ -113,6 +116,8 @@ class ListMaker:
         self._keys = keys
         self._model_version = model_version
         self.treatments = Treatments(experiments or ExperimentBook(), RankingSettings(rerank))
+        self.times = ListTimes()
+        self.figures = ListFigures(self.model)
         self._related = RelatedCache(self.model)
         self._heads = CachedBytes(self._head)
         self._tails = CachedBytes(self._said_by)
@@ -143,8 +148,12 @@ class ListMaker:
     ) -> Iterator[UserValues]:
         model, catalog, settings = self.model, self.model.catalog, self.treatments.settings(treatment)
         ranker = self.treatments.ranker(settings, self._follower.ranker)
+        began_s = perf_counter()
         decisions = Decisions.of(asked, model, ranker, now_ms, self.list_size, settings.generators_off)
+        decided_s = perf_counter()
         lists = decided(decisions, model, ranker, self.list_size, settings.rerank)
+        ranked_s = perf_counter()
+        self.figures.note(lists.items, now_ms)
         contexts, vectors = decisions.contexts, lists.vectors.astype("<f4")
         after = after_last(decisions.interests, contexts, self._related)
         begun = self._begun(asked, contexts)
@@ -191,6 +200,10 @@ class ListMaker:
                 np.array(room, np.int32),
             ]
             yield UserValues(np.concatenate(items), values, bases[number], treatment)
+        stages = self.times.stages
+        stages["decide"] += decided_s - began_s
+        stages["rank"] += ranked_s - decided_s
+        stages["encode"] += perf_counter() - ranked_s
 
     def outdated(self, lists: Sequence[tuple[ListBasis, int]]) -> list[bool]:
         """For each list, given what it was made with and its age in ms, whether items have taught enough since that it

@@ -4,6 +4,8 @@ from collections import OrderedDict, deque
 from collections.abc import Collection, Iterable
 from itertools import chain, islice
 
+from agents.instruments import ListCause
+
 
 class PendingRefresh:
     """Users of one partition: first those who found no list, then those whose lists are due, the longest waiting first.
@@ -11,7 +13,7 @@ class PendingRefresh:
 
     def __init__(self) -> None:
         self._missed: dict[str, None] = {}
-        self._due: dict[str, None] = {}
+        self._due: dict[str, ListCause] = {}
         self._refused: OrderedDict[str, None] = OrderedDict()
         self._undated: deque[str] = deque()
 
@@ -20,13 +22,13 @@ class PendingRefresh:
         """How many lists are due."""
         return len(self._due)
 
-    def add(self, users: Iterable[str]) -> None:
-        """Lists of these users are due."""
-        self._due.update(dict.fromkeys(users))
+    def add(self, users: Iterable[str], cause: ListCause = ListCause.EVENT) -> None:
+        """Lists of these users are due; the last cause is theirs."""
+        self._due.update(dict.fromkeys(users, cause))
 
-    def add_first(self, users: Iterable[str]) -> None:
+    def add_first(self, users: Iterable[str], cause: ListCause) -> None:
         """Lists of these users are due before all others that are."""
-        self._due = dict.fromkeys(users) | self._due
+        self._due = dict.fromkeys(users, cause) | self._due
 
     def add_missed(self, users: Iterable[str]) -> None:
         """These users found no list."""
@@ -43,9 +45,9 @@ class PendingRefresh:
     def take_up(self, count: int) -> None:
         """So many of the refused, and as many of the undated, are due now."""
         for _ in range(min(count, len(self._refused))):
-            self.add([self._refused.popitem(last=False)[0]])
+            self.add([self._refused.popitem(last=False)[0]], ListCause.REFUSED)
         for _ in range(min(count, len(self._undated))):
-            self.add([self._undated.popleft()])
+            self.add([self._undated.popleft()], ListCause.RESTORED)
 
     def missed(self, count: int) -> list[str]:
         """Of those who found no list the first, at most so many."""
@@ -54,6 +56,10 @@ class PendingRefresh:
     def first(self, count: int) -> list[str]:
         """Whose lists are to be written next, at most so many."""
         return list(dict.fromkeys(islice(chain(self._missed, self._due), count)))
+
+    def cause(self, user_id: str) -> ListCause:
+        """Why the list of one of those is written that `first` or `missed` named."""
+        return self._due.get(user_id, ListCause.MISSED)
 
     def done(self, users: Iterable[str]) -> None:
         """Lists of these users were written, or refused."""

@@ -450,14 +450,21 @@ class Settings(BaseSettings):
     sink_flush_s: float = Field(
         5.0, ge=0.1, le=600.0, description="Age at which a sink writes what waits, though it is no whole block."
     )
-    sink_metrics_port: int = Field(
-        0, ge=0, le=65_535, description="Port of a sink's Prometheus metrics on 127.0.0.1; 0 = none."
-    )
     attribution_window_s: int = Field(
         _DAY_S,
         ge=60,
         le=7 * _DAY_S,
         description="Attribution window: how long after it was shown a list may be what an event belongs to.",
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", min_length=1, max_length=253, description="Address that metrics and probes are answered on."
+    )
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65_535,
+        description="Port of /metrics, /healthz and /readyz of a worker, a sink or a replay, one for each process; "
+        "0 = none. The endpoint has its own.",
     )
     state_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         default_factory=_state_home,

@@ -31,7 +31,6 @@ def sink_config(settings: Settings) -> SinkConfig:
         flush_s=settings.sink_flush_s,
         attribution_window_ms=settings.attribution_window_s * 1000,
         session_timeout_s=settings.session_timeout_s,
-        metrics_port=settings.sink_metrics_port,
     )
 
 

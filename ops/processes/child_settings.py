@@ -21,6 +21,11 @@ def environment_of(settings: Settings) -> dict[str, str]:
     return inherited | {name: _text(value) for name, value in given.items() if value is not None}
 
 
+def metrics_port_of(settings: Settings, number: int) -> int:
+    """The port of child `number` (1 and up): those behind our own; 0 = none, as for us."""
+    return settings.metrics_port + number if settings.metrics_port else 0
+
+
 def _text(value: object) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
@@ -30,7 +35,12 @@ def start_workers(supervisor: ProcessSupervisor, settings: Settings, folder: Pat
     for number in range(1, count + 1):
         name = f"worker-{number}"
         # No fixed instance id: two workers cannot share one, and a fixed member would outlive its process in the group.
-        own = settings.model_copy(update={"state_dir": folder / name, "worker_instance_id": ""})
+        update = {
+            "state_dir": folder / name,
+            "worker_instance_id": "",
+            "metrics_port": metrics_port_of(settings, number),
+        }
+        own = settings.model_copy(update=update)
         supervisor.start(name, [*_FRESHET, "worker"], environment_of(own), folder / f"{name}.log")
 
 

@@ -1,4 +1,4 @@
-"""Where the endpoint listens: a host's name as an address, and an address that nobody has yet."""
+"""Where a process listens: a host's name as an address, and an address that nobody has yet."""
 
 import errno
 import os
@@ -18,8 +18,8 @@ class CannotListen(CommandFailed):
     code = ExitCode.USAGE
 
 
-def address_of(host: str) -> str:
-    """The IP address of a host, IPv4 when it has both. Raises `CannotListen` when there is none.
+def address_of(host: str, setting: str = _HOST) -> str:
+    """The IP address of a host, IPv4 when it has both. Raises `CannotListen`, which names the setting, if it has none.
 
     >>> address_of("127.0.0.1"), address_of("::1"), address_of("[::1]")
     ('127.0.0.1', '::1', '::1')
@@ -28,7 +28,7 @@ def address_of(host: str) -> str:
         found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as problem:  # a name may be no name at all
         reason = getattr(problem, "strerror", None) or str(problem)
-        raise CannotListen(f"{_HOST}={host} is no address and no name of a host: {reason}") from None
+        raise CannotListen(f"{setting}={host} is no address and no name of a host: {reason}") from None
     found.sort(key=lambda entry: entry[0] != socket.AF_INET)
     return str(found[0][4][0])
 
@@ -54,7 +54,7 @@ def _held_name(address: str, port: int) -> Iterator[None]:
         try:
             name.bind(f"\0freshet-endpoint-{address}:{port}")
         except OSError as problem:
-            raise _refusal(address, port, problem) from None
+            raise refusal(address, port, problem) from None
         yield
 
 
@@ -64,12 +64,13 @@ def _bind_alone(address: str, port: int) -> None:
         try:
             alone.bind((address, port))
         except OSError as problem:
-            raise _refusal(address, port, problem) from None
+            raise refusal(address, port, problem) from None
 
 
-def _refusal(address: str, port: int, problem: OSError) -> CannotListen:
+def refusal(address: str, port: int, problem: OSError, host: str = _HOST, of_port: str = _PORT) -> CannotListen:
+    """Why nobody can listen there, in the words of the settings for the host and the port."""
     if problem.errno == errno.EADDRINUSE:
-        return CannotListen(f"{_PORT}={port} is taken: another process listens at {address}:{port}")
+        return CannotListen(f"{of_port}={port} is taken: another process listens at {address}:{port}")
     if problem.errno == errno.EACCES:
-        return CannotListen(f"{_PORT}={port} may not be used by this user (uid {os.getuid()})")
-    return CannotListen(f"{_HOST}={address} is no address of this machine: {problem.strerror}")
+        return CannotListen(f"{of_port}={port} may not be used by this user (uid {os.getuid()})")
+    return CannotListen(f"{host}={address} is no address of this machine: {problem.strerror}")

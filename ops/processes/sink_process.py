@@ -10,6 +10,7 @@ from ops.configuration.settings import Settings
 from ops.configuration.sinks import SINKS, sink_config
 from ops.exit_codes import ExitCode
 from ops.kafka_check import require_usable_kafka
+from ops.processes.metrics_server import MetricsServer, metrics_server
 from ops.processes.worker_process import CHATTY_LOGGERS
 from streams.contract.limits import LIMITS
 from streams.kafka.bulk_read import TopicMissing
@@ -27,19 +28,20 @@ def run(settings: Settings, name: str, start_at: StartAt | None) -> int:
     require_usable_kafka(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            return runner.run(_run(settings, name, start_at))
+            with metrics_server(settings, runner.get_loop()) as server:
+                return runner.run(_run(settings, name, start_at, server))
         except (SchemaMissing, TopicMissing, PositionsInUse) as refusal:
             logging.critical("%s", refusal)
             return ExitCode.USAGE
 
 
-async def _run(settings: Settings, name: str, start_at: StartAt | None) -> int:
+async def _run(settings: Settings, name: str, start_at: StartAt | None, server: MetricsServer | None) -> int:
     config, sink = sink_config(settings), SINKS[name](settings)
     if start_at is not None:
         await set_positions(config, name, sink.wants_served, start_at)
     runner = SinkRunner(config, sink)
-    if config.metrics_port:
-        runner.metrics.serve(config.metrics_port)
+    if server is not None:
+        server.observe(runner)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, runner.stop)

@@ -15,6 +15,7 @@ from ops.configuration.identities import identities_of
 from ops.configuration.settings import Settings
 from ops.exit_codes import ExitCode
 from ops.kafka_check import require_usable_kafka
+from ops.processes.metrics_server import metrics_server
 from ops.redis_check import require_usable_redis
 from ranking.rerank.settings import RerankSettings
 from streams.contract.limits import LIMITS
@@ -91,7 +92,8 @@ def run(settings: Settings) -> int:
     config.data_dir.mkdir(parents=True, exist_ok=True)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            return runner.run(run_worker(config))
+            with metrics_server(settings, runner.get_loop()) as server:
+                return runner.run(run_worker(config, server.observe if server else None))
         except (NotAdmitted, TopicMissing) as refusal:
             logging.critical("%s", refusal)
             return ExitCode.USAGE

@@ -2,44 +2,96 @@
 
 prometheus_client's own multi-process mode writes a memory map on every increment (1–4 µs). Counting here is a list and
 a bisection (0.4 µs); each process puts its totals into a file every second, and whoever is asked adds the files up.
-Files of processes that have ended stay, so that no counter goes back when a worker is replaced.
+Files of processes that have ended stay, so that no counter goes back when a worker is replaced; of what a process is
+just now only those count that still write.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from bisect import bisect_left
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar, cast
 
 import orjson
 
+from serving.endpoint.shown import ShownAnswer
+from streams.metrics import DURATION_BOUNDS_S, Distribution, Kind, Metric, Page, Reading
+
 BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
-_PREFIX = "freshet_endpoint_"
-_HELP = {
-    "answers": "Answers by where the list came from.",
-    "redis_trips": "How often the circuit breaker to Redis opened.",
-    "redis_connects": "Connections made to Redis.",
-    "redis_unavailable": "Reads that Redis did not answer in time.",
-    "unreadable_lists": "Stored values that are no list, or somebody else's.",
-    "published": "Request and served records handed to Kafka.",
-    "publish_dropped": "Request and served records dropped because Kafka was away or slow.",
-    "log_dropped": "Log lines dropped because standard output took none.",
-    "restarts": "How often a background task failed and was begun again.",
+#: A process that has not put its totals down for so long has ended, or is as good as that.
+WRITES_WITHIN_S = 10.0
+#: Different values of a label that come from outside; further ones are one together.
+MOST_VALUES = 100
+_OTHERS = b"other"
+_VERSION, _EXPERIMENT, _VARIANT = b'"model_version":"', b'"experiment_id":"', b'"variant":"'
+
+
+def _counter(name: str, meaning: str, *labels: str) -> Metric:
+    return Metric(f"freshet_endpoint_{name}", Kind.COUNTER, meaning, labels)
+
+
+def _gauge(name: str, meaning: str) -> Metric:
+    return Metric(f"freshet_endpoint_{name}", Kind.GAUGE, meaning)
+
+
+REQUESTS: Final = _counter("requests", "Requests by route and status.", "route", "status")
+DURATIONS: Final = Metric(
+    "freshet_endpoint_request_seconds", Kind.HISTOGRAM, "Time to the answer, by route.", ("route",)
+)
+ANSWERS: Final = _counter("answers", "Answers by route and where the list came from.", "route", "source")
+FALLBACKS: Final = _counter(
+    "fallbacks",
+    "Answers that were not what was asked for: no list of the reader's own, what is popular instead of similar, trends "
+    "of everywhere instead of the region, nothing to continue for somebody unknown.",
+    "route",
+)
+VERSIONS: Final = _counter("version_answers", "Answers by the version that made the list.", "version")
+EXPOSED: Final = _counter(
+    "experiment_answers", "Answers under an experiment's variants; of several, names joined by commas.",
+    "experiment", "variant",
+)  # fmt: skip
+RESTARTS: Final = _counter("task_restarts", "How often a background task failed and was begun again.", "task")
+TOTALS: Final = {
+    "redis_trips": _counter("redis_trips", "How often the circuit breaker to Redis opened."),
+    "redis_connects": _counter("redis_connects", "Connections made to Redis."),
+    "redis_unavailable": _counter("redis_unavailable", "Reads that Redis did not answer in time."),
+    "unreadable_lists": _counter("unreadable_lists", "Stored values that are no list, or somebody else's."),
+    "published": _counter("published", "Request and served records handed to Kafka."),
+    "publish_dropped": _counter("publish_dropped", "Request and served records dropped: Kafka was away or slow."),
+    "log_dropped": _counter("log_dropped", "Log lines dropped because standard output took none."),
 }
+PROCESSES: Final = _gauge("processes", "Processes that share the endpoint's port.")
+CONNECTED: Final = _gauge("redis_connected_processes", "Those whose circuit to Redis is closed.")
+REDIS: Final = Metric(
+    "freshet_endpoint_redis_seconds", Kind.HISTOGRAM, "Round trips to Redis: one PING a second of each process."
+)
+
+METRICS: Final = (
+    *(REQUESTS, DURATIONS, ANSWERS, FALLBACKS, VERSIONS, EXPOSED, RESTARTS),
+    *(*TOTALS.values(), PROCESSES, CONNECTED, REDIS),
+)
+
+
+Names = TypeVar("Names", bound=tuple[bytes, ...])
 
 
 class Metrics:
     """Counts requests by route and status and their durations by route; other totals are read from their owners."""
 
     def __init__(self, folder: Path | None) -> None:
-        self.answers: Counter[str] = Counter()
+        self.answers: Counter[tuple[str, str]] = Counter()
+        self.fallbacks: Counter[str] = Counter()
+        self.versions: Counter[tuple[bytes]] = Counter()
+        self.exposed: Counter[tuple[bytes, bytes]] = Counter()
         self.restarts: Counter[str] = Counter()
         self.totals: dict[str, int] = {}
-        self._counts: dict[tuple[str, int], list[float]] = {}  # per bucket, then the sum of the durations
+        self.redis_s = Distribution(DURATION_BOUNDS_S)
+        self.is_connected = False
+        self._durations: dict[tuple[str, int], Distribution] = {}
         self._folder = folder
         # Not the process id alone: another endpoint in another container may share the folder, and ids come again.
         name = f"{os.getpid()}-{secrets.token_hex(4)}.json"
@@ -47,16 +99,35 @@ class Metrics:
 
     def observe(self, route: str, status: int, duration_s: float) -> None:
         """One finished request."""
-        counts = self._counts.get((route, status))
-        if counts is None:
-            counts = self._counts[route, status] = [0.0] * (len(BUCKETS_S) + 2)
-        counts[bisect_left(BUCKETS_S, duration_s)] += 1
-        counts[-1] += duration_s
+        durations = self._durations.get((route, status))
+        if durations is None:
+            durations = self._durations[route, status] = Distribution(BUCKETS_S)
+        durations.observe(duration_s)
+
+    def tell(self, shown: ShownAnswer) -> None:
+        """One answer with a list; about a microsecond."""
+        head = shown.head
+        self.answers[shown.surface, shown.source] += 1
+        if shown.is_fallback:
+            self.fallbacks[shown.surface.value] += 1
+        _count(self.versions, (_text_in(head, _VERSION),))
+        if _EXPERIMENT in head:
+            _count(self.exposed, (_text_in(head, _EXPERIMENT), _text_in(head, _VARIANT)))
 
     def snapshot(self) -> dict[str, Any]:
         """Everything counted so far, fit for JSON."""
-        counts = {f"{route} {status}": counts for (route, status), counts in self._counts.items()}
-        return {"counts": counts, "answers": self.answers, "restarts": self.restarts, "totals": self.totals}
+        return {
+            "counts": {f"{route} {status}": _as_list(of) for (route, status), of in self._durations.items()},
+            "answers": {f"{route} {source}": count for (route, source), count in self.answers.items()},
+            "fallbacks": self.fallbacks,
+            "versions": _named(self.versions),
+            "exposed": _named(self.exposed),
+            "restarts": self.restarts,
+            "totals": self.totals,
+            "redis_s": _as_list(self.redis_s),
+            "connected": self.is_connected,
+            "at_s": time.time(),
+        }
 
     def save(self) -> None:
         """Puts the totals where the other processes find them."""
@@ -67,12 +138,7 @@ class Metrics:
 
     def page(self) -> bytes:
         """The Prometheus text page of all processes."""
-        from prometheus_client import generate_latest
-        from prometheus_client.registry import CollectorRegistry
-
-        registry = CollectorRegistry()
-        registry.register(_Sums([self.snapshot(), *self._others()]))
-        return generate_latest(registry)
+        return Page(_Sums([self.snapshot(), *self._others()]).readings()).text()
 
     def _others(self) -> list[dict[str, Any]]:
         files = self._folder.glob("*.json") if self._folder is not None else []
@@ -80,39 +146,35 @@ class Metrics:
 
 
 class _Sums:
-    """A prometheus_client collector over the snapshots of all processes."""
+    """What the snapshots of all processes say together."""
 
     def __init__(self, snapshots: list[dict[str, Any]]) -> None:
         self._snapshots = snapshots
 
-    def collect(self) -> Iterator[Any]:
-        """Yields metric families."""
-        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
-
-        requests = CounterMetricFamily(
-            _PREFIX + "requests", "Requests by route and status.", labels=["route", "status"]
-        )
-        for route, by_status in (counted := self._counts()).items():
-            for status, counts in by_status.items():
-                requests.add_metric([route, status], sum(counts[:-1]))
-        yield requests
-        answers = CounterMetricFamily(_PREFIX + "answers", _HELP["answers"], labels=["source"])
-        for source, count in self._sum("answers").items():
-            answers.add_metric([source], count)
-        yield answers
-        restarts = CounterMetricFamily(_PREFIX + "task_restarts", _HELP["restarts"], labels=["task"])
-        for task, count in self._sum("restarts").items():
-            restarts.add_metric([task], count)
-        yield restarts
-        for name, count in self._sum("totals").items():
-            yield CounterMetricFamily(_PREFIX + name, _HELP[name], value=count)
-        durations = HistogramMetricFamily(
-            _PREFIX + "request_seconds", "Time to the answer, by route.", labels=["route"]
-        )
-        for route, by_status in counted.items():
-            counts = _added(by_status.values())
-            durations.add_metric([route], list(_cumulated(counts[:-1])), counts[-1])
-        yield durations
+    def readings(self) -> Iterator[Reading]:
+        """Every metric."""
+        by_status = self._durations()
+        yield REQUESTS, {tuple(key.rpartition(" ")[::2]): float(sum(of.counts)) for key, of in by_status.items()}
+        by_route: dict[str, Distribution] = {}
+        for key, durations in by_status.items():
+            _add(by_route.setdefault(key.rpartition(" ")[0], Distribution(BUCKETS_S)), _as_list(durations))
+        yield DURATIONS.by(by_route)
+        yield ANSWERS, {_two(key): float(count) for key, count in self._sum("answers").items()}
+        yield FALLBACKS.by(self._sum("fallbacks"))
+        yield VERSIONS.by(self._sum("versions"))
+        yield EXPOSED, {_two(key): float(count) for key, count in self._sum("exposed").items()}
+        yield RESTARTS.by(self._sum("restarts"))
+        totals = self._sum("totals")
+        for name, metric in TOTALS.items():
+            yield metric.of(float(totals[name]))
+        present = [one for one in self._snapshots if abs(time.time() - one.get("at_s", 0.0)) <= WRITES_WITHIN_S]
+        yield PROCESSES.of(float(len(present)))
+        yield CONNECTED.of(float(sum(one["connected"] for one in present)))
+        redis_s = Distribution(DURATION_BOUNDS_S)
+        for snapshot in self._snapshots:
+            if "redis_s" in snapshot:
+                _add(redis_s, snapshot["redis_s"])
+        yield REDIS.of(redis_s)
 
     def _sum(self, name: str) -> Counter[str]:
         total: Counter[str] = Counter()
@@ -120,23 +182,50 @@ class _Sums:
             total.update(snapshot.get(name, {}))  # a process of a former release, replaced since, wrote fewer
         return total
 
-    def _counts(self) -> dict[str, dict[str, list[float]]]:
+    def _durations(self) -> dict[str, Distribution]:
         """Route and status to what all processes counted of them."""
-        total: dict[str, dict[str, list[float]]] = {}
+        total: dict[str, Distribution] = {}
         for snapshot in self._snapshots:
             for key, counts in snapshot["counts"].items():
-                route, _, status = key.rpartition(" ")
-                by_status = total.setdefault(route, {})
-                by_status[status] = _added([by_status[status], counts]) if status in by_status else counts
+                _add(total.setdefault(key, Distribution(BUCKETS_S)), counts)
         return total
 
 
-def _added(counts: Iterable[list[float]]) -> list[float]:
-    return [sum(column) for column in zip(*counts, strict=True)]
+def _count(counts: Counter[Names], names: Names) -> None:
+    if names in counts or len(counts) < MOST_VALUES:
+        counts[names] += 1
+    else:
+        counts[cast(Names, (_OTHERS,) * len(names))] += 1
 
 
-def _cumulated(counts: list[float]) -> Iterator[tuple[str, float]]:
-    total = 0.0
-    for bound, count in zip((*map(str, BUCKETS_S), "+Inf"), counts, strict=True):
-        total += count
-        yield bound, total
+def _text_in(head: bytes, member: bytes) -> bytes:
+    """The text of a member whose value has no quotes in it; b"" without the member.
+
+    >>> _text_in(b'{"model_version":"v1","variant":""', b'"model_version":"')
+    b'v1'
+    """
+    start = head.find(member)
+    if start < 0:
+        return b""
+    start += len(member)
+    return head[start : head.find(b'"', start)]
+
+
+def _named(counts: Counter[Names]) -> dict[str, int]:
+    return {b" ".join(names).decode(errors="replace"): count for names, count in counts.items()}
+
+
+def _two(key: str) -> tuple[str, str]:
+    first, _, second = key.partition(" ")
+    return first, second
+
+
+def _as_list(durations: Distribution) -> list[float]:
+    """Per bucket, then the sum."""
+    return [*durations.counts, durations.total]
+
+
+def _add(total: Distribution, counts: Iterable[float]) -> None:
+    *buckets, sum_s = counts
+    total.counts = [own + int(more) for own, more in zip(total.counts, buckets, strict=True)]
+    total.total += sum_s

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
+from serving import resp
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.guard.rate_limit import LOAD, RateLimit
 from serving.endpoint.guard.tokens import Tokens
@@ -23,10 +24,10 @@ from serving.redis_address import RedisAddress
 from serving.redis_errors import RedisUnavailable
 from serving.redis_link import RedisLink
 from serving.supervisor import LoopSupervisor
-from streams.contract.served import Surface
 
 log = logging.getLogger(__name__)
 
+PING_S = 1.0
 #: What brings the live pointer, the blocked items and the fallbacks up to date.
 REFRESHER = "refresher"
 
@@ -70,6 +71,7 @@ class Services:
             ("readers", self._keep_noting),
             ("missed lists", self._keep_telling),
             ("metrics", self._keep_saving),
+            ("redis latency", self._keep_timing),
         ):
             self.supervisor.keep(name, loop)
         await self._tried.wait()
@@ -100,8 +102,7 @@ class Services:
 
     def tell(self, shown: ShownAnswer) -> None:
         """A reader was shown a list: it is counted, published, and the reader's lists are kept right."""
-        if shown.surface is Surface.RECOMMENDATIONS:
-            self.metrics.answers[shown.source] += 1
+        self.metrics.tell(shown)
         if (user_id := shown.parameters.get("user_id")) is not None:
             self.reads.add(user_id)
         if self.publisher is not None:
@@ -110,6 +111,7 @@ class Services:
     def count(self) -> None:
         """Brings the metrics' totals up to date."""
         store, publisher = self.store, self.publisher
+        self.metrics.is_connected = store.link.is_up
         self.metrics.totals = {
             "redis_trips": store.link.trips,
             "redis_connects": store.link.connects,
@@ -146,6 +148,16 @@ class Services:
     async def _save(self) -> None:
         self.count()
         self.metrics.save()
+
+    async def _keep_timing(self) -> None:
+        while True:
+            await asyncio.sleep(PING_S)
+            began_s = time.perf_counter()
+            try:
+                await self.store.link.send(resp.PING)
+            except RedisUnavailable:
+                continue  # the circuit says so
+            self.metrics.redis_s.observe(time.perf_counter() - began_s)
 
     async def _keep_telling(self) -> None:
         while True:

@@ -22,7 +22,8 @@ _BEGUN: Final = "continue_watching"
 
 class ShownAnswer(NamedTuple):
     """One answer: `head` is its JSON object, not closed, which begins with user and recommendation id; `items` are its
-    joined fragments, or its sections. `surface` says which route answered."""
+    joined fragments, or its sections. `surface` says which route answered,
+    `is_fallback` that it is not what was asked for, but what there was instead."""
 
     at_ms: int
     parameters: dict[str, Any]
@@ -30,6 +31,7 @@ class ShownAnswer(NamedTuple):
     head: bytes
     items: bytes
     surface: Surface = Surface.RECOMMENDATIONS
+    is_fallback: bool = False
 
 
 class _ShownItem(msgspec.Struct, gc=False):

@@ -17,6 +17,7 @@ cost is paid once a batch. Seven more differences, each needed for exactly-once 
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, ClassVar
 
@@ -33,6 +34,7 @@ from streams.kafka.leader_epochs import LeaderEpochs
 from streams.kafka.log_begin import MARKERS, gaps
 from streams.kafka.log_position import NO_EPOCH, LogMismatch, LogNow, LogPosition, log_mismatch
 from streams.kafka.log_state import read_epoch_ends
+from streams.kafka.reading import Reading
 from streams.kafka.record_batch import RecordBatch, split
 
 record_guard.install()
@@ -96,6 +98,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109  Faust names it
         max_records: int | None = None,
     ) -> dict[TP, list[RecordBatch]]:
+        self._owner.reading.polled_s = time.monotonic()
         paused = self._owner.paused()
         if paused & active_partitions:
             active_partitions, timeout = active_partitions - paused, PAUSED_POLL_S
@@ -123,6 +126,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         places: dict[TP, LogPosition] = {}  # where to look whether the log was cut off before
         for tp in active_partitions & self._delivered.keys():  # nobody owns others yet; whoever will seeks
             records, follows, state = runs.get(tp, ()), self._delivered[tp], assignment.state_value(tp)
+            if state and state.has_valid_position:
+                self._owner.reading.note(tp, state.position, records)
             if not records and not (state and state.has_valid_position and state.position > follows + MARKERS):
                 continue
             before, epoch = self._epochs.get(tp, NO_EPOCH), NO_EPOCH
@@ -230,6 +235,8 @@ class BatchConsumer(driver.Consumer):
     batch_max_records: ClassVar[int] = 500
     #: What precedes the log; `batch_transport` sets it.
     before_log: ClassVar[BeforeLog] = NothingBefore()
+    #: How far it has read; `batch_transport` sets it.
+    reading: ClassVar[Reading] = Reading()
 
     _thread: BatchConsumerThread
 
@@ -318,13 +325,14 @@ def batch_transport(
     before_log: BeforeLog | None = None,
     removed: Removed = lambda *_: None,
     changed: Changed = lambda *_: None,
+    reading: Reading | None = None,
 ) -> BatchTransport:
     """A transport for `app` (not started yet) with batches of at most `batch_max_records` (1 or more).
 
     `places()` is asked after every rebalance, once the partitions have owners. Nothing is handed over from
     partitions in `paused()`, which is asked at every poll. Partitions begin in `before_log` where that holds what
     follows their position. `removed` hears of records that are in neither, `changed` of
-    logs that are not the ones they were.
+    logs that are not the ones they were; `reading` is kept up to date.
     """
     if batch_max_records < 1:
         raise ValueError(f"batch_max_records must be at least 1, not {batch_max_records}")
@@ -334,6 +342,7 @@ def batch_transport(
         "places": lambda _: places(),
         "paused": lambda _: paused(),
         "before_log": before_log or NothingBefore(),
+        "reading": reading or Reading(),
         "removed": staticmethod(removed),
         "changed": staticmethod(changed),
     }

@@ -12,7 +12,7 @@ from streams.kafka.topics import Topics
 class SinkConfig:
     """`block_records` offsets of interactions make a block, a tenth as many of served lists, which are about 20 rows
     each. A tail is written once it waited for `flush_s`. Events are tied to lists shown within `attribution_window_ms`,
-    of which `shown_bytes` are kept in memory. `metrics_port` 0 = no metrics page, which listens on loopback only."""
+    of which `shown_bytes` are kept in memory."""
 
     bootstrap: str
     topics: Topics
@@ -22,4 +22,3 @@ class SinkConfig:
     attribution_window_ms: int = 24 * 60 * 60 * 1000
     shown_bytes: int = 512 * 1024 * 1024
     session_timeout_s: float = 10.0
-    metrics_port: int = 0

@@ -48,7 +48,7 @@ class Eraser:
     async def erase(self, erasure: Erasure, ordered_ms: int) -> None:
         """Removes a user and looks whether they are gone. Raises `NotOurs`."""
         await self._until_gone(erasure)
-        self._metrics.erased.inc()
+        self._metrics.erased += 1
         self.look_again(erasure, ordered_ms)
 
     def look_again(self, erasure: Erasure, ordered_ms: int) -> None:

@@ -8,17 +8,17 @@ topic was read first.
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from aiokafka.structs import ConsumerRecord
 
 from streams.contract.dead_letters import original_time_ms
-from streams.contract.events import parse_interaction
+from streams.contract.events import EventType, parse_interaction
 from streams.contract.partitioning import partition_of
 from streams.contract.reasons import InvalidEvent, Reason
-from streams.contract.served import ServedList, parse_served
+from streams.contract.served import ServedList, Surface, parse_served
 from streams.contract.user_records import record_key, user_of
 from streams.kafka.damaged_record import refusal_of
 from streams.sinks.attribution import AttributionLists
@@ -35,20 +35,38 @@ LEAD_MS = 60 * 60 * 1000
 LISTS_PER_BLOCK = 10
 #: How keys of lists begin that were shown to nobody in particular.
 NOBODY = record_key("", "")
+_SURFACES = frozenset(Surface)
 _SHOWN_AT = re.compile(rb'"timestamp":(\d{1,16})\b')  # quotes within a text are escaped: no title holds this
+
+
+def _known(surface: str) -> str:
+    """Anybody who may write to a topic may have written it: what is none of ours has one name."""
+    return surface if surface in _SURFACES else "other"
 
 
 @dataclass
 class LaneCounts:
-    """What became of the records of a lane: `skipped` by reason."""
+    """What became of the records of a lane: `skipped` by reason; by surface the items that were `shown`, and what was
+    `clicked` and `watched` of them."""
 
-    skipped: dict[str, int] = field(default_factory=dict)
+    skipped: Counter[str] = field(default_factory=Counter)
     erased: int = 0
     attributed: int = 0
+    shown: Counter[str] = field(default_factory=Counter)
+    clicked: Counter[str] = field(default_factory=Counter)
+    watched: Counter[str] = field(default_factory=Counter)
 
     def skip(self, reason: str) -> None:
         """Counts a record that is no row."""
-        self.skipped[reason] = self.skipped.get(reason, 0) + 1
+        self.skipped[reason] += 1
+
+    def attribute(self, event_type: EventType, surface: str) -> None:
+        """Counts an event that belongs to a list."""
+        self.attributed += 1
+        if event_type is EventType.CLICK:
+            self.clicked[_known(surface)] += 1
+        elif event_type in (EventType.PLAY, EventType.WATCH_START):
+            self.watched[_known(surface)] += 1
 
 
 class Lane:
@@ -103,6 +121,13 @@ class Lane:
     def served_is_at_end(self, now_ms: float) -> None:
         """No served list was published before `now_ms` that was not added."""
         self._served_until_ms = max(self._served_until_ms, now_ms)
+
+    def waiting(self, topic: str) -> int:
+        """Records of one of its topics that were added and are in no block yet."""
+        topics = self._config.topics
+        if topic == topics.erasure:
+            return len(self.to_erase)
+        return len(self.lists if topic == topics.served else self.events)
 
     @property
     def leads(self) -> bool:
@@ -160,7 +185,8 @@ class Lane:
             self.counts.erased += 1
             return None
         attribution = self._shown.attribution(stored, record.timestamp) if self._reads_served else None
-        self.counts.attributed += attribution is not None
+        if attribution is not None:
+            self.counts.attribute(stored.event_type, attribution.shown.surface)
         return Event(record.offset, record.timestamp, stored, attribution)
 
     def _list_in(self, record: ConsumerRecord) -> Shown | None:
@@ -174,5 +200,6 @@ class Lane:
         if self._is_erased_list(shown):
             self.counts.erased += 1
             return None
+        self.counts.shown[_known(shown.surface)] += len(shown.items)
         record_id = record.key.rpartition(b"\0")[2].decode(errors="replace")
         return Shown(record.offset, record.timestamp, record_id, shown)

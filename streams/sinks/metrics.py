@@ -1,49 +1,92 @@
-"""What a sink counts, for Prometheus."""
+"""What a sink counts, and its page."""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Final
 
-LOOPBACK = "127.0.0.1"
+from aiokafka.structs import TopicPartition
+
+from streams.metrics import Distribution, Kind, Metric, Reading
+
+#: Of one write to an analytic store: a block of ten thousand rows, or an erasure.
+WRITE_BOUNDS_S = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+
+
+def _metric(name: str, kind: Kind, meaning: str, *labels: str) -> Metric:
+    return Metric(f"freshet_sink_{name}", kind, meaning, ("sink", *labels))
+
+
+ROWS: Final = _metric("rows", Kind.COUNTER, "Rows that the store confirmed.")
+BLOCKS: Final = _metric("blocks", Kind.COUNTER, "Blocks that the store confirmed.")
+RETRIES: Final = _metric("retries", Kind.COUNTER, "Writes that the store did not take and that were tried again.")
+REFUSED: Final = _metric("refused_records", Kind.COUNTER, "Records that the store refused: dead letters.")
+SKIPPED: Final = _metric("skipped_records", Kind.COUNTER, "Records that are no row, by reason.", "reason")
+MISSING: Final = _metric("missing_records", Kind.COUNTER, "Offsets of interactions that retention took unread.")
+ERASED: Final = _metric("erased_users", Kind.COUNTER, "Erasures that the store carried out and that were verified.")
+ATTRIBUTED: Final = _metric("attributed_events", Kind.COUNTER, "Events that belong to a list.")
+SHOWN: Final = _metric("shown_items", Kind.COUNTER, "Items of the lists that were shown, by surface.", "surface")
+CLICKED: Final = _metric(
+    "clicks", Kind.COUNTER,
+    "Clicks that belong to a list, by its surface: the quotient with the shown items is the CTR.", "surface",
+)  # fmt: skip
+WATCHED: Final = _metric(
+    "watches", Kind.COUNTER,
+    "Plays and begun watching that belong to a list, by its surface: with the shown items the watch rate.", "surface",
+)  # fmt: skip
+CIRCUIT_OPEN: Final = _metric("circuit_open", Kind.GAUGE, "1 while the store is given up but for probes.")
+WAITING: Final = _metric("waiting_records", Kind.GAUGE, "Records that were read and wait to be written.")
+LAG: Final = _metric(
+    "lag_records", Kind.GAUGE, "Offsets of an owned partition that are not written yet.", "topic", "partition"
+)
+WRITE: Final = _metric("write_seconds", Kind.HISTOGRAM, "How long the store took for one write.")
+
+METRICS: Final = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
 
 
 class SinkMetrics:
     """The figures of one process; all carry the label `sink`."""
 
     def __init__(self, sink: str) -> None:
-        self.registry = CollectorRegistry()
-
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"freshet_sink_{name}", text, ("sink", *labels), registry=self.registry)
-
-        def gauge(name: str, text: str) -> Gauge:
-            return Gauge(f"freshet_sink_{name}", text, ("sink",), registry=self.registry).labels(sink)
-
-        self.rows = counter("rows", "Rows that the store confirmed.").labels(sink)
-        self.blocks = counter("blocks", "Blocks that the store confirmed.").labels(sink)
-        self.retries = counter("retries", "Writes that the store did not take and that were tried again.").labels(sink)
-        self.refused = counter("refused_records", "Records that the store refused: dead letters.").labels(sink)
-        self._skipped = counter("skipped_records", "Records that are no row, by reason.", "reason")
-        self.missing = counter("missing_records", "Offsets of interactions that retention took unread.").labels(sink)
-        self.erased = counter("erased_users", "Erasures that the store carried out and that were verified.").labels(
-            sink
-        )
-        self.attributed = counter("attributed_events", "Events that belong to a list.").labels(sink)
-        self.circuit_open = gauge("circuit_open", "1 while the store is given up but for probes.")
-        self.waiting = gauge("waiting_records", "Records that were read and wait to be written.")
-        self.write_s = Histogram(
-            "freshet_sink_write_seconds",
-            "How long the store took for one write.",
-            ("sink",),
-            registry=self.registry,
-            buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
-        ).labels(sink)
         self._sink = sink
+        self.rows = 0
+        self.blocks = 0
+        self.retries = 0
+        self.refused = 0
+        self.skipped: Counter[str] = Counter()
+        self.missing = 0
+        self.erased = 0
+        self.attributed = 0
+        self.shown: Counter[str] = Counter()
+        self.clicked: Counter[str] = Counter()
+        self.watched: Counter[str] = Counter()
+        self.circuit_open = False
+        self.waiting = 0
+        self.lag: Mapping[TopicPartition, int] = {}
+        self.write_s = Distribution(WRITE_BOUNDS_S)
 
-    def skipped(self, reason: str, count: int) -> None:
-        """Counts records that are no row."""
-        self._skipped.labels(self._sink, reason).inc(count)
-
-    def serve(self, port: int) -> None:
-        """The metrics page, on loopback."""
-        start_http_server(port, LOOPBACK, registry=self.registry)
+    def readings(self) -> Iterator[Reading]:
+        """See `streams.metrics.Observed`."""
+        own = (self._sink,)
+        for metric, value in (
+            (ROWS, self.rows),
+            (BLOCKS, self.blocks),
+            (RETRIES, self.retries),
+            (REFUSED, self.refused),
+            (MISSING, self.missing),
+            (ERASED, self.erased),
+            (ATTRIBUTED, self.attributed),
+            (CIRCUIT_OPEN, self.circuit_open),
+            (WAITING, self.waiting),
+        ):
+            yield metric, {own: float(value)}
+        for by, counts in (
+            (SKIPPED, self.skipped),
+            (SHOWN, self.shown),
+            (CLICKED, self.clicked),
+            (WATCHED, self.watched),
+        ):
+            yield by, {(self._sink, name): float(count) for name, count in counts.items()}
+        yield LAG, {(self._sink, tp.topic, str(tp.partition)): float(lag) for tp, lag in self.lag.items()}
+        yield WRITE, {own: self.write_s}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from streams.kafka.bulk_read import bulk_consumer
 from streams.sinks.attribution import CLOCK_MS, AttributionLists
 from streams.sinks.config import SinkConfig
-from streams.sinks.lane import Lane
+from streams.sinks.lane import Lane, LaneCounts
 from streams.sinks.log_reads import appended_from_ms, read_between
 from streams.sinks.metrics import SinkMetrics
 from streams.sinks.sink import Block, Erasure
@@ -174,10 +175,22 @@ class OwnedLanes:
             return end is not None and await self._consumer.position(tp) >= end and tp.partition in self.lanes
         return False
 
+    async def lag(self, in_hand: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """By partition: what was not read yet, what waits, and the offsets of blocks that are being written."""
+        found = {}
+        for tp in self._consumer.assignment():
+            lane, end = self.lanes.get(tp.partition), self._consumer.highwater(tp)
+            if lane is None or end is None:
+                continue
+            with suppress(IllegalStateError):  # a rebalance takes it away
+                unread = max(0, end - await self._consumer.position(tp))
+                found[tp] = unread + lane.waiting(tp.topic) + in_hand.get(tp, 0)
+        return found
+
     def _tell_missing(self, tp: TopicPartition, records: list[ConsumerRecord]) -> None:
         expected = self._expected.pop(tp, None)
         if expected is not None and records[0].offset > expected:
-            self._metrics.missing.inc(records[0].offset - expected)
+            self._metrics.missing += records[0].offset - expected
             logger.error("%s:%d: offsets %d to %d were removed unread", *tp, expected, records[0].offset - 1)
 
     # -- what goes out ------------------------------------------------------------------------------------------------
@@ -218,8 +231,9 @@ class OwnedLanes:
     def take_counts(self) -> None:
         """Tells metrics what became of records since the last time."""
         for lane in self.lanes.values():
-            for reason, count in lane.counts.skipped.items():
-                self._metrics.skipped(reason, count)
-            lane.counts.skipped.clear()
-            self._metrics.attributed.inc(lane.counts.attributed)
-            lane.counts.attributed = 0
+            counts, lane.counts, metrics = lane.counts, LaneCounts(), self._metrics
+            metrics.skipped.update(counts.skipped)
+            metrics.attributed += counts.attributed
+            metrics.shown.update(counts.shown)
+            metrics.clicked.update(counts.clicked)
+            metrics.watched.update(counts.watched)

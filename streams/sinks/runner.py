@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -30,6 +30,7 @@ from aiokafka.structs import TopicPartition
 
 from streams.kafka import clients, record_guard
 from streams.kafka.bulk_read import TO_MAKE_TOPICS, TopicMissing, bulk_consumer, partitions_of
+from streams.metrics import Reading
 from streams.sinks.config import SinkConfig
 from streams.sinks.eraser import Eraser
 from streams.sinks.halving import write_halving
@@ -44,6 +45,9 @@ record_guard.install()
 logger = logging.getLogger(__name__)
 
 MAINTAIN_EVERY_S = 1.0
+LAG_EVERY_S = 1.0
+#: A turn takes a twentieth of a second; what is longer is a rebalance, or a broker that does not answer.
+TURNED_WITHIN_S = 60.0
 #: Whose owner does what is to be done between writes: one process of the group.
 MAINTAINS = 0
 #: Who wrote for longer than this share of the session, since the rows were made, may have lost it meanwhile.
@@ -62,13 +66,36 @@ class SinkRunner:
         self._eraser = Eraser(config, sink, self._calls, self.metrics)
         self._writing: asyncio.Task[Work] | None = None
         self._owned: OwnedLanes
+        self._has_lanes = False
         self._consumer: AIOKafkaConsumer
         self._producer: AIOKafkaProducer
         self._maintained_s = 0.0
+        self._turned_s = 0.0
+        self._lag_noted_s = 0.0
+        self._in_hand: dict[TopicPartition, int] = {}  # offsets of the blocks that are being written
 
     def stop(self) -> None:
         """Asks `run` to return soon; what is being written is finished first if the store takes it."""
         self._calls.stopping.set()
+
+    # -- what others ask, see `streams.metrics.Observed` --------------------------------------------------------------
+
+    def readings(self) -> Iterator[Reading]:
+        """Every metric."""
+        return self.metrics.readings()
+
+    def stuck(self) -> str:
+        """Why nothing is read though the loop turns."""
+        silent_s = time.monotonic() - self._turned_s
+        return f"nothing was read for {silent_s:.0f} s" if not self.unready() and silent_s > TURNED_WITHIN_S else ""
+
+    def unready(self) -> str:
+        """Why nothing is written just now."""
+        if self.metrics.circuit_open:
+            return "the store does not take anything"
+        return "" if self._has_lanes else "it owns no partition, or not yet"
+
+    # -- life cycle ---------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Runs until `stop`. Raises `SchemaMissing`, `TopicMissing` and what is unexpected; nothing half-done was
@@ -130,11 +157,13 @@ class SinkRunner:
         """These partitions are ours now."""
         for erasure, ordered_ms in await self._owned.take(assigned):
             self._eraser.look_again(erasure, ordered_ms)
+        self._has_lanes = bool(self._owned.lanes)
         self._calls.taken_away.clear()
 
     async def let_go(self) -> None:
         """Ends what is under way, without waiting for a store that does not answer, and forgets what waits."""
         self._calls.taken_away.set()
+        self._has_lanes = False
         writing, self._writing = self._writing, None
         try:
             if writing is not None:
@@ -147,6 +176,7 @@ class SinkRunner:
     # -- one turn -----------------------------------------------------------------------------------------------------
 
     async def _turn(self) -> None:
+        self._turned_s = time.monotonic()
         if self.failure is not None:
             raise self.failure
         if self._calls.taken_away.is_set() or not await self._owned.read():
@@ -159,13 +189,18 @@ class SinkRunner:
             await self._commit(done)
         if self._writing is None and (act := self._next()) is not None:
             self._writing = asyncio.create_task(act)
-        self.metrics.waiting.set(self._owned.waiting)
+        if self._turned_s - self._lag_noted_s >= LAG_EVERY_S:
+            self._lag_noted_s = self._turned_s
+            self.metrics.lag = await self._owned.lag(self._in_hand)
+        self.metrics.waiting = self._owned.waiting
 
     def _next(self) -> Any:
         """What is to be done now; None = nothing."""
+        self._in_hand = {}
         if self._eraser.has_to_look:
             return self._look()
         if (work := self._owned.next_erasure() or self._owned.next_blocks()) is not None:
+            self._in_hand = {TopicPartition(of.topic, of.partition): of.end - of.first for of in work.blocks}
             return self._carry_out(work)
         if MAINTAINS in self._owned.lanes and time.monotonic() - self._maintained_s >= MAINTAIN_EVERY_S:
             return self._maintain()
@@ -184,7 +219,7 @@ class SinkRunner:
             finally:
                 if self._is_late(work):
                     self._eraser.suspect(work.erasures_known)
-        self.metrics.blocks.inc(len(work.blocks))
+        self.metrics.blocks += len(work.blocks)
         return work
 
     async def _write(self, rows: Sequence[StoreRow], name: str) -> None:
@@ -194,13 +229,13 @@ class SinkRunner:
         if refused:
             sink, config = self._sink.name, self._config
             await tell_refused(config, sink, self._owned.lanes, self._producer, refused)
-            self.metrics.refused.inc(len(refused))
+            self.metrics.refused += len(refused)
 
     async def _write_all(self, rows: Sequence[StoreRow], name: str) -> None:
         began_s = time.monotonic()
         await self._calls.patiently(lambda: self._sink.write(rows, name))
         self.metrics.write_s.observe(time.monotonic() - began_s)
-        self.metrics.rows.inc(len(rows))
+        self.metrics.rows += len(rows)
 
     def _is_late(self, work: Work) -> bool:
         """Whether the rows may have been written when their partitions were somebody else's: a frozen process, and one

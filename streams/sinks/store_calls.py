@@ -40,17 +40,17 @@ class StoreCalls:
             try:
                 result = await self.in_thread(act)
             except StoreUnavailable as failure:
-                self._metrics.retries.inc()
+                self._metrics.retries += 1
                 await self.wait_after(str(failure))
             else:
                 self._backoff.succeeded()
-                self._metrics.circuit_open.set(0)
+                self._metrics.circuit_open = False
                 return result
 
     async def wait_after(self, failure: str) -> None:
         """Says what did not succeed and waits, longer each time. Raises `NotOurs`."""
         wait_s = self._backoff.failed()
-        self._metrics.circuit_open.set(self._backoff.is_open)
+        self._metrics.circuit_open = self._backoff.is_open
         logger.warning("%s: %s; tried again in %.1f s", self._sink.name, failure, wait_s)
         await self._wait(wait_s)
 

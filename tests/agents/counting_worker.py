@@ -68,6 +68,9 @@ class CountingStep:
     def reset(self) -> None:
         self._counts.clear()
 
+    def counters(self) -> dict[str, int]:
+        return {}
+
 
 def configuration(bootstrap: str, namespace: str, partitions: int, data_dir: str) -> WorkerConfig:
     return WorkerConfig(

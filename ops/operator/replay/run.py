@@ -15,7 +15,7 @@ from ops.operator.replay.start import Beginning, prepare
 from ops.operator.replay.watch import ReplayWatch
 from ops.operator.snapshots.kept_state import StartingState
 from ops.operator.versions.figures import Figures, measure, record
-from ops.processes.child_settings import environment_of
+from ops.processes.child_settings import environment_of, metrics_port_of
 from ops.processes.supervisor import ProcessSupervisor
 from streams.kafka.topics import Topics
 
@@ -102,6 +102,7 @@ def start_workers(supervisor: ProcessSupervisor, plan: ReplayPlan) -> None:
                 "state_dir": plan.folder / f"worker-{number}",
                 "storage_url": plan.settings.storage,  # its default is a folder in the former
                 "worker_instance_id": "",  # members of one group cannot share it
+                "metrics_port": metrics_port_of(plan.settings, number),
                 "batch_max_records": max(BATCH_MAX_RECORDS, plan.settings.batch_max_records),
             }
         )

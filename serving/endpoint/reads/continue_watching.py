@@ -44,7 +44,7 @@ class ContinueWatchingRead:
             )
             body = b'{"user_id":%b,"recommendation_id":"%b",%b,"items":[]}' % (name, made, labels)
             head = head_of(user_id, made, b"personal", labels)
-            shown = ShownAnswer(at_ms, given, "personal", head, b"", Surface.CONTINUE_WATCHING)
+            shown = ShownAnswer(at_ms, given, "personal", head, b"", Surface.CONTINUE_WATCHING, is_fallback=True)
             return json_response(body, self._cache_control, shown=shown)
         shape = b"%d" % limit
         if store.is_as_made(found, version, audience, given, at_ms):

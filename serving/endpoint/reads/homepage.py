@@ -102,7 +102,8 @@ class HomepageRead:
         shape = b"%b.%d.%d.%b" % (made, limit, at_ms > main.prefix.expires_at_ms, reader.name)
         if treatment is not UNTREATED:
             shape = b"%b.%b" % (shape, treatment.variant.encode())
-        shown = ShownAnswer(at_ms, given, source_of(head), head, items, Surface.HOMEPAGE)
+        source = source_of(head) if own is None else "personal"
+        shown = ShownAnswer(at_ms, given, source, head, items, Surface.HOMEPAGE, is_fallback=own is None)
         return json_response(body, self._cache_control, etag_of(main, shape), shown)
 
     async def _shared_rows(

@@ -124,7 +124,10 @@ class RecommendationsRead:
                 shape = b"%b.%b" % (shape, treatment.variant.encode())
         body = b"".join((head, b',"recommendations":[', items, b"]}"))
         return json_response(
-            body, self._cache_control, etag_of(found, shape), ShownAnswer(at_ms, given, source, head, items)
+            body,
+            self._cache_control,
+            etag_of(found, shape),
+            ShownAnswer(at_ms, given, source, head, items, is_fallback=own is None),
         )
 
 

@@ -80,7 +80,7 @@ class SimilarRead:
         if treatment is not UNTREATED:
             shape += b"." + treatment.variant.encode()
         head = head_of(user_id or "", made, source, labels)
-        told = ShownAnswer(at_ms, given, source.decode(), head, shown, Surface.SIMILAR)
+        told = ShownAnswer(at_ms, given, source.decode(), head, shown, Surface.SIMILAR, source == b"popular")
         control = self._cache_control if user_id is None else self._private
         return json_response(body, control, etag_of(found, shape), told)
 

@@ -46,6 +46,7 @@ class TrendingRead:
             lost = audience is None and await store.user_list(user_id, HOMEPAGE, version) is not None
         place = {"country": region} if len(region) == COUNTRY_LETTERS else {}
         reader = ListReader(store.audiences.limits(audience, given | place, lost=lost), audience, now_ms(), limit)
+        asked = region
         region, shown = await store.supply.trending(version, region, window, category, reader)
         found, items = shown or (empty_popular(version), [])
         made, at_ms = new_recommendation_id(), now_ms()
@@ -64,6 +65,7 @@ class TrendingRead:
         if treatment is not UNTREATED:
             shape += b"." + treatment.variant.encode()
         told = head_of(user_id or "", made, b"trending", labels)
-        shown_answer = ShownAnswer(at_ms, given, "trending", told, listed, Surface.TRENDING)
+        is_fallback = shown is None or region != asked
+        shown_answer = ShownAnswer(at_ms, given, "trending", told, listed, Surface.TRENDING, is_fallback)
         control = self._cache_control if user_id is None else self._private
         return json_response(body, control, etag_of(found, shape), shown_answer)

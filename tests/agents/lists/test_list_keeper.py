@@ -11,6 +11,7 @@ from made_up_experiments import QUIET, everybody, running
 from numpy.typing import NDArray
 
 from agents.followers.profiles import REMEMBERED_CHANGES, PartitionProfiles
+from agents.instruments import ListTimes
 from agents.lists.list_basis import NOTHING, ListBasis
 from agents.lists.list_keeper import LISTS_A_TURN, MOST_FAILED_IN_A_ROW, ListKeeper
 from agents.lists.list_maintenance import MaintenanceBudgets
@@ -61,6 +62,7 @@ class Maker:
         self.room: list[int] = []
         self.changed: NDArray[np.int32] | None = np.array([], np.int32)
         self.broken: set[str] = set()  # whose lists cannot be made
+        self.times = ListTimes()
 
     def values_of(
         self, asked: Sequence[tuple[User, UserProfile | None]], partition: int, now_ms: int

@@ -323,7 +323,7 @@ async def test_what_is_refused_is_told_nobody_as_shown(
         assert await ask(bearer(**OF_SHOP, sub="third"), user_id="third") == 500
         page = (await client.get("/metrics", headers=bearer(**OF_SHOP, sub="scraper", scope="freshet:metrics"))).text
     assert len(told) == 1
-    assert 'freshet_endpoint_answers_total{source="popular"} 1.0' in page
+    assert 'freshet_endpoint_answers_total{route="recommendations",source="popular"} 1.0' in page
     assert [line["status"] for line in lines] == [200, 200, 429, 401, 403, 500]
 
 
@@ -431,7 +431,7 @@ async def test_metrics_add_up_over_processes(config: EndpointConfig, tmp_path: A
         page = (await client.get("/metrics")).text
     assert 'freshet_endpoint_requests_total{route="recommendations",status="200"} 2.0' in page
     assert 'freshet_endpoint_requests_total{route="recommendations",status="400"} 2.0' in page
-    assert 'freshet_endpoint_answers_total{source="popular"} 2.0' in page
+    assert 'freshet_endpoint_answers_total{route="recommendations",source="popular"} 2.0' in page
     assert 'freshet_endpoint_request_seconds_count{route="recommendations"} 4.0' in page
 
 

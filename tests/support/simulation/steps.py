@@ -1,6 +1,6 @@
 """The product's steps, each with a tally that has no guard of its own: what is folded twice is counted twice."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -95,6 +95,9 @@ class TalliedStep:
     def reset(self) -> None:
         self._tally.forget()
         self.step.reset()
+
+    def counters(self) -> Mapping[str, int]:
+        return self.step.counters()
 
 
 def tally_of_interaction(record: ConsumerRecord) -> tuple[bytes, int, int]:

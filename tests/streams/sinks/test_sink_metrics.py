@@ -1,0 +1,40 @@
+"""What a sink exports is what it wrote, and what docs/metrics.md says."""
+
+import pytest
+from harness.metrics import Probed, Scraped, differences
+from harness.polling import eventually
+from harness.processes import FRESHET, WorkerProcess
+from harness.sinks import SinkWorld
+
+from ops.local_stack.ports import free_port
+from ops.metrics_docs import table
+
+pytestmark = pytest.mark.stack
+
+DOCUMENTED = {name: frozenset(metric.labels) for name, (metric, kinds) in table().items() if "sink" in kinds}
+
+
+async def test_a_sink_exports_what_the_docs_say_and_what_it_wrote(world: SinkWorld) -> None:
+    port = free_port()
+    environment = world.environment | {"FRESHET_METRICS_PORT": str(port)}
+    process = WorkerProcess("sink", [str(FRESHET), "sink", "clickhouse"], environment, world.place.folder)
+    sink = Probed(world.workers.add(process), port)
+    await world.publish_traffic(1_000)
+    await sink.ready()
+    await world.caught_up()
+
+    async def without_lag() -> Scraped | None:
+        page = await sink.scrape()
+        known = page.samples.get("freshet_sink_lag_records")
+        return page if known and not sum(known.values()) else None
+
+    page = await eventually("nothing waits", without_lag)
+    assert differences(page, DOCUMENTED, ()) == []
+    rows = world.ask("SELECT count() FROM {db}.recommendation_events FINAL")
+    shown = world.ask("SELECT sum(served) FROM {db}.recommendation_metrics FINAL")
+    clicked = world.ask("SELECT sum(clicks) FROM {db}.recommendation_metrics FINAL")
+    assert isinstance(rows, int)
+    assert isinstance(clicked, int)
+    assert page.value("freshet_sink_rows_total") >= rows > 0
+    assert page.value("freshet_sink_shown_items_total") == shown
+    assert page.value("freshet_sink_clicks_total") >= clicked > 0  # an event that came twice is one row
