@@ -17,7 +17,7 @@ from streams.kafka.batch_transport import BATCH_SERIALIZER, batch_transport
 from streams.kafka.before_log import BeforeLog
 from streams.kafka.faust_credentials import credentials_of
 from streams.kafka.log_position import LogMismatch, LogPosition
-from streams.kafka.reading import Reading
+from streams.kafka.read_progress import ReadProgress
 from streams.kafka.record_batch import RecordBatch
 
 #: Batches, not records, that may wait in one stream: what a rebalance throws away and fetches again.
@@ -30,7 +30,7 @@ def build_app(
     ownership: Ownership,
     paused: Callable[[], Set[TopicPartition]] = frozenset,
     before_log: BeforeLog | None = None,
-    reading: Reading | None = None,
+    reading: ReadProgress | None = None,
 ) -> faust.App:
     """A Faust app that is not started yet and leaves `paused()` partitions alone; `before_log` precedes the log,
     `reading` is kept up to date. Must be called inside the running event loop."""

@@ -44,7 +44,7 @@ from serving.supervisor import Loop, LoopSupervisor
 from serving.write_order import PartitionOwner
 from streams.contract.events import Reason
 from streams.contract.units import SECOND_MS
-from streams.kafka.reading import Reading
+from streams.kafka.read_progress import ReadProgress
 from streams.metrics import Observe
 
 logger = logging.getLogger(__name__)
@@ -128,7 +128,7 @@ class Worker:
         self._log_watch = LogWatch(
             config.bootstrap, topics, config.partitions, self.ownership.places, self._followed.places
         )
-        self._consumed = Reading()
+        self._consumed = ReadProgress()
         self._sizes = StateSizes(self.ownership)
         self._app: faust.App = build_app(
             config, self.ownership, self._replay.not_to_read, self._archive, self._consumed

@@ -8,7 +8,7 @@ from prometheus_client import ProcessCollector
 
 from agents.metrics.definitions import METRICS as OF_WORKERS
 from serving.endpoint.metrics import METRICS as OF_ENDPOINTS
-from streams.metrics import Kind, Metric
+from streams.metrics import ExportedMetric, MetricKind
 from streams.sinks.metrics import METRICS as OF_SINKS
 
 _HEAD: Final = """\
@@ -38,15 +38,15 @@ topics, partitions, reasons and routes; at most 100 versions and combinations of
 """
 
 
-def of_process() -> list[Metric]:
+def of_process() -> list[ExportedMetric]:
     """What the client of Prometheus says of the process itself, where there is /proc."""
     return [
-        Metric(family.name, Kind(family.type), family.documentation)
+        ExportedMetric(family.name, MetricKind(family.type), family.documentation)
         for family in ProcessCollector(namespace="freshet", registry=None).collect()
     ]
 
 
-def table() -> dict[str, tuple[Metric, tuple[str, ...]]]:
+def table() -> dict[str, tuple[ExportedMetric, tuple[str, ...]]]:
     """Every metric by its exported name, and which processes have it."""
     kinds = (("worker", OF_WORKERS), ("endpoint", OF_ENDPOINTS), ("sink", OF_SINKS))
     found = {metric.exported: (metric, (kind,)) for kind, metrics in kinds for metric in metrics}
@@ -58,7 +58,7 @@ def metrics_page() -> str:
     return _HEAD + "".join(_row(name, metric, kinds) for name, (metric, kinds) in table().items())
 
 
-def _row(name: str, metric: Metric, kinds: Iterable[str]) -> str:
+def _row(name: str, metric: ExportedMetric, kinds: Iterable[str]) -> str:
     labels = ", ".join(f"`{label}`" for label in metric.labels)
     unit = metric.unit or "1"
     return f"| `{name}` | {metric.kind} | {unit} | {labels} | {', '.join(kinds)} | {metric.meaning} |\n"

@@ -26,7 +26,7 @@ FRESHNESS_BOUNDS_S = (0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 15.0
 RESTORE_BOUNDS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
 
 
-class Kind(StrEnum):
+class MetricKind(StrEnum):
     """Prometheus' types."""
 
     COUNTER = "counter"
@@ -69,30 +69,30 @@ class Distribution:
 Value = float | Distribution
 #: By the values of the labels, in their order.
 Samples = Mapping[tuple[str, ...], Value]
-Reading = tuple["Metric", Samples]
+Reading = tuple["ExportedMetric", Samples]
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class ExportedMetric:
     """One metric. `name` has the unit at its end and, of a counter, no `_total`, which Prometheus adds. `meaning` is
     one sentence; `labels` have few values each."""
 
     name: str
-    kind: Kind
+    kind: MetricKind
     meaning: str
     labels: tuple[str, ...] = ()
 
     @property
     def exported(self) -> str:
         """The name that queries use; of a histogram without `_bucket`, `_sum` and `_count`."""
-        return f"{self.name}_total" if self.kind is Kind.COUNTER else self.name
+        return f"{self.name}_total" if self.kind is MetricKind.COUNTER else self.name
 
     @property
     def unit(self) -> str:
         """By the end of the name.
 
-        >>> Metric("freshet_lag_seconds", Kind.GAUGE, "").unit, Metric("freshet_lists", Kind.GAUGE, "").unit
-        ('seconds', '')
+        >>> ExportedMetric("freshet_lag_seconds", MetricKind.GAUGE, "").unit
+        'seconds'
         """
         end = self.name.rpartition("_")[2]
         return end if end in ("seconds", "bytes", "ratio", "records", "rows") else ""
@@ -110,13 +110,13 @@ class Metric:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
         labels = self.labels
-        if self.kind is Kind.HISTOGRAM:
+        if self.kind is MetricKind.HISTOGRAM:
             histogram = HistogramMetricFamily(self.name, self.meaning, labels=labels)
             for values, value in samples.items():
                 assert isinstance(value, Distribution)
                 histogram.add_metric(values, value.cumulated(), value.total)
             return histogram
-        new = CounterMetricFamily if self.kind is Kind.COUNTER else GaugeMetricFamily
+        new = CounterMetricFamily if self.kind is MetricKind.COUNTER else GaugeMetricFamily
         family: Family = new(self.name, self.meaning, labels=labels)
         for values, value in samples.items():
             family.add_metric(values, value)  # type: ignore[attr-defined]  # of both
@@ -140,7 +140,7 @@ class Observed(Protocol):
 Observe = Callable[[Observed], None]
 
 
-class Page:
+class MetricsText:
     """Readings as a collector of Prometheus' client."""
 
     def __init__(self, readings: Iterable[Reading]) -> None:

@@ -12,8 +12,8 @@ from agents.delivery.log_check import LogCheck
 from agents.delivery.partition_task import PartitionTask
 from agents.delivery.restore import restore
 from agents.delivery.table import POSITION_KEY
-from streams.kafka import clients
 from agents.instruments import RestoreTimes
+from streams.kafka import clients
 from streams.kafka.log_position import LogPosition
 
 logger = logging.getLogger(__name__)

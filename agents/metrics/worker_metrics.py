@@ -25,7 +25,7 @@ from agents.replay.phases import Phase
 from serving.redis_writer import ListWriter
 from serving.supervisor import LoopSupervisor
 from streams.contract.events import Reason
-from streams.kafka.reading import Reading as Consumed
+from streams.kafka.read_progress import ReadProgress
 from streams.kafka.topics import Topics
 from streams.metrics import Reading, Samples
 from tables.cleaning import ExclusionReason
@@ -55,7 +55,7 @@ class Parts:
     dead_letters: Callable[[], Counter[Reason]]
     index_check: IndexCheck
     log_watch: LogWatch
-    consumed: Consumed
+    consumed: ReadProgress
     supervisor: LoopSupervisor
     heartbeat: Heartbeat
     sizes: StateSizes

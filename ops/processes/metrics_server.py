@@ -21,7 +21,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from ops.configuration.settings import Settings, variable
 from ops.processes.listening import address_of, refusal
-from streams.metrics import Observed, Page, Reading
+from streams.metrics import MetricsText, Observed, Reading
 
 HOST, PORT = variable("metrics_host"), variable("metrics_port")
 #: A loop that does not turn for so long is not alive: sessions and transactions end soon after.
@@ -84,7 +84,7 @@ class MetricsServer:
         except LoopStuck as stuck:
             return HTTPStatus.SERVICE_UNAVAILABLE, "text/plain; charset=utf-8", f"{stuck}\n".encode()
         of_process: bytes = generate_latest(self._process)
-        return HTTPStatus.OK, CONTENT_TYPE_LATEST, Page(readings).text() + of_process
+        return HTTPStatus.OK, CONTENT_TYPE_LATEST, MetricsText(readings).text() + of_process
 
     def _ask(self, ask: Callable[[Observed], T], unknown: T) -> T:
         async def answer() -> T:

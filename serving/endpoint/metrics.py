@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar, cast
 import orjson
 
 from serving.endpoint.shown import ShownAnswer
-from streams.metrics import DURATION_BOUNDS_S, Distribution, Kind, Metric, Page, Reading
+from streams.metrics import DURATION_BOUNDS_S, Distribution, ExportedMetric, MetricKind, MetricsText, Reading
 
 BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 #: A process that has not put its totals down for so long has ended, or is as good as that.
@@ -30,17 +30,17 @@ _OTHERS = b"other"
 _VERSION, _EXPERIMENT, _VARIANT = b'"model_version":"', b'"experiment_id":"', b'"variant":"'
 
 
-def _counter(name: str, meaning: str, *labels: str) -> Metric:
-    return Metric(f"freshet_endpoint_{name}", Kind.COUNTER, meaning, labels)
+def _counter(name: str, meaning: str, *labels: str) -> ExportedMetric:
+    return ExportedMetric(f"freshet_endpoint_{name}", MetricKind.COUNTER, meaning, labels)
 
 
-def _gauge(name: str, meaning: str) -> Metric:
-    return Metric(f"freshet_endpoint_{name}", Kind.GAUGE, meaning)
+def _gauge(name: str, meaning: str) -> ExportedMetric:
+    return ExportedMetric(f"freshet_endpoint_{name}", MetricKind.GAUGE, meaning)
 
 
 REQUESTS: Final = _counter("requests", "Requests by route and status.", "route", "status")
-DURATIONS: Final = Metric(
-    "freshet_endpoint_request_seconds", Kind.HISTOGRAM, "Time to the answer, by route.", ("route",)
+DURATIONS: Final = ExportedMetric(
+    "freshet_endpoint_request_seconds", MetricKind.HISTOGRAM, "Time to the answer, by route.", ("route",)
 )
 ANSWERS: Final = _counter("answers", "Answers by route and where the list came from.", "route", "source")
 FALLBACKS: Final = _counter(
@@ -66,8 +66,8 @@ TOTALS: Final = {
 }
 PROCESSES: Final = _gauge("processes", "Processes that share the endpoint's port.")
 CONNECTED: Final = _gauge("redis_connected_processes", "Those whose circuit to Redis is closed.")
-REDIS: Final = Metric(
-    "freshet_endpoint_redis_seconds", Kind.HISTOGRAM, "Round trips to Redis: one PING a second of each process."
+REDIS: Final = ExportedMetric(
+    "freshet_endpoint_redis_seconds", MetricKind.HISTOGRAM, "Round trips to Redis: one PING a second of each process."
 )
 
 METRICS: Final = (
@@ -138,7 +138,7 @@ class Metrics:
 
     def page(self) -> bytes:
         """The Prometheus text page of all processes."""
-        return Page(_Sums([self.snapshot(), *self._others()]).readings()).text()
+        return MetricsText(_Sums([self.snapshot(), *self._others()]).readings()).text()
 
     def _others(self) -> list[dict[str, Any]]:
         files = self._folder.glob("*.json") if self._folder is not None else []

@@ -34,7 +34,7 @@ from streams.kafka.leader_epochs import LeaderEpochs
 from streams.kafka.log_begin import MARKERS, gaps
 from streams.kafka.log_position import NO_EPOCH, LogMismatch, LogNow, LogPosition, log_mismatch
 from streams.kafka.log_state import read_epoch_ends
-from streams.kafka.reading import Reading
+from streams.kafka.read_progress import ReadProgress
 from streams.kafka.record_batch import RecordBatch, split
 
 record_guard.install()
@@ -236,7 +236,7 @@ class BatchConsumer(driver.Consumer):
     #: What precedes the log; `batch_transport` sets it.
     before_log: ClassVar[BeforeLog] = NothingBefore()
     #: How far it has read; `batch_transport` sets it.
-    reading: ClassVar[Reading] = Reading()
+    reading: ClassVar[ReadProgress] = ReadProgress()
 
     _thread: BatchConsumerThread
 
@@ -325,7 +325,7 @@ def batch_transport(
     before_log: BeforeLog | None = None,
     removed: Removed = lambda *_: None,
     changed: Changed = lambda *_: None,
-    reading: Reading | None = None,
+    reading: ReadProgress | None = None,
 ) -> BatchTransport:
     """A transport for `app` (not started yet) with batches of at most `batch_max_records` (1 or more).
 
@@ -342,7 +342,7 @@ def batch_transport(
         "places": lambda _: places(),
         "paused": lambda _: paused(),
         "before_log": before_log or NothingBefore(),
-        "reading": reading or Reading(),
+        "reading": reading or ReadProgress(),
         "removed": staticmethod(removed),
         "changed": staticmethod(changed),
     }

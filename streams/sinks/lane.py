@@ -18,13 +18,14 @@ from streams.contract.dead_letters import original_time_ms
 from streams.contract.events import EventType, parse_interaction
 from streams.contract.partitioning import partition_of
 from streams.contract.reasons import InvalidEvent, Reason
-from streams.contract.served import ServedList, Surface, parse_served
+from streams.contract.served import ServedList, parse_served
 from streams.contract.user_records import record_key, user_of
 from streams.kafka.damaged_record import refusal_of
 from streams.sinks.attribution import AttributionLists
 from streams.sinks.blocks import BlockCutter
 from streams.sinks.config import SinkConfig
 from streams.sinks.erasures import SinkErasures
+from streams.sinks.metrics import OTHER_SURFACE, SURFACES
 from streams.sinks.sink import Block, Erasure, Event, Shown
 
 #: How much later than an event a list that it belongs to may be published: the endpoint publishes every 100 ms.
@@ -35,13 +36,11 @@ LEAD_MS = 60 * 60 * 1000
 LISTS_PER_BLOCK = 10
 #: How keys of lists begin that were shown to nobody in particular.
 NOBODY = record_key("", "")
-_SURFACES = frozenset(Surface)
 _SHOWN_AT = re.compile(rb'"timestamp":(\d{1,16})\b')  # quotes within a text are escaped: no title holds this
 
 
 def _known(surface: str) -> str:
-    """Anybody who may write to a topic may have written it: what is none of ours has one name."""
-    return surface if surface in _SURFACES else "other"
+    return surface if surface in SURFACES else OTHER_SURFACE
 
 
 @dataclass

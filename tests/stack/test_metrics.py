@@ -128,7 +128,13 @@ async def test_who_restores_is_alive_and_not_ready_and_says_why(cluster: Cluster
 
 
 async def test_an_endpoint_exports_what_the_docs_say(reference: Cluster, endpoint: httpx.AsyncClient) -> None:
+    await reference.wait_until_caught_up()
     user = "u1"
+
+    async def listed() -> bool:
+        return reference.list_prefix(user) is not None
+
+    await eventually("a list", listed)
     for path in (
         f"recommendations?user_id={user}",
         f"recommendations/homepage/{user}",

@@ -20,9 +20,9 @@ from ops.processes import metrics_server as server_module
 from ops.processes.child_settings import metrics_port_of
 from ops.processes.listening import CannotListen
 from ops.processes.metrics_server import metrics_server
-from streams.metrics import Kind, Metric, Reading
+from streams.metrics import ExportedMetric, MetricKind, Reading
 
-LISTS = Metric("freshet_lists_kept", Kind.GAUGE, "Lists.")
+LISTS = ExportedMetric("freshet_lists_kept", MetricKind.GAUGE, "Lists.")
 
 
 class Process:

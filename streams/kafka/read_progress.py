@@ -16,7 +16,7 @@ class ReadUpTo(NamedTuple):
 
 
 @dataclass(slots=True)
-class Reading:
+class ReadProgress:
     """Written by the consumer's thread, read by any other. `polled_s` is when it last asked for records, by a monotonic
     clock."""
 
@@ -37,7 +37,7 @@ class Reading:
         """Offsets up to `end` whose records are not folded, with everything before `folded` folded; 0 when no record is
         among them. What is not read yet counts with its markers, for nobody knows which those are.
 
-        >>> reading, tp = Reading(), TopicPartition("t", 0)
+        >>> reading, tp = ReadProgress(), TopicPartition("t", 0)
         >>> reading.lag(tp, 0, 5)  # nothing was read yet
         5
         >>> reading.note(tp, 10, [ConsumerRecord("t", 0, 8, 0, 0, None, None, None, 0, 0, ())])
