@@ -25,6 +25,7 @@ BENCHES: Final = {
     "folds": ("folds.py", "What an event costs where it is folded, beside a former commit (--former DIR, --data DIR)."),
     "lists": ("lists.py", "What a list costs by size of batch, beside a former commit (--former DIR, --data DIR)."),
     "experiments": ("experiments.py", "Whether reports of experiments can be believed: A/A, power, SRM, layers."),
+    "metrics": ("metrics_cost.py", "What metrics cost a worker, in pairs with and without (--data DIR, --former DIR)."),
     "index": ("index.py", "Nearest item vectors at 10K, 50K and 500K items, beside exact numpy."),
 }
 
