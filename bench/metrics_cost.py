@@ -90,8 +90,8 @@ async def run(dataset: MovieLens100K, folder: Path, count: int, pairs: int, form
         for pair in range(pairs):
             for kind in (OFF, ON) if pair % 2 else (ON, OFF):
                 name = f"{NAMESPACE}-{kind}-{pair}"
-                events = await preload(stack.bootstrap, Topics(name), dataset, count)
-                speed = await measure(stack, name, folder, events, kind, former)
+                await preload(stack.bootstrap, Topics(name), dataset, count)
+                speed = await measure(stack, name, folder, count, kind, former)
                 cpu_us[kind].append(1e6 / speed.events_per_cpu_s)
     finally:
         stack.stop()

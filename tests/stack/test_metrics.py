@@ -5,12 +5,14 @@ from collections import Counter
 
 import httpx
 import pytest
+from aiokafka.structs import TopicPartition
 from harness.cluster import Cluster
 from harness.metrics import Probed, Scraped, differences, probed_worker
 from harness.polling import eventually
 from harness.traffic import publish_event
 
 from ops.metrics_docs import table
+from ops.operator.inspect.pauses import set_pause
 
 pytestmark = pytest.mark.stack
 
@@ -86,14 +88,22 @@ async def test_lag_is_what_waits_and_markers_are_none(cluster: Cluster) -> None:
     behind = page.value("freshet_lag_records", topic=cluster.topics.deltas)
     assert behind == 0, "deltas are written in transactions, and end in a marker"
     assert page.value("freshet_lag_seconds") == 0
-    worker.process.freeze()
+    partition = {"topic": cluster.topics.interactions, "partition": "0"}
+    first = TopicPartition(cluster.topics.interactions, 0)
+    await set_pause(cluster.place.bootstrap, cluster.topics, first, paused=True)
+
+    async def is_paused() -> bool:
+        return (await worker.scrape()).value("freshet_partition_paused", **partition) == 1
+
+    await eventually("the partition is paused", is_paused)
     await cluster.publish_traffic(300)
-    worker.process.thaw()
+    waiting = (await cluster.progress.ends(first.topic))[0] - int(page.value("freshet_position", **partition))
 
     async def waits() -> bool:
-        return (await worker.scrape()).value("freshet_lag_records", topic=cluster.topics.interactions) > 0
+        return (await worker.scrape()).value("freshet_lag_records", **partition) == waiting > 0
 
-    await eventually("the lag is seen", waits)
+    await eventually("the lag is what was appended since", waits)
+    await set_pause(cluster.place.bootstrap, cluster.topics, first, paused=False)
     await caught_up(cluster, worker)
 
 
