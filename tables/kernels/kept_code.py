@@ -1,9 +1,9 @@
 """Compiled code on disk: compiled once a machine, loaded by every process that starts after that.
 
 The folder is named after everything that the code depends on: the sources of the kernel's package and of this one, the
-versions of numba, llvmlite, numpy and Python, the processor. Nothing in it is ever out of date, and whoever reads what
-somebody else writes at that moment finds the former file or the whole new one. What cannot be read is compiled again,
-what cannot be written is compiled at every start; both are said once a process.
+versions of numba, llvmlite, numpy and Python, the processor that is compiled for. Nothing in it is ever out of date,
+and whoever reads what somebody else writes at that moment finds the former file or the whole new one. What cannot be
+read is compiled again, what cannot be written is compiled at every start; both are said once a process.
 
 numba keeps code too, but beside or after the path of each source file, does not look at what a file imports, fails
 where it may not write and leaves the folder unread that it cannot write to.
@@ -110,6 +110,15 @@ def _digest(sources: Path) -> str:
     for source in sorted({*sources.glob("*.py"), *Path(__file__).parent.glob("*.py")}):
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
     made_by = (numba.__version__, llvmlite.__version__, np.__version__, sys.implementation.cache_tag, sys.platform)
-    processor = llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten()
-    digest.update("\0".join((*made_by, *processor)).encode())
+    digest.update("\0".join((*made_by, *_processor())).encode())
     return digest.hexdigest()[:20]
+
+
+def _processor() -> tuple[str, str]:
+    """Name and features of what is compiled for: this machine, unless NUMBA_CPU_NAME (and NUMBA_CPU_FEATURES) name
+    another, as images do that run elsewhere."""
+    name, features = numba.config.CPU_NAME, numba.config.CPU_FEATURES  # type: ignore[attr-defined]  # set by its own loop
+    return (
+        llvmlite.binding.get_host_cpu_name() if name is None else name,
+        llvmlite.binding.get_host_cpu_features().flatten() if features is None else features,
+    )

@@ -1,5 +1,6 @@
 """docker-compose.yml: for those who have Docker, the same servers at the same addresses."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 import yaml
 from harness import patience
 
-from ops.configuration.settings import Settings
+from ops.configuration.settings import Settings, variable
 from ops.local_stack.cassandra_server import CASSANDRA_VERSION
 from ops.local_stack.kafka_jars import KAFKA_VERSION
 
@@ -33,14 +34,37 @@ def compose_commands() -> list[list[str]]:
 
 
 def test_there_is_a_kafka_and_a_redis_and_no_name_that_older_versions_reject(compose: dict[str, Any]) -> None:
-    assert set(compose) == {"services", "volumes"}
+    assert {name for name in compose if not name.startswith("x-")} == {"services", "volumes"}
     always = {name for name, service in compose["services"].items() if "profiles" not in service}
-    assert always == {"kafka", "redis"}
+    assert always == {"kafka", "redis", "topics", "worker", "endpoint"}
+
+
+def test_profiles_add_to_that_and_full_is_all(compose: dict[str, Any]) -> None:
+    by_profile: dict[str, set[str]] = {}
+    for name, service in compose["services"].items():
+        for profile in service.get("profiles", ()):
+            by_profile.setdefault(profile, set()).add(name)
+    assert by_profile["sinks"] == {"clickhouse", "cassandra", "sink-clickhouse", "sink-cassandra"}
+    assert by_profile["full"] == set().union(*by_profile.values())
+    assert "simulate" in by_profile["full"]
+
+
+def test_our_own_processes_are_nobodys_and_know_where_the_servers_are(compose: dict[str, Any]) -> None:
+    own = {name: service for name, service in compose["services"].items() if "build" in service}
+    assert set(own) >= {"topics", "worker", "endpoint", "simulate", "sink-clickhouse", "sink-cassandra"}
+    known = {variable(name) for name in Settings.model_fields}
+    for name, service in own.items():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert set(service["environment"]) <= known, name
+        hosts = re.findall(r"//([a-z]+):", " ".join(service["environment"].values()))
+        assert {*hosts, service["environment"]["FRESHET_KAFKA_BOOTSTRAP"].split(":")[0]} <= set(compose["services"])
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
 
 
 def test_clickhouse_is_in_the_profile_of_sinks(compose: dict[str, Any]) -> None:
     clickhouse = compose["services"]["clickhouse"]
-    assert clickhouse["profiles"] == ["sinks"]
+    assert clickhouse["profiles"] == ["sinks", "full"]
     assert (
         f"clickhouse://{clickhouse['ports'][0].rpartition(':')[0]}" == Settings.model_fields["clickhouse_url"].default
     )
@@ -50,7 +74,7 @@ def test_cassandra_is_in_the_profile_of_sinks_and_the_version_that_runs_without_
     compose: dict[str, Any],
 ) -> None:
     cassandra = compose["services"]["cassandra"]
-    assert cassandra["profiles"] == ["sinks"]
+    assert cassandra["profiles"] == ["sinks", "full"]
     assert cassandra["image"] == f"cassandra:{CASSANDRA_VERSION}"
     assert f"cassandra://{cassandra['ports'][0].rpartition(':')[0]}" == Settings.model_fields["cassandra_url"].default
 
