@@ -45,6 +45,7 @@ def test_profiles_add_to_that_and_full_is_all(compose: dict[str, Any]) -> None:
         for profile in service.get("profiles", ()):
             by_profile.setdefault(profile, set()).add(name)
     assert by_profile["sinks"] == {"clickhouse", "cassandra", "sink-clickhouse", "sink-cassandra"}
+    assert by_profile["monitoring"] == {"prometheus", "grafana"}
     assert by_profile["full"] == set().union(*by_profile.values())
     assert "simulate" in by_profile["full"]
 
@@ -79,7 +80,7 @@ def test_cassandra_is_in_the_profile_of_sinks_and_the_version_that_runs_without_
     assert f"cassandra://{cassandra['ports'][0].rpartition(':')[0]}" == Settings.model_fields["cassandra_url"].default
 
 
-@pytest.mark.parametrize("service", ["kafka", "redis", "cassandra", "clickhouse"])
+@pytest.mark.parametrize("service", ["kafka", "redis", "cassandra", "clickhouse", "prometheus", "grafana"])
 def test_a_service_is_pinned_checked_and_reachable_from_this_machine_only(
     compose: dict[str, Any], service: str
 ) -> None:
@@ -89,6 +90,21 @@ def test_a_service_is_pinned_checked_and_reachable_from_this_machine_only(
     assert not definition["image"].endswith(":latest")
     assert {"test", "interval", "timeout", "retries"} <= set(definition["healthcheck"])
     assert all(port.startswith("127.0.0.1:") for port in definition["ports"])
+
+
+def test_what_is_mounted_is_there_and_prometheus_scrapes_services_that_exist(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        for mounted in service.get("volumes", ()):
+            if mounted.startswith("./"):
+                assert (FILE.parent / mounted.partition(":")[0]).exists(), mounted
+    scraped = yaml.safe_load((FILE.parent / "deploy" / "compose" / "prometheus.yml").read_text())["scrape_configs"]
+    alone = yaml.safe_load((FILE.parent / "deploy" / "monitoring" / "prometheus.yml").read_text())["scrape_configs"]
+    assert [job["job_name"] for job in scraped] == [job["job_name"] for job in alone]
+    found = {(name, job["port"]) for entry in scraped for job in entry["dns_sd_configs"] for name in job["names"]}
+    for name, port in found:
+        service = compose["services"][name]
+        opened = service["environment"]["FRESHET_METRICS_PORT"] if name != "endpoint" else "8080"
+        assert str(port) == opened
 
 
 def test_servers_are_where_the_settings_look_for_them(compose: dict[str, Any]) -> None:
