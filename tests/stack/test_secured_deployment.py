@@ -75,6 +75,7 @@ class Deployment:
             "FRESHET_NAMESPACE": self.topics.namespace,
             "FRESHET_PARTITIONS": str(PARTITIONS),
             "FRESHET_STATE_DIR": str(folder),
+            "FRESHET_LOG_LEVEL": "DEBUG",  # whatever may be said is looked at for secrets
             "FRESHET_ENDPOINT_PORT": str(self.endpoint_port),
             "FRESHET_ENDPOINT_SECURITY": "on",
             "FRESHET_ENDPOINT_JWT_KEY_FILE": str(folder / "token-secret"),

@@ -91,6 +91,8 @@ async def read(address: KafkaAddress, topic: str) -> None:
     try:
         consumer.assign([TopicPartition(topic, 0)])
         await consumer.getmany(timeout_ms=2000)
+        if topic in consumer._client.cluster.unauthorized_topics:  # not even told that it is there
+            raise TopicAuthorizationFailedError(topic)
     finally:
         await consumer.stop()
 

@@ -11,6 +11,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from harness.certificates import Authority
+from harness.polling import eventually
 from harness.secured_kafka import ADMIN, SecuredKafka
 from kafka.admin import NewTopic
 
@@ -55,9 +56,13 @@ async def test_all_our_clients_come_in(address: KafkaAddress) -> None:
         await transactional.fence()
         await transactional.commit([Outgoing(topic, 0, b"k", b"in a transaction")], None, 0)
         await transactional.close()
-        read: list[bytes] = []
-        await read_topics(address, [topic], lambda record: read.append(record.value))
-        assert read == [b"by the producer", b"in a transaction"]
+
+        async def both_are_read() -> bool:  # a transaction is readable a moment after it is committed
+            read: list[bytes] = []
+            await read_topics(address, [topic], lambda record: read.append(record.value))
+            return read == [b"by the producer", b"in a transaction"]
+
+        await eventually("both records are read", both_are_read)
         admin = clients.admin(address)
         await admin.start()
         assert topic in await admin.list_topics()

