@@ -7,6 +7,7 @@ from typing import Final
 from prometheus_client import ProcessCollector
 
 from agents.metrics.definitions import METRICS as OF_WORKERS
+from ops.operator.replay.metrics import METRICS as OF_REPLAYS
 from serving.endpoint.metrics import METRICS as OF_ENDPOINTS
 from streams.metrics import ExportedMetric, MetricKind
 from streams.sinks.metrics import METRICS as OF_SINKS
@@ -14,19 +15,20 @@ from streams.sinks.metrics import METRICS as OF_SINKS
 _HEAD: Final = """\
 # Metrics
 
-Generated from `agents/metrics/definitions.py`, `serving/endpoint/metrics.py` and `streams/sinks/metrics.py` by
-`make docs`; do not edit.
+Generated from `agents/metrics/definitions.py`, `serving/endpoint/metrics.py`, `streams/sinks/metrics.py` and
+`ops/operator/replay/metrics.py` by `make docs`; do not edit.
 
-A worker, a sink and each worker of a replay answer `/metrics`, `/healthz` and `/readyz` on `FRESHET_METRICS_PORT` (off
-without one) of `FRESHET_METRICS_HOST` (127.0.0.1; where probes come from another machine, set an address of that
-network: the page names topics and versions, never users). One port is for one process: with several on a host give each
-its own. `freshet replay` and `freshet demo` start their workers on the ports behind the one that is set. The endpoint
-has all three on its own port, for all of its processes together.
+A worker, a sink, `freshet replay` and each of its workers answer `/metrics`, `/healthz` and `/readyz` on
+`FRESHET_METRICS_PORT` (off without one) of `FRESHET_METRICS_HOST` (127.0.0.1; for probes from another machine, set
+an address of that network: the page names topics and versions, never users). One port is for one process: with several
+on a host give each its own. `freshet replay` and `freshet demo` start their workers on the ports behind the one that is
+set. The endpoint has all three on its own port, for all of its processes together.
 
 * `/healthz` is 200 while the event loop turns and the process asks for records; else 503 with the reason. Restart what
   is not healthy.
 * `/readyz` is 200 while the process owns restored partitions and works on them; else 503 with the reason: it starts,
-  restores, the group rebalances, or it owns no partition. None of these is a reason to restart it.
+  restores, the group rebalances, or it owns no partition. None of these is a reason to restart it. A replay is ready
+  once its version is at the head of the log.
 
 Alerts and dashboards over these are in `deploy/monitoring/`; what to do is in [operations.md](operations.md).
 
@@ -48,9 +50,9 @@ def of_process() -> list[ExportedMetric]:
 
 def table() -> dict[str, tuple[ExportedMetric, tuple[str, ...]]]:
     """Every metric by its exported name, and which processes have it."""
-    kinds = (("worker", OF_WORKERS), ("endpoint", OF_ENDPOINTS), ("sink", OF_SINKS))
+    kinds = (("worker", OF_WORKERS), ("endpoint", OF_ENDPOINTS), ("sink", OF_SINKS), ("replay", OF_REPLAYS))
     found = {metric.exported: (metric, (kind,)) for kind, metrics in kinds for metric in metrics}
-    return found | {metric.exported: (metric, ("worker", "sink")) for metric in of_process()}
+    return found | {metric.exported: (metric, ("worker", "sink", "replay")) for metric in of_process()}
 
 
 def metrics_page() -> str:

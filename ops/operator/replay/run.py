@@ -11,11 +11,13 @@ from pathlib import Path
 from agents.versions.registry import RegistryBusy, read_registry
 from offline.replay.progress import ReplayProgress, ReplayRate
 from ops.configuration.settings import Settings
+from ops.operator.replay.metrics import ReplayMetrics
 from ops.operator.replay.start import Beginning, prepare
 from ops.operator.replay.watch import ReplayWatch
 from ops.operator.snapshots.kept_state import StartingState
 from ops.operator.versions.figures import Figures, measure, record
 from ops.processes.child_settings import environment_of, metrics_port_of
+from ops.processes.metrics_server import metrics_server
 from ops.processes.supervisor import ProcessSupervisor
 from streams.kafka.topics import Topics
 
@@ -55,10 +57,17 @@ class Replay:
         self._plan = plan
         self._tell = tell
         self._arrived = arrived
+        self._metrics = ReplayMetrics()
 
     async def run(self, supervisor: ProcessSupervisor) -> None:
         """Goes on until cancelled, or until a worker ends for good: its version was retired, or somebody asked it to.
         Raises `CommandFailed`, `TopicMissing` and `KafkaError`."""
+        with metrics_server(self._plan.settings, asyncio.get_running_loop()) as server:
+            if server is not None:
+                server.observe(self._metrics)
+            await self._run(supervisor)
+
+    async def _run(self, supervisor: ProcessSupervisor) -> None:
         plan = self._plan
         await prepare(plan.settings, plan.topics, plan.beginning)
         began_s = time.monotonic()
@@ -71,6 +80,7 @@ class Replay:
                 position = await watch.look()
                 progress = replay_rate.add(position, time.time_ns() // 1_000_000)
                 self._tell(progress)
+                self._metrics.note(progress, at_head=at_head)
                 if position.caught_up and not at_head and await watch.items_done():
                     at_head = True
                     took_s = time.monotonic() - began_s
