@@ -15,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 
+from streams.kafka.address import security_of
 from streams.kafka.client_arguments import client_arguments
 from streams.kafka.refusal import KafkaRefused, refusal_of
 
@@ -68,7 +69,9 @@ class _Admin(AIOKafkaAdminClient):
 async def _saying_why(address: str, client: AIOKafkaClient) -> AsyncIterator[None]:
     try:
         yield
-        if not client.cluster.brokers():  # aiokafka takes a refused token for an accepted one, and hears no more
+        # aiokafka takes a refused token for an accepted one, and hears no more; a broker that has just started names
+        # no broker either, and is waited for.
+        if security_of(address).tokens is not None and not client.cluster.brokers():
             raise KafkaConnectionError(f"no brokers are known at {address}")
     except KafkaConnectionError as failure:
         refusal = await refusal_of(address)

@@ -9,6 +9,10 @@ BACKGROUND = "tests/serving/endpoint/test_background.py"
 ERASURES = ("tests/agents/followers/test_erasures.py",)
 RANKER = ("tests/agents/training/test_ranker.py",)
 
+SECRETS = "tests/ops/configuration/test_secret_files.py"
+FACTS = "tests/ops/operator/doctor/test_what_facts_mean.py"
+
+SECRETS_FILE = "ops/configuration/secret_files.py"
 TRANSPORT_FILE = "streams/kafka/batch_transport.py"
 KEYS_FILE = "serving/endpoint/guard/issuer_keys.py"
 TOKENS_FILE = "serving/endpoint/guard/tokens.py"
@@ -93,6 +97,22 @@ EDGES = [
         "user_id is not None and False",
         (f"{GUARD}::test_ones_own_list_needs_ones_own_token",),
         is_core=True,
+    ),
+    Mutant(
+        "a service reads what its scope does not say",
+        TOKENS_FILE,
+        "check_access",
+        "user_id is not None or READ_SEGMENT not in reader.scopes",
+        "READ_SEGMENT not in reader.scopes",
+        (f"{GUARD}::test_a_token_opens_what_its_scopes_say",),
+    ),
+    Mutant(
+        "any token reads counts",
+        TOKENS_FILE,
+        "check_access",
+        "scope not in reader.scopes",
+        "False",
+        (f"{GUARD}::test_a_token_opens_what_its_scopes_say",),
     ),
     Mutant(
         "a remembered token lives for ever",
@@ -205,6 +225,55 @@ EDGES = [
         "self.ends.pop(user_id, None)",
         "",
         ERASURES,
+    ),
+    # -- secrets and rights ----------------------------------------------------------------------------------------
+    Mutant(
+        "a secret in two places",
+        SECRETS_FILE,
+        "with_secrets",
+        "given[name][1] == source",
+        "False",
+        (f"{SECRETS}::test_the_environment_wins_over_the_file_of_settings",),
+    ),
+    Mutant(
+        "children are told where secrets were",
+        "ops/processes/child_settings.py",
+        "environment_of",
+        "name.upper() not in FILES",
+        "True",
+        (f"{SECRETS}::test_from_a_file_it_is_the_same_and_never_shown",),
+    ),
+    Mutant(
+        "Faust signs in as nobody",
+        "streams/kafka/faust_credentials.py",
+        "credentials_of",
+        "username=security.username",
+        "username=''",
+        ("tests/streams/kafka/test_security.py::test_fausts_own_clients_show_the_same_as_ours",),
+    ),
+    Mutant(
+        "a right that is denied counts",
+        "ops/operator/doctor/kafka_acls.py",
+        "_may",
+        "not denied and any",
+        "any",
+        (f"{FACTS}::test_a_right_that_is_denied_lacks",),
+    ),
+    Mutant(
+        "rights of another namespace count",
+        "ops/operator/doctor/kafka_acls.py",
+        "_covers",
+        "not grant.prefixed and acl.name == grant.name",
+        "not grant.prefixed",
+        (f"{FACTS}::test_of_another_namespace_is_of_none",),
+    ),
+    Mutant(
+        "a clock of the future is right",
+        "ops/operator/doctor/kafka_servers.py",
+        "_clock",
+        "ahead_s > MAX_CLOCK_SKEW_S",
+        "False",
+        (f"{FACTS}::test_brokers",),
     ),
     # -- the ranker -----------------------------------------------------------------------------------------------
     Mutant(

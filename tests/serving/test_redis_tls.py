@@ -7,6 +7,7 @@ same tests run against that one too.
 from __future__ import annotations
 
 import shutil
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 import redis
+from harness.certificates import Authority
 from harness.tls_front import new_authority, tls_front
 
 from serving.endpoint.config import EndpointConfig
@@ -126,3 +128,30 @@ async def test_nothing_is_said_to_a_stranger(
             ready = await client.get("/readyz")
             assert ready.status_code == 503
             assert says in ready.json()["redis"]
+
+
+async def test_a_client_with_a_certificate_is_let_in(tmp_path: Path, start_valkey: Callable[..., Any]) -> None:
+    """Where the server wants one: whoever shows none, or one of another authority, is not."""
+    authority, stranger = Authority(tmp_path / "ours"), Authority(tmp_path / "others")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.server())
+    context.load_verify_locations(authority.file)
+    context.verify_mode = ssl.CERT_REQUIRED
+    server = start_valkey()
+    add_users(server)
+    async with tls_front(server.port, context) as port:
+        address = f"{PASSWORD}@127.0.0.1:{port}/0?ssl_ca_certs={authority.file}"
+        shown = f"{address}&ssl_certfile={authority.client('freshet')}"
+        writer = ListWriter.connect(f"rediss://worker:{shown}", KEYS)
+        await put_user(writer, "u", "mine")
+        await put_popular(writer, "popular")
+        await writer.close()
+        async with running(config(f"rediss://endpoint:{shown}")) as client:
+            assert await source(client) == "personal"
+        for wrong in (address, f"{address}&ssl_certfile={stranger.client('freshet')}"):
+            writer = ListWriter.connect(f"rediss://worker:{wrong}", KEYS)
+            with pytest.raises(RedisUnavailable):
+                await put_user(writer, "u", "theirs")
+            await writer.close()
+            async with running(config(f"rediss://endpoint:{wrong}")) as client:
+                assert (await client.get("/readyz")).status_code == 503
