@@ -12,7 +12,7 @@ from streams.kafka.address import security_of
 from streams.kafka.client_arguments import client_arguments
 from streams.kafka.errors import KafkaUnreachable
 from streams.kafka.oauth import TokenSource
-from streams.kafka.refusal import KafkaRefused, Refusal, refusal_now
+from streams.kafka.refusal import BrokerRefusal, KafkaRefused, refusal_now
 
 
 class _Tokens(AbstractTokenProvider):
@@ -39,7 +39,7 @@ def blocking_admin(address: str, timeout_s: float) -> KafkaAdminClient:
         raise KafkaUnreachable(f"no Kafka broker answered at {address} within {timeout_s:g} s") from failure
 
 
-def _raise(refusal: Refusal | None) -> None:
+def _raise(refusal: BrokerRefusal | None) -> None:
     if refusal is not None:
         raise KafkaRefused(refusal.sentence) if refusal.certain else KafkaUnreachable(refusal.sentence)
 

@@ -11,7 +11,7 @@ from streams.kafka.address import security_of
 from streams.kafka.oauth import TokenSource
 
 
-class Tokens(AbstractTokenProvider):
+class TokenProvider(AbstractTokenProvider):
     """As aiokafka asks for them."""
 
     def __init__(self, source: TokenSource) -> None:
@@ -31,7 +31,7 @@ def client_arguments(address: str) -> dict[str, Any]:
     if security.signs_in:
         arguments["sasl_mechanism"] = security.mechanism
         if security.tokens is not None:
-            arguments["sasl_oauth_token_provider"] = Tokens(security.tokens)
+            arguments["sasl_oauth_token_provider"] = TokenProvider(security.tokens)
         else:
             arguments |= {"sasl_plain_username": security.username, "sasl_plain_password": security.password}
     return arguments

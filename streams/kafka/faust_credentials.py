@@ -5,7 +5,7 @@ from __future__ import annotations
 from faust.auth import Credentials, OAuthCredentials, SASLCredentials, SSLCredentials
 
 from streams.kafka.address import security_of
-from streams.kafka.client_arguments import Tokens
+from streams.kafka.client_arguments import TokenProvider
 
 
 def credentials_of(address: str) -> Credentials | None:
@@ -15,7 +15,7 @@ def credentials_of(address: str) -> Credentials | None:
     if not security.signs_in:
         return SSLCredentials(tls) if tls is not None else None
     if security.tokens is not None:
-        return OAuthCredentials(oauth_cb=Tokens(security.tokens), ssl_context=tls)
+        return OAuthCredentials(oauth_cb=TokenProvider(security.tokens), ssl_context=tls)
     return SASLCredentials(
         username=security.username, password=security.password, ssl_context=tls, mechanism=security.mechanism
     )

@@ -37,14 +37,14 @@ class KafkaRefused(KafkaUnreachable, errors.KafkaConnectionError):  # type: igno
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class BrokerRefusal:
     """One sentence; not `certain` when a broker that is just starting or ending would have done the same."""
 
     sentence: str
     certain: bool = True
 
 
-async def refusal_of(address: str) -> Refusal | None:
+async def refusal_of(address: str) -> BrokerRefusal | None:
     """What the first broker that refuses says; None when one lets us in, and when all are away."""
     refusal = None
     for host, port, _ in collect_hosts(str(address)):
@@ -57,7 +57,7 @@ async def refusal_of(address: str) -> Refusal | None:
     return refusal
 
 
-def refusal_now(address: str) -> Refusal | None:
+def refusal_now(address: str) -> BrokerRefusal | None:
     """The same for who cannot await, in an event loop or not."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, refusal_of(address)).result()
@@ -77,12 +77,12 @@ async def _try(address: str, host: str, port: int) -> None:
         connection.close()
 
 
-def _refusal(failure: BaseException, security: KafkaSecurity, at: str) -> Refusal | None:
+def _refusal(failure: BaseException, security: KafkaSecurity, at: str) -> BrokerRefusal | None:
     if isinstance(failure, errors.KafkaConnectionError | ConnectionResetError):
         hung_up = not isinstance(failure.__cause__ or failure.__context__, ConnectionRefusedError | TimeoutError)
-        return Refusal(_closed(security, at), certain=False) if hung_up else None
+        return BrokerRefusal(_closed(security, at), certain=False) if hung_up else None
     sentence = _sentence(failure, security, at)
-    return Refusal(sentence) if sentence is not None else None
+    return BrokerRefusal(sentence) if sentence is not None else None
 
 
 def _sentence(failure: BaseException, security: KafkaSecurity, at: str) -> str | None:
