@@ -30,7 +30,8 @@ from harness.traffic import event_record
 
 from agents.lists.list_basis import LATER_MS
 from ops.configuration.settings_sources import load_settings
-from serving.list_format import decode, read_prefix
+from serving.joined_list import decode
+from serving.list_format import read_prefix
 from streams.kafka.producer import OutgoingRecord
 from streams.kafka.topics_admin import delete_namespace
 
@@ -80,7 +81,7 @@ class Bench:
         values = [
             value for key in self._lists[:: max(1, len(self._lists) // 200)] if (value := self._cluster.redis.get(key))
         ]
-        codes = [item["reason_code"] for value in values for item in decode(value)["recommendations"]]
+        codes = [item["reason_code"] for value in values for item in decode(value, {})["recommendations"]]
         return codes.count("because_you_watched") / max(1, len(codes))
 
     async def load(self) -> dict[str, float]:

@@ -12,6 +12,8 @@ _CLOSE = re.compile(rb"\r\nconnection: close", re.IGNORECASE)
 _SOURCE = re.compile(rb'"source":"(\w+)"')
 _HEAD_OF_BODY = 600  # the labels of an answer come before its items
 POPULAR = 0  # whose items the popular list holds
+TASTES = 200  # users of one taste have the same items, and each list names its user by its offset
+_OFFSET = re.compile(rb'"as_of":{"partition":0,"offset":(\d+)}')
 
 
 class Answer(NamedTuple):
@@ -44,8 +46,11 @@ class Answer(NamedTuple):
             return True
         owner = user if self.source == "personal" else POPULAR
         items = self.body.count(b'"item_id":')
-        own = self.body.count(b'"item_id":"i%d-' % owner)
-        return b'"user_id":"u%d"' % user in self.body[:_HEAD_OF_BODY] and 0 < items == own
+        own = self.body.count(b'"item_id":"i%d-' % (owner % TASTES))
+        head = self.body[:_HEAD_OF_BODY]
+        said = _OFFSET.search(head)
+        is_theirs = said is None or int(said[1]) == owner
+        return b'"user_id":"u%d"' % user in head and is_theirs and 0 < items == own
 
 
 class Connection(asyncio.Protocol):

@@ -15,16 +15,21 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import psutil
-from endpoint_http import POPULAR
+from endpoint_http import POPULAR, TASTES
 
 from ops.local_stack.ports import free_port
 from serving import audience
 from serving.eligibility import ALWAYS_MS, facts_of
-from serving.fragments import item_fragment
+from serving.item_card import ItemCard
+from serving.joined_list import decode
 from serving.keys import Keys
-from serving.list_format import ListStamp, decode
+from serving.list_format import Items, ListStamp, Said, scored
 from serving.redis_writer import ListWriter
+from serving.seen_filter import item_hash
+from serving.write_order import PartitionOwner
+from streams.contract.served import ALGORITHMS
 
 HERE = Path(__file__).parent
 USERS = 5_000
@@ -32,7 +37,7 @@ ITEMS = 100
 NAMESPACE = "bench"
 STARTED_S = 30
 TTL_S = 24 * 3600
-FACTS = facts_of(12, ("Drama", "War"))
+GENRES = ("Drama", "War", "Comedy", "Crime", "Horror", "Romance", "Western")
 KEYS = Keys(NAMESPACE, "v1")
 _HOP = ("connection", "date", "server")
 _TOTAL = re.compile(r"^freshet_endpoint_(\w+)_total ([0-9.e+]+)$", re.MULTILINE)
@@ -149,41 +154,52 @@ async def fill_elsewhere(redis_url: str, users: int) -> None:
         raise RuntimeError("the lists could not be written")
 
 
-async def fill(redis_url: str, users: int = USERS, *, both: bool = False) -> None:
-    """Lists of ITEMS items each, and a popular list. With `both` the same for the naive service."""
+async def fill(redis_url: str, users: int = USERS, *, both: bool = False) -> int:
+    """Lists of ITEMS items each, and a popular list; bytes of one. With `both` the same for the naive service."""
     writer = ListWriter.connect(redis_url, KEYS, timeout_s=30)
     now_ms = time.time_ns() // 1_000_000
     own = ListStamp("v1", "personal", 0, now_ms, now_ms + TTL_S * 1000)
+    cards = {_key(taste, n): _card(taste, n) for taste in range(TASTES) for n in range(ITEMS)}
+    await writer.change_cards(PartitionOwner(0, term=1), cards)
     for first in range(0, users, 500):
         ids = range(first, min(first + 500, users))
-        values = {n: own.personal(f"u{n}", n, _items(n), [FACTS] * ITEMS) for n in ids}
+        values = {n: own.personal(f"u{n}", n, _items(n)) for n in ids}
         groups = [
             ((KEYS.user_list(f"u{n}"), value), (KEYS.audience(f"u{n}"), _audience(n))) for n, value in values.items()
         ]
         await writer.write_together(groups, TTL_S)
         if both:
-            await writer._redis.mset({f"naive:u{n}:homepage": _plain(value) for n, value in values.items()})
-    shown = _items(POPULAR)
-    popular = ListStamp("v1", "popular", 0, now_ms, now_ms + TTL_S * 1000).shared(shown, [FACTS] * len(shown))
+            await writer._redis.mset({f"naive:u{n}:homepage": _plain(value, cards) for n, value in values.items()})
+    popular = ListStamp("v1", "popular", 0, now_ms, now_ms + TTL_S * 1000).shared(_items(POPULAR))
     await writer.write_shared(KEYS.popular(), popular, TTL_S)
     await writer.close()
+    return len(own.personal(f"u{users}", users, _items(users)))
 
 
-def _items(user: int) -> list[bytes]:
-    return [
-        item_fragment(
-            f"i{user}-{n}",
-            f"The Long Title of Film Number {n} (1994)",
-            1 - n / (2 * ITEMS),
-            f"Because you watched Film {n % 7}",
-            "because_watched",
-        )
-        for n in range(ITEMS)
-    ]
+def _key(taste: int, n: int) -> int:
+    return item_hash(f"i{taste}-{n}")
 
 
-def _plain(value: bytes) -> str:
-    body = decode(value)
+def _card(taste: int, n: int) -> ItemCard:
+    genres = [GENRES[n % 7], GENRES[taste % 5]]
+    title = f"The Long Title of Film Number {n} ({1950 + taste % 75})"
+    return ItemCard.of(f"i{taste}-{n}", title, facts_of((0, 7, 12)[n % 3], genres))
+
+
+def _items(user: int) -> Items:
+    """The items of the user's taste in an order of their own, each because of one of seven that they watched."""
+    taste = user % TASTES
+    order = [(user * 7 + 37 * n) % ITEMS for n in range(ITEMS)]
+    keys = np.array([_key(taste, n) for n in order], "<u8")
+    steps = np.array([10_000 - 50 * n for n in range(ITEMS)], "<u2")
+    watched = [_key((user * 31 + n) % TASTES, n) for n in range(7)]
+    reasons = [Said("Because you watched ", "because_you_watched", ALGORITHMS[n % 3], watched[n]) for n in range(7)]
+    said = [reasons[n % 7] for n in range(ITEMS)]
+    return scored(keys.tobytes(), steps.tobytes(), said, lambda one: one)
+
+
+def _plain(value: bytes, cards: Mapping[int, ItemCard]) -> str:
+    body = decode(value, cards)
     names = ("user_id", "source", "model_version", "generated_at", "expires_at", "recommendations")
     return json.dumps({"context": "homepage", **{name: body[name] for name in names}})
 

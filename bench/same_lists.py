@@ -25,6 +25,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from agents.lists.item_cards import card_of
 from agents.lists.list_maker import ListMaker
 from offline.datasets.movielens_1m import MovieLens1M
 from offline.datasets.movielens_100k import MovieLens100K
@@ -33,11 +34,14 @@ from offline.datasets.rows import encode
 from offline.production_path import ProductionPath
 from ranking.ranker import Ranker
 from ranking.rerank.settings import RerankSettings
+from serving.item_card import ItemCard
+from serving.joined_list import decode
 from serving.keys import Keys
-from serving.list_format import FORMAT_VERSION, MAGIC, decode
+from serving.list_format import FORMAT_VERSION, MAGIC
 from streams.contract.catalog import CatalogItem, UserProfile, parse_catalog_item
 from streams.contract.events import EventType, Interaction, parse_interaction
 from streams.contract.units import DAY_MS
+from tables.item_model import ItemModel
 from tables.user import User
 
 SIZE = 100
@@ -106,9 +110,10 @@ def _values(
             made = maker.values_of(batch, 0, now_ms)
         else:
             made = [maker.user_values(user, profile, 0, now_ms) for user, profile in batch]
+        cards = _cards(maker.model)
         for one in made:
             values = dict(one.values)
-            lists = [decode(value) for key, value in values.items() if value[:2] == LIST]
+            lists = [decode(value, cards) for key, value in values.items() if value[:2] == LIST]
             others = {key.split("{u:")[0].split(":")[-2]: value for key, value in values.items() if value[:2] != LIST}
             vector = others.pop("user_emb", b"")
             yield {
@@ -124,6 +129,11 @@ def _values(
                 "vector": np.frombuffer(vector, "<f4").astype(float).round(6).tolist(),
                 "basis": [one.basis.recent.tolist(), round(one.basis.visits, 3)],
             }
+
+
+def _cards(model: ItemModel) -> dict[int, ItemCard]:
+    keys = model.keys.keys[: len(model)].tolist()
+    return {key: card_of(model, index) for index, key in enumerate(keys) if model.ids[index]}
 
 
 def compare(former: Path, now: Path) -> int:

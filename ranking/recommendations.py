@@ -79,9 +79,10 @@ def text_of(reason: int, trend_segment: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Recommendations:
     """One list, best first. `item_index` int32[], `score` float32[] in 0..1, not increasing; one `reason_code` and one
-    `reason` text an item; `reason_item` int32[] is the item of the user's own history behind the reason, -1 = none; one
-    of `algorithms` an item. `dropped` counts candidates by the rule that dropped them; `user_embedding` float32[128] is
-    the user's own, all 0 = unknown, empty for a list that is nobody's."""
+    `reason` text an item; `reason_item` int32[] is the item whose title ends that text, of the user's own history or
+    what all of the list is similar to, -1 = none; one of `algorithms` an item. `dropped` counts candidates by the rule
+    that dropped them; `user_embedding` float32[128] is the user's own, all 0 = unknown, empty for a list that is
+    nobody's."""
 
     item_index: Ints
     score: NDArray[np.float32]

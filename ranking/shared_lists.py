@@ -88,7 +88,7 @@ def similar(model: ItemModel, item: int, now_ms: int, size: int = DEFAULT_SIZE) 
     scores = found.scores[items]
     scores = scores / max(float(scores.max(initial=0.0)), _TINY)
     by = [Algorithm.CO_OCCURRENCE if together else Algorithm.CONTENT for together in found.together[items].tolist()]
-    return _labelled(items, scores, "similar", f"Similar to {model.title(item)}", by)
+    return _labelled(items, scores, "similar", f"Similar to {model.title(item)}", by, item)
 
 
 def _labelled(
@@ -97,6 +97,8 @@ def _labelled(
     code: ReasonCode,
     text: str,
     algorithms: Sequence[Algorithm],
+    cited: int = -1,
 ) -> Recommendations:
-    none = np.full(len(items), -1, np.int32)
-    return Recommendations(items, scores, [code] * len(items), [text] * len(items), none, "popular", algorithms)
+    """`cited` is the item whose title ends the text, -1 = none."""
+    count, named = len(items), np.full(len(items), cited, np.int32)
+    return Recommendations(items, scores, [code] * count, [text] * count, named, "popular", algorithms)

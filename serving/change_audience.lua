@@ -20,7 +20,7 @@ if #head >= 14 and struct.unpack('>i8', head, 7) > tonumber(ARGV[1]) then return
 local stored = redis.call('GET', KEYS[2])
 if not stored or limits(stored) ~= limits(ARGV[2]) then
   redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
-  if #head == CHANGED_AT + 4 and string.sub(head, 1, 2) == '\245\3' then
+  if #head == CHANGED_AT + 4 and string.sub(head, 1, 2) == '\245\4' then
     local changes = struct.unpack('>I4', head, CHANGED_AT + 1)
     redis.call('SETRANGE', KEYS[1], CHANGED_AT, struct.pack('>I4', (changes + 1) % 2 ^ 32))
   end

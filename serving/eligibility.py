@@ -1,8 +1,8 @@
-"""Who may be shown an item: a few bytes per item that travel with every list, and what one audience may see.
+"""Who may be shown an item: a few bytes on its card, and what one audience may see.
 
-The endpoint knows no catalogue. Every list therefore says of each of its items for which age it is, in which countries
-and languages, from when until when, and of which genres; so any list can be cut down to what a reader may see, also
-one that was made for everybody, or for the same reader when they were allowed more.
+The card of an item (serving/item_card.py) says for which age it is, in which countries and languages, from when until
+when, and of which genres, as the catalogue has it now; so any list can be cut down to what a reader may see, also one
+that was made for everybody, or for the same reader when they were allowed more, or before the item was restricted.
 
 Facts of one item are ASCII words with a space between, the last empty ones left out:
 
@@ -32,6 +32,9 @@ OLDEST: Final = maturity_age("18")
 ALWAYS_MS: Final = 2**62
 MAX_VERDICTS: Final = 4096
 _WORDS_BEFORE_TIMES: Final = 3
+_WORDS_WITH_TIMES: Final = 6
+_ALWAYS: Final = (-(2**63), 2**63)
+_NEVER: Final = (0, 0)
 
 
 @lru_cache(maxsize=65_536)
@@ -115,10 +118,11 @@ class ViewingLimits:
     """What one audience may see: items up to `age` years, allowed in all of `countries` (none = not known: only what is
     allowed everywhere), in `language` (a code; b"" = any), and of none of the `unwanted` genres (codes).
 
-    `name` tells one from another. Verdicts on items are remembered: a catalogue has few different facts.
+    `name` tells one from another. Verdicts on items are remembered: a catalogue has few different facts. `allowed` are
+    facts of which it is known that they may be shown at any time.
     """
 
-    __slots__ = ("_verdicts", "age", "countries", "language", "name", "unwanted")
+    __slots__ = ("_verdicts", "age", "allowed", "countries", "language", "name", "unwanted")
 
     def __init__(
         self,
@@ -133,7 +137,8 @@ class ViewingLimits:
         self.unwanted = unwanted
         said = repr((age, countries, language, sorted(unwanted))).encode()
         self.name = blake2b(said, digest_size=8).hexdigest().encode()
-        self._verdicts: dict[bytes, bool] = {}
+        self._verdicts: dict[bytes, tuple[int, int]] = {}
+        self.allowed: set[bytes] = set()
 
     def allow(self, facts: bytes, now_ms: int) -> bool:
         """Whether an item of these facts may be shown at `now_ms`. Without facts it may not.
@@ -146,25 +151,43 @@ class ViewingLimits:
         """
         verdict = self._verdicts.get(facts)
         if verdict is None:
-            verdict = self._allow(facts, now_ms)
-            if not is_bounded(facts):
-                if len(self._verdicts) >= MAX_VERDICTS:
-                    self._verdicts.clear()
-                self._verdicts[facts] = verdict
-        return verdict
+            if len(self._verdicts) >= MAX_VERDICTS:
+                self._verdicts.clear()
+                self.allowed.clear()
+            verdict = self._verdicts[facts] = self._allowed_within(facts)
+            if verdict == _ALWAYS:
+                self.allowed.add(facts)
+        return verdict[0] <= now_ms < verdict[1]
 
-    def _allow(self, facts: bytes, now_ms: int) -> bool:
+    def _allowed_within(self, facts: bytes) -> tuple[int, int]:
+        """From when until when an item of these facts may be shown."""
         words = facts.split(b" ")
         if not words[0].isdigit() or int(words[0]) > self.age:
-            return False
+            return _NEVER
         genres, countries, languages = (words[1:4] + [b""] * 3)[:3]
         if self.unwanted and genres and (ANY_CODE in self.unwanted or not self.unwanted.isdisjoint(_codes(genres))):
-            return False
-        if countries and not (self.countries and _countries(countries).issuperset(self.countries)):
-            return False
+            return _NEVER
+        if countries and not self._is_open_in(countries):
+            return _NEVER
         if languages and self.language and self.language not in _codes(languages):
-            return False
-        return len(words) < 6 or int(words[4]) <= now_ms < int(words[5])
+            return _NEVER
+        return (int(words[4]), int(words[5])) if len(words) >= _WORDS_WITH_TIMES else _ALWAYS
+
+    def _is_open_in(self, countries: bytes) -> bool:
+        return bool(self.countries) and _countries(countries).issuperset(self.countries)
+
+
+class AnyLimits(ViewingLimits):
+    """Those of somebody of whom nothing is known any more, for a list that was made when it was: everything in its
+    time, wherever it may be shown."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(OLDEST)
+
+    def _is_open_in(self, countries: bytes) -> bool:
+        return True
 
 
 def _codes(word: bytes) -> list[bytes]:

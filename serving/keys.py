@@ -17,12 +17,13 @@
     {namespace}:{version}:holder:{partition}           term of whoever writes what belongs to its users
     {namespace}:{version}:user_features:{u:USER}       one JSON object, tables.user_features, written with the list
     {namespace}:{version}:user_emb:{u:USER}            128 float32, little-endian
-    {namespace}:blocked:{version}                      set of item ids that no answer may show
-    {namespace}:blocked_stamp:{version}                changes with every change of the set above, never to a former one
-    {namespace}:blocked_order:{version}                hash item partition -> "term:sequence" of its last change
-    {namespace}:restated:{version}                     hash item -> who may be shown it by now, see serving/restated.py
-    {namespace}:restated_stamp:{version}               as blocked_stamp
-    {namespace}:restated_order:{version}               hash item partition -> "term:sequence:offsets of the catalogue"
+    {namespace}:cards:{version}                        hash item key -> what answers say of it, see serving/item_card.py
+    {namespace}:card_changes:{version}                 zset item key -> number of the last change of its card
+    {namespace}:card_stamp:{version}                   "epoch:number" of the last change; another epoch: all of it anew
+    {namespace}:card_order:{version}                   hash item partition -> "term:sequence" of its last change
+    {namespace}:blocked:{version}                      of the former release: set of items that no answer may show
+    {namespace}:restated:{version}                     of the former release: hash item -> who may be shown it
+    {namespace}:{blocked,restated}_{stamp,order}:{version}   of the former release
     {namespace}:readers:{partition}                    zset user_id -> second of the last read, kept by the endpoint
     {namespace}:rate:{u:READER}                        rate limit of one reader
     {namespace}:live                                   JSON, see serving.live_pointer
@@ -31,7 +32,7 @@
 popular, row and trending_list are also written as popular@12 and so on, for each maturity that some of their items
 exceed: the same of items up to that maturity.
 
-Why trending has two keys: a zset alone would make the endpoint look up a title per item at read time.
+Why trending has two keys: the zset is for other readers, and says nothing of reasons.
 The hash tags {u:USER} and {i:ITEM} keep one user's or item's keys in one Redis Cluster slot.
 The namespace part is left out when the namespace is empty.
 No key can be read as another namespace's or version's: the words that stand here for kinds of keys are no names of
@@ -70,7 +71,8 @@ KINDS = frozenset(
     }
 )
 #: What follows a namespace in keys that belong to no version, or to one whose name comes later.
-OF_ITEMS = ("blocked", "blocked_stamp", "blocked_order", "restated", "restated_stamp", "restated_order")
+OF_FORMER_RELEASE = ("blocked", "blocked_stamp", "blocked_order", "restated", "restated_stamp", "restated_order")
+OF_ITEMS = ("cards", "card_changes", "card_stamp", "card_order", *OF_FORMER_RELEASE)
 SHARED_KINDS = frozenset({*OF_ITEMS, "readers", "rate", "live", "experiments"})
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]*")
@@ -250,38 +252,42 @@ class Keys:
 
     @property
     def of_items(self) -> list[str]:
-        """Every key of the version that says which items are hidden, and from whom."""
-        return [f"{self.root}{kind}:{self.version}" for kind in OF_ITEMS]
+        """Every key of the version that says what items are, and who may be shown them."""
+        return [self._of_items(kind) for kind in OF_ITEMS]
+
+    def _of_items(self, kind: str) -> str:
+        assert kind in OF_ITEMS, f"{kind} is not among the kinds of keys"
+        return f"{self.root}{kind}:{self.version}"
+
+    @property
+    def cards(self) -> str:
+        """The hash item key -> card."""
+        return self._of_items("cards")
+
+    @property
+    def card_changes(self) -> str:
+        """The sorted set of item keys by the number of the last change of their cards."""
+        return self._of_items("card_changes")
+
+    @property
+    def card_stamp(self) -> str:
+        """What tells readers that cards changed."""
+        return self._of_items("card_stamp")
+
+    @property
+    def card_order(self) -> str:
+        """What each item partition's cards were written by."""
+        return self._of_items("card_order")
 
     @property
     def blocked(self) -> str:
-        """The set of item ids that the endpoint skips at once."""
-        return f"{self.root}blocked:{self.version}"
-
-    @property
-    def blocked_stamp(self) -> str:
-        """What tells readers when to read the blocked items again."""
-        return f"{self.root}blocked_stamp:{self.version}"
-
-    @property
-    def blocked_order(self) -> str:
-        """What each item partition's blocked items were written by."""
-        return f"{self.root}blocked_order:{self.version}"
+        """The set of item ids that workers of the former release hide."""
+        return self._of_items("blocked")
 
     @property
     def restated(self) -> str:
-        """The hash item id -> `restated.restated` of items of which the catalogue says other facts than lists may."""
-        return f"{self.root}restated:{self.version}"
-
-    @property
-    def restated_stamp(self) -> str:
-        """What tells readers when to read them again."""
-        return f"{self.root}restated_stamp:{self.version}"
-
-    @property
-    def restated_order(self) -> str:
-        """What each item partition's restated items were written by, and up to where the catalogue was read for it."""
-        return f"{self.root}restated_order:{self.version}"
+        """The hash item id -> time and facts of items that workers of the former release restrict."""
+        return self._of_items("restated")
 
     def readers(self, partition: int) -> str:
         """Who has read lately, by the partition of the user: the sweep keeps their lists right."""

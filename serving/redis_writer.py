@@ -12,14 +12,14 @@ older than what it holds; whoever wrote is told, and `refused` counts it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from importlib.resources import files
 from itertools import chain
 from time import perf_counter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -27,21 +27,20 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 
 from serving.experiments import ExperimentBook
+from serving.item_card import ItemCard, field_of
 from serving.keys import Keys
 from serving.list_format import ordered
 from serving.live_pointer import LivePointer
 from serving.reader_marks import ReaderMarks
 from serving.redis_errors import NotTheWriter, RedisUnavailable
 from serving.redis_failures import passing_failures
-from serving.restated import read_up_to, up_to_text
 from serving.write_order import PartitionOwner, WrittenPosition
 from streams.metrics import DURATION_BOUNDS_S, Distribution
 
 SCRIPT = files("serving").joinpath("forward_only.lua").read_text()
 IS_LATER = files("serving").joinpath("is_later.lua").read_text()
 ZSET_SCRIPT = IS_LATER + files("serving").joinpath("ordered_zset.lua").read_text()
-RESTATED_SCRIPT = IS_LATER + files("serving").joinpath("ordered_restated.lua").read_text()
-BLOCKED_SCRIPT = IS_LATER + files("serving").joinpath("ordered_blocked.lua").read_text()
+CARDS_SCRIPT = IS_LATER + files("serving").joinpath("ordered_cards.lua").read_text()
 LIVE_SCRIPT = files("serving").joinpath("live_forward.lua").read_text()
 AUDIENCE_SCRIPT = files("serving").joinpath("change_audience.lua").read_text()
 REMOVE_SCRIPT = files("serving").joinpath("remove_user.lua").read_text()
@@ -78,10 +77,8 @@ NOT_THE_WRITER = -1
 LIST_NOT_THE_WRITERS = 0
 #: (key, value) pairs that are written together.
 Group = Sequence[tuple[str, bytes]]
-First = TypeVar("First")
-Second = TypeVar("Second")
-CHUNK_LISTS = 100  # 1.5 MB at 15 KB a list: one larger write costs more per list, smaller ones more round trips
-CHUNK_ITEMS = 1000  # in one script: Redis serves nobody else meanwhile
+CHUNK_LISTS = 100  # 200 KB at 2 KB a list; one larger write keeps Redis from everybody else, smaller ones cost more
+CHUNK_CARDS = 500  # in one script: Redis serves nobody else meanwhile
 TIMEOUT_S = 2.0  # the library's defaults wait for a minute on a hung server
 
 
@@ -236,54 +233,34 @@ class ListWriter:
             reply = await self._redis.eval(ZSET_SCRIPT, 2, key, self.keys.order(key), *owner.next(), ttl_s, *members)
         return self._is_written(reply, owner)
 
-    async def blocked_items(self) -> set[str]:
-        """The items that no answer of this version may show."""
+    async def card_stamp(self) -> bytes | None:
+        """The last change of cards; None where none was written, or where it was lost or the cards were."""
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.get(self.keys.card_stamp)
+        pipeline.exists(self.keys.cards, self.keys.card_changes)
         with self._asking():
-            members: set[bytes] = await self._redis.smembers(self.keys.blocked)  # type: ignore[assignment]  # undecoded
-            return {item_id.decode() for item_id in members}
+            stamp, there = await pipeline.execute()
+        return stamp if there == len((self.keys.cards, self.keys.card_changes)) else None
 
-    async def change_blocked(
-        self, owner: PartitionOwner, block: Collection[str] = (), unblock: Collection[str] = ()
-    ) -> bool:
-        """Adds items of the owner's item partition to the blocked ones and takes others out, CHUNK_ITEMS at a time;
-        False, and the rest left as it is, after a later owner did."""
-        keys = self.keys.blocked, self.keys.blocked_stamp, self.keys.blocked_order
-        for added, removed in _chunks(list(block), list(unblock)):
-            arguments: list[int | str] = [owner.partition, *owner.next(), len(added), *added, *removed]
+    async def cards(self, keys: Sequence[int]) -> list[ItemCard | None]:
+        """The cards of items by their keys; None where there is none that can be read."""
+        if not keys:
+            return []
+        with self._asking():
+            found: list[bytes | None] = await self._redis.hmget(self.keys.cards, list(map(field_of, keys)))  # type: ignore[assignment]  # undecoded
+        return [_card_in(value) for value in found]
+
+    async def change_cards(self, owner: PartitionOwner, cards: Mapping[int, ItemCard]) -> bool:
+        """Writes cards of items of the owner's item partition by their keys, CHUNK_CARDS at a time; False, and the rest
+        left as it is, after a later owner did."""
+        names = self.keys.cards, self.keys.card_changes, self.keys.card_stamp, self.keys.card_order
+        pairs = list(cards.items())
+        for start in range(0, len(pairs), CHUNK_CARDS):
+            arguments: list[int | bytes] = [owner.partition, *owner.next()]
+            for key, card in pairs[start : start + CHUNK_CARDS]:
+                arguments += (field_of(key), card.encode())
             with self._asking():
-                reply = await self._redis.eval(BLOCKED_SCRIPT, len(keys), *keys, *arguments)
-            if not self._is_written(reply, owner):
-                return False
-        return True
-
-    async def restated_items(self) -> dict[str, bytes]:
-        """Items that are restated (`serving.restated`)."""
-        with self._asking():
-            found: dict[bytes, bytes] = await self._redis.hgetall(self.keys.restated)  # type: ignore[assignment]  # undecoded
-            return {item_id.decode(): value for item_id, value in found.items()}
-
-    async def restated_up_to(self, partition: int) -> dict[int, int] | None:
-        """Up to which offsets of the catalogue's partitions an item partition's items are restated; None = not
-        noted."""
-        with self._asking():
-            noted: bytes | None = await self._redis.hget(self.keys.restated_order, str(partition))  # type: ignore[assignment]
-        return None if noted is None else read_up_to(noted.rpartition(b":")[2])
-
-    async def change_restated(
-        self, owner: PartitionOwner, up_to: Mapping[int, int], put: Mapping[str, bytes], remove: Collection[str] = ()
-    ) -> bool:
-        """Puts items of the owner's item partition among the restated ones and takes others out, CHUNK_ITEMS at a time;
-        False, and the rest left as it is, after a later owner did. `up_to` are the offsets of the catalogue that were
-        read for it, noted with the last of them."""
-        keys = self.keys.restated, self.keys.restated_stamp, self.keys.restated_order
-        chunks = _chunks(list(put.items()), list(remove)) or [([], [])]
-        for place, (pairs, removed) in enumerate(chunks):
-            noted = up_to_text(up_to) if place == len(chunks) - 1 else b""
-            arguments: list[int | str | bytes] = [owner.partition, *owner.next(), noted, len(pairs)]
-            for pair in pairs:
-                arguments += pair
-            with self._asking():
-                reply = await self._redis.eval(RESTATED_SCRIPT, len(keys), *keys, *arguments, *removed)
+                reply = await self._redis.eval(CARDS_SCRIPT, len(names), *names, *arguments)
             if not self._is_written(reply, owner):
                 return False
         return True
@@ -436,15 +413,11 @@ class ListWriter:
         return removed
 
 
-def _chunks(added: list[First], removed: list[Second]) -> list[tuple[list[First], list[Second]]]:
-    """Both in pieces of CHUNK_ITEMS.
-
-    >>> _chunks([1, 2], ["a"]), _chunks([], [])
-    ([([1, 2], ['a'])], [])
-    """
-    longest = max(len(added), len(removed))
-    starts = range(0, longest, CHUNK_ITEMS)
-    return [(added[at : at + CHUNK_ITEMS], removed[at : at + CHUNK_ITEMS]) for at in starts]
+def _card_in(value: bytes | None) -> ItemCard | None:
+    try:
+        return None if value is None else ItemCard.decode(value)
+    except ValueError:
+        return None
 
 
 def _name(owner: PartitionOwner) -> bytes:

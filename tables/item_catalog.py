@@ -153,6 +153,20 @@ class ItemCatalog:
         countries, languages = self.regions.of(index), self.languages.of(index)
         return countries, languages, int(self._from_ms[index]), int(self.until_ms[index])
 
+    def is_listed(self, index: int) -> bool:
+        """Whether an item may be shown to anybody, at some time."""
+        return bool(self._listed[index])
+
+    def entry(self, index: int) -> tuple[object, ...]:
+        """What is said of an item, but for its title and what makes it like others."""
+        columns = (self._named, self._listed, self.maturity_age, self.released_at_ms, self.language)
+        return (
+            *(column[index].item() for column in columns),
+            *self.bounds(index),
+            self.genres[index],
+            self.duration_s.get(index),
+        )
+
     @property
     def in_use(self) -> bool:
         """Whether the catalogue has named an item."""
@@ -162,10 +176,6 @@ class ItemCatalog:
         """bool[items]: available to nobody."""
         items = slice(0, len(self.titles))
         return ~self._listed[items] | (self._from_ms[items] > now_ms) | (now_ms >= self.until_ms[items])
-
-    def withdrawn(self, now_ms: int) -> Mask:
-        """bool[items]: hidden, and the catalogue said so itself."""
-        return self.hidden(now_ms) & self._named[: len(self.titles)]
 
     def _clear(self, index: int, *, listed: bool) -> None:
         self.released_at_ms[index] = ALWAYS_FROM_MS

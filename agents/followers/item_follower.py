@@ -8,7 +8,6 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.delivery.table import POSITION_KEY
 from agents.followers.follower import Follower, do_nothing
-from agents.followers.item_facts import FactsSaid, item_facts
 from agents.followers.model_watermark import ModelWatermark
 from agents.followers.refusals import Report, guarded, say
 from ranking.learner import RANKER_KEY, ranker_of
@@ -41,13 +40,15 @@ class ItemFollower:
     ) -> None:
         self.model = ItemModel(default_maturity)
         self.ranker = Ranker.start()
+        #: Grows with every change of the catalogue but those of titles: what lists follow from.
         self.catalogue_version = 0
+        #: Grows with every record of the catalogue.
+        self.records_said = 0
         self.published_ms = 0
         """When the newest record of `item.model` was appended that is applied, ms since the epoch; 0 = none is."""
         self.model_watermark = ModelWatermark(guarded(self._apply_model, report), partitions, max_model_watermark_ms)
-        self.facts_said = FactsSaid()
         self._changed: deque[str] = deque(maxlen=REMEMBERED_CHANGES)
-        self._compares = False  # facts with those of the record before: not while the topic is read for the first time
+        self._said: deque[str] = deque(maxlen=REMEMBERED_CHANGES)
         self._follower = Follower(
             bootstrap,
             {
@@ -68,7 +69,6 @@ class ItemFollower:
     async def start(self) -> None:
         """Returns when the model contains everything that was published before the call."""
         await self._follower.start()
-        self._compares = True
 
     def places(self) -> dict[TopicPartition, LogPosition]:
         """See `Follower.places`."""
@@ -84,36 +84,33 @@ class ItemFollower:
 
     def changed_since(self, catalogue_version: int) -> frozenset[str] | None:
         """Items whose entry changed after `catalogue_version`; None when that is too long ago to tell."""
-        count = self.catalogue_version - catalogue_version
-        if count > len(self._changed):
-            return None
-        return frozenset(list(self._changed)[len(self._changed) - count :])
+        return _last(self._changed, self.catalogue_version - catalogue_version)
+
+    def said_since(self, records_said: int) -> frozenset[str] | None:
+        """Items of which the catalogue said something after so many records; None when that is too long ago to tell."""
+        return _last(self._said, self.records_said - records_said)
 
     def _apply_catalogue(self, record: ConsumerRecord) -> None:
         """Takes what holds of an item; then raises `InvalidEvent` when that is not what its record says."""
         item_id, item, problem = read_catalog_item(record.key, record.value)
         if item_id is not None:
-            self._take(item_id, item, record)
+            self._take(item_id, item)
         if problem is not None:
             raise problem
 
-    def _take(self, item_id: str, item: CatalogItem | None, record: ConsumerRecord) -> None:
-        model = self.model
-        before = self._facts_listed(item_id)
-        model.apply_catalog(item_id, item)
-        self._changed.append(item_id)
-        self.catalogue_version += 1
-        self.facts_said.read(record.partition, record.offset)
-        index = model.index(item_id)
-        if not self._compares or (before and before != item_facts(model, index)):
-            self.facts_said.changed(index, record.partition, record.offset, self.catalogue_version)
+    def _take(self, item_id: str, item: CatalogItem | None) -> None:
+        before = self._entry(item_id)
+        self.model.apply_catalog(item_id, item)
+        self._said.append(item_id)
+        self.records_said += 1
+        if self._entry(item_id) != before:
+            self._changed.append(item_id)
+            self.catalogue_version += 1
 
-    def _facts_listed(self, item_id: str) -> bytes:
-        """What lists say of an item; b"" when none shows it or it is not to be compared."""
+    def _entry(self, item_id: str) -> tuple[object, ...]:
+        """What lists follow from; nothing of an item that was never heard of."""
         index = self.model.index(item_id)
-        # What was never heard of is shown where there is no catalogue: somebody may go on with what they have begun.
-        shown = index >= 0 or not self.model.catalog.in_use
-        return item_facts(self.model, index) if self._compares and shown else b""
+        return self.model.catalog.entry(index) if index >= 0 else ()
 
     def _apply_ranker(self, record: ConsumerRecord) -> None:
         if record.key == RANKER_KEY:
@@ -123,3 +120,7 @@ class ItemFollower:
         self.published_ms = max(self.published_ms, record.timestamp)
         if record.key != POSITION_KEY:
             self.model.apply(record.key, record.value)
+
+
+def _last(changes: deque[str], count: int) -> frozenset[str] | None:
+    return None if count > len(changes) else frozenset(list(changes)[len(changes) - count :])

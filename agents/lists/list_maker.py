@@ -1,15 +1,14 @@
 """Makes finished list values: rank, word, encode. The only place where the model meets the list format."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from time import perf_counter
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.followers.item_facts import FactsSaid, item_facts
 from agents.followers.item_follower import ItemFollower
 from agents.instruments import ListTimes
 from agents.lists.audiences import audience_record
@@ -28,15 +27,16 @@ from ranking.rerank.settings import RerankSettings
 from ranking.rows import AfterLast, after_last, page_of
 from ranking.settings import RankingSettings
 from serving.experiments import UNTREATED, ExperimentBook, Treatment
-from serving.fragments import SCORE_STEPS, continue_fragment, fragments_of, item_head, reason_tail
+from serving.fragments import SCORE_STEPS
 from serving.keys import POST_PLAY, Keys
-from serving.list_format import ListStamp
+from serving.list_format import Begun, Items, ListStamp, Said, begun, scored
 from serving.redis_writer import Group
 from streams.contract.catalog import UNRATED_AGE, UserProfile
 from streams.contract.served import ALGORITHMS, Algorithm
 from streams.contract.time_zones import zone_of
 from tables.continue_watching import Watching
 from tables.item_catalog import ALWAYS_UNTIL_MS
+from tables.item_keys import STORED, key_of
 from tables.item_model import ItemModel
 from tables.user_features import features
 from tables.user_plane import User
@@ -46,23 +46,6 @@ ROOM = -1
 #: The index of an item that the model never heard of.
 UNHEARD_OF = -1
 
-
-Key = TypeVar("Key")
-
-
-class CachedBytes(dict[Key, bytes]):
-    """Bytes that repeat, made when they are first asked for; asking again runs no Python."""
-
-    def __init__(self, make: Callable[[Key], bytes]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, key: Key) -> bytes:
-        made = self[key] = self._make(key)
-        return made
-
-
-_tail = lru_cache(maxsize=4096)(reason_tail)
 
 #: How a reason and an algorithm are packed into the number that their bytes are kept by.
 _REASON = _ALGORITHM = 0xF
@@ -87,17 +70,17 @@ class UserValues(NamedTuple):
     treatment: Treatment = UNTREATED
 
 
-class _Begun(NamedTuple):
-    """By user what they may go on with, item indices int32[] and fragments; `known` are all items of the model that
-    they have begun."""
+class _Unfinished(NamedTuple):
+    """By user what they may go on with, item indices int32[] and items of a list; `known` are all items of the model
+    that they have begun."""
 
     shown: list[NDArray[np.int32]]
-    fragments: list[list[bytes]]
+    items: list[Items]
     known: Ragged
 
 
 class ListMaker:
-    """Turns users and shared recommendations into Redis values; caches the bytes that repeat."""
+    """Turns users and shared recommendations into Redis values."""
 
     def __init__(
         self,
@@ -119,11 +102,7 @@ class ListMaker:
         self.times = ListTimes()
         self.figures = ListFigures(self.model)
         self._related = RelatedCache(self.model)
-        self._heads = CachedBytes(self._head)
-        self._tails = CachedBytes(self._said_by)
         self._trend_places: list[str] = []
-        self._facts: CachedBytes[int] = CachedBytes(lambda index: item_facts(self.model, index))
-        self._heads_version = follower.catalogue_version
 
     # -- users ----------------------------------------------------------------------------------------------------
 
@@ -156,14 +135,15 @@ class ListMaker:
         self.figures.note(lists.items, now_ms)
         contexts, vectors = decisions.contexts, lists.vectors.astype("<f4")
         after = after_last(decisions.interests, contexts, self._related)
-        begun = self._begun(asked, contexts)
+        unfinished = self._unfinished(asked, contexts)
         ends = [
             lowest_in_rows(rows.offsets, catalog.until_ms[rows.values], ALWAYS_UNTIL_MS)
-            for rows in (lists.items, after.items, Ragged.of([row[row >= 0] for row in begun.shown]))
+            for rows in (lists.items, after.items, Ragged.of([row[row >= 0] for row in unfinished.shown]))
         ]
         until_ms = np.minimum.reduce(ends).tolist()
-        fragments, facts = self._fragments(lists.items, lists.scores, self._said(lists)), self.facts(lists.items.values)
-        played, played_facts = self._played(after), self.facts(after.items.values)
+        told, played = self._told(lists).tolist(), _told_of_played(after)
+        keys, after_keys = self._item_keys(lists.items.values), self._item_keys(after.items.values)
+        steps, after_steps = score_steps(lists.scores), score_steps(after.scores)
         bases = bases_of(decisions.interests, vectors, model, ranker)
         tastes = genre_tastes(decisions.histories, model)
         list_rows, after_rows = lists.items.offsets.tolist(), after.items.offsets.tolist()
@@ -175,16 +155,17 @@ class ListMaker:
             zone = zone_of(profile.timezone if profile is not None else None)
             features_now = features(user, profile, tastes[number], now_ms, zone)
             page = msgspec.json.encode(page_of(contexts, number, features_now.genre_preferences, model))
-            continued = begun.fragments[number]
+            listed = scored(keys[own].tobytes(), steps[own].tobytes(), told[own], self._said_by)
+            next_up = scored(after_keys[row].tobytes(), after_steps[row].tobytes(), played[row], self._said_by)
             values = [
-                (self._keys.user_list(user_id), stamp.personal(user_id, offset, fragments[own], facts[own])),
+                (self._keys.user_list(user_id), stamp.personal(user_id, offset, listed)),
                 (
                     self._keys.continue_watching(user_id),
-                    stamp.personal(user_id, offset, continued, self.facts(begun.shown[number]), page=page),
+                    stamp.personal(user_id, offset, unfinished.items[number], page=page),
                 ),
                 (
                     self._keys.user_list(user_id, POST_PLAY),
-                    stamp.personal(user_id, offset, played[row], played_facts[row], context=POST_PLAY),
+                    stamp.personal(user_id, offset, next_up, context=POST_PLAY),
                 ),
                 (self._keys.audience(user_id), audience_record(contexts, number, model, until_ms[number])),
                 (self._keys.user_features(user_id), stamp.plain(offset, msgspec.json.encode(features_now))),
@@ -196,7 +177,7 @@ class ListMaker:
             items = [
                 lists.items.values[own],
                 after.items.values[row],
-                begun.known.row(number),
+                unfinished.known.row(number),
                 np.array(room, np.int32),
             ]
             yield UserValues(np.concatenate(items), values, bases[number], treatment)
@@ -220,101 +201,77 @@ class ListMaker:
         contexts = RequestContexts.alone((user, profile), self.model, now_ms)
         return self._keys.audience(user.user_id), audience_record(contexts, 0, self.model, None)
 
-    def _begun(self, asked: Sequence[tuple[User, UserProfile | None]], contexts: RequestContexts) -> "_Begun":
+    def _unfinished(self, asked: Sequence[tuple[User, UserProfile | None]], contexts: RequestContexts) -> _Unfinished:
         """What the users have begun and may go on with."""
         entries = [user.watching.newest_first(self._duration_s) for user, _ in asked]
         rows = [self.model.indices([entry.item_id for entry in own]) for own in entries]
         may_go_on = allowed(Ragged.of([row[row >= 0] for row in rows]), contexts, self.model, AGAIN_RULES)
         allowed_now = iter(may_go_on.keep.tolist())
-        shown, fragments = [], []
+        shown, items = [], []
         for number, (row, own) in enumerate(zip(rows, entries, strict=True)):
             unheard_of = UNHEARD_OF in row and self._may_see_unheard_of(int(contexts.ages[number]))
             kept = [unheard_of if index == UNHEARD_OF else next(allowed_now) for index in row.tolist()]
             shown.append(row[np.array(kept, np.bool_)])
-            fragments.append(
-                [
-                    continue_fragment(
-                        entry.item_id,
-                        self._title(index, entry),
-                        entry.progress_pct,
-                        entry.position_s,
-                        entry.updated_at_ms,
-                    )
-                    for index, entry, keep in zip(row.tolist(), own, kept, strict=True)
-                    if keep
-                ]
-            )
+            items.append(begun([_begun(entry) for entry, keep in zip(own, kept, strict=True) if keep]))
         unfinished = [self.model.indices([row.item_id for row in user.watching.to_rows()]) for user, _ in asked]
-        return _Begun(shown, fragments, Ragged.of([row[row >= 0] for row in unfinished]))
+        return _Unfinished(shown, items, Ragged.of([row[row >= 0] for row in unfinished]))
 
     def _may_see_unheard_of(self, age: int) -> bool:
-        """Whether a user may see what the model never heard of: not where there is a catalogue, nor a child."""
+        """Whether a user may see what the model never heard of, once it has: not where there is a catalogue, nor a
+        child."""
         return not self.model.catalog.in_use and age >= UNRATED_AGE
 
     def _duration_s(self, item_id: str) -> float | None:
         return self.model.catalog.duration_s.get(self.model.index(item_id))
 
-    def _title(self, index: int, entry: Watching) -> str:
-        return entry.item_id if index == UNHEARD_OF else self.model.title(index)
-
     # -- shared ---------------------------------------------------------------------------------------------------
 
     def shared_value(self, recommendations: Recommendations, now_ms: int) -> bytes:
         """The value of a list that belongs to no user."""
-        return self._stamp(recommendations.source, 0, now_ms).shared(
-            self.fragments(recommendations), self.facts(recommendations.item_index)
+        items = recommendations.item_index
+        told = zip(
+            recommendations.reason,
+            recommendations.reason_code,
+            recommendations.algorithms,
+            recommendations.reason_item.tolist(),
+            strict=True,
         )
+        keys, steps = self._item_keys(items), score_steps(recommendations.score)
+        listed = scored(keys.tobytes(), steps.tobytes(), list(told), lambda one: self._shared_saying(*one))
+        return self._stamp(recommendations.source, 0, now_ms).shared(listed)
 
-    def fragments(self, recommendations: Recommendations) -> list[bytes]:
-        """The items of a list as JSON objects."""
-        tails = map(_tail, recommendations.reason, recommendations.reason_code, recommendations.algorithms)
-        return self._fragments(Ragged.of([recommendations.item_index]), recommendations.score, tails)
+    def _shared_saying(self, text: str, code: str, algorithm: str, cited: int) -> Said:
+        if cited < 0:
+            return Said(text, code, algorithm)
+        return Said(text.removesuffix(self.model.title(cited)), code, algorithm, self._key(cited))
 
-    def _fragments(self, items: Ragged, scores: NDArray[np.float32], tails: Iterable[bytes]) -> list[bytes]:
-        self._drop_stale_heads()
-        steps = np.rint(scores * SCORE_STEPS).astype(int).tolist()
-        return fragments_of(map(self._heads.__getitem__, items.values.tolist()), steps, tails)
+    def _item_keys(self, items: NDArray[np.int32]) -> NDArray[np.uint64]:
+        return self.model.keys.keys[items].astype(STORED, copy=False)
 
-    def _said(self, lists: Lists) -> Iterable[bytes]:
-        """The ends of the fragments: what is said of each item."""
-        self._drop_stale_heads()
+    def _key(self, index: int) -> int:
+        return int(self.model.keys.keys[index])
+
+    def _told(self, lists: Lists) -> NDArray[np.int64]:
+        """What is said of each item, as `_said_by` takes it."""
         places = np.array([self._place_number(place) for place in lists.trend_places], np.int64)
         cites = lists.reasons == ListReason.BECAUSE
         event = (lists.cited.astype(np.int64) << _ITEM_SHIFT) | (lists.cited_codes.astype(np.int64) << _CODE_SHIFT)
         place = np.repeat(places, np.diff(lists.items.offsets)) << _CODE_SHIFT
-        told = lists.reasons | (lists.algorithms << _ALGORITHM_SHIFT)
-        return map(self._tails.__getitem__, (told | np.where(cites, event, place)).tolist())
-
-    def _played(self, after: AfterLast) -> list[bytes]:
-        self._drop_stale_heads()
-        anchors, codes = after.anchors.tolist(), after.codes.tolist()
-        tails = (
-            self._tails[_PLAYED | (code << _CODE_SHIFT) | (anchor << _ITEM_SHIFT)]
-            for anchor, code, count in zip(anchors, codes, np.diff(after.items.offsets).tolist(), strict=True)
-            for _ in range(count)
-        )
-        return self._fragments(after.items, after.scores, tails)
+        told: NDArray[np.int64] = lists.reasons | (lists.algorithms << _ALGORITHM_SHIFT) | np.where(cites, event, place)
+        return told
 
     def _place_number(self, place: str) -> int:
         if place not in self._trend_places:
             self._trend_places.append(place)
         return self._trend_places.index(place)
 
-    def _said_by(self, key: int) -> bytes:
-        """What `_said` looks up: a reason and an algorithm, with an item and an event's code, or with a place."""
-        reason, code, item = key & _REASON, (key >> _CODE_SHIFT) & _CODE, key >> _ITEM_SHIFT
-        algorithm = ALGORITHMS[(key >> _ALGORITHM_SHIFT) & _ALGORITHM]
+    def _said_by(self, told: int) -> Said:
+        """A reason and an algorithm, with an item and an event's code, or with a place."""
+        reason, code, item = told & _REASON, (told >> _CODE_SHIFT) & _CODE, told >> _ITEM_SHIFT
+        algorithm = ALGORITHMS[(told >> _ALGORITHM_SHIFT) & _ALGORITHM]
         if reason == ListReason.BECAUSE:
-            return _tail(because(code, self.model.title(item)), CODES[reason], algorithm)
-        return _tail(text_of(reason, self._trend_places[key >> _CODE_SHIFT]), CODES[reason], algorithm)
-
-    def facts(self, indices: NDArray[np.int32]) -> list[bytes]:
-        """Who may be shown the items, for the endpoint."""
-        self._drop_stale_heads()
-        return list(map(self._facts.__getitem__, indices.tolist()))
-
-    def _head(self, index: int) -> bytes:
-        return item_head(self.model.ids[index], self.model.title(index))
+            return Said(because(code, ""), CODES[reason], algorithm, self._key(item))
+        return Said(text_of(reason, self._trend_places[told >> _CODE_SHIFT]), CODES[reason], algorithm)
 
     def _stamp(self, source: str, partition: int, now_ms: int, treatment: Treatment = UNTREATED) -> ListStamp:
         return stamp(self._model_version, source, partition, now_ms, now_ms + self.expires_ms, *treatment.names)
@@ -323,17 +280,17 @@ class ListMaker:
 
     @property
     def catalogue_version(self) -> int:
-        """Grows with every change of the catalogue."""
+        """Grows with every change of the catalogue but those of titles."""
         return self._follower.catalogue_version
 
     @property
-    def facts_said(self) -> FactsSaid:
-        """When the facts of items changed."""
-        return self._follower.facts_said
+    def records_said(self) -> int:
+        """Grows with every record of the catalogue."""
+        return self._follower.records_said
 
-    def facts_of(self, index: int) -> bytes:
-        """Who may be shown an item."""
-        return self.facts(np.array([index], np.int32))[0]
+    def items_said_since(self, records_said: int) -> frozenset[str] | None:
+        """Items of which the catalogue said something after so many records; None = too long ago to tell."""
+        return self._follower.said_since(records_said)
 
     def items_changed_since(self, catalogue_version: int) -> NDArray[np.int32] | None:
         """Indices of items whose catalogue entry changed after `catalogue_version`, and ROOM; None = too long ago to
@@ -343,9 +300,23 @@ class ListMaker:
             return None
         return np.array([ROOM, *(self.model.index(item_id) for item_id in changed)], np.int32)
 
-    def _drop_stale_heads(self) -> None:
-        if self._heads_version != self._follower.catalogue_version:
-            self._heads_version = self._follower.catalogue_version
-            self._heads.clear()
-            self._tails.clear()
-            self._facts.clear()
+
+def score_steps(scores: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Scores as lists hold them, uint16[scores] in steps of 1/10000. Raises ValueError for one outside of 0..1."""
+    steps = np.rint(scores * SCORE_STEPS)
+    if not ((steps >= 0) & (steps <= SCORE_STEPS)).all():  # NaN is neither
+        raise ValueError(f"a score is not in [0, 1]: {scores}")
+    stored: NDArray[np.uint16] = steps.astype("<u2")
+    return stored
+
+
+def _told_of_played(after: AfterLast) -> list[int]:
+    """What is said of the items of the rows after the last one, as `_said_by` takes it."""
+    anchors, codes, counts = after.anchors.astype(np.int64), after.codes.astype(np.int64), np.diff(after.items.offsets)
+    told = _PLAYED | (codes << _CODE_SHIFT) | (anchors << _ITEM_SHIFT)
+    repeated: list[int] = np.repeat(told, counts).tolist()
+    return repeated
+
+
+def _begun(entry: Watching) -> Begun:
+    return Begun(key_of(entry.item_id), entry.progress_pct, entry.position_s, entry.updated_at_ms)

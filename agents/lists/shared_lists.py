@@ -11,11 +11,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from itertools import islice
 
+from agents.lists.item_cards import ItemCards
 from agents.lists.list_maker import ListMaker
 from agents.lists.maturity_lists import MaturityLists
-from agents.lists.restated import Restated
 from agents.lists.segments import SegmentLists
-from agents.lists.withdrawn import Withdrawn
 from ranking.shared_lists import popular, similar
 from serving.keys import LIST_TTL_S, Keys
 from serving.list_format import ordered
@@ -55,8 +54,7 @@ class SharedListWriter:
         self._partitions = partitions
         self._for_ages = MaturityLists(maker, writer)
         self._places = SegmentLists(maker, writer, keys, partitions)
-        self._withdrawn = Withdrawn(maker.model, writer, keys, partitions)
-        self._restated = Restated(maker, writer, partitions)
+        self._cards = ItemCards(maker, writer, partitions)
         self._similar_cursor = 0
         self._similar_last: tuple[str, bytes] | None = None  # the last list that was written; no two are the same bytes
         self._similar_written: dict[int, tuple[float, int, int]] = {}  # what was learned, catalogue version, when
@@ -78,8 +76,7 @@ class SharedListWriter:
 
     async def _round(self, now_ms: int) -> None:
         owned = self._owned()
-        await self._withdrawn.write(owned, now_ms)
-        await self._restated.write(owned, now_ms)
+        await self._cards.write(owned, now_ms)
         if 0 in owned:
             await self._write_popular(owned[0], now_ms)
         await self._places.write_next(owned, now_ms)

@@ -386,6 +386,13 @@ class Settings(BaseSettings):
         description="Origins whose pages may read answers, with commas between; * = all; empty = none.",
     )
     endpoint_max_age_s: int = Field(1, ge=0, le=3600, description="Cache-Control max-age of answers.")
+    endpoint_cards_mb: int = Field(
+        128,
+        ge=1,
+        le=65_536,
+        description="MB of item cards that an endpoint process holds of each version (0.5 KB an item); of a larger"
+        " catalogue it holds those that are shown.",
+    )
     endpoint_access_log_share: float = Field(
         0.0, ge=0.0, le=1.0, description="Share of the requests that are in the access log; failures always are."
     )

@@ -73,6 +73,7 @@ def endpoint_config(settings: Settings) -> EndpointConfig:
         publish_share=settings.endpoint_publish_share,
         default_maturity=settings.default_maturity,
         identities=identities_of(settings),
+        card_bytes=settings.endpoint_cards_mb << 20,
     )
 
 

@@ -8,7 +8,7 @@ list beside it is the same, because whoever changes it changes that list (servin
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 
 from serving.audience import Audience, decode
 from serving.eligibility import ViewingLimits, narrowed
@@ -18,6 +18,7 @@ from streams.contract.catalog import MATURITIES, Maturity, maturity_age
 
 MAX_HELD = 50_000  # 50 MB at 1 KB each, which is what is read of a record
 HELD_S = 24 * 3600
+PAGES_BYTES = 32 << 20  # 8,000 pages of 20 items: those who read again before their list or the catalogue changed
 ANY_AGE = maturity_age("18")
 #: For people whose list is there and whose record is lost: they are no strangers, and nobody knows what they may see.
 LOST = ViewingLimits(-1)
@@ -26,15 +27,19 @@ OPEN = ViewingLimits(ANY_AGE)
 
 class Held:
     """A record, when it was last known to be in force, and beside which list of which version it lay (None = which is
-    not known)."""
+    not known). Up to `end` all of that list may be shown whatever the time, by cards of a `generation`; `page` is what
+    was shown of it last, joined, and `page_of` which (offset, limit, generation) that is."""
 
-    __slots__ = ("audience", "beside", "confirmed_s", "version")
+    __slots__ = ("audience", "beside", "confirmed_s", "end", "generation", "page", "page_of", "version")
 
     def __init__(self, audience: Audience, beside: bytes, version: Version | None, confirmed_s: float) -> None:
         self.audience = audience
         self.beside = beside
         self.version = version
         self.confirmed_s = confirmed_s
+        self.generation = self.end = -1
+        self.page = b""
+        self.page_of = (-1, -1, -1)
 
 
 class Audiences:
@@ -44,6 +49,8 @@ class Audiences:
         self._default = ViewingLimits(maturity_age(default_maturity))
         self._held: OrderedDict[str, Held] = OrderedDict()  # by when they were read, the longest ago first
         self.now_s = time.monotonic()  # at the last refresh
+        self._pages: deque[tuple[Held, int]] = deque()  # by when they were joined, with their sizes
+        self._page_bytes = 0
         #: What was read of a user by their stored id, however long ago; None = nothing.
         self.read_before = self._held.get
 
@@ -66,6 +73,16 @@ class Audiences:
         held[stored_id] = Held(audience, beside, version if beside else None, self.now_s)
         return audience
 
+    def keep_page(self, held: Held, page: bytes, page_of: tuple[int, int, int]) -> None:
+        """Remembers what a reader was shown, PAGES_BYTES of all of them."""
+        held.page, held.page_of = page, page_of
+        self._pages.append((held, len(page)))
+        self._page_bytes += len(page)
+        while self._page_bytes > PAGES_BYTES:
+            oldest, size = self._pages.popleft()
+            self._page_bytes -= size
+            oldest.page, oldest.page_of = b"", (-1, -1, -1)
+
     def held(self, stored_id: str) -> Audience | None:
         """What was last known of the user, a day ago at most."""
         known = self._held.get(stored_id)
@@ -82,28 +99,20 @@ class Audiences:
             limits = OPEN if "token_age" in given else self._default
         return _narrowed(limits, given)
 
-    def own_limits(self, audience: Audience | None, given: Given) -> ViewingLimits:
-        """The same of a user's own list, which was made of what they might see then."""
-        return _narrowed(OPEN if audience is None else audience.limits, given)
+    def own_limits(self, audience: Audience, given: Given) -> ViewingLimits:
+        """The same of a user's own list."""
+        return _narrowed(audience.limits, given) if restricts(given) else audience.limits
 
-    def surely(self, audience: Audience | None, given: Given) -> ViewingLimits:
-        """What a user may see for certain, of items that were restricted since their own list was made."""
-        return self.limits(audience, given, lost=True)
+    def restricting(self, given: Given) -> ViewingLimits | None:
+        """What a request allows by itself; None = everything."""
+        return _narrowed(OPEN, given) if restricts(given) else None
+
+
+def restricts(given: Given) -> bool:
+    """Whether a request may allow less than its user may see."""
+    return "country" in given or "max_maturity" in given or "token_age" in given
 
 
 def _narrowed(limits: ViewingLimits, given: Given) -> ViewingLimits:
     age = min(maturity_age(given.get("max_maturity", MATURITIES[-1])), given.get("token_age", ANY_AGE))
     return narrowed(limits, age, given.get("country", ""))
-
-
-def may_be_shown_as_made(audience: Audience | None, given: Given, now_ms: int) -> bool:
-    """Whether the user's own lists hold nothing that this answer may not show."""
-    if "max_maturity" in given or "token_age" in given:
-        return False
-    if audience is None:
-        return "country" not in given
-    limits, made, until_ms, _ = audience
-    if not made or now_ms >= until_ms:
-        return False
-    # Whose country is not known has nothing on their lists that is not for all countries.
-    return "country" not in given or not limits.countries or given["country"] in limits.countries

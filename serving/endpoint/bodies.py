@@ -7,6 +7,7 @@ import secrets
 import time
 from binascii import hexlify
 from itertools import count
+from zlib import crc32
 
 import orjson
 
@@ -107,6 +108,13 @@ def new_recommendation_id() -> bytes:
 def etag_of(found: FoundList, shape: bytes) -> bytes:
     """Weak: two answers with one tag mean the same, though a shared one carries a new recommendation id each time.
 
-    Made of what the list reflects, which write it was and when it was made, and of everything that shapes the cut.
+    Made of what the list reflects, which write it was and when it was made, of the cards of its items, and of
+    everything that shapes the cut.
     """
     return b'W/"%b%b%b"' % (hexlify(found.value[WHICH_ONE]), found.version.etag_middle, shape)
+
+
+def etag_of_shown(found: FoundList, shape: bytes, items: bytes) -> bytes:
+    """The same where some of the list may be left out: then time alone can make it another answer, whose `items` are
+    others."""
+    return etag_of(found, b"%b.%x" % (shape, crc32(items)))

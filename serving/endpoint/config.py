@@ -39,7 +39,7 @@ class EndpointConfig:
     `tokens` None: anybody reads anything. `rate_per_minute` 0: no limit. `kafka_bootstrap` empty: nothing is published.
     Shares are from 0 to 1. `metrics_dir` is shared by all workers of one endpoint; None: one process only.
     `identities` says under which ids the workers store users, `default_maturity` up to which rating items are shown to
-    those of whom nothing is known.
+    those of whom nothing is known. `card_bytes` bounds the item cards that a process holds of each version.
     """
 
     redis_url: str
@@ -59,3 +59,4 @@ class EndpointConfig:
     publish_share: float = 1.0
     identities: Identities = PLAIN
     default_maturity: Maturity = DEFAULT_MATURITY
+    card_bytes: int = 128 << 20

@@ -60,6 +60,7 @@ TOTALS: Final = {
     "redis_connects": _counter("redis_connects", "Connections made to Redis."),
     "redis_unavailable": _counter("redis_unavailable", "Reads that Redis did not answer in time."),
     "unreadable_lists": _counter("unreadable_lists", "Stored values that are no list, or somebody else's."),
+    "missing_cards": _counter("missing_cards", "Listed items not shown because nobody knows what they are."),
     "published": _counter("published", "Request and served records handed to Kafka."),
     "publish_dropped": _counter("publish_dropped", "Request and served records dropped: Kafka was away or slow."),
     "log_dropped": _counter("log_dropped", "Log lines dropped because standard output took none."),

@@ -28,7 +28,7 @@ from serving.supervisor import LoopSupervisor
 log = logging.getLogger(__name__)
 
 PING_S = 1.0
-#: What brings the live pointer, the blocked items and the fallbacks up to date.
+#: What brings the live pointer, the cards of items and the fallbacks up to date.
 REFRESHER = "refresher"
 
 
@@ -117,6 +117,7 @@ class Services:
             "redis_connects": store.link.connects,
             "redis_unavailable": store.unavailable,
             "unreadable_lists": store.unreadable,
+            "missing_cards": sum(version.cards.cards.missing for version in store.versions.all),
             "published": publisher.published if publisher else 0,
             "publish_dropped": publisher.dropped if publisher else 0,
             "log_dropped": self.lines.dropped,

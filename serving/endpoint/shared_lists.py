@@ -19,7 +19,7 @@ from serving.redis_errors import RedisUnavailable
 from serving.redis_link import RedisLink
 
 CHUNK = 32  # lists in one round trip: half a megabyte arrives well within the deadline that all replies have
-MAX_LISTS = 2048  # 30 MB at 15 KB; only keys that exist are kept, so readers cannot fill it with names they invent
+MAX_LISTS = 2048  # 4 MB at 2 KB; only keys that exist are kept, so readers cannot fill it with names they invent
 UNUSED_S = 600.0  # after which a list that nobody asks for is not refreshed any more
 
 

@@ -5,39 +5,39 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import orjson
 
 from serving import resp
 from serving.audience import Audience
-from serving.endpoint.audiences import Audiences, may_be_shown_as_made
-from serving.endpoint.blocked import cut_without
+from serving.endpoint.audiences import Audiences, Held, restricts
 from serving.endpoint.config import EndpointConfig
-from serving.endpoint.list_filter import Item, filter_list, joined, left, split
+from serving.endpoint.list_filter import Item, as_made, filter_list, joined, keys_of, supply_cards
 from serving.endpoint.messages import Given
 from serving.endpoint.missed_lists import MissedLists
 from serving.endpoint.shared_lists import SharedListCache
 from serving.endpoint.supply import FoundList, Supply
 from serving.endpoint.versions import LiveVersions, Version
 from serving.keys import CONTEXTS, GLOBAL_REGION, HOMEPAGE, NEW_ROW, WINDOWS, WRITTEN_CONTEXTS
-from serving.list_format import PREFIX_BYTES, UnreadableList, cut, end_of, read_prefix
+from serving.list_format import PREFIX_BYTES, UnreadableList, is_former, read_prefix
 from serving.redis_errors import RedisUnavailable
 from serving.redis_link import RedisLink
 from streams.contract.catalog import MATURITIES
 
-FIXED_BYTES = 1024  # prefix, header and table of a list of 100 items, with room
 RECORD_BYTES = 1024  # limits and a filter of 700 met items; what is cut off of a longer filter counts as met
-LEAST_ITEM_BYTES = 150
-MOST_ITEM_BYTES = 1000
-EASED = 0.99  # of the guess is left after each refresh, so that one list of long titles is not paid for for ever
 
 
 _as_tuple = tuple.__new__  # half the time of calling a NamedTuple
 _CONTEXT_TAILS = {context: b"}:%b" % context.encode() for context in CONTEXTS}
 
 
-#: A list and the joined items of it that were asked for, without blocked ones.
-Cut = tuple[FoundList, bytes]
+class Cut(NamedTuple):
+    """A list, the joined items of it that were asked for, and whether none up to there was left out."""
+
+    found: FoundList
+    items: bytes
+    is_whole: bool
 
 
 class Store:
@@ -47,7 +47,9 @@ class Store:
     def __init__(self, config: EndpointConfig, link: RedisLink, missed: MissedLists) -> None:
         self.link = link
         self._missed = missed
-        self.versions = LiveVersions(config.namespace, config.model_version, link, config.identities.of)
+        self.versions = LiveVersions(
+            config.namespace, config.model_version, link, config.identities.of, config.card_bytes
+        )
         self.shared = SharedListCache(link)
         self.supply = Supply(self.shared, self.versions)
         self.audiences = Audiences(config.default_maturity)
@@ -57,13 +59,11 @@ class Store:
         self.unreadable = 0
         self.refreshed = False  # once: it holds every fallback list that there is
         self.countries: set[str] = set()  # that readers have named: there are 676 pairs of letters
-        self._item_bytes: float = LEAST_ITEM_BYTES  # grows to what the lists at hand turn out to need
 
     async def refresh(self) -> None:
-        """Brings the pointer, the blocked items and the shared lists up to date. Raises RedisUnavailable."""
+        """Brings the pointer, the cards and the shared lists up to date. Raises RedisUnavailable."""
         self.audiences.now_s = time.monotonic()
         await self.versions.refresh()
-        self._item_bytes = max(LEAST_ITEM_BYTES, self._item_bytes * EASED)
         served = [version.keys.prefix.encode() for version in self.versions.all]
         await self.shared.refresh(self._fallbacks(), served, time.monotonic())
         self.refreshed = True
@@ -80,13 +80,9 @@ class Store:
                 names += [keys.trending_list(GLOBAL_REGION, window, maturity=maturity) for window in WINDOWS]
         return [name.encode() for name in names]
 
-    def ask(self, version: Version, stored_id: str, context: str, end: int) -> asyncio.Future[bytes]:
-        """Sends for the start of a user's list, as much of it as its first `end` items should need; b"" is no list.
-
-        Raises RedisUnavailable. 20 of 100 items are 4 of 15 KB, which halves the cost of the read here and in Redis.
-        """
-        key = version.list_head + stored_id.encode() + _CONTEXT_TAILS[context]
-        return self.link.send(resp.get_start(key, FIXED_BYTES + int(end * self._item_bytes)))
+    def ask(self, version: Version, stored_id: str, context: str) -> asyncio.Future[bytes | None]:
+        """Sends for a user's list; None is no list. Raises RedisUnavailable."""
+        return self.link.send(resp.get(version.list_head + stored_id.encode() + _CONTEXT_TAILS[context]))
 
     def ask_audience(self, version: Version, stored_id: str) -> asyncio.Future[bytes]:
         """Sends for the start of the record of what a user may see; b"" is no record. Raises RedisUnavailable."""
@@ -110,7 +106,7 @@ class Store:
             except RedisUnavailable:
                 return None
             if audience is not None:
-                return audience._replace(made=False)  # says nothing of the lists of the version that was asked for
+                return audience
         return None
 
     def cut_start(
@@ -120,38 +116,33 @@ class Store:
         stored_id: str,
         offset: int,
         limit: int,
-        audience: Audience | None,
+        audience: Audience,
         given: Given,
         at_ms: int,
-    ) -> Cut:
-        """Out of what `ask` gave, of a list that may be shown as it was made. Raises UnreadableList when it is absent,
-        somebody else's or too short."""
+        held: Held | None = None,
+    ) -> Cut | None:
+        """Out of what `ask` gave, when all items up to the end of the cut have cards here and may be shown; None =
+        `user_cut` is needed. `held` is the user's record, if it lies beside this list. Raises UnreadableList when the
+        list is absent, somebody else's or too short."""
         prefix = read_prefix(value)
         if not value.startswith(b'{"user_id":%b,' % orjson.dumps(stored_id), PREFIX_BYTES):
             raise UnreadableList("somebody else's")
-        found = _as_tuple(FoundList, (value, prefix, version))
-        if not version.hidden.named:
-            return found, cut(value, prefix, offset, limit)
-        return found, self.cut(found, offset, limit, audience, given, at_ms)
-
-    def cut(
-        self, found: FoundList, offset: int, limit: int, audience: Audience | None, given: Given, at_ms: int
-    ) -> bytes:
-        """Out of one of the reader's own lists that may be shown as it was made, but for what is hidden since."""
-        hidden = found.version.hidden
-        if not hidden.named:
-            return cut(found.value, found.prefix, offset, limit)
-        limits = self.audiences.surely(audience, given)
-        return cut_without(found.value, found.prefix, offset, limit, hidden, limits, at_ms)
+        if is_former(value):
+            return None
+        cards, limits, found = version.cards.cards, audience.limits, _as_tuple(FoundList, (value, prefix, version))
+        if restricts(given):
+            limits, held = self.audiences.own_limits(audience, given), None
+        elif held is not None and held.page_of == (offset, limit, cards.generation):
+            return _as_tuple(Cut, (found, held.page, True))
+        items = cards.join(value, prefix, offset, limit, limits, at_ms, held)
+        if items is None:
+            return None
+        if held is not None and held.generation == cards.generation and held.end >= min(offset + limit, prefix.items):
+            self.audiences.keep_page(held, items, (offset, limit, cards.generation))
+        return _as_tuple(Cut, (found, items, True))
 
     async def user_cut(
-        self,
-        user_id: str,
-        context: str,
-        start: bytes,
-        audience: Audience | None,
-        given: Given,
-        at_ms: int,
+        self, user_id: str, context: str, start: bytes, audience: Audience | None, given: Given, at_ms: int
     ) -> Cut | None:
         """Out of the whole list, of any version, without what the reader may not see; None when that leaves nothing, or
         as below. For when `start` (what `ask` gave) was of no use."""
@@ -162,27 +153,23 @@ class Store:
         found = await self.user_list(user_id, context, first)
         if found is None:
             return None
-        try:
-            if not self.is_as_made(found, first, audience, given, at_ms):
-                items = self.eligible(found, audience, given, at_ms)
-                return (found, joined(items, offset, limit)) if items else None
-            needed = (end_of(found.value, found.prefix, offset + limit) + 1 - FIXED_BYTES) / (offset + limit)
-            self._item_bytes = min(max(needed, self._item_bytes), MOST_ITEM_BYTES)
-            return found, self.cut(found, offset, limit, audience, given, at_ms)
-        except UnreadableList:
-            self.unreadable += 1
+        items = self.eligible(found, audience, given, at_ms)
+        if not items and found.prefix.items:
             return None
-
-    def is_as_made(self, found: FoundList, first: Version, audience: Audience | None, given: Given, at_ms: int) -> bool:
-        """Whether one of the reader's own lists may be shown as it is. The record of the `first` version says so of
-        that version's lists only."""
-        return may_be_shown_as_made(audience, given, at_ms) and (audience is None or found.version is first)
+        shown = [key for key, _ in items[: offset + limit]]
+        is_whole = shown == keys_of(found.value, found.prefix)[: offset + limit]
+        return Cut(found, joined(items, offset, limit), is_whole)
 
     def eligible(self, found: FoundList, audience: Audience | None, given: Given, at_ms: int) -> list[Item]:
-        """What the reader may see of one of their own lists, though it was made when they might see more. Raises
-        UnreadableList when the list ends too soon."""
-        pieces = filter_list(split(found.value, found.prefix), self.audiences.own_limits(audience, given), at_ms)
-        return left(pieces.items, found.version.hidden, self.audiences.surely(audience, given), at_ms)
+        """What the reader may see of one of their own lists, though it was made when they or others might see more."""
+        value, prefix, version = found
+        try:
+            if audience is None:
+                return as_made(value, prefix, version.cards, self.audiences.restricting(given), at_ms)
+            return filter_list(value, prefix, version.cards, self.audiences.own_limits(audience, given), at_ms)
+        except UnreadableList:
+            self.unreadable += 1
+            return []
 
     async def user_list(self, user_id: str, context: str, first: Version | None = None) -> FoundList | None:
         """The user's list from the `first` version (None: theirs), else from another one; None when there is none or
@@ -230,6 +217,7 @@ class Store:
             return None
         try:
             prefix = read_prefix(value)
+            await supply_cards(value, prefix, version.cards)
         except UnreadableList:
             self.unreadable += 1
             return None

@@ -14,7 +14,7 @@ from serving.endpoint.list_filter import Item, ListFilter, left
 from serving.endpoint.shared_lists import SharedListCache
 from serving.endpoint.versions import LiveVersions, Version
 from serving.keys import GLOBAL_REGION, HOMEPAGE
-from serving.list_format import ListStamp, Prefix, read_prefix
+from serving.list_format import NOTHING, ListStamp, Prefix, UnreadableList, read_prefix
 from streams.contract.catalog import MATURITIES, maturity_age
 
 
@@ -108,26 +108,28 @@ class Supply:
         held = await self._shared.get(key_of().encode())
         if held is None:
             return None
-        found, items, too_old = self._filtered(version, held, reader)
+        try:
+            found, items, too_old = await self._filtered(version, held, reader)
+        except UnreadableList:
+            return None
         maturity = _MATURITY_OF.get(reader.limits.age)
         if too_old and len(items) < reader.wanted and maturity is not None:
             held = await self._shared.get(key_of(maturity=maturity).encode())
             if held is not None:
-                other, more, _ = self._filtered(version, held, reader)
+                other, more, _ = await self._filtered(version, held, reader)
                 if len(more) > len(items):
                     return other, more
         return found, items
 
-    def _filtered(
+    async def _filtered(
         self, version: Version, held: tuple[bytes, Prefix], reader: ListReader
     ) -> tuple[FoundList, list[Item], bool]:
-        _, items, too_old, _ = self._list_filter.filter_list(*held, reader.limits, reader.at_ms)
-        items = left(items, version.hidden, reader.limits, reader.at_ms, reader.audience)
-        return FoundList(*held, version), items, too_old
+        filtered = await self._list_filter.filter_list(*held, version.cards, reader.limits, reader.at_ms)
+        return FoundList(*held, version), left(filtered.items, reader.audience), filtered.too_old
 
 
 def empty_popular(version: Version) -> FoundList:
     """The last resort of a process that has never seen a popular list."""
     now_ms = time.time_ns() // 1_000_000
-    value = ListStamp(version.keys.version, "popular", 0, now_ms, now_ms).shared([])
+    value = ListStamp(version.keys.version, "popular", 0, now_ms, now_ms).shared(NOTHING)
     return FoundList(value, read_prefix(value), version)

@@ -1,4 +1,4 @@
-"""The versions that serve now: the live pointer, and per version its key names as bytes and what it may not show."""
+"""The versions that serve now: the live pointer, and per version its key names as bytes and the cards of its items."""
 
 from __future__ import annotations
 
@@ -10,28 +10,25 @@ from typing import NamedTuple
 
 import orjson
 
-from serving import resp
-from serving.endpoint.blocked import NOTHING, Hidden
+from serving.endpoint.version_cards import VersionCards
 from serving.experiments import UNTREATED, ExperimentBook, Treatment, UserTraits
 from serving.keys import Keys
 from serving.live_pointer import LivePointer
 from serving.redis_link import RedisLink
-from serving.restated import facts_in
 from streams.contract.identities import PLAIN
 
 log = logging.getLogger(__name__)
 
-SCANNED = 1000  # members in one reply
+DEFAULT_CARD_BYTES = 128 << 20
 
 
 @dataclass(slots=True)
 class Version:
-    """One model version as the hot path needs it: what to put around an id to get a key, and what to hide."""
+    """One model version as the hot path needs it: what to put around an id to get a key, and what its items are."""
 
     keys: Keys
     variant: str
-    hidden: Hidden = field(init=False)
-    hidden_stamps: tuple[bytes | None, bytes | None] = field(init=False)
+    cards: VersionCards
     list_head: bytes = field(init=False)
     continue_head: bytes = field(init=False)
     similar_head: bytes = field(init=False)
@@ -51,12 +48,11 @@ class Version:
         self.labels = b'"model_version":%b,"variant":%b' % (orjson.dumps(self.keys.version), variant)
         self.tail_fresh = b',"variant":%b,"stale":false' % variant
         self.tail_stale = b',"variant":%b,"stale":true' % variant
-        self.hide(NOTHING, (None, None))
+        self.tag()
 
-    def hide(self, hidden: Hidden, stamps: tuple[bytes | None, bytes | None]) -> None:
-        """Hides items from now on. An answer without them is another one: the ETag says so."""
-        self.hidden, self.hidden_stamps = hidden, stamps
-        self.etag_middle = b".%b.%b." % (self.keys.version.encode(), b"-".join(stamp or b"0" for stamp in stamps))
+    def tag(self) -> None:
+        """Cards are others from now on. An answer that is made with them is another one: the ETag says so."""
+        self.etag_middle = b".%b.%b." % (self.keys.version.encode(), self.cards.stamp)
 
 
 class _Told(NamedTuple):
@@ -73,10 +69,16 @@ class LiveVersions:
     Falls back to the configured version until a pointer is seen, and never goes back."""
 
     def __init__(
-        self, namespace: str, default_version: str, link: RedisLink, stored_id: Callable[[str], str] = PLAIN.of
+        self,
+        namespace: str,
+        default_version: str,
+        link: RedisLink,
+        stored_id: Callable[[str], str] = PLAIN.of,
+        most_card_bytes: int = DEFAULT_CARD_BYTES,
     ) -> None:
         self._namespace = namespace
         self._link = link
+        self._most_card_bytes = most_card_bytes
         self._stored_id = stored_id
         self._experiments_key = Keys(namespace, default_version).experiments.encode()
         self.experiments = ExperimentBook()
@@ -134,13 +136,16 @@ class LiveVersions:
         serving = [name for name, weight in pointer.weights.items() if weight]
         for name in dict.fromkeys((*serving, *experiments.versions)):
             known, variant = self._versions.get(name), pointer.variant_of(name)
-            same = known is not None and known.variant == variant
-            versions[name] = known if known and same else Version(Keys(self._namespace, name), variant)
+            if known is None:
+                keys = Keys(self._namespace, name)
+                known = Version(keys, variant, VersionCards(self._link, keys, self._most_card_bytes))
+            elif known.variant != variant:
+                known = Version(known.keys, variant, known.cards)
+            versions[name] = known
         return versions
 
     async def refresh(self) -> None:
-        """Reads the pointer, the running experiments and, where a stamp has changed, the hidden items. Raises
-        RedisUnavailable."""
+        """Reads the pointer, the running experiments and the cards that changed. Raises RedisUnavailable."""
         value, told = await asyncio.gather(self._link.get(self._live_key), self._link.get(self._experiments_key))
         pointer = self._newer(value) if value is not None else None
         if told is not None:
@@ -149,8 +154,8 @@ class LiveVersions:
         is_new = pointer is not None or experiments is not self.experiments
         pointer = pointer or self._pointer
         versions = self._versions_of(pointer, experiments) if is_new else self._versions
-        await asyncio.gather(*[self._refresh_hidden(version) for version in versions.values()])
-        if is_new:  # only now: a version must not serve before it is known what it may not show
+        await asyncio.gather(*[self._refresh_cards(version) for version in versions.values()])
+        if is_new:  # only now: a version has nothing to show before its items are known
             self._follow(pointer, experiments, versions)
 
     def _follow(self, pointer: LivePointer, experiments: ExperimentBook, versions: dict[str, Version]) -> None:
@@ -181,26 +186,8 @@ class LiveVersions:
             return known
         return _Told(value, sequence, experiments) if sequence > known.sequence else known
 
-    async def _refresh_hidden(self, version: Version) -> None:
-        keys, known = version.keys, version.hidden_stamps
-        found = await asyncio.gather(
-            *[self._link.get(key.encode()) for key in (keys.blocked_stamp, keys.restated_stamp)]
-        )
-        # No stamp: nothing was ever hidden, or Redis was wiped. A wipe must not show again what was withdrawn.
-        stamps = found[0] or known[0], found[1] or known[1]
-        if stamps == known:
-            return
-        blocked = await self._members(b"SSCAN", keys.blocked)
-        restated = await self._members(b"HSCAN", keys.restated)
-        facts = {item_id: facts_in(value) for item_id, value in zip(restated[::2], restated[1::2], strict=True)}
-        version.hide(Hidden(blocked, facts), stamps)
-
-    async def _members(self, scan: bytes, key: str) -> list[bytes]:
-        """A whole set or hash (fields and values in turn), however large: each reply comes within its deadline."""
-        found: list[bytes] = []
-        cursor = b"0"
-        while True:
-            cursor, members = await self._link.send(resp.command(scan, key.encode(), cursor, b"COUNT", b"%d" % SCANNED))
-            found += members
-            if cursor == b"0":
-                return found
+    async def _refresh_cards(self, version: Version) -> None:
+        try:
+            await version.cards.refresh()
+        finally:
+            version.tag()

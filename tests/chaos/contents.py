@@ -20,8 +20,9 @@ from agents.lists.list_maker import ListMaker
 from ranking.filters.eligibility import AGAIN_RULES, RULES, allowed
 from ranking.filters.request_context import RequestContexts
 from ranking.ragged import Ragged
+from serving.joined_list import decode
 from serving.keys import HOMEPAGE, POST_PLAY
-from serving.list_format import cut, cut_each, read_prefix
+from serving.list_format import read_keys, read_prefix
 from streams.kafka.bulk_read import read_topics
 from tables import user_keys
 from tables.user import User
@@ -111,7 +112,9 @@ def _compared(
 def _forbidden(maker: ListMaker, user: User, profile: Any, now_ms: int, value: bytes) -> list[str]:
     """Item ids and the rules that forbid them. What is shown again is said to be."""
     model = maker.model
-    fragments = [json.loads(fragment) for fragment in cut_each(value, read_prefix(value))]
+    entries = _items(value)
+    ids = {f"{key:016x}": item_id for key, item_id in zip(model.keys.keys.tolist(), model.ids, strict=False)}
+    fragments = [entry | {"item_id": ids.get(entry["item_key"], entry["item_key"])} for entry in entries]
     contexts = RequestContexts.alone((user, profile), model, now_ms)
     found = [entry["item_id"] for entry in fragments if model.index(entry["item_id"]) < 0]
     again = {model.index(entry["item_id"]) for entry in fragments if entry["reason_code"] == "seen_again"}
@@ -124,13 +127,13 @@ def _forbidden(maker: ListMaker, user: User, profile: Any, now_ms: int, value: b
     return found
 
 
-def _items(value: bytes) -> bytes:
-    prefix = read_prefix(value)
-    return cut(value, prefix, 0, prefix.items)
+def _items(value: bytes) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = decode(value, {})["recommendations"]
+    return found
 
 
-def _shown(value: bytes) -> list[str]:
-    return [json.loads(fragment)["item_id"] for fragment in cut_each(value, read_prefix(value))]
+def _shown(value: bytes) -> list[int]:
+    return list(read_keys(value, read_prefix(value)))
 
 
 def _keys(cluster: Cluster, user_id: str) -> list[str]:

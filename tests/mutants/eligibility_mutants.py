@@ -3,17 +3,18 @@
 from mutant import Mutant
 
 AUDIENCES = ("tests/serving/endpoint/test_audiences.py",)
-RESTATED = ("tests/serving/test_restated.py",)
+CARDS_WRITTEN = ("tests/serving/test_item_cards.py",)
+CARDS_READ = ("tests/serving/endpoint/test_cards.py",)
 TOLD = ("tests/serving/test_limits_writer.py",)
 SEGMENTS = ("tests/agents/lists/test_segments.py",)
 PROPERTY = ("tests/serving/endpoint/test_eligibility.py",)
 
 FACTS_FILE = "serving/eligibility.py"
 AUDIENCES_FILE = "serving/endpoint/audiences.py"
-HIDDEN_FILE = "serving/endpoint/blocked.py"
 LIST_FILTER_FILE = "serving/endpoint/list_filter.py"
 READ_FILE = "serving/endpoint/reads/recommendations.py"
-RESTATED_FILE = "agents/lists/restated.py"
+CARDS_FILE = "serving/endpoint/cards.py"
+CARD_WRITER_FILE = "agents/lists/item_cards.py"
 UNREADABLE_FILE = "streams/contract/unreadable.py"
 
 ELIGIBILITY = [
@@ -21,7 +22,7 @@ ELIGIBILITY = [
     Mutant(
         "any age",
         FACTS_FILE,
-        "ViewingLimits._allow",
+        "ViewingLimits._allowed_within",
         "not words[0].isdigit() or int(words[0]) > self.age",
         "not words[0].isdigit()",
         AUDIENCES,
@@ -29,15 +30,15 @@ ELIGIBILITY = [
     Mutant(
         "any country",
         FACTS_FILE,
-        "ViewingLimits._allow",
-        "countries and not (self.countries and _countries(countries).issuperset(self.countries))",
-        "False and not (self.countries and _countries(countries).issuperset(self.countries))",
+        "ViewingLimits._allowed_within",
+        "countries and not self._is_open_in(countries)",
+        "False and not self._is_open_in(countries)",
         AUDIENCES,
     ),
     Mutant(
         "any language",
         FACTS_FILE,
-        "ViewingLimits._allow",
+        "ViewingLimits._allowed_within",
         "languages and self.language and self.language not in _codes(languages)",
         "False and self.language and self.language not in _codes(languages)",
         AUDIENCES,
@@ -45,7 +46,7 @@ ELIGIBILITY = [
     Mutant(
         "unwanted genres",
         FACTS_FILE,
-        "ViewingLimits._allow",
+        "ViewingLimits._allowed_within",
         "self.unwanted and genres and (ANY_CODE in self.unwanted or not self.unwanted.isdisjoint(_codes(genres)))",
         "False and genres and (ANY_CODE in self.unwanted or not self.unwanted.isdisjoint(_codes(genres)))",
         AUDIENCES,
@@ -53,9 +54,9 @@ ELIGIBILITY = [
     Mutant(
         "any time",
         FACTS_FILE,
-        "ViewingLimits._allow",
-        "len(words) < 6 or int(words[4]) <= now_ms < int(words[5])",
-        "True",
+        "ViewingLimits._allowed_within",
+        "(int(words[4]), int(words[5])) if len(words) >= _WORDS_WITH_TIMES else _ALWAYS",
+        "_ALWAYS",
         AUDIENCES,
     ),
     Mutant("a request lifts limits", FACTS_FILE, "narrowed", "min", "max", AUDIENCES),
@@ -81,26 +82,10 @@ ELIGIBILITY = [
         AUDIENCES,
     ),
     Mutant(
-        "a list is as it was made",
-        AUDIENCES_FILE,
-        "may_be_shown_as_made",
-        "not made or now_ms >= until_ms",
-        "now_ms >= until_ms",
-        AUDIENCES,
-    ),
-    Mutant(
-        "what is over stays",
-        AUDIENCES_FILE,
-        "may_be_shown_as_made",
-        "not made or now_ms >= until_ms",
-        "not made",
-        AUDIENCES,
-    ),
-    Mutant(
         "what was met is offered",
         LIST_FILTER_FILE,
         "left",
-        "[item for item in items if not has_met(_hash(item[0]))]",
+        "[item for item in items if not has_met(item[0])]",
         "[item for item in items ]",
         AUDIENCES,
     ),
@@ -109,8 +94,8 @@ ELIGIBILITY = [
         "a changed record is not read again",
         READ_FILE,
         "RecommendationsRead.__call__",
-        "(start := await asked)[WHICH_ONE] == held.beside",
-        "(start := await asked)",
+        "(start := await asked or b'')[WHICH_ONE] == held.beside",
+        "(start := await asked or b'')",
         AUDIENCES,
     ),
     Mutant(
@@ -123,45 +108,52 @@ ELIGIBILITY = [
     ),
     # -- items that are restricted later --------------------------------------------------------------------------
     Mutant(
-        "an item stays what it was",
-        HIDDEN_FILE,
-        "Hidden.hides",
-        "token in self.blocked or not limits.allow(self.restated[token], at_ms)",
-        "token in self.blocked",
+        "nobody looks at cards again",
+        CARDS_FILE,
+        "Cards.join",
+        "cleared is None or cleared.generation != self.generation or cleared.end < end",
+        "cleared is None or cleared.end < end",
         AUDIENCES,
     ),
     Mutant(
-        "whose record is lost sees it still",
-        AUDIENCES_FILE,
-        "Audiences.surely",
-        "self.limits(audience, given, lost=True)",
-        "self.own_limits(audience, given)",
+        "whose record is lost sees what was restricted since",
+        LIST_FILTER_FILE,
+        "as_made",
+        "allow(facts, now_ms) and (not restated_ms or restated_ms + UNSURE_MS < prefix.generated_at_ms)",
+        "allow(facts, now_ms)",
         AUDIENCES,
+    ),
+    Mutant(
+        "restated with every title",
+        CARD_WRITER_FILE,
+        "ItemCards._write",
+        "now_ms if stored.facts != card.facts else stored.restated_ms",
+        "now_ms",
+        CARDS_WRITTEN,
     ),
     Mutant(
         "a next owner begins with what comes",
-        RESTATED_FILE,
-        "Restated._write",
-        "[] if noted is None else said.since_offsets(noted)",
-        "[]",
-        RESTATED,
+        CARD_WRITER_FILE,
+        "ItemCards.write",
+        "range(len(model)) if everything else due",
+        "due",
+        CARDS_WRITTEN,
     ),
     Mutant(
-        "nothing is noted again",
-        RESTATED_FILE,
-        "Restated.write",
-        "self._rounds >= COMPARE_EVERY or await self._is_lost()",
-        "self._rounds >= COMPARE_EVERY",
-        RESTATED,
-    ),
-    Mutant("noted for ever", RESTATED_FILE, "Restated._is_over", "LISTS_LIVE_MS", "9 * LISTS_LIVE_MS", RESTATED),
-    Mutant(
-        "facts are not compared",
-        "agents/followers/item_follower.py",
-        "ItemFollower._take",
-        "before and before != item_facts(model, index)",
+        "a withdrawn item is anybody's",
+        CARD_WRITER_FILE,
+        "item_facts",
+        "not catalog.is_listed(index)",
         "False",
-        (*RESTATED, *PROPERTY),
+        (*CARDS_WRITTEN, *PROPERTY),
+    ),
+    Mutant(
+        "the former release hides nothing",
+        "serving/endpoint/version_cards.py",
+        "VersionCards.of_former",
+        "(item.facts, 0) if told is None else (told, ALWAYS_MS)",
+        "(item.facts, 0)",
+        CARDS_READ,
     ),
     # -- what cannot be read, and other readers -------------------------------------------------------------------
     Mutant("an unreadable rating is for all", UNREADABLE_FILE, "_shown_to_fewest", "-1", "0", PROPERTY),

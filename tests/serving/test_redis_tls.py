@@ -18,12 +18,12 @@ import pytest
 import redis
 from harness.certificates import Authority
 from harness.tls_front import new_authority, tls_front
+from listed import CardWriter as ListWriter
+from listed import withdraw
 
 from serving.endpoint.config import EndpointConfig
 from serving.keys import Keys
 from serving.redis_errors import RedisUnavailable
-from serving.redis_writer import ListWriter
-from serving.write_order import PartitionOwner
 
 from .conftest import free_port
 from .endpoint.conftest import eventually, running
@@ -32,7 +32,10 @@ from .endpoint.test_reads import LIST, put_popular, put_user
 KEYS = Keys("tls", "v1")
 PASSWORD = "p%40ss%2Fw%3Ard"  # p@ss/w:rd
 # What docs/serving.md tells operators to grant.
-ENDPOINT_RULES = "on >p@ss/w:rd resetkeys ~tls:* +ping +get +getrange +smembers +zadd +evalsha +script|load +select"
+ENDPOINT_RULES = (
+    "on >p@ss/w:rd resetkeys ~tls:* +ping +get +getrange +hmget +zrangebyscore +sscan +hscan +zadd +evalsha"
+    " +script|load +select"
+)
 
 
 Opened = Callable[..., AbstractAsyncContextManager[tuple[int, Path]]]
@@ -92,7 +95,9 @@ async def test_lists_go_in_and_out_over_tls_with_least_rights(opened: Opened, tm
         writer = ListWriter.connect(f"rediss://worker:{address}", KEYS)
         await put_user(writer, "u", "mine")
         await put_popular(writer, "popular")
-        await writer.change_blocked(PartitionOwner(0), block=["other"])
+        await withdraw(writer, "other")
+        await writer._redis.sadd(KEYS.blocked, "another")  # as workers of the former release did
+        await writer._redis.set(f"{KEYS.root}blocked_stamp:{KEYS.version}", b"1")
         async with running(config(f"rediss://endpoint:{address}", rate_per_minute=1000)) as client:
             assert await source(client) == "personal"
             assert (await client.get("/readyz")).json()["redis"] == "up"

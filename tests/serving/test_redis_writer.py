@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.exceptions import AuthenticationError
 
+from serving.item_card import ItemCard, field_of
 from serving.keys import POST_PLAY, Keys
-from serving.list_format import ListStamp, ordered, read_prefix
+from serving.list_format import NOTHING, ListStamp, ordered, read_prefix
 from serving.live_pointer import LivePointer
 from serving.redis_errors import NotTheWriter, RedisUnavailable
 from serving.redis_writer import CHUNK_LISTS, ListWriter, WriteResult
@@ -23,11 +24,12 @@ from serving.write_order import Order, PartitionOwner, WrittenPosition
 TTL_S = 60
 NOT_WRITTEN = Order()
 ORDERS = st.builds(Order, st.integers(0, 2), st.integers(0, 3))
+CARD = ItemCard.of("a", "A", b"0")
 
 
 def value_at(offset: int, generated_at_ms: int, partition: int = 0, order: Order = NOT_WRITTEN) -> bytes:
     stamp = ListStamp("v1", "personal", partition, generated_at_ms, generated_at_ms + 1)
-    return ordered(stamp.personal("u", offset, [b'{"item_id":"a"}']), order)
+    return ordered(stamp.personal("u", offset, NOTHING), order)
 
 
 @given(st.lists(st.tuples(st.integers(-1, 5), ORDERS, st.integers(0, 3)), min_size=1, max_size=8))
@@ -64,7 +66,7 @@ async def test_whoever_owned_a_partition_before_is_refused_and_told(writer: List
     former, owner = PartitionOwner(0, term=1), PartitionOwner(0, term=2)
     keys, list_key = writer.keys, writer.keys.user_list("u")
     zset, shared = keys.trending("*", "24h"), keys.popular()
-    popular = ListStamp("v1", "popular", 0, 9, 9).shared([])
+    popular = ListStamp("v1", "popular", 0, 9, 9).shared(NOTHING)
 
     async def write_all(by: PartitionOwner, score: float) -> list[bool]:
         written = await writer.write_lists([(list_key, value_at(5, 1))], TTL_S, by)
@@ -73,7 +75,7 @@ async def test_whoever_owned_a_partition_before_is_refused_and_told(writer: List
             await writer.write_shared(shared, popular, TTL_S, by),
             await writer.write_zset(zset, {"a": score}, TTL_S, by),
             await writer.write_zset(keys.search_trending("*", "24h"), {}, TTL_S, by),
-            await writer.change_blocked(by, block=[f"{score}"]),
+            await writer.change_cards(by, {int(score): CARD}),
         ]
 
     assert await write_all(former, 1.0) == [True] * 5
@@ -82,7 +84,7 @@ async def test_whoever_owned_a_partition_before_is_refused_and_told(writer: List
     assert (former.refused, former.later_term, former.is_contested) == (5, 2, True)
     assert (writer.refused, owner.refused, owner.is_contested) == (5, 0, False)
     assert await writer._redis.zscore(zset, "a") == 2.0
-    assert await writer._redis.smembers(keys.blocked) == {b"1.0", b"2.0"}
+    assert [card is not None for card in await writer.cards([1, 2, 3])] == [True, True, False]
     assert await write_all(owner, 4.0) == [True] * 5
 
 
@@ -93,17 +95,17 @@ async def test_a_list_that_reflects_more_is_kept_from_a_later_owner_too(writer: 
     assert (owner.refused, owner.is_contested) == (1, False)
 
 
-async def test_owners_of_other_partitions_do_not_disturb_blocked_items(writer: ListWriter) -> None:
-    await writer.change_blocked(PartitionOwner(0, term=7), block=["a"])
-    assert await writer.change_blocked(PartitionOwner(1, term=1), block=["b"])
-    assert await writer.blocked_items() == {"a", "b"}
+async def test_owners_of_other_partitions_do_not_disturb_cards(writer: ListWriter) -> None:
+    await writer.change_cards(PartitionOwner(0, term=7), {1: CARD})
+    assert await writer.change_cards(PartitionOwner(1, term=1), {2: CARD})
+    assert await writer.cards([1, 2]) == [CARD, CARD]
 
 
-async def test_a_stamp_of_blocked_items_never_comes_again(writer: ListWriter) -> None:
+async def test_a_stamp_of_cards_never_comes_again(writer: ListWriter) -> None:
     owner, stamps = PartitionOwner(0, term=1), []
     for _ in range(3):
-        await writer.change_blocked(owner, block=["a"])
-        stamps.append(await writer.read(writer.keys.blocked_stamp))
+        await writer.change_cards(owner, {1: CARD})
+        stamps.append(await writer.card_stamp())
         await writer.purge_namespace()
     assert len(set(stamps)) == 3
 
@@ -161,7 +163,9 @@ async def test_survives_a_server_that_forgot_its_scripts(writer: ListWriter) -> 
 async def test_shared_lists_go_forward_by_writes_and_not_by_time(writer: ListWriter) -> None:
     owner, key = PartitionOwner(0, term=1), writer.keys.popular()
     for made_ms in (2, 1):
-        assert await writer.write_shared(key, ListStamp("v1", "popular", 0, made_ms, made_ms).shared([]), TTL_S, owner)
+        assert await writer.write_shared(
+            key, ListStamp("v1", "popular", 0, made_ms, made_ms).shared(NOTHING), TTL_S, owner
+        )
 
 
 async def test_zset_is_replaced_as_a_whole(writer: ListWriter) -> None:
@@ -174,13 +178,30 @@ async def test_zset_is_replaced_as_a_whole(writer: ListWriter) -> None:
     assert not await writer._redis.exists(key)
 
 
-async def test_blocked_items(writer: ListWriter) -> None:
-    owner = PartitionOwner(0, term=1)
-    await writer.change_blocked(owner, block=["a", "b"])
-    await writer.change_blocked(owner, block=["c"], unblock=["a"])
-    assert await writer._redis.smembers(writer.keys.blocked) == {b"b", b"c"}
-    await writer.change_blocked(owner, unblock=["b", "c"])
-    assert not await writer._redis.exists(writer.keys.blocked)
+async def test_readers_of_cards_are_told_what_changed_since(
+    writer: ListWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.redis_writer.CHUNK_CARDS", 2)
+    owner, keys = PartitionOwner(0, term=1), writer.keys
+    assert await writer.card_stamp() is None
+    assert await writer.cards([]) == []
+    await writer.change_cards(owner, dict.fromkeys(range(1, 6), CARD))
+    assert owner.order.sequence == 3  # five cards, two at a time
+    first = await writer.card_stamp()
+    assert first is not None
+    assert first.endswith(b":5")
+    await writer.change_cards(owner, {2: CARD._replace(facts=b"")})
+    changed = await writer._redis.zrange(keys.card_changes, "(5", "+inf", byscore=True)
+    assert (changed, await writer.card_stamp()) == ([field_of(2)], first[:-1] + b"6")
+    await writer._redis.hset(keys.cards, field_of(3), b"garbage")
+    assert await writer.cards([2, 3, 9]) == [CARD._replace(facts=b""), None, None]
+    await writer._redis.delete(keys.cards)
+    assert await writer.card_stamp() is None  # whoever has a stamp and no cards has lost them
+    await writer._redis.delete(keys.card_stamp)
+    await writer.change_cards(owner, {7: CARD})
+    again = await writer.card_stamp()
+    assert again is not None
+    assert again.rpartition(b":")[::2] == (b"0-1-5", b"7")  # another epoch, in which numbers go on
 
 
 async def holding(writer: ListWriter, term: int = 2) -> PartitionOwner:
@@ -289,11 +310,11 @@ async def test_a_purge_in_the_empty_namespace_takes_nothing_of_a_namespace_named
     alone, named = ListWriter.connect(url, Keys("", "v1")), ListWriter.connect(url, Keys("v1", "v2"))
     for one in (alone, named):
         await one.write_lists([(one.keys.user_list(f"u{n}"), value_at(1, 1)) for n in range(50)], TTL_S)
-        await one.change_blocked(PartitionOwner(0), block=["a"])
+        await one.change_cards(PartitionOwner(0), {1: CARD})
         await one._redis.zadd(one.keys.readers(0), {"u": 1})
     await one._redis.set(named.keys.live, b"x")
-    assert await alone.purge_version() == 53
-    assert await named.purge_namespace() == 55
+    assert await alone.purge_version() == 54
+    assert await named.purge_namespace() == 56
     assert await alone._redis.keys() == [b"readers:0"]
     await alone.close()
     await named.close()
@@ -303,8 +324,8 @@ async def test_purge_takes_this_version_and_nothing_else(writer: ListWriter) -> 
     other = Keys(writer.keys.namespace, "v10")
     await writer._redis.set(other.user_list("u"), b"x")
     await writer.write_lists([(writer.keys.user_list("u"), value_at(1, 1))], TTL_S)
-    await writer.change_blocked(PartitionOwner(0), block=["a"])
-    assert await writer.purge_version() == 4
+    await writer.change_cards(PartitionOwner(0), {1: CARD})
+    assert await writer.purge_version() == 5
     assert await writer._redis.exists(other.user_list("u"))
     assert await writer.purge_namespace() == 1
 

@@ -25,9 +25,8 @@ async def test_shared_lists_that_cannot_be_written_end_no_worker(cluster: Cluste
         heartbeats = read_workers(cluster.place.redis_url, cluster.keys) or []
         return bool(heartbeats) and not heartbeats[0]["failing"] and heartbeats[0]["task_restarts"] > 0
 
-    cluster.redis.delete(cluster.keys.blocked)
-    cluster.redis.set(cluster.keys.blocked, "what is no set")
-    cluster.redis.delete(cluster.keys.blocked_stamp)  # so that the worker looks
+    cluster.redis.delete(cluster.keys.cards)
+    cluster.redis.set(cluster.keys.cards, "what is no hash")
     assert "WRONGTYPE" in str(await eventually("the task is named", failing))
     user = f"meanwhile-{secrets.token_hex(4)}"
     where = await publish_event(cluster, user, "i0", event_type="like")
@@ -37,6 +36,6 @@ async def test_shared_lists_that_cannot_be_written_end_no_worker(cluster: Cluste
         return prefix is not None and prefix.offset == where.offset
 
     await eventually("a list meanwhile", listed)
-    cluster.redis.delete(cluster.keys.blocked)
+    cluster.redis.delete(cluster.keys.cards)
     await eventually("the task works again", well)
     assert worker.exits == []

@@ -89,7 +89,8 @@ async def test_an_item_whose_rating_rises_leaves_every_answer_for_those_it_is_no
         await reference.publish_one(OutgoingRecord(entry.topic, entry.key, orjson.dumps(raised)))
 
         async def restated() -> bool:
-            return bool(reference.redis.hexists(reference.keys.restated, item))
+            card = reference.card(item)
+            return card is not None and card.facts.startswith(b"18")
 
         async def gone() -> bool:
             return not await begun(child)

@@ -15,6 +15,7 @@ from harness.polling import eventually
 from harness.traffic import event_record
 
 from ops.local_stack.stack import LocalStack
+from serving.item_card import NOBODYS
 from serving.list_format import read_prefix
 from streams.kafka.producer import OutgoingRecord
 from streams.kafka.topics_admin import delete_namespace
@@ -72,7 +73,8 @@ def lists_of(cluster: Cluster) -> list[str]:
 
 
 async def is_blocked(cluster: Cluster) -> bool:
-    return bool(cluster.redis.sismember(cluster.keys.blocked, WITHDRAWN))
+    card = cluster.card(WITHDRAWN)
+    return card is not None and card.facts == NOBODYS
 
 
 async def has_all(cluster: Cluster) -> bool:

@@ -18,7 +18,6 @@ from harness.traffic import publish_event
 
 from ops.operator.experiments.lifecycle import Lifecycle
 from serving.experiments import ExperimentBook
-from serving.list_format import decode
 from streams.contract.experiments import Experiment, RankingOverrides, Variant
 from streams.contract.user_records import user_of
 from streams.kafka.bulk_read import read_topics
@@ -46,7 +45,7 @@ def lifecycle_of(cluster: Cluster) -> Lifecycle:
 
 
 def list_of(cluster: Cluster, user: str) -> dict[str, Any]:
-    return decode(cluster.list_bytes(user) or b"")
+    return cluster.listed(cluster.list_bytes(user) or b"")
 
 
 def items_of(listed: dict[str, Any]) -> list[str]:

@@ -9,8 +9,6 @@ from harness.cluster import Cluster
 from harness.polling import eventually
 from harness.traffic import publish_event
 
-from serving.list_format import decode
-
 pytestmark = pytest.mark.stack
 
 
@@ -50,7 +48,7 @@ async def items_as_of(cluster: Cluster, user: str, offset: int) -> list[str] | N
     prefix = cluster.list_prefix(user)
     if prefix is None or prefix.offset < offset:
         return None
-    return [entry["item_id"] for entry in decode(cluster.list_bytes(user) or b"")["recommendations"]]
+    return [entry["item_id"] for entry in cluster.listed(cluster.list_bytes(user) or b"")["recommendations"]]
 
 
 async def test_redis_wiped_lists_are_back_without_a_new_event(cluster: Cluster) -> None:

@@ -18,7 +18,6 @@ from harness.traffic import event_record
 from agents.lists.list_basis import LATER_MS
 from agents.worker import now_ms
 from ops.local_stack.stack import LocalStack
-from serving.list_format import decode
 from streams.kafka.producer import OutgoingRecord
 from streams.kafka.topics_admin import delete_namespace
 
@@ -154,12 +153,12 @@ def users() -> list[str]:
 
 def listed(cluster: Cluster, user: str) -> set[str]:
     value = cluster.list_bytes(user)
-    return {entry["item_id"] for entry in decode(value)["recommendations"]} if value else set()
+    return {entry["item_id"] for entry in cluster.listed(value)["recommendations"]} if value else set()
 
 
 def reasons_of(cluster: Cluster) -> Counter[str]:
     values = [value for user in users() if (value := cluster.list_bytes(user))]
-    return Counter(entry["reason_code"] for value in values for entry in decode(value)["recommendations"])
+    return Counter(entry["reason_code"] for value in values for entry in cluster.listed(value)["recommendations"])
 
 
 def keys_of(cluster: Cluster) -> set[bytes]:

@@ -16,7 +16,6 @@ from harness.traffic import catalogue, publish_event
 
 from agents.versions.code_revision import code_revision
 from ops.local_stack.stack import LocalStack
-from serving.list_format import decode
 
 pytestmark = pytest.mark.stack
 
@@ -108,7 +107,7 @@ async def test_a_ranking_fix_is_a_rolling_deployment(cluster: Cluster, fixed: Pa
             item["reason"]
             for user in USERS
             if (value := cluster.list_bytes(user))
-            for item in decode(value)["recommendations"]
+            for item in cluster.listed(value)["recommendations"]
         }
         assert not any(reason.startswith("Because you ") for reason in reasons)
         return any(reason.startswith("Since you ") for reason in reasons)

@@ -107,7 +107,7 @@ def add_redis_users(url: str, namespace: str) -> None:
     """As docs/security.md says."""
     rules = {
         Role.WORKER: "+@all -@dangerous",
-        Role.ENDPOINT: "+ping +get +getrange +smembers +zadd +evalsha +script|load +select",
+        Role.ENDPOINT: "+ping +get +getrange +hmget +zrangebyscore +sscan +hscan +zadd +evalsha +script|load +select",
         Role.OPERATOR: "+@all -@dangerous +info",
     }
     with redis.Redis.from_url(url) as client:

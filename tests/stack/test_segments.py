@@ -10,6 +10,7 @@ from harness.cluster import Cluster
 from harness.polling import eventually
 from harness.traffic import catalogue, event_record, publish_event
 
+from serving.item_card import NOBODYS
 from streams.kafka.producer import OutgoingRecord
 from tables.regions import MIN_COUNTRY_EVENTS
 
@@ -85,7 +86,8 @@ async def test_a_withdrawn_item_leaves_every_answer_and_comes_back(
     await reference.publish_one(OutgoingRecord(entry.topic, entry.key, None))
 
     async def blocked() -> bool:
-        return first.encode() in reference.redis.smembers(reference.keys.blocked)  # type: ignore[operator]
+        card = reference.card(first)
+        return card is not None and card.facts == NOBODYS
 
     async def is_shown() -> bool:
         return first in await shown()

@@ -16,7 +16,6 @@ from harness.polling import eventually
 from harness.processes import WorkerProcess
 from harness.traffic import publish_event
 
-from serving.list_format import decode
 from streams.kafka.producer import OutgoingRecord
 
 pytestmark = pytest.mark.stack
@@ -40,7 +39,7 @@ async def say(cluster: Cluster, user: str, **said: object) -> None:
 
 def items_of(cluster: Cluster, user: str) -> set[str]:
     value = cluster.list_bytes(user)
-    return set() if value is None else {entry["item_id"] for entry in decode(value)["recommendations"]}
+    return set() if value is None else {entry["item_id"] for entry in cluster.listed(value)["recommendations"]}
 
 
 async def test_a_list_made_while_the_clock_was_ahead_gives_way_to_what_the_user_says_later(cluster: Cluster) -> None:

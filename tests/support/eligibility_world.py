@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from random import Random
@@ -21,9 +21,9 @@ from small_world import SmallWorld, owners
 from agents.followers.item_follower import ItemFollower
 from agents.followers.profiles import Profiles
 from agents.lists.cold_start_users import without_events
+from agents.lists.item_cards import ItemCards
 from agents.lists.limits_writer import LimitsWriter
 from agents.lists.list_maker import ListMaker
-from agents.lists.restated import Restated
 from agents.lists.segments import ROUNDS_A_TURN
 from agents.lists.shared_lists import SharedListWriter
 from serving.keys import Keys
@@ -121,7 +121,6 @@ class World:
         self._followed = Profiles(1)
         self._follower = ItemFollower("nowhere:1", Topics("t", "v1"))
         self._follower.model = self.small.model
-        self._follower._compares = True  # it has read the catalogue to its end
         self._said = count()
         self.owner = PartitionOwner(0, term=1)
         self._owned = owners(range(1))
@@ -150,13 +149,6 @@ class World:
         record = ConsumerRecord("catalog.items", 0, next(self._said), self.now_ms, 0, key, value, None, 0, 0, ())
         with suppress(InvalidEvent):  # reported; what holds of it was taken
             self._follower._apply_catalogue(record)
-
-    @contextmanager
-    def unread(self) -> Iterator[None]:
-        """What is said meanwhile, this process reads when it begins to follow the catalogue."""
-        self._follower._compares = False
-        yield
-        self._follower._compares = True
 
     def say_profile(self, user_id: str, raw: bytes) -> None:
         """A producer writes a profile."""
@@ -236,15 +228,13 @@ class World:
         for _ in range(ROUNDS_A_TURN):
             await shared._round(self.now_ms)
 
-    async def write_hidden(self, writer: ListWriter) -> None:
-        """What a round does first: withdrawn items are hidden, and others from whom they are not for any more."""
-        shared = SharedListWriter(self.maker(writer.keys), writer, writer.keys, lambda: self._owned, 1)
-        await shared._withdrawn.write(self._owned, self.now_ms)
-        await shared._restated.write(self._owned, self.now_ms)
+    async def write_cards(self, writer: ListWriter) -> None:
+        """What a round does first: cards say what the catalogue says by now."""
+        await self.cards(writer).write(self._owned, self.now_ms)
 
-    def restated(self, writer: ListWriter) -> Restated:
-        """As a worker has it."""
-        return Restated(self.maker(writer.keys), writer, 1)
+    def cards(self, writer: ListWriter) -> ItemCards:
+        """As a worker has them."""
+        return ItemCards(self.maker(writer.keys), writer, 1)
 
     async def tell_limits(self, writer: ListWriter, limits: LimitsWriter) -> None:
         """What a worker does at once when profiles changed."""

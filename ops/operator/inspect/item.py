@@ -52,6 +52,7 @@ async def inspect_item(bootstrap: str, redis_url: str, topics: Topics, item_id: 
         raise NotThere(f"neither the catalogue nor version {topics.version} knows an item {item_id!r}")
     async with GroupProgress(bootstrap, topics.consumer_group) as progress:
         committed = (await progress.committed(topics.deltas))[partition]
+    keys = Keys(topics.namespace, topics.version)
     return {
         "item_id": item_id,
         "version": topics.version,
@@ -63,7 +64,7 @@ async def inspect_item(bootstrap: str, redis_url: str, topics: Topics, item_id: 
         "counts": _counts(table.rows, item_id),
         "hours": _hours(table.rows),
         "neighbours": _neighbours(model, item_id),
-        "similar": read_list(redis_url, Keys(topics.namespace, topics.version).similar(item_id)),
+        "similar": read_list(redis_url, keys, keys.similar(item_id)),
     }
 
 

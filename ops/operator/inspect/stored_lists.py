@@ -2,19 +2,19 @@
 
 from typing import Any
 
-import orjson
 from redis import Redis
 
-from serving.list_format import cut, header_bytes, read_prefix
+from serving import joined_list
+from serving.keys import Keys
 
 
-def read_list(redis_url: str, key: str) -> dict[str, Any] | None:
+def read_list(redis_url: str, keys: Keys, key: str) -> dict[str, Any] | None:
     """The header of a list with its `items` and `ttl_s`; None when there is none. Raises `UnreadableList`."""
     with Redis.from_url(redis_url) as redis:
         value = redis.get(key)
         ttl_s = redis.ttl(key)
-    if not isinstance(value, bytes):
-        return None
-    prefix = read_prefix(value)
-    items = orjson.loads(b"[" + cut(value, prefix, 0, prefix.items) + b"]")
-    return {"key": key, "ttl_s": ttl_s, **orjson.loads(header_bytes(value, prefix)), "items": items}
+        if not isinstance(value, bytes):
+            return None
+        body = joined_list.read_list(redis, keys, value)
+    items = body.pop("recommendations")
+    return {"key": key, "ttl_s": ttl_s, "bytes": len(value), **body, "items": items}

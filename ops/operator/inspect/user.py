@@ -51,7 +51,7 @@ async def inspect_user(
     keys = Keys(topics.namespace, topics.version)
     user = User.load(table.rows, stored_id, HISTORY)
     marker = (await read_markers(bootstrap, topics)).get(user_id)
-    shown = read_list(redis_url, keys.user_list(stored_id))
+    shown = read_list(redis_url, keys, keys.user_list(stored_id))
     if user is None and shown is None and marker is None:
         raise NotThere(f"version {topics.version} knows no user {user_id!r} (partition {partition})")
     return {
@@ -65,7 +65,7 @@ async def inspect_user(
         "erasure": None if marker is None else msgspec.to_builtins(marker),
         **(_decoded(user) if user else {"row": None}),
         "list": shown,
-        "continue_watching": read_list(redis_url, keys.continue_watching(stored_id)),
+        "continue_watching": read_list(redis_url, keys, keys.continue_watching(stored_id)),
     }
 
 

@@ -41,7 +41,8 @@ async def explain(
     book = await read_experiments(bootstrap, topics)
     treatments = Treatments(book, settings)
     treatment = book.treatment(stored_id, traits_of((user, profile)))
-    stored = read_list(redis_url, Keys(topics.namespace, topics.version).user_list(stored_id))
+    keys = Keys(topics.namespace, topics.version)
+    stored = read_list(redis_url, keys, keys.user_list(stored_id))
     shown = [entry["item_id"] for entry in stored["items"]] if stored else []
     return {
         "user_id": user_id,

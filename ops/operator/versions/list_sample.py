@@ -8,8 +8,9 @@ from itertools import islice
 from redis import Redis
 
 from offline.versions.list_diff import StoredList
+from serving.joined_list import read_list
 from serving.keys import Keys
-from serving.list_format import UnreadableList, decode
+from serving.list_format import UnreadableList
 
 MAX_SCANNED = 200_000
 _CHUNK = 200
@@ -28,7 +29,7 @@ def stored_lists(redis: "Redis", keys: Keys, users: Iterable[str]) -> dict[str, 
         chunk = wanted[start : start + _CHUNK]
         values = redis.mget([keys.user_list(user) for user in chunk])
         for user, value in zip(chunk, values, strict=True):
-            stored = _stored(value) if isinstance(value, bytes) else None
+            stored = _stored(redis, keys, value) if isinstance(value, bytes) else None
             if stored is not None:
                 found[user] = stored
     return found
@@ -41,12 +42,14 @@ def _users(redis: "Redis", keys: Keys) -> Iterator[str]:
         yield key.decode().removeprefix(before).removesuffix(after)
 
 
-def _stored(value: bytes) -> StoredList | None:
+def _stored(redis: Redis, keys: Keys, value: bytes) -> StoredList | None:
     try:
-        body = decode(value)
+        body = read_list(redis, keys, value)
     except UnreadableList:
         return None
-    return StoredList(tuple(item["item_id"] for item in body["recommendations"]), body["source"], len(value))
+    return StoredList(
+        tuple(item.get("item_id") or item["item_key"] for item in body["recommendations"]), body["source"], len(value)
+    )
 
 
 def _hash(user_id: str) -> bytes:

@@ -6,7 +6,7 @@ import asyncio
 
 import orjson
 
-from serving.endpoint.bodies import etag_of, head_of, labels_by_version, labels_in, new_recommendation_id, now_ms
+from serving.endpoint.bodies import etag_of_shown, head_of, labels_by_version, labels_in, new_recommendation_id, now_ms
 from serving.endpoint.list_filter import joined
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters
@@ -46,14 +46,9 @@ class ContinueWatchingRead:
             head = head_of(user_id, made, b"personal", labels)
             shown = ShownAnswer(at_ms, given, "personal", head, b"", Surface.CONTINUE_WATCHING, is_fallback=True)
             return json_response(body, self._cache_control, shown=shown)
-        shape = b"%d" % limit
-        if store.is_as_made(found, version, audience, given, at_ms):
-            items = store.cut(found, 0, limit, audience, given, at_ms)
-        else:
-            items = joined(store.eligible(found, audience, given, at_ms), 0, limit)
-            shape += b"." + store.audiences.own_limits(audience, given).name
+        items = joined(store.eligible(found, audience, given, at_ms), 0, limit)
         made, labels = new_recommendation_id(), labels_in(found)
         body = b'{"user_id":%b,"recommendation_id":"%b",%b,"items":[%b]}' % (name, made, labels, items)
         head = head_of(user_id, made, b"personal", labels, found.prefix)
         shown = ShownAnswer(at_ms, given, "personal", head, items, Surface.CONTINUE_WATCHING)
-        return json_response(body, self._cache_control, etag_of(found, shape), shown)
+        return json_response(body, self._cache_control, etag_of_shown(found, b"%d" % limit, items), shown)

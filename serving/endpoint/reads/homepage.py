@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from serving.endpoint.bodies import etag_of, now_ms, opening, source_of
-from serving.endpoint.list_filter import joined, left, split
+from serving.endpoint.bodies import etag_of_shown, now_ms, opening, source_of
+from serving.endpoint.list_filter import joined
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters
 from serving.endpoint.reads.recommendations import COUNTRY, DEVICE_TYPE, LIMIT, MAX_MATURITY
@@ -76,12 +76,7 @@ class HomepageRead:
         main = own or popular[0]
 
         def eligible(found: FoundList | None) -> Supplied | None:
-            if found is None:
-                return None
-            if store.is_as_made(found, version, audience, given, at_ms):
-                mine = split(found.value, found.prefix).items
-                return found, left(mine, found.version.hidden, store.audiences.surely(audience, given), at_ms)
-            return found, store.eligible(found, audience, given, at_ms)
+            return None if found is None else (found, store.eligible(found, audience, given, at_ms))
 
         rows = [
             Row("top_picks", "Top picks", eligible(own)),
@@ -104,7 +99,7 @@ class HomepageRead:
             shape = b"%b.%b" % (shape, treatment.variant.encode())
         source = source_of(head) if own is None else "personal"
         shown = ShownAnswer(at_ms, given, source, head, items, Surface.HOMEPAGE, is_fallback=own is None)
-        return json_response(body, self._cache_control, etag_of(main, shape), shown)
+        return json_response(body, self._cache_control, etag_of_shown(main, shape, items), shown)
 
     async def _shared_rows(
         self, version: Version, country: str, genre: str, popular: Supplied, reader: ListReader
@@ -137,12 +132,12 @@ def _page(begun: FoundList | None) -> dict[str, Any]:
 
 
 def _sections(rows: list[Row], limit: int) -> list[bytes]:
-    on_page: set[bytes] = set()
+    on_page: set[int] = set()
     sections = []
     for row in rows:
         items = [item for item in row.supplied[1] if item[0] not in on_page][:limit] if row.supplied is not None else []
         if items:
-            on_page.update(token for token, _ in items)
+            on_page.update(key for key, _ in items)
             named = row.title and _SEEN_AGAIN not in items[0][1]
             head = orjson.dumps({"id": row.id, "title": row.title if named else orjson.loads(items[0][1])["reason"]})
             sections.append(b'%b,"items":[%b]}' % (head[:-1], joined(items, 0, limit)))

@@ -7,8 +7,7 @@ from functools import lru_cache
 
 from serving.audience import Audience
 from serving.endpoint import parameters
-from serving.endpoint.audiences import may_be_shown_as_made
-from serving.endpoint.bodies import etag_of, now_ms, opening, source_of
+from serving.endpoint.bodies import etag_of, etag_of_shown, now_ms, opening, source_of
 from serving.endpoint.list_filter import joined
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters, integer, one_of, text
@@ -17,7 +16,7 @@ from serving.endpoint.store import Cut, Store
 from serving.endpoint.supply import ListReader
 from serving.experiments import UNTREATED
 from serving.keys import CONTEXTS, HOMEPAGE
-from serving.list_format import MAX_ITEMS, WHICH_ONE, UnreadableList
+from serving.list_format import MAX_ITEMS, WHICH_ONE, UnreadableList, is_former
 from serving.redis_errors import RedisUnavailable
 from streams.contract.catalog import MATURITIES
 
@@ -67,51 +66,52 @@ class RecommendationsRead:
         version, stored_id = store.versions.of(user_id), store.stored_id(user_id)
         own: Cut | None = None
         audience: Audience | None = None
-        as_made = said = None
+        is_known = False  # whether it was asked what the user may see
+        said = None
         at_ms = now_ms()
         for listed in _FROM[context]:
             # Here and not in a coroutine of the store's own: each costs every request half a microsecond.
-            asked: asyncio.Future[bytes] | None = None
+            asked: asyncio.Future[bytes | None] | None = None
             try:
                 held = audiences.read_before(stored_id) if listed == HOMEPAGE else None
-                asked = store.ask(version, stored_id, listed, offset + limit)
-                if as_made is not None:
-                    start = await asked
+                asked = store.ask(version, stored_id, listed)
+                if is_known:
+                    held, start = None, await asked or b""
                 elif held is None or held.version is not version:  # both leave in the same write
+                    held = None
                     said = store.ask_audience(version, stored_id)
-                    start = await asked
-                    beside = start[WHICH_ONE] if listed == HOMEPAGE else b""
+                    start = await asked or b""
+                    # A list of the former format is not told that what lies beside it is another.
+                    beside = start[WHICH_ONE] if listed == HOMEPAGE and start and not is_former(start) else b""
                     audience = audiences.take(stored_id, await said, beside, version)
                     if audience is None:
                         audience = await store.audience_elsewhere(version, stored_id)
-                elif (start := await asked)[WHICH_ONE] == held.beside:
+                elif (start := await asked or b"")[WHICH_ONE] == held.beside:
                     audience, held.confirmed_s = held.audience, audiences.now_s
                 else:
-                    audience = await store.audience(version, stored_id, start[WHICH_ONE])
+                    held, audience = None, await store.audience(version, stored_id, start[WHICH_ONE])
             except RedisUnavailable:
                 asked = said = None  # the exception knows this frame, which must not know the future that holds it
                 store.unavailable += 1
                 audience, own = audiences.held(stored_id), None
                 break
-            if as_made is None:
-                as_made = may_be_shown_as_made(audience, given, at_ms)
-            if as_made:
+            is_known, own = True, None
+            if audience is not None:
                 try:
-                    own = store.cut_start(start, version, stored_id, offset, limit, audience, given, at_ms)
+                    own = store.cut_start(start, version, stored_id, offset, limit, audience, given, at_ms, held)
                 except UnreadableList:
-                    own = await store.user_cut(user_id, listed, start, audience, given, at_ms)
-            else:
+                    own = None
+            if own is None:
                 own = await store.user_cut(user_id, listed, start, audience, given, at_ms)
-            if own is not None and own[0].prefix.items:
+            if own is not None and own.found.prefix.items:
                 break
         if own is not None:
-            found, items = own
+            found, items, is_whole = own
             head, source = opening(found, user_id, at_ms, stored_id), "personal"
             shape = _shape(offset, limit, at_ms > found.prefix.expires_at_ms)
-            if not as_made:
-                shape = b"%b.%b" % (shape, audiences.own_limits(audience, given).name)
         else:
             reader = ListReader(audiences.limits(audience, given), audience, at_ms, offset + limit)
+            is_whole = False
             found, shown = await store.supply.popular(version, context, country, reader)
             items = joined(shown, offset, limit)
             treatment = store.versions.treatment(
@@ -126,7 +126,7 @@ class RecommendationsRead:
         return json_response(
             body,
             self._cache_control,
-            etag_of(found, shape),
+            etag_of(found, shape) if is_whole else etag_of_shown(found, shape, items),
             ShownAnswer(at_ms, given, source, head, items, is_fallback=own is None),
         )
 

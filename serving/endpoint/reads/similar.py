@@ -7,9 +7,8 @@ import re
 
 import orjson
 
-from serving.endpoint.blocked import id_of
-from serving.endpoint.bodies import etag_of, head_of, labels_by_version, new_recommendation_id, now_ms
-from serving.endpoint.list_filter import Item, filter_list, joined, left, split
+from serving.endpoint.bodies import etag_of_shown, head_of, labels_by_version, new_recommendation_id, now_ms
+from serving.endpoint.list_filter import Item, filter_list, joined, keys_of, left, split
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters, text
 from serving.endpoint.read_notes import ReadNotes
@@ -20,7 +19,8 @@ from serving.endpoint.supply import FoundList, ListReader
 from serving.endpoint.versions import Version
 from serving.experiments import UNTREATED
 from serving.keys import HOMEPAGE
-from serving.list_format import WHICH_ONE, cut_each
+from serving.list_format import WHICH_ONE
+from serving.seen_filter import item_hash
 from streams.contract.served import Surface
 
 ITEM_ID = text("item_id", "The item whose neighbours are asked for.", required=True)
@@ -58,12 +58,13 @@ class SimilarRead:
             )
         limits = store.audiences.limits(audience, given, lost=own is not None)
         reader, name = ListReader(limits, audience, at_ms, limit), orjson.dumps(item_id)
-        found, items, source = await self._found(near, version, name, reader)
+        itself = item_hash(item_id)
+        found, items, source = await self._found(near, version, itself, reader)
         if not items and near is not None and own is not None and audience is None:
             # What they may see is not known, but what is on their list they may.
-            mine = {id_of(item) for item in cut_each(own.value, own.prefix)} - near.version.hidden.named - {name}
+            mine = {key for key, _ in store.eligible(own, audience, given, at_ms)} - {itself}
             found, source = near, b"similar"
-            items = [item for item in split(near.value, near.prefix).items if item[0] in mine]
+            items = [item for item in split(near.value, near.prefix, near.version.cards).items if item[0] in mine]
         if own is None or own.version is not found.version:  # an answer comes from one version
             shown = joined(items, 0, limit)
         else:
@@ -82,29 +83,28 @@ class SimilarRead:
         head = head_of(user_id or "", made, source, labels)
         told = ShownAnswer(at_ms, given, source.decode(), head, shown, Surface.SIMILAR, source == b"popular")
         control = self._cache_control if user_id is None else self._private
-        return json_response(body, control, etag_of(found, shape), told)
+        return json_response(body, control, etag_of_shown(found, shape, shown), told)
 
     async def _found(
-        self, near: FoundList | None, version: Version, name: bytes, reader: ListReader
+        self, near: FoundList | None, version: Version, itself: int, reader: ListReader
     ) -> tuple[FoundList, list[Item], bytes]:
-        """The neighbours that the reader may see and has not met, else what is popular; never the item of `name`."""
+        """The neighbours that the reader may see and has not met, else what is popular; never the item `itself`."""
         if near is not None:
-            pieces = filter_list(split(near.value, near.prefix), reader.limits, reader.at_ms)
-            items = left(pieces.items, near.version.hidden, reader.limits, reader.at_ms, reader.audience)
-            items = [item for item in items if item[0] != name]
+            allowed = filter_list(near.value, near.prefix, near.version.cards, reader.limits, reader.at_ms)
+            items = [item for item in left(allowed, reader.audience) if item[0] != itself]
             if items:
                 return near, items, b"similar"
         found, items = await self._store.supply.popular(version, HOMEPAGE, "", reader)
-        return found, [item for item in items if item[0] != name], b"popular"
+        return found, [item for item in items if item[0] != itself], b"popular"
 
 
 def _in_order_of(own: FoundList, items: list[Item]) -> list[bytes]:
     """The items by the sum of 1 / (20 + place) in both lists. Scores keep their places, so that they never rise."""
-    places = {id_of(item): place for place, item in enumerate(cut_each(own.value, own.prefix))}
+    places = {key: place for place, key in enumerate(keys_of(own.value, own.prefix))}
 
     def worth(numbered: tuple[int, Item]) -> float:
-        place, (token, _) = numbered
-        wanted = places.get(token)
+        place, (key, _) = numbered
+        wanted = places.get(key)
         return 1 / (FUSION + place) + (0.0 if wanted is None else 1 / (FUSION + wanted))
 
     ordered = sorted(enumerate(items), key=worth, reverse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from serving.endpoint.bodies import etag_of, head_of, labels_by_version, new_recommendation_id, now_ms
+from serving.endpoint.bodies import etag_of_shown, head_of, labels_by_version, new_recommendation_id, now_ms
 from serving.endpoint.list_filter import joined
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters, country_or_region, one_of, text
@@ -68,4 +68,4 @@ class TrendingRead:
         is_fallback = shown is None or region != asked
         shown_answer = ShownAnswer(at_ms, given, "trending", told, listed, Surface.TRENDING, is_fallback)
         control = self._cache_control if user_id is None else self._private
-        return json_response(body, control, etag_of(found, shape), shown_answer)
+        return json_response(body, control, etag_of_shown(found, shape, listed), shown_answer)

@@ -5,12 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import orjson
 import pytest
+from listed_by_model import listed as shown_by
 from small_world import NOW_MS, SmallWorld
 
 from agents.lists.list_maker import ListMaker
 from ranking.ranker import Ranker
 from serving.keys import Keys
-from serving.list_format import decode, read_prefix
+from serving.list_format import read_prefix
 from streams.contract.catalog import CatalogItem, UserProfile
 from streams.contract.events import EventType, Interaction, parse_interaction
 from streams.contract.units import HOUR_MS
@@ -23,7 +24,7 @@ PARTITION = 3
 def values_of(world: SmallWorld, user: User, profile: UserProfile | None = None) -> dict[str, bytes]:
     ((shown, values, *_),) = maker_of(world, 10).values_of([(user, profile)], PARTITION, NOW_MS)
     assert values[0][0] == KEYS.user_list(user.user_id)  # decides whether the others are written
-    listed = [item["item_id"] for item in decode(values[0][1])["recommendations"]]
+    listed = [item["item_id"] for item in shown_by(values[0][1], world.model)["recommendations"]]
     assert {world.model.index(item_id) for item_id in listed} <= set(shown.tolist())
     return dict(values)
 
@@ -107,7 +108,7 @@ def test_a_profile_shapes_the_list_of_somebody_without_events() -> None:
     someone = User.new("someone", 100)
     profile = UserProfile("someone", seed_items=("a",), disliked_genres=("X",))
     values = values_of(world, someone, profile)
-    listed = decode(values[KEYS.user_list("someone")])
+    listed = shown_by(values[KEYS.user_list("someone")], world.model)
     assert listed["source"] == "personal"
     assert "c" not in [item["item_id"] for item in listed["recommendations"]]
     assert orjson.loads(values[KEYS.user_features("someone")])["disliked_genres"] == ["X"]
@@ -138,5 +139,5 @@ def test_an_unfinished_item_is_continued_where_the_catalogues_length_says() -> N
 
 def continued(world: SmallWorld, user_id: str) -> list[tuple[str, float, float]]:
     value = values_of(world, world.user(user_id))[KEYS.continue_watching(user_id)]
-    entries = decode(value)["recommendations"]
+    entries = shown_by(value, world.model)["recommendations"]
     return [(entry["item_id"], entry["progress_pct"], entry["position_s"]) for entry in entries]

@@ -2,14 +2,15 @@
 
 from collections import Counter
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from listed_by_model import listed
 from small_world import NOW_MS, SmallWorld, owners
 
 from agents.lists.list_maker import ListMaker
 from agents.lists.segments import ROUNDS_A_TURN, SegmentLists
 from serving.keys import TRENDING_TTL_S, Keys
-from serving.list_format import decode
 from serving.write_order import PartitionOwner
 from streams.contract.catalog import CatalogItem
 from streams.contract.events import EventType, Interaction
@@ -23,7 +24,8 @@ ALL = owners(range(PARTITIONS))
 class Writer:
     """What was written last, and how often."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: SmallWorld) -> None:
+        self._world = world
         self.lists: dict[str, bytes] = {}
         self.zsets: dict[str, dict[str, float]] = {}
         self.times: Counter[str] = Counter()
@@ -38,7 +40,10 @@ class Writer:
         self.times[key] += 1
 
     def items(self, key: str) -> list[str]:
-        return [item["item_id"] for item in decode(self.lists[key])["recommendations"]]
+        return [item["item_id"] for item in self.listed(key)["recommendations"]]
+
+    def listed(self, key: str) -> dict[str, Any]:
+        return listed(self.lists[key], self._world.model)
 
 
 @pytest.fixture
@@ -63,7 +68,7 @@ def places_of(world: SmallWorld, writer: Writer) -> SegmentLists:
 
 
 async def test_a_turn_writes_every_country_region_and_genre(world: SmallWorld) -> None:
-    writer = Writer()
+    writer = Writer(world)
     places = places_of(world, writer)
     for _ in range(ROUNDS_A_TURN):
         await places.write_next(ALL, NOW_MS)
@@ -79,7 +84,7 @@ async def test_a_turn_writes_every_country_region_and_genre(world: SmallWorld) -
         )
         assert writer.zsets[KEYS.search_trending("NL", window)] == {"dutch films": 1.0}
         assert writer.zsets[KEYS.search_trending("BR", window)] == {}  # one search may be about a person
-    popular = decode(writer.lists[KEYS.popular(segment="BR")])
+    popular = writer.listed(KEYS.popular(segment="BR"))
     assert popular["source"] == "segment"
     assert popular["recommendations"][0]["item_id"] == "german"  # though more people like the other elsewhere
     assert KEYS.popular(segment="europe") not in writer.lists
@@ -88,19 +93,19 @@ async def test_a_turn_writes_every_country_region_and_genre(world: SmallWorld) -
 async def test_a_turn_writes_the_rows_of_homepages(world: SmallWorld) -> None:
     world.lists(CatalogItem("dutch", genres=("Drama",), released_at_ms=NOW_MS, regions=("NL",)))
     world.publish()
-    writer = Writer()
+    writer = Writer(world)
     places = places_of(world, writer)
     for _ in range(ROUNDS_A_TURN):
         await places.write_next(ALL, NOW_MS)
     assert writer.items(KEYS.row("new", "NL")) == ["dutch"]
     assert writer.items(KEYS.row("new", "DE")) == writer.items(KEYS.row("new", "*")) == []
     assert writer.items(KEYS.row("genre", "War")) == ["german"]
-    trend = decode(writer.lists[KEYS.trending_list("DE", "24h")])
+    trend = writer.listed(KEYS.trending_list("DE", "24h"))
     assert trend["recommendations"][0]["reason"] == "Trending now in Europe"
 
 
 async def test_one_worker_writes_a_place_however_partitions_are_shared(world: SmallWorld) -> None:
-    writer = Writer()
+    writer = Writer(world)
     workers = [(places_of(world, writer), owners(owned)) for owned in ([0, 3], [1], [2])]
     turn = 3 + 2 + 2  # countries, regions, genres: fewer than the rounds of the longest turn
     for _ in range(2 * turn):
@@ -115,7 +120,7 @@ async def test_one_worker_writes_a_place_however_partitions_are_shared(world: Sm
 async def test_a_round_writes_a_share_of_the_places_only(world: SmallWorld) -> None:
     for number in range(2 * ROUNDS_A_TURN):
         world.lists(CatalogItem(f"i{number}", genres=(f"g{number}",)))
-    writer = Writer()
+    writer = Writer(world)
     places = places_of(world, writer)
     for round_number in range(1, 4):
         await places.write_next(ALL, NOW_MS)
@@ -129,7 +134,8 @@ async def test_a_round_writes_a_share_of_the_places_only(world: SmallWorld) -> N
 
 
 async def test_the_sorted_sets_hold_what_strangers_may_be_shown() -> None:
-    world, writer = SmallWorld(), Writer()
+    world = SmallWorld()
+    writer = Writer(world)
     world.lists(CatalogItem("adult", maturity="18"), CatalogItem("teen", maturity="16"), CatalogItem("unrated"))
     world.lists(CatalogItem("german", maturity="all", regions=("DE",)))
     for number, item in enumerate(("adult", "teen", "unrated", "german") * MIN_COUNTRY_EVENTS):

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from listed_by_model import listed
 from made_up_experiments import everybody, running, treated
 from small_world import NOW_MS, SmallWorld
 
@@ -17,7 +18,6 @@ from ranking.rerank.settings import RerankSettings
 from ranking.settings import RankingSettings
 from serving.experiments import ExperimentBook
 from serving.keys import Keys
-from serving.list_format import decode
 from streams.contract.catalog import CatalogItem, UserProfile
 from streams.contract.events import EventType, Interaction
 from streams.contract.experiments import RankingOverrides
@@ -43,7 +43,7 @@ def lists_of(world: SmallWorld, book: ExperimentBook | None) -> dict[str, dict[s
     follower: Any = SimpleNamespace(model=world.model, ranker=Ranker.start(), catalogue_version=0)
     maker = ListMaker(follower, KEYS, "v1", SIZE, 1_000, RerankSettings.off(), book)
     made = maker.values_of([(world.user(user), None) for user in USERS], 0, NOW_MS)
-    return {user: decode(values.values[0][1]) for user, values in zip(USERS, made, strict=True)}
+    return {user: listed(values.values[0][1], world.model) for user, values in zip(USERS, made, strict=True)}
 
 
 def items(of: dict[str, Any]) -> list[str]:

@@ -16,13 +16,12 @@ from typing import Any
 import httpx
 import pytest
 from harness.patience import Patience, end_of
+from listed import CardStamp, Entry, item_fragment, list_stamp
 
 from serving.eligibility import facts_of
 from serving.endpoint.app import Endpoint
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.services import Services
-from serving.fragments import item_fragment
-from serving.list_format import ListStamp
 
 from ..conftest import free_port
 
@@ -31,18 +30,18 @@ REPOSITORY = Path(__file__).parents[3]
 NOW_MS = time.time_ns() // 1_000_000
 
 
-def fragments(*item_ids: str) -> list[bytes]:
+def fragments(*item_ids: str) -> list[Entry]:
     return [item_fragment(i, f"Title {i}", 1 - n / 1000, "Because", "because") for n, i in enumerate(item_ids)]
 
 
-def for_everybody(listed: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+def for_everybody(listed: list[Entry]) -> tuple[list[Entry], list[bytes]]:
     """Fragments and their facts: anybody may be shown them."""
     return listed, [facts_of(0)] * len(listed)
 
 
-def stamp(source: str = "personal", version: str = "v1", *, age_s: int = 0, lives_s: int = 900) -> ListStamp:
+def stamp(source: str = "personal", version: str = "v1", *, age_s: int = 0, lives_s: int = 900) -> CardStamp:
     made_ms = time.time_ns() // 1_000_000 - age_s * 1000  # now: NOW_MS is as old as the run, which may be long
-    return ListStamp(version, source, 0, made_ms, made_ms + lives_s * 1000)
+    return list_stamp(version, source, 0, made_ms, made_ms + lives_s * 1000)
 
 
 @asynccontextmanager

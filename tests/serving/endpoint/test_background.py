@@ -12,13 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
+from listed import withdraw
 
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.line_log import LineLog
 from serving.endpoint.shared_lists import SharedListCache
 from serving.redis_link import RedisLink
 from serving.redis_writer import ListWriter
-from serving.write_order import PartitionOwner
 
 from .conftest import eventually, running
 from .test_reads import LIST, put_popular, put_user
@@ -57,7 +57,7 @@ async def test_figures_that_cannot_be_shared_do_not_keep_withdrawn_items_in_list
         folder.rmdir()
         folder.write_text("no folder any more")
         await eventually(failing, within_s=30)
-        await writer.change_blocked(PartitionOwner(0, term=1), block=["a"])
+        await withdraw(writer, "a")
         await eventually(hidden, within_s=30)
         ready = await client.get("/readyz")
         assert ready.status_code == 200

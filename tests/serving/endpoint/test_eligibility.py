@@ -14,13 +14,13 @@ from typing import Any
 
 import httpx
 from eligibility_world import COUNTRIES, GENRES, STRANGER, Who, World
+from listed import CardWriter as ListWriter
 
 from serving.endpoint.app import Endpoint
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.services import Services
 from serving.keys import CONTEXTS, REGIONS, WINDOWS, Keys
 from serving.live_pointer import LivePointer
-from serving.redis_writer import ListWriter
 
 from .conftest import eventually, started
 
@@ -130,13 +130,13 @@ async def one_world(server: Any, namespace: str, seed: int) -> Reader:
 
         for item_id in random.sample(list(world.items), 5):
             world.say_item(item_id, None)
-        await world.write_hidden(writer)
+        await world.write_cards(writer)
         await services.store.refresh()
         await reader.everything(everybody, "items withdrawn")
 
         for number in random.sample(range(ITEMS), ITEMS // 4):
             world.say_item(f"i{number}", world.item(number))
-        await world.write_hidden(writer)
+        await world.write_cards(writer)
         await services.store.refresh()
         await reader.everything(everybody, "items restated")
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from listed import CardStamp, continue_fragment
 from made_up_experiments import STARTED_MS, running
 
 from serving import audience
@@ -14,8 +15,6 @@ from serving.endpoint.app import Endpoint
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.versions import LiveVersions, Version
 from serving.experiments import ExperimentBook
-from serving.fragments import continue_fragment
-from serving.list_format import ListStamp
 from serving.redis_errors import RedisUnavailable
 from serving.redis_writer import ListWriter
 from streams.contract.experiments import Experiment, Targeting, Variant
@@ -35,8 +34,8 @@ async def tell(writer: ListWriter, *experiments: Experiment) -> ExperimentBook:
     return book
 
 
-def made_under(experiment_id: str, variant: str) -> ListStamp:
-    return replace(stamp(), experiment_id=experiment_id, variant=variant, _common=b"")
+def made_under(experiment_id: str, variant: str) -> CardStamp:
+    return CardStamp(replace(stamp().stamp, experiment_id=experiment_id, variant=variant, _common=b""))
 
 
 async def test_a_list_names_what_it_was_made_under(client: httpx.AsyncClient, writer: ListWriter) -> None:
@@ -127,15 +126,15 @@ async def test_a_copy_that_came_while_redis_went_away_is_followed_later(
     for version in ("v1", "v2"):
         await put_user(writer, "u", version, version=version)
     async with endpoint_of(config) as client:
-        refresh_hidden, failures = LiveVersions._refresh_hidden, []
+        refresh_cards, failures = LiveVersions._refresh_cards, []
 
         async def failing(self: LiveVersions, version: Version) -> None:
             if version.keys.version == "v2" and len(failures) < 3:
                 failures.append(version)
                 raise RedisUnavailable("away")
-            await refresh_hidden(self, version)
+            await refresh_cards(self, version)
 
-        monkeypatch.setattr(LiveVersions, "_refresh_hidden", failing)
+        monkeypatch.setattr(LiveVersions, "_refresh_cards", failing)
         everybody = (Variant("control", 0.01), Variant("next", 99.99, model_version="v2"))
         await tell(writer, running("a", variants=everybody))
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+from listed import CardWriter as ListWriter
 
 from serving.endpoint.config import EndpointConfig
 from serving.keys import Keys
-from serving.redis_writer import ListWriter
 
 from .conftest import TTL_S, eventually, for_everybody, fragments, running, stamp
 from .test_reads import LIST, put_popular, put_user

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from harness import patience
+from listed import CardWriter as ListWriter
 
 from serving.keys import Keys
-from serving.redis_writer import ListWriter
 
 from .conftest import TTL_S, for_everybody, fragments, stamp
 from .test_reads import put_popular, put_user

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import httpx
+from listed import continue_fragment, item_fragment
 
-from serving.fragments import continue_fragment, item_fragment
 from serving.redis_writer import ListWriter
 
 from .conftest import NOW_MS, TTL_S, for_everybody, fragments, stamp

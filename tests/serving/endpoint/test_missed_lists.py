@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from listed import CardWriter as ListWriter
 
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.marks import UserMarks
@@ -16,7 +17,6 @@ from serving.keys import Keys
 from serving.live_pointer import LivePointer
 from serving.redis_address import RedisAddress
 from serving.redis_link import RedisLink
-from serving.redis_writer import ListWriter
 from streams.contract.identities import Identities
 from streams.contract.partitioning import partition_of
 

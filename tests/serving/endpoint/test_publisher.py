@@ -11,12 +11,12 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaConnectionError
+from listed import continue_fragment, item_fragment
 
 from serving.endpoint import publisher as module
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.publisher import AnswerPublisher
 from serving.endpoint.shown import ShownAnswer
-from serving.fragments import continue_fragment, item_fragment
 from serving.redis_writer import ListWriter
 from streams.contract.partitioning import partition_of
 from streams.contract.served import AsOf, parse_served

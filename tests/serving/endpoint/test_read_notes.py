@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+from listed import CardWriter as ListWriter
 
 from serving.endpoint import read_notes
 from serving.endpoint.config import EndpointConfig
@@ -15,7 +16,6 @@ from serving.endpoint.read_notes import ReadNotes
 from serving.keys import Keys
 from serving.redis_address import RedisAddress
 from serving.redis_link import RedisLink
-from serving.redis_writer import ListWriter
 from streams.contract.partitioning import partition_of
 
 from .conftest import eventually, running

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from listed import continue_fragment, withdraw
 
 from serving import audience
 from serving.eligibility import ALWAYS_MS
 from serving.endpoint.config import EndpointConfig
-from serving.fragments import continue_fragment
 from serving.keys import Keys
 from serving.live_pointer import LivePointer
 from serving.redis_writer import ListWriter
-from serving.write_order import PartitionOwner
 
 from .conftest import NOW_MS, TTL_S, eventually, for_everybody, fragments, running, stamp
 
@@ -129,13 +128,13 @@ async def test_blocked_items_disappear_and_the_next_ones_move_up(client: httpx.A
         return ids(answer.json()["recommendations"])
 
     assert await shown() == ["b", "c"]
-    await writer.change_blocked(PartitionOwner(0), block=["b", "c", "unrelated"])
+    await withdraw(writer, "b", "c", "unrelated")
 
     async def moved_up() -> bool:
         return await shown() == ["d", "e"]
 
     await eventually(moved_up)
-    await writer._redis.delete(writer.keys.blocked, writer.keys.blocked_stamp)  # a wiped server unblocks nothing
+    await writer._redis.delete(*writer.keys.of_items)  # a wiped server brings nothing back
     assert await shown() == ["d", "e"]
 
 

@@ -6,13 +6,12 @@ import orjson
 import pytest
 
 from serving.endpoint.shown import ShownAnswer, served_items
-from serving.fragments import continue_fragment, item_fragment
 from streams.contract.served import Surface
 
 LISTED = b",".join(
     [
-        item_fragment('a"', 'T "x"', 0.9, "Because", "because_you_watched", "sequential"),
-        item_fragment("b", "T", 0.5, "Popular", "popular", "popular"),
+        orjson.dumps({"item_id": 'a"', "title": 'T "x"', "score": 0.9, "reason": "Because", "algorithm": "sequential"}),
+        orjson.dumps({"item_id": "b", "title": "T", "score": 0.5, "reason": "Popular", "algorithm": "popular"}),
     ]
 )
 
@@ -36,7 +35,7 @@ def test_a_cut_further_down_counts_from_the_begin_of_the_list() -> None:
 def test_rows_count_each_for_itself() -> None:
     page = b'{"id":"top_picks","title":"x","items":[%b]},{"id":"continue_watching","title":"y","items":[%b]}' % (
         LISTED,
-        continue_fragment("c", "C", 50, 10, 1),
+        orjson.dumps({"item_id": "c", "title": "C", "progress_pct": 50.0, "position_s": 10.0}),
     )
     found = [(item["row"], item["position"], item["algorithm"]) for item in told(page, Surface.HOMEPAGE)]
     assert found == [("top_picks", 0, "sequential"), ("top_picks", 1, "popular"), ("continue_watching", 0, "rule")]

@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 import pytest
+from listed import continue_fragment
 
 from serving.endpoint.config import EndpointConfig
-from serving.fragments import continue_fragment
 from serving.redis_writer import ListWriter
 from streams.contract.identities import Identities
 from streams.contract.partitioning import partition_of

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from listed import continue_fragment
 
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.list_filter import Item
 from serving.endpoint.supply import FoundList, Supply
-from serving.fragments import continue_fragment
 from serving.keys import Keys
 from serving.live_pointer import LivePointer
 from serving.redis_writer import ListWriter

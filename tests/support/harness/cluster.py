@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import redis
 from aiokafka.structs import ConsumerRecord
@@ -18,6 +18,8 @@ from harness.traffic import Traffic
 from harness.watch import GroupWatch, live_load
 from ops.accounting import Account, read_account
 from ops.group_progress import GroupProgress
+from serving.item_card import ItemCard
+from serving.joined_list import read_cards, read_list
 from serving.keys import Keys
 from serving.list_format import Prefix, read_prefix
 from streams.contract.dead_letters import DeadLetter
@@ -25,6 +27,7 @@ from streams.kafka.bulk_read import pass_over, read_topics
 from streams.kafka.producer import Acknowledgement, OutgoingRecord, Producer
 from streams.kafka.topics import Topics
 from streams.kafka.topics_admin import ensure_topics
+from tables.item_keys import key_of
 from tables.item_rows import BUCKET, COUNTS
 
 PARTITIONS = 4
@@ -174,6 +177,15 @@ class Cluster:
         value = self.redis.get(self.keys.user_list(user))
         assert value is None or isinstance(value, bytes)
         return value
+
+    def listed(self, value: bytes) -> dict[str, Any]:
+        """A list with what the cards in Redis say of its items."""
+        return read_list(self.redis, self.keys, value)
+
+    def card(self, item_id: str) -> ItemCard | None:
+        """What answers say of an item, and whom they show it to."""
+        key = key_of(item_id)
+        return read_cards(self.redis, self.keys, [key]).get(key)
 
     def list_prefix(self, user: str) -> Prefix | None:
         """The fixed part of the user's list: what it reflects and when it was made."""

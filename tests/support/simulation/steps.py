@@ -130,7 +130,7 @@ class RowLists:
     def _made(self, user: User, profile: UserProfile | None, partition: int, now_ms: int) -> UserValues:
         said = NOTHING_SAID if profile is None else profile.country or ""
         content = b"%b|%b" % (content_of(user), said.encode())
-        value = encode(partition, user.row.last_offset, now_ms, now_ms + EXPIRES_MS, content, [])
+        value = encode(partition, user.row.last_offset, now_ms, now_ms + EXPIRES_MS, content)
         return UserValues(np.array([], np.int32), [(self._keys.user_list(user.user_id), value)], NOTHING)
 
     def list_key(self, user_id: str) -> str:

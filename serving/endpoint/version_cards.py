@@ -1,0 +1,42 @@
+"""What one version's items are now: their cards, and what workers of the former release say instead."""
+
+from __future__ import annotations
+
+import asyncio
+
+from serving.eligibility import ALWAYS_MS
+from serving.endpoint.cards import Cards
+from serving.endpoint.former_release import FormerlyHidden
+from serving.former_format import FormerItem
+from serving.keys import Keys
+from serving.redis_link import RedisLink
+
+
+class VersionCards:
+    """`stamp` is another one whenever an answer may be another one because items are, and the same in every process;
+    `generation` is a number that grows then."""
+
+    def __init__(self, link: RedisLink, keys: Keys, most_bytes: int) -> None:
+        self.cards = Cards(link, keys, most_bytes)
+        self.formerly = FormerlyHidden(link, keys)
+        self.stamp = b""
+        self.generation = 0
+        self._made_of = (0, b"")
+
+    async def refresh(self) -> None:
+        """Brings both up to date. Raises RedisUnavailable."""
+        try:
+            await asyncio.gather(self.cards.refresh(), self.formerly.refresh())
+        finally:  # of a refresh that was cut short some cards are new
+            made_of = (self.cards.generation, self.formerly.stamp)
+            self.generation += made_of != self._made_of
+            self._made_of = made_of
+            self.stamp = b"%b-%b" % (self.cards.stamp, self.formerly.stamp)
+
+    def of_former(self, item: FormerItem) -> tuple[bytes, int]:
+        """Facts of an item of a list of the former format, and when they last changed: as its card has them, else as
+        the former release does, else as the list does."""
+        card, told = self.cards.held.get(item.key), self.formerly.facts.get(item.key)
+        if card is not None:
+            return card.facts, card.restated_ms or (0 if told is None else ALWAYS_MS)
+        return (item.facts, 0) if told is None else (told, ALWAYS_MS)

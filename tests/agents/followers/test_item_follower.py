@@ -1,0 +1,40 @@
+"""What the catalogue says is told to cards, and to lists what they follow from."""
+
+import json
+from typing import Any
+
+from aiokafka.structs import ConsumerRecord
+
+from agents.followers import item_follower
+from agents.followers.item_follower import ItemFollower
+from streams.kafka.topics import Topics
+
+
+def says(follower: ItemFollower, item_id: str, **raw: Any) -> None:
+    value = json.dumps(raw).encode() if raw else None
+    follower._apply_catalogue(ConsumerRecord("catalog.items", 0, 0, 1, 0, item_id.encode(), value, None, 0, 0, ()))
+
+
+def test_another_title_changes_cards_and_no_list() -> None:
+    follower = ItemFollower("nowhere:1", Topics("t", "v1"))
+    says(follower, "a", title="A", genres=["Drama"])
+    says(follower, "b", title="B", genres=["War"])
+    lists, cards = follower.catalogue_version, follower.records_said
+    says(follower, "a", title="Another", genres=["Drama"], description="It is the same film.")
+    assert follower.changed_since(lists) == frozenset()
+    assert follower.catalogue_version == lists
+    assert follower.said_since(cards) == {"a"}
+    says(follower, "b", title="B", genres=["Drama"])
+    says(follower, "c", title="C")
+    says(follower, "a")
+    assert follower.changed_since(lists) == {"a", "b", "c"}
+    assert follower.said_since(cards) == {"a", "b", "c"}
+
+
+def test_what_was_said_too_long_ago_may_be_anything(monkeypatch: Any) -> None:
+    monkeypatch.setattr(item_follower, "REMEMBERED_CHANGES", 2)
+    follower = ItemFollower("nowhere:1", Topics("t", "v1"))
+    for item_id in "abc":
+        says(follower, item_id, title=item_id)
+    assert follower.said_since(1) == follower.changed_since(1) == {"b", "c"}
+    assert follower.said_since(0) is follower.changed_since(0) is None
