@@ -26,7 +26,7 @@ def examine(settings: Settings) -> list[HealthFinding]:
 
 
 def _kafka(settings: Settings) -> Iterator[HealthFinding]:
-    local = all(address.rpartition(":")[0] in _LOCAL for address in settings.kafka_bootstrap.split(","))
+    local = all(address.rpartition(":")[0] in _LOCAL for address in settings.kafka.split(","))
     if settings.kafka.security.is_none and not local:
         found = "connections are not encrypted, and leave this machine"
         yield HealthFinding("kafka", "warning", found, f"docs/security.md: {variable('kafka_security_protocol')}")
@@ -40,7 +40,7 @@ def _kafka(settings: Settings) -> Iterator[HealthFinding]:
     except KafkaError as error:
         yield HealthFinding("kafka", "wrong", str(error), "see the broker's log")
     else:
-        yield HealthFinding("kafka", "good", f"answers at {settings.kafka_bootstrap}")
+        yield HealthFinding("kafka", "good", f"answers at {settings.kafka}")
         yield from server_findings(facts)
         yield from topic_findings(facts.topics, settings)
         topics = Topics(settings.namespace, settings.model_version)
