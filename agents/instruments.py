@@ -58,8 +58,9 @@ class ListTimes:
 
 @dataclass(slots=True)
 class RestoreTimes:
-    """Seconds of taking partitions over: fence, restore, claim. `since_s` is when the one under way began, by a
-    monotonic clock; None = none is."""
+    """Seconds of taking partitions over: fence, restore, claim. By a monotonic clock `since_s` is when the one at work
+    began, None = none is, and `ended_s` when the last one ended."""
 
     taken: Distribution = field(default_factory=lambda: Distribution(RESTORE_BOUNDS_S))
     since_s: float | None = None
+    ended_s: float = 0.0

@@ -102,7 +102,7 @@ class Ownership:
         try:
             await self._open(wanted - kept)
         finally:
-            self.times.since_s = None
+            self.times.since_s, self.times.ended_s = None, time.monotonic()
         if wanted - kept:
             self.times.taken.observe(time.monotonic() - began_s)
         self._generation = generation

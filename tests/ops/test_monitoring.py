@@ -48,6 +48,17 @@ def test_each_alert_fires_and_is_silent_in_its_unit_tests() -> None:
 
 
 @needs_prometheus
+def test_every_expression_of_a_panel_is_one(tmp_path: Path) -> None:
+    expressions = [target["expr"] for path in DASHBOARDS for panel in panels(path) for target in panel["targets"]]
+    rules = [{"record": f"panel:{number}", "expr": expression} for number, expression in enumerate(expressions)]
+    file = tmp_path / "panels.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    ended = subprocess.run(["promtool", "check", "rules", str(file)], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert len(expressions) > 50
+
+
+@needs_prometheus
 def test_the_configuration_is_one() -> None:
     ended = subprocess.run(
         ["promtool", "check", "config", "prometheus.yml"], cwd=MONITORING, capture_output=True, text=True, check=False
