@@ -7,6 +7,7 @@ Alerts whose faults are not made here fire in `promtool test rules` (tests/ops/t
 import asyncio
 import json
 import math
+import random
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from harness.processes import FRESHET, WorkerProcess
 from harness.prometheus import HOW_TO_INSTALL, MONITORING, Prometheus, is_installed
 from harness.sinks import SinkWorld
 from harness.traffic import catalogue, event_record
+from harness.watch import live_load
 
 from ops.local_stack.clickhouse_server import ClickHouseServer, clickhouse_command
 from ops.local_stack.ports import free_port
@@ -34,6 +36,8 @@ pytestmark = [pytest.mark.stack, pytest.mark.skipif(not is_installed(), reason=H
 
 VERSION = "v1"
 READERS = 20
+#: Few enough for the share of personal answers.
+STRANGER_EVERY = 10
 #: A machine that runs tests is slow, which is no fault of what runs on it.
 OF_SPEED = {"FreshetEndpointSlow", "FreshetFreshnessSlow"}
 
@@ -54,17 +58,24 @@ class Demo:
         self.cluster = cluster
         self.worker = worker
         self.endpoint = endpoint
+        self._random = random.Random(7)
 
     @asynccontextmanager
     async def used(self) -> AsyncIterator[None]:
         """Readers read, click and watch as long as the body runs."""
         readers = asyncio.create_task(self._read())
         try:
-            async with self.cluster.load(per_s=40):
+            async with live_load(self._use, per_s=40, chunk=10):  # none of it late, old or unusable
                 yield
         finally:
             readers.cancel()
-            await asyncio.gather(readers, return_exceptions=True)
+            (end,) = await asyncio.gather(readers, return_exceptions=True)
+            assert isinstance(end, asyncio.CancelledError), end
+
+    async def _use(self, count: int) -> None:
+        topic, number = self.cluster.topics.interactions, self._random.randrange
+        records = (event_record(topic, f"u{number(2 * READERS)}", f"i{number(50)}") for _ in range(count))
+        await self.cluster.publish(records)
 
     async def _read(self) -> None:
         number = 0
@@ -72,18 +83,14 @@ class Demo:
             while True:
                 number += 1
                 user = f"u{number % READERS}"
-                for path in (
-                    f"recommendations?user_id={user}",
-                    f"recommendations/homepage/{user}",
-                    "items/i3/similar",
-                    "trending",
-                    "recommendations?user_id=nobody",
-                ):
+                own = f"recommendations?user_id={user}"
+                more = ["recommendations?user_id=nobody"] if number % STRANGER_EVERY == 0 else []
+                for path in (own, f"recommendations/homepage/{user}", "items/i3/similar", "trending", *more):
                     try:
                         answer = await client.get(f"/{path}")
                     except httpx.TransportError:  # a fault of this test
                         continue
-                    if number % 5 == 0 and path.endswith(user) and (items := answer.json().get("recommendations")):
+                    if number % 5 == 1 and path == own and (items := answer.json().get("recommendations")):
                         await self._click(user, items[0]["item_id"], answer.json()["recommendation_id"])
                 await asyncio.sleep(0.1)
 
