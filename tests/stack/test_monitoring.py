@@ -12,6 +12,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import orjson
@@ -35,7 +36,9 @@ from streams.kafka.producer import OutgoingRecord
 pytestmark = [pytest.mark.stack, pytest.mark.skipif(not is_installed(), reason=HOW_TO_INSTALL)]
 
 VERSION = "v1"
-READERS = 20
+READERS = 40
+#: Of the list at every look: more than the share below which an alert fires.
+CLICKS = 6
 #: Few enough for the share of personal answers.
 STRANGER_EVERY = 10
 #: A machine that runs tests is slow, which is no fault of what runs on it.
@@ -85,19 +88,22 @@ class Demo:
                 user = f"u{number % READERS}"
                 own = f"recommendations?user_id={user}"
                 more = ["recommendations?user_id=nobody"] if number % STRANGER_EVERY == 0 else []
-                for path in (own, f"recommendations/homepage/{user}", "items/i3/similar", "trending", *more):
+                for path in (own, f"recommendations/homepage/{user}?limit=5", "items/i3/similar", "trending", *more):
                     try:
                         answer = await client.get(f"/{path}")
                     except httpx.TransportError:  # a fault of this test
                         continue
-                    if number % 5 == 1 and path == own and (items := answer.json().get("recommendations")):
-                        await self._click(user, items[0]["item_id"], answer.json()["recommendation_id"])
-                await asyncio.sleep(0.1)
+                    if path == own and answer.status_code == 200:
+                        await self._click(user, answer.json())
+                await asyncio.sleep(0.3)
 
-    async def _click(self, user: str, item: str, recommendation_id: str) -> None:
-        for kind in ("click", "play"):
-            fields = {"event_type": kind, "recommendation_id": recommendation_id}
-            await self.cluster.publish([event_record(self.cluster.topics.interactions, user, item, **fields)])
+    async def _click(self, user: str, answer: dict[str, Any]) -> None:
+        fields = {"recommendation_id": answer["recommendation_id"]}
+        items = [item["item_id"] for item in answer["recommendations"][:CLICKS]]
+        topic = self.cluster.topics.interactions
+        records = [event_record(topic, user, item, event_type="click", **fields) for item in items]
+        records += [event_record(topic, user, item, event_type="play", **fields) for item in items[:1]]
+        await self.cluster.publish(records)
 
     async def poison(self, count: int) -> None:
         """Records that nobody can use."""
