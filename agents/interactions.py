@@ -15,6 +15,7 @@ from agents.lists.list_keeper import ListKeeper
 from agents.observers import Observers
 from agents.retention.blanking import BlankedRecord
 from agents.retention.source_position import stamped
+from streams.contract.dead_letters import DeadLetter
 from streams.contract.events import InvalidEvent, Reason, parse_interaction
 from streams.contract.units import HOUR_MS
 from streams.kafka.damaged_record import refusal_of
@@ -65,7 +66,8 @@ class OutgoingDeltas:
 
 class InteractionsStep:
     """One partition of the user plane. What its events teach goes to `deltas`, and `observers` look at each of them.
-    `pace` says when to commit, and `others_wait` whether other partitions wait for what this one commits."""
+    `pace` says when to commit, and `others_wait` whether other partitions wait for what this one commits. Dead letters
+    of rows whose list cannot be made say that they are of `rows_topic`."""
 
     def __init__(
         self,
@@ -77,6 +79,7 @@ class InteractionsStep:
         observers: Observers | None = None,
         pace: CommitPace | None = None,
         others_wait: Callable[[], bool] = lambda: False,
+        rows_topic: str = "",
     ) -> None:
         self._new_plane = new_plane
         self.plane = new_plane()
@@ -90,6 +93,7 @@ class InteractionsStep:
         self._touched: set[str] = set()
         self._pace = pace or at_once()
         self._others_wait = others_wait
+        self._rows_topic = rows_topic
         self._erasures = erasures
         self._mine = erasures.of(deltas.partition)
         self._to_purge: list[str] = []  # users whose rows are forgotten, and Redis not yet
@@ -152,8 +156,8 @@ class InteractionsStep:
     # -- erasure --------------------------------------------------------------------------------------------------
 
     def pending(self) -> bool:
-        """Whether rows are to be dropped."""
-        return self._erasures_wait() or bool(self._idle.ready)
+        """Whether rows are to be dropped, or lists that cannot be made to be told."""
+        return self._erasures_wait() or bool(self._idle.ready) or self.lists.failed.has_news
 
     def _erasures_wait(self) -> bool:
         return self._mine.next_position > self.plane.erasures_applied
@@ -192,15 +196,34 @@ class InteractionsStep:
         outgoing, self._dead = self._dead, []
         outgoing += stamped(derived, self._deltas.partition, next_offset)
         outgoing += self.observers.outgoing()
+        outgoing += self._letters_of_lists()
         return Effects(changes, outgoing)
+
+    def _letters_of_lists(self) -> list[Outgoing]:
+        """Dead letters of rows whose list cannot be made, under the user's id, by which an erasure finds them."""
+        letters: list[Outgoing] = []
+        for found in self.lists.failed.take_news():
+            if self.plane.view(found.user_id) is not None:
+                letter = DeadLetter(
+                    key=found.user_id.encode(),
+                    value=None,
+                    reason=Reason.LIST_FAILED,
+                    detail=found.why,
+                    topic=self._rows_topic,
+                    partition=self._deltas.partition,
+                    offset=found.offset,
+                    append_time_ms=found.append_ms,
+                )
+                letters += self._dead_letters.records(letter)
+        return letters
 
     async def _refresh(self, next_offset: int, *, at_once: bool = False) -> None:
         touched, self._touched = self._touched, set()
         await self.lists.refresh(self.plane, touched, next_offset, at_once=at_once)
 
-    async def tick(self, next_offset: int) -> None:
+    async def tick(self, next_offset: int, *, waits: bool) -> None:
         """Keeps the lists of quiet users right, and looks for rows that are not needed any more."""
-        await self.lists.sweep(self.plane, next_offset)
+        await self.lists.sweep(self.plane, next_offset, waits=waits)
         await self._idle.look(self.plane, self.lists.forget_idle)
 
     def reset(self) -> None:

@@ -138,7 +138,7 @@ class ItemsStep:
             logger.critical("partition %d: its epoch cannot be read and begins anew: %s", self.plane.partition, error)
             return ModelWatermarkRow()
 
-    async def tick(self, next_offset: int) -> None:
+    async def tick(self, next_offset: int, *, waits: bool) -> None:
         """Nothing: shared lists are written from the followed model, not from this partition's rows."""
 
     def reset(self) -> None:

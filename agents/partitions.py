@@ -127,7 +127,15 @@ class Partitions:
         observers = self._observers(partition, keeper)
         pace = CommitPace(config.commit_interval_s, config.commit_max_records, time.monotonic)
         step = InteractionsStep(
-            new_plane, keeper, deltas, self.dead_letters, erasures, observers, pace, lambda: gate.others_wait
+            new_plane,
+            keeper,
+            deltas,
+            self.dead_letters,
+            erasures,
+            observers,
+            pace,
+            lambda: gate.others_wait,
+            topics.user_changelog,
         )
         return step, gate
 

@@ -29,6 +29,7 @@ from harness.polling import eventually
 from harness.traffic import event_record
 
 from agents.lists.list_basis import LATER_MS
+from ops.configuration.settings import Settings, variable
 from ops.configuration.settings_sources import load_settings
 from serving.joined_list import decode
 from serving.list_format import read_prefix
@@ -36,9 +37,23 @@ from streams.kafka.producer import OutgoingRecord
 from streams.kafka.topics_admin import delete_namespace
 
 DATABASE = 11
+#: Settings of a worker that tests have otherwise.
+DEFAULTS = {
+    variable(name): Settings.model_fields[name].default
+    for name in ("batch_max_records", "commit_interval_s", "commit_max_records", "overload_after_s", "list_size")
+}
 GENRES = 10
 PATIENCE_S = 570.0
 READ_EVERY_S = 0.05
+
+
+class AsInstalled(StackConfig):
+    """With the settings that a worker has where nobody says otherwise: tests have small batches, and are in no hurry to
+    call a slow machine overloaded."""
+
+    def environment(self, version: str) -> dict[str, str]:
+        own = {name: str(value) for name, value in DEFAULTS.items()}
+        return super().environment(version) | own
 
 
 class Bench:
@@ -179,7 +194,7 @@ async def measure(users: int, items: int, events: int) -> dict[str, Any]:
     settings = load_settings()
     namespace, database = f"bench-{secrets.token_hex(4)}", f"{settings.redis_url.rpartition('/')[0]}/{DATABASE}"
     with tempfile.TemporaryDirectory() as folder:
-        place = StackConfig(settings.kafka, database, namespace, Path(folder))
+        place = AsInstalled(settings.kafka, database, namespace, Path(folder))
         try:
             async with Cluster(place, "v1") as cluster:
                 bench = Bench(cluster, users, items, events)

@@ -8,6 +8,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.delivery.table import POSITION_KEY, ChangelogTable
 from streams.contract.dead_letters import DeadLetter
+from streams.contract.reasons import Reason
 from streams.kafka.bulk_read import bulk_consumer, partitions_of, pass_over, read_topics
 from streams.kafka.log_position import LogPosition, log_mismatch
 from streams.kafka.log_state import read_logs
@@ -214,7 +215,7 @@ async def _dead_letter_coordinates(bootstrap: str, topics: Topics) -> set[tuple[
             dead_letter = DeadLetter.from_record(record.key, record.value, record.headers)
         except ValueError:
             return  # no letter of ours, and so it accounts for nothing
-        if dead_letter.topic == topics.interactions:
+        if dead_letter.topic == topics.interactions and dead_letter.reason is not Reason.STORE_REFUSED:  # used
             found.add(dead_letter.coordinates)
 
     await read_topics(bootstrap, [topics.dead_letters], apply, pass_over)

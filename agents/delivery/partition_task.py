@@ -181,7 +181,7 @@ class PartitionTask:
                         await self.commit(force=False)
                         if batches:
                             self._times.batch.observe(asyncio.get_running_loop().time() - began_s)
-                        await self.step.tick(self._position)
+                        await self.step.tick(self._position, waits=self._waits)
                         if self.table.owner.is_contested:
                             await self._contest()
                 if batches:
@@ -190,6 +190,11 @@ class PartitionTask:
             if is_asked_to_end():
                 raise
             await self._die(error)
+
+    @property
+    def _waits(self) -> bool:
+        """Whether records have come that may be folded and are not."""
+        return not self._inbox.empty()
 
     async def _round(self) -> list[RecordBatch]:
         """The next batch, and those that come after it within a round, unless the partition was quiet."""

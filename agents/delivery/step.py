@@ -73,8 +73,9 @@ class PartitionStep(Protocol):
         partition is about to be given away.
         """
 
-    async def tick(self, next_offset: int) -> None:
-        """Called between batches, at least every `PartitionTask.TICK_S` seconds, for work that time alone causes."""
+    async def tick(self, next_offset: int, *, waits: bool) -> None:
+        """Called between batches, at least every `PartitionTask.TICK_S` seconds, for work that time alone causes.
+        `waits`: records have come that are not folded yet."""
 
     def reset(self) -> None:
         """Takes the table's rows as the whole state; called after a restore and when a fold raised half-way."""

@@ -21,9 +21,10 @@ While events come faster than lists can be made, users take turns, and what keep
 (`agents.lists.overload`). Not while an owner looks for the record that ends workers: then lists are made before their
 events are committed, so that a record whose list ends the process is found too (`agents.delivery.quarantine`).
 
-A list that cannot be made because the code raises is left out and counted, whenever it is made: records that it follows
-from may be committed long since, and no other owner would come further. The stored one stays until there is a reason to
-make it again. Many in a row are no matter of a user: then the process ends.
+A list that cannot be made because the code raises is left out, whenever it is made: records that it follows from may be
+committed long since, and no other owner would come further. It is told once a user and reason, and tried again when the
+user's row or what lists are made of changes (`agents.lists.failed_lists`). The stored one stays until then. Many users
+in a row are no matter of a user: then the process ends.
 
 A version that serves nobody writes no lists while it catches up with the log (`agents.replay.phases`). Then the
 written position, which did not move, says what is pending.
@@ -45,6 +46,7 @@ from numpy.typing import NDArray
 from agents.followers.profiles import PartitionProfiles
 from agents.instruments import ListCause
 from agents.lists.cold_start_users import everybody, without_events
+from agents.lists.failed_lists import FailedList, FailedLists
 from agents.lists.full_scan import FullScan
 from agents.lists.limits_writer import LimitsWriter
 from agents.lists.list_maintenance import ListMaintenance, MaintenanceBudgets
@@ -121,7 +123,8 @@ class ListKeeper:
         self._lists_a_turn = FIRST_A_TURN
         self.lists_written = 0
         self.lists_failed = 0
-        """Lists that could not be made, because the code raised."""
+        """How often a list could not be made, because the code raised."""
+        self.failed = FailedLists()
         self._failed_in_a_row: set[str] = set()
 
     @property
@@ -162,11 +165,11 @@ class ListKeeper:
             self._checkpoint.doubt()
             return
         if appended:
-            self.overload.folded(now_ms - max(appended), next_offset, now_ms)
+            self.overload.folded(now_ms - max(appended), next_offset)
         waited = self._pending.due
         self._pending.add(users)
         turn = list(users)
-        if self.overload.is_on(now_ms) and not at_once:
+        if self.overload.is_on and not at_once:
             self.coalesced += waited + len(users) - self._pending.due
             turn = self._pending.first(self.overload.lists_a_batch)
         if not self._pauses():
@@ -174,8 +177,10 @@ class ListKeeper:
                 await self._write(plane, turn, next_offset)
                 await self._advance_checkpoint(plane, next_offset)
 
-    async def sweep(self, plane: UserPlane, next_offset: int) -> None:
-        """Does a bounded part of what time, Redis or the catalogue made necessary; called at least every tick."""
+    async def sweep(self, plane: UserPlane, next_offset: int, *, waits: bool = False) -> None:
+        """Does a bounded part of what time, Redis or the catalogue made necessary; called at least every tick. `waits`:
+        records have come that are not folded yet."""
+        self.overload.ticked(self._now_ms(), waits=waits)
         if self._pauses() or self._replay.lists_wait:
             return
         now_ms, limits = self._now_ms(), self._sweep_limits
@@ -184,12 +189,13 @@ class ListKeeper:
                 await self._look_at_checkpoint(plane, now_ms)
                 self._pending.add(await self._readers.came(plane, self._lists, now_ms), ListCause.READER)
             self._pending.add_missed(await self._readers.missed(plane, now_ms))
-            if is_overloaded := self.overload.is_on(now_ms):
+            self._scan_on(now_ms)  # whom a former owner let wait take their turns with the others
+            if is_overloaded := self.overload.is_on:
                 first = self._pending.missed(limits.lists_per_tick)
             else:
-                self._scan_on(now_ms)
                 self._pending.take_up(limits.renewals_per_tick)
                 self._renew(plane, now_ms)
+                self._pending.add(self.failed.to_retry(now_ms, self._maker.made_of))
                 await self._settle_idle(now_ms)
             await self._follow_catalogue()
             await self._follow_experiments(plane, next_offset)
@@ -216,6 +222,7 @@ class ListKeeper:
         self._pending.drop(users)
         self._readers.drop(users)
         self._lists.drop(users)
+        self.failed.made(users)
         if self._pauses():
             return False
         with self._pausing():
@@ -334,6 +341,8 @@ class ListKeeper:
         self._lists.wrote(listed, now_ms, self._writer.owner.order)
         refused = [listed[place] for place in result.refused]
         self._lists.drop((*gone, *refused, *failed))
+        if len(self.failed):
+            self.failed.made((*listed, *gone))
         self._pending.add_refused(refused)
 
     def _note_written(self, listed: Sequence[str], users: Mapping[str, User]) -> None:
@@ -382,14 +391,16 @@ class ListKeeper:
         user_id, offset = asked[0].user_id, asked[0].row.last_offset
         try:
             (values,) = self._maker.values_of([asked], self._partition, now_ms)
-        except Exception:
-            self._failed_in_a_row.add(user_id)
-            if len(self._failed_in_a_row) > MOST_FAILED_IN_A_ROW:
-                raise
+        except Exception as error:
+            found = FailedList(user_id, offset, asked[0].row.last_append_ms, f"{type(error).__name__}: {error}")
+            if self.failed.failed(found, now_ms, self._maker.made_of):
+                self._failed_in_a_row.add(user_id)
+                if len(self._failed_in_a_row) > MOST_FAILED_IN_A_ROW:
+                    raise
+                logger.critical(
+                    "partition %d: no list of the user of record %d can be made", self._partition, offset, exc_info=True
+                )
             self.lists_failed += 1
-            logger.critical(
-                "partition %d: no list of the user of record %d can be made", self._partition, offset, exc_info=True
-            )
             return None
         self._failed_in_a_row.clear()
         return values

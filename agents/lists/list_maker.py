@@ -279,6 +279,11 @@ class ListMaker:
     # -- catalogue changes ----------------------------------------------------------------------------------------
 
     @property
+    def made_of(self) -> tuple[int, int, int]:
+        """Numbers of which one changes with whatever lists are made of besides the user."""
+        return self.catalogue_version, events_of(self.model), self._follower.ranker.number
+
+    @property
     def catalogue_version(self) -> int:
         """Grows with every change of the catalogue but those of titles."""
         return self._follower.catalogue_version

@@ -82,7 +82,7 @@ class RankerStep:
         dead_letters, self._dead = self._dead, []
         return Effects(changes, dead_letters)
 
-    async def tick(self, next_offset: int) -> None:
+    async def tick(self, next_offset: int, *, waits: bool) -> None:
         """Nothing."""
 
     def reset(self) -> None:

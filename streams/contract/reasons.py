@@ -44,6 +44,8 @@ class Reason(StrEnum):
     """The dead letter was blanked because its user was erased; nothing of the original is left."""
     STORE_REFUSED = "store_refused"
     """A sink's store refused the record's rows. Workers used the record: it is not published again."""
+    LIST_FAILED = "list_failed"
+    """No list can be made for a user's row as of this record, which workers used. It is tried again by itself."""
 
 
 class InvalidEvent(ValueError):

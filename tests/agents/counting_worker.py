@@ -63,7 +63,7 @@ class CountingStep:
         dead, self._dead = self._dead, []
         return Effects(changes, dead)
 
-    async def tick(self, next_offset: int) -> None: ...
+    async def tick(self, next_offset: int, *, waits: bool) -> None: ...
 
     def reset(self) -> None:
         self._counts.clear()

@@ -8,6 +8,7 @@ import pytest
 from aiokafka.errors import ProducerFenced
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from harness.patience import within
+from harness.polling import eventually
 
 from agents.delivery import partition_task
 from agents.delivery.crash_marks import CLEARED_AFTER_RECORDS, SMALL_BATCH_RECORDS, CrashMarks
@@ -57,6 +58,7 @@ class Counting:
     def __init__(self) -> None:
         self.folded = 0
         self.rejected: list[int] = []
+        self.waited: list[tuple[int, bool]] = []
 
     def fold(self, record: ConsumerRecord) -> None:
         self.folded += 1
@@ -72,7 +74,8 @@ class Counting:
     async def effects(self, next_offset: int, *, force: bool) -> Effects:
         return Effects()
 
-    async def tick(self, next_offset: int) -> None: ...
+    async def tick(self, next_offset: int, *, waits: bool) -> None:
+        self.waited.append((next_offset, waits))
 
     def reset(self) -> None: ...
 
@@ -390,6 +393,22 @@ async def test_small_batches_that_come_while_it_is_busy_are_folded_together(owne
         owners.commits.moved.clear()
         await within(TIMEOUT_S, owners.commits.moved.wait())
     assert len(owners.commits.positions) <= 4, "twenty batches in a round, or a few on a slow machine"
+    await owners.end()
+
+
+async def test_a_step_is_told_whether_more_waits(owners: Owners) -> None:
+    task, log = await owners.new(), [b"x"] * (2 * BATCH)
+    async with task._working:  # while the first one is worked on, the second one comes
+        for start in (0, BATCH):
+            await within(TIMEOUT_S, task.submit(owners.batch(log, start)))
+    owners.step.waited.clear()
+
+    async def is_quiet() -> bool:
+        return (2 * BATCH, False) in owners.step.waited
+
+    await eventually("a tick without a batch", is_quiet)
+    assert (BATCH, True) in owners.step.waited
+    assert (2 * BATCH, True) not in owners.step.waited
     await owners.end()
 
 

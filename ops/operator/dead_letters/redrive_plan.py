@@ -11,8 +11,8 @@ from streams.contract.reasons import InvalidEvent, Reason
 from streams.contract.user_records import user_partition
 
 #: Asked for by name only: the first would be refused again, the second may end workers until the code is mended, the
-#: third was used.
-DELIBERATE: Final = frozenset({Reason.TOO_OLD, Reason.FOLD_FAILED, Reason.STORE_REFUSED})
+#: others were used.
+DELIBERATE: Final = frozenset({Reason.TOO_OLD, Reason.FOLD_FAILED, Reason.STORE_REFUSED, Reason.LIST_FAILED})
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,8 @@ def _user(dead_letter: DeadLetter, interactions: str, erased_at_ms: Mapping[str,
         raise _NotAgain("its user was erased, nothing is left of it")
     if dead_letter.reason is Reason.STORE_REFUSED:
         raise _NotAgain("workers used it; once the store takes it, run `freshet sink` with --from")
+    if dead_letter.reason is Reason.LIST_FAILED:
+        raise _NotAgain("workers used what it follows; the list is made again by itself")
     if dead_letter.topic != interactions:
         raise _NotAgain(
             f"it came from {dead_letter.topic}: only events are published again, a mended record goes there"

@@ -10,6 +10,7 @@ from aiokafka.structs import ConsumerRecord
 from agents.followers.erasures import Erasures
 from agents.interactions import InteractionsStep, OutgoingDeltas
 from agents.lists import idle_users
+from agents.lists.failed_lists import FailedLists
 from tables import partition_row, user_keys
 from tables.user_plane import FoldLimits, UserPlane
 
@@ -33,7 +34,9 @@ class Lists:
         self, plane: UserPlane, users: Collection[str], next_offset: int, *, at_once: bool = False
     ) -> None: ...
 
-    async def sweep(self, plane: UserPlane, next_offset: int) -> None: ...
+    failed = FailedLists()
+
+    async def sweep(self, plane: UserPlane, next_offset: int, *, waits: bool) -> None: ...
 
 
 class World:
@@ -69,7 +72,7 @@ class World:
         return dict(asyncio.run(self.step.effects(self.offset, force=False)).changes)
 
     def tick(self) -> None:
-        asyncio.run(self.step.tick(self.offset))
+        asyncio.run(self.step.tick(self.offset, waits=False))
 
     def users(self) -> set[str]:
         return set(self.step.plane.users())

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from agents.followers.profiles import REMEMBERED_CHANGES, PartitionProfiles
 from agents.instruments import ListTimes
+from agents.lists.failed_lists import RETRY_MS, FailedList
 from agents.lists.list_basis import NOTHING, ListBasis
 from agents.lists.list_keeper import LISTS_A_TURN, MOST_FAILED_IN_A_ROW, ListKeeper
 from agents.lists.list_maintenance import MaintenanceBudgets
@@ -76,6 +77,10 @@ class Maker:
         items = np.array([int(user.user_id[1:]), *self.room], np.int32)
         values = [(user.user_id, b"%d%s" % (user.row.last_offset, said))]
         return UserValues(items, values, self.basis, self.treatments.of((user, profile)))
+
+    @property
+    def made_of(self) -> tuple[int, ...]:
+        return self.catalogue_version, self.basis.events
 
     def outdated(self, lists: Sequence[tuple[ListBasis, int]]) -> list[bool]:
         return [basis != self.basis for basis, _ in lists]
@@ -856,6 +861,29 @@ async def test_a_list_that_cannot_be_made_after_its_events_were_committed_ends_n
     assert world.writer.lists["u5"] == b"18"
 
 
+async def test_a_list_that_cannot_be_made_is_told_once_and_tried_again_when_items_have_changed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World(users=9)
+    world.maker.broken = {"u5"}
+    await world.sweep(ticks=12)
+    for _ in range(3):  # whatever the user does
+        await world.keeper.refresh(world.plane, [world.event("u5", world.clock.ms)], world.next_offset)
+    assert world.keeper.failed.has_news
+    assert world.keeper.failed.take_news() == [FailedList("u5", 5, NOW_MS, "ZeroDivisionError: u5")]
+    assert [record.levelname for record in caplog.records].count("CRITICAL") == 1
+    assert "u5" not in world.writer.lists
+
+    world.maker.broken.clear()
+    world.clock.ms += RETRY_MS
+    await world.sweep(ticks=2)
+    assert "u5" not in world.writer.lists, "nothing has changed"
+    world.maker.catalogue_version += 1
+    await world.sweep(ticks=2)
+    assert world.writer.lists["u5"] == b"11"
+    assert not len(world.keeper.failed)
+
+
 async def test_when_nobodys_list_can_be_made_the_process_ends() -> None:
     world = World(users=MOST_FAILED_IN_A_ROW + 1)
     world.maker.broken = set(world.plane.users())
@@ -870,6 +898,19 @@ async def test_who_found_no_list_does_not_wait_for_a_turn_and_other_work_does() 
     world.marks.missed = ["u7"]
     await world.sweep(ticks=3)
     assert world.writer.writes == ["u0", "u7"]
+
+
+async def test_whom_a_former_owner_let_wait_take_their_turns_while_overload_lasts() -> None:
+    """The written position says whose lists are missing; nobody waits for the end of the new owner's overload."""
+    world = await overloaded(users=9)
+    world.keeper = world.new_owner(overload_after_ms=5_000)
+    world.writer.writes.clear()
+    for _ in range(15):
+        await world.keeper.refresh(world.plane, [world.event("u8", OLD_MS)], world.next_offset)
+        await world.keeper.sweep(world.plane, world.next_offset, waits=True)
+        world.clock.ms += 2_000
+    assert world.keeper.overload.began == 1
+    assert set(world.writer.writes) == {f"u{n}" for n in range(9)}
 
 
 async def test_everybody_has_a_list_soon_after_overload_is_over() -> None:

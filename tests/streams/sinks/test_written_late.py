@@ -42,6 +42,7 @@ async def test_what_it_writes_afterwards_goes_again(world: SinkWorld, ends: str)
         world.start_sink("other")
         erased = await world.freshet_beside("erase", gone, "--json")
         assert erased.returncode == 0, erased.stderr + erased.stdout
+        await eventually("the other one has carried it out", lambda: world.progress.caught_up([world.topics.erasure]))
         assert left_of(world, gone) == 0
         proxy.restore()
 

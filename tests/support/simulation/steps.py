@@ -89,8 +89,8 @@ class TalliedStep:
             effects.changes += self._tally.take()
         return effects
 
-    async def tick(self, next_offset: int) -> None:
-        await self.step.tick(next_offset)
+    async def tick(self, next_offset: int, *, waits: bool) -> None:
+        await self.step.tick(next_offset, waits=waits)
 
     def reset(self) -> None:
         self._tally.forget()

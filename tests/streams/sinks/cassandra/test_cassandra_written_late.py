@@ -44,6 +44,8 @@ async def test_views_that_it_writes_afterwards_go_again(world: CassandraWorld) -
         async def is_gone() -> bool:
             return left() == 0
 
+        erasures = [world.topics.erasure]
+        await eventually("the other one has carried it out", lambda: world.progress.caught_up(erasures))
         assert left() == 0
         proxy.restore()
         await eventually("the late write arrives", is_back)
