@@ -79,6 +79,9 @@ class Counting:
 
     def reset(self) -> None: ...
 
+    def counters(self) -> dict[str, int]:
+        return {}
+
 
 class Until:
     """A gate that lets records before an offset through."""
