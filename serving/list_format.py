@@ -210,10 +210,10 @@ def scored(keys: bytes, steps: bytes, told: Sequence[Told], said: Callable[[Told
     numbers: dict[Told, int] = {}
     places = [numbers.setdefault(one, len(numbers)) for one in told]
     strings: dict[str, int] = {}
-    sayings = []
+    place_of, sayings = strings.setdefault, []
     for text, code, algorithm, cited in map(said, numbers):
-        named = [strings.setdefault(string, len(strings)) for string in (text, code, algorithm)]
-        sayings.append(_SAYING.pack(cited, *named))
+        places_in = place_of(text, len(strings)), place_of(code, len(strings)), place_of(algorithm, len(strings))
+        sayings.append(_SAYING.pack(cited, *places_in))
     parts = [_KIND.pack(SCORED, len(sayings)), keys, steps]
     parts.append(bytes(places) if len(sayings) <= _FEW else shorts(len(places)).pack(*places))
     parts += sayings

@@ -41,6 +41,7 @@ from tables.item_model import ItemModel
 from tables.user_features import features
 from tables.user_plane import User
 
+SAYINGS_KEPT = 65_536
 #: In the place of an item's index: room for more in a short list, which any change of the catalogue may fill.
 ROOM = -1
 #: The index of an item that the model never heard of.
@@ -103,6 +104,7 @@ class ListMaker:
         self.figures = ListFigures(self.model)
         self._related = RelatedCache(self.model)
         self._trend_places: list[str] = []
+        self._saying = lru_cache(maxsize=SAYINGS_KEPT)(self._said_by)  # the same for ever: items keep their keys
 
     # -- users ----------------------------------------------------------------------------------------------------
 
@@ -155,8 +157,8 @@ class ListMaker:
             zone = zone_of(profile.timezone if profile is not None else None)
             features_now = features(user, profile, tastes[number], now_ms, zone)
             page = msgspec.json.encode(page_of(contexts, number, features_now.genre_preferences, model))
-            listed = scored(keys[own].tobytes(), steps[own].tobytes(), told[own], self._said_by)
-            next_up = scored(after_keys[row].tobytes(), after_steps[row].tobytes(), played[row], self._said_by)
+            listed = scored(keys[own].tobytes(), steps[own].tobytes(), told[own], self._saying)
+            next_up = scored(after_keys[row].tobytes(), after_steps[row].tobytes(), played[row], self._saying)
             values = [
                 (self._keys.user_list(user_id), stamp.personal(user_id, offset, listed)),
                 (
