@@ -78,9 +78,8 @@ class WorkerMetrics:
     def stuck(self) -> str:
         """See `Observed`: a consumer that does not ask for records while nothing keeps it from that."""
         consumed, times = self._parts.consumed, self._parts.ownership.times
-        silent_s = time.monotonic() - max(
-            consumed.polled_s, times.ended_s
-        )  # none polls while partitions are taken over
+        # None polls while partitions are taken over.
+        silent_s = time.monotonic() - max(consumed.polled_s, times.ended_s)
         if not self.unready() and silent_s > POLLED_WITHIN_S:
             return f"the consumer has not asked for records for {silent_s:.0f} s"
         return ""
