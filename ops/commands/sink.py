@@ -34,8 +34,8 @@ def sink(
 
     A consumer group of its own: lists never wait for it. Start as many as you like, up to the number of partitions.
     First run `freshet schema apply cassandra` or `clickhouse`. A store that is away is tried again for ever; what is
-    written twice replaces itself. Exit codes: 0 asked to stop, 2 a table is missing, 70 something unexpected (start it
-    again). docs/analytics.md and docs/cassandra.md say what tables hold.
+    written twice replaces itself. Exit codes: 0 asked to stop, 2 a table is missing, 70 something unexpected or a topic
+    that was made again (start it again). docs/analytics.md and docs/cassandra.md say what tables hold.
     """
     from ops.configuration.sinks import SINKS
     from ops.processes.sink_process import run

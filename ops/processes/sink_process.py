@@ -14,6 +14,7 @@ from ops.processes.metrics_server import MetricsServer, metrics_server
 from ops.processes.worker_process import CHATTY_LOGGERS
 from streams.contract.limits import LIMITS
 from streams.kafka.bulk_read import TopicMissing
+from streams.sinks.log_marks import LogReplaced
 from streams.sinks.runner import SinkRunner
 from streams.sinks.sink import SchemaMissing
 from streams.sinks.start_at import PositionsInUse, StartAt, set_positions
@@ -33,6 +34,9 @@ def run(settings: Settings, name: str, start_at: StartAt | None) -> int:
         except (SchemaMissing, TopicMissing, PositionsInUse) as refusal:
             logging.critical("%s", refusal)
             return ExitCode.USAGE
+        except LogReplaced as end:
+            logging.critical("%s", end)
+            return ExitCode.BUG
 
 
 async def _run(settings: Settings, name: str, start_at: StartAt | None, server: MetricsServer | None) -> int:

@@ -16,6 +16,7 @@ from streams.kafka.bulk_read import bulk_consumer
 from streams.sinks.attribution import CLOCK_MS, AttributionLists
 from streams.sinks.config import SinkConfig
 from streams.sinks.lane import Lane, LaneCounts
+from streams.sinks.log_marks import LogMarks
 from streams.sinks.log_reads import appended_from_ms, read_between
 from streams.sinks.metrics import SinkMetrics
 from streams.sinks.sink import Block, Erasure
@@ -50,12 +51,19 @@ class OwnedLanes:
     """Lanes by partition; none while a rebalance goes on. `wants_served`: lists that were shown are read, too."""
 
     def __init__(
-        self, config: SinkConfig, metrics: SinkMetrics, consumer: AIOKafkaConsumer, partitions: int, wants_served: bool
+        self,
+        config: SinkConfig,
+        metrics: SinkMetrics,
+        consumer: AIOKafkaConsumer,
+        marks: LogMarks,
+        partitions: int,
+        wants_served: bool,
     ) -> None:
         self.lanes: dict[int, Lane] = {}
         self._config = config
         self._metrics = metrics
         self._consumer = consumer
+        self._marks = marks
         self._partitions = partitions
         self._wants_served = wants_served
         self._expected: dict[TopicPartition, int] = {}
@@ -74,7 +82,7 @@ class OwnedLanes:
             for number, own in zip(numbers, lists, strict=True)
         }
         topics = self._config.topics
-        committed = {tp: await self._consumer.committed(tp) or 0 for tp in assigned}
+        committed = await self._marks.positions(assigned)
         self._expected = {tp: offset for tp, offset in committed.items() if tp.topic == topics.interactions and offset}
         ordered: dict[str, tuple[Erasure, int]] = {}
 
@@ -86,7 +94,9 @@ class OwnedLanes:
             await read_between(reader, [tp for tp in assigned if tp.topic == topics.erasure], know)
             if self._wants_served:
                 ends = {tp: offset for tp, offset in committed.items() if tp.topic == topics.served and offset}
-                starts = {tp: at for tp, at in [(tp, await self._window_start(reader, tp)) for tp in ends] if at}
+                starts = {
+                    tp: at for tp, at in [(tp, await self._window_start(reader, tp, committed)) for tp in ends] if at
+                }
                 await read_between(
                     reader,
                     list(ends),
@@ -101,10 +111,12 @@ class OwnedLanes:
         """What one of so many lanes keeps of shown lists: each is at its own time."""
         return AttributionLists(self._config.attribution_window_ms, self._config.shown_bytes // lanes)
 
-    async def _window_start(self, reader: AIOKafkaConsumer, served: TopicPartition) -> int | None:
+    async def _window_start(
+        self, reader: AIOKafkaConsumer, served: TopicPartition, committed: dict[TopicPartition, int]
+    ) -> int | None:
         """The offset from which lists may be asked for by the events that will be read; None = any may."""
         events = TopicPartition(self._config.topics.interactions, served.partition)
-        begin_ms = await appended_from_ms(reader, events, await self._consumer.committed(events) or 0)
+        begin_ms = await appended_from_ms(reader, events, committed.get(events, 0))
         if begin_ms is None:
             return None
         asked = {served: begin_ms - self._config.attribution_window_ms - CLOCK_MS}

@@ -34,6 +34,7 @@ from streams.metrics import Reading
 from streams.sinks.config import SinkConfig
 from streams.sinks.eraser import Eraser
 from streams.sinks.halving import write_halving
+from streams.sinks.log_marks import LogMarks
 from streams.sinks.metrics import SinkMetrics
 from streams.sinks.owned_lanes import TURN_MS, OwnedLanes, Work
 from streams.sinks.refused_rows import tell_refused
@@ -67,6 +68,7 @@ class SinkRunner:
         self._writing: asyncio.Task[Work] | None = None
         self._owned: OwnedLanes
         self._has_lanes = False
+        self._marks: LogMarks
         self._consumer: AIOKafkaConsumer
         self._producer: AIOKafkaProducer
         self._maintained_s = 0.0
@@ -98,8 +100,8 @@ class SinkRunner:
     # -- life cycle ---------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Runs until `stop`. Raises `SchemaMissing`, `TopicMissing` and what is unexpected; nothing half-done was
-        committed then."""
+        """Runs until `stop`. Raises `SchemaMissing`, `TopicMissing`, `LogReplaced` and what is unexpected; nothing
+        half-done was committed then."""
         topics, config = self._config.topics, self._config
         try:
             await self._calls.patiently(self._sink.prepare)
@@ -124,7 +126,11 @@ class SinkRunner:
             await self._producer.start()
             await self._consumer.start()
             partitions = await self._checked_partitions(inputs)
-            self._owned = OwnedLanes(config, self.metrics, self._consumer, partitions, self._sink.wants_served)
+            self._marks = LogMarks(self._consumer, inputs)
+            await self._marks.start()
+            self._owned = OwnedLanes(
+                config, self.metrics, self._consumer, self._marks, partitions, self._sink.wants_served
+            )
             self._consumer.subscribe(inputs, listener=_Listener(self))
             await self._work()
         finally:
@@ -179,6 +185,7 @@ class SinkRunner:
         self._turned_s = time.monotonic()
         if self.failure is not None:
             raise self.failure
+        await self._marks.look()
         if self._calls.taken_away.is_set() or not await self._owned.read():
             # Of what is taken away, `let_go` ends what is under way; nothing begins until `take`.
             await self._pause(TURN_MS / 1000)
@@ -267,7 +274,7 @@ class SinkRunner:
         if not work.positions:
             return
         try:
-            await self._consumer.commit(work.positions)
+            await self._consumer.commit(self._marks.marked(work.positions))
         except KafkaError as failure:
             # Somebody else owns them by now, or Kafka is away: what was written is written again, in its own place.
             logger.warning("positions were not committed: %s", failure)

@@ -148,6 +148,7 @@ def test_up_topics_status_logs_and_down_with_real_servers(freshet: Run, tmp_path
         assert "user.interactions" in created
         again = freshet("topics", "create", "--json")
         assert last_line(again)["created"] == []
+        assert "replication 1: every record has one copy" in str(last_line(again)["risk"])
         assert again.returncode == ExitCode.OK
         other = freshet("topics", "create", FRESHET_PARTITIONS="2")
         assert other.returncode == ExitCode.CHECK_FAILED

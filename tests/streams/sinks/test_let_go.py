@@ -19,13 +19,18 @@ EVENTS = TopicPartition(TOPICS.interactions, 0)
 RECORD = ConsumerRecord(EVENTS.topic, 0, 7, 0, 0, b"u", b"{}", None, 0, 0, ())
 
 
+async def look() -> None:
+    """The log is the one that it was."""
+
+
 def runner_of(**consumer: Any) -> SinkRunner:
     """With one lane, in which a whole block waits."""
     config = SinkConfig("unused", TOPICS, block_records=1)
     runner = SinkRunner(config, SimpleNamespace(name="clickhouse", wants_served=False, rows=lambda _: ()))
     lists = AttributionLists(config.attribution_window_ms, config.shown_bytes)
     runner._consumer = SimpleNamespace(assignment=set, **consumer)
-    runner._owned = OwnedLanes(config, runner.metrics, runner._consumer, 1, wants_served=False)
+    runner._marks = SimpleNamespace(look=look, marked=dict)
+    runner._owned = OwnedLanes(config, runner.metrics, runner._consumer, runner._marks, 1, wants_served=False)
     runner._owned.lanes[0] = Lane(config, 0, 1, lists, False)
     runner._owned.lanes[0].add_events([RECORD], 0.0)
     return runner
