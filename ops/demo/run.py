@@ -23,12 +23,15 @@ def run_demo(settings: Settings, traffic: DemoTraffic, view: View) -> Summary:
     Call it in the main thread. Raises `Interrupted` on SIGINT, SIGTERM or SIGHUP, `CommandFailed`, `KafkaError` or
     `redis.RedisError`.
     """
+    name = fresh_name()
+    own = settings.state_dir / "demo" / name
     settings = settings.model_copy(
         update={
-            "namespace": fresh_name(),
+            "namespace": name,
             "endpoint_host": LOOPBACK,
             "endpoint_port": free_port(),
             "endpoint_workers": 1,
+            "endpoint_metrics_dir": own / "endpoint-metrics",
         }
     )
     phases = Phases(view.phase_done)
@@ -43,7 +46,7 @@ def run_demo(settings: Settings, traffic: DemoTraffic, view: View) -> Summary:
         with phases.measure("topics"):
             namespace.create()  # not interrupted: a request under way would create topics after they were removed
 
-        run_folder = RunFolder(settings.state_dir / "demo" / settings.namespace, view.notice)
+        run_folder = RunFolder(own, view.notice)
         folder = undo.enter_context(run_folder)
         supervisor = ProcessSupervisor(view.notice)
         undo.callback(supervisor.stop)

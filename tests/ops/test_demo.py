@@ -193,3 +193,4 @@ def assert_nothing_left(demo: Demo, stack: LocalStack) -> None:
     assert _names_left(stack) == []
     assert all(server.answers for server in stack.status()), "servers of others are left running"
     assert list((demo.state_dir / "demo").glob("*")) == [], "nor a folder of logs"
+    assert not (demo.state_dir / "endpoint-metrics").exists()
