@@ -1,4 +1,4 @@
-"""Deliberate mutants of what tells one log from another, and of records that brokers take."""
+"""Deliberate mutants of what tells one log from another, of records that brokers take, and of those that end nobody."""
 
 from mutant import Mutant
 
@@ -8,6 +8,12 @@ RANKER = ("tests/agents/training/test_ranker.py",)
 RESTORE, RESTORE_FILE = ("tests/agents/test_restore.py",), "agents/delivery/restore.py"
 DELTAS = ("tests/tables/test_delta_records.py",)
 PLACE_FILE = "streams/kafka/log_position.py"
+SINK_FILE = "streams/sinks/log_marks.py"
+SINK = (
+    "tests/streams/sinks/test_log_marks.py::test_where_a_position_of_another_log_goes_on",
+    "tests/streams/sinks/test_log_marks.py::test_a_committed_position_says_which_log_it_is_in",
+)
+RULES, RULES_FILE = ("tests/agents/test_topic_rules.py",), "agents/delivery/topic_rules.py"
 
 LOGS = [
     Mutant(
@@ -78,5 +84,25 @@ LOGS = [
     ),
     Mutant(
         "records larger than brokers take", "tables/delta_records.py", "records_of", "len(signals) < 2", "True", DELTAS
+    ),
+    Mutant("a sink goes by offsets alone", SINK_FILE, "LogMarks.positions", "found is not None", "False", SINK),
+    Mutant(
+        "a sink's positions are of no log",
+        SINK_FILE,
+        "LogMarks.marked",
+        'f"{self._begun[tp.topic].topic_id} {self._epochs.at(tp, offset - 1)}"',
+        '""',
+        SINK,
+    ),
+    Mutant(
+        "a list that is none ends a sink",
+        "streams/sinks/attribution.py",
+        "AttributionLists.attribution",
+        "ValueError",
+        "KeyError",
+        ("tests/fuzz/test_sinks.py",),
+    ),
+    Mutant(
+        "any number of partitions will do", RULES_FILE, "wrong_partitions", "found == spec.partitions", "True", RULES
     ),
 ]
