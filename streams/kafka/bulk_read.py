@@ -12,13 +12,11 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from streams.kafka import clients, record_guard
+from streams.kafka import clients
 from streams.kafka.damaged_record import DamagedRecord
 from streams.kafka.errors import RecordUnreadable
 
 logger = logging.getLogger(__name__)
-
-record_guard.install()
 
 Apply = Callable[[ConsumerRecord], None]
 

@@ -1,5 +1,5 @@
-"""The only place where clients of aiokafka are made: all of them show what the settings say, and say why one is not let
-in.
+"""The only place where clients of aiokafka are made: all of them show what the settings say, say why one is not let
+in, and read records that others break (`streams.kafka.record_guard`).
 
 What `start` raises for a broker that is away is aiokafka's; for one that refuses it is `KafkaRefused`.
 """
@@ -15,9 +15,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 
+from streams.kafka import record_guard
 from streams.kafka.address import security_of
 from streams.kafka.client_arguments import client_arguments
 from streams.kafka.refusal import KafkaRefused, refusal_of
+
+record_guard.install()
 
 
 def consumer(address: str, **options: Any) -> AIOKafkaConsumer:

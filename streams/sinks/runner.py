@@ -28,7 +28,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from streams.kafka import clients, record_guard
+from streams.kafka import clients
 from streams.kafka.bulk_read import TO_MAKE_TOPICS, TopicMissing, bulk_consumer, partitions_of
 from streams.metrics import Reading
 from streams.sinks.config import SinkConfig
@@ -40,8 +40,6 @@ from streams.sinks.owned_lanes import TURN_MS, OwnedLanes, Work
 from streams.sinks.refused_rows import tell_refused
 from streams.sinks.sink import Sink, StoreRow, StoreUnavailable
 from streams.sinks.store_calls import NotOurs, StoreCalls
-
-record_guard.install()
 
 logger = logging.getLogger(__name__)
 

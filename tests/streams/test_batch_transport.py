@@ -16,6 +16,7 @@ from streams.kafka.batch_transport import FETCH_MAX_WAIT_MS, BatchConsumer, Batc
 from streams.kafka.before_log import NothingBefore
 from streams.kafka.leader_epochs import LeaderEpochs
 from streams.kafka.log_position import LogMismatch, LogPosition
+from streams.kafka.read_progress import ReadProgress
 
 FIRST, SECOND = TP("log", 0), TP("log", 1)
 NAMES = {"first": FIRST, "second": SECOND}
@@ -80,6 +81,7 @@ class Thread:
             paused=lambda: self.paused,
             before_log=NothingBefore(),
             flow_active=True,
+            reading=ReadProgress(),
             removed=lambda *what: self.removed.append(what),
             changed=lambda *what: self.changed.append(what),
         )

@@ -1,5 +1,7 @@
 """What consumers get of records that aiokafka cannot read: each at its offset, with the reason, and all others."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import cramjam
@@ -209,3 +211,9 @@ def test_gaps_that_compaction_left_are_none() -> None:
     records = fetched(bytes(compacted) + batch([GOOD], base_offset=8))
     assert [record.offset for record in records] == [1, 4, 5, 8]
     assert reasons(records) == [None] * 4
+
+
+def test_whoever_makes_a_consumer_reads_so() -> None:
+    asked = "import streams.kafka.clients, aiokafka.consumer.fetcher as fetcher; print(fetcher.MemoryRecords.__name__)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == record_guard.GuardedRecords.__name__
