@@ -110,7 +110,7 @@ class Refusals:
     def report(self, record: ConsumerRecord, reason: Reason, detail: str) -> None:
         """See `Report`."""
         self.counts[record.topic, reason] += 1
-        self._say(record, reason, detail)
+        self._say(record, reason)
         dead_letter = dead_letter_of(record, reason, detail).cut()
         size_bytes = len(dead_letter.key or b"") + len(dead_letter.value or b"") + _OVERHEAD_BYTES
         self._held.append(_HeldRefusal(replace(record, value=dead_letter.value), dead_letter, size_bytes))
@@ -156,18 +156,18 @@ class Refusals:
             for one in self._dead_letters.records(dead_letter)
         ]
 
-    def _say(self, record: ConsumerRecord, reason: Reason, detail: str) -> None:
+    def _say(self, record: ConsumerRecord, reason: Reason) -> None:
+        """Without the detail: it quotes what the record holds, users' ids among it."""
         count = sum(number for (topic, _), number in self.counts.items() if topic == record.topic)
         if count <= SAID_ONE_BY_ONE:
             level = logging.CRITICAL if reason is Reason.FOLD_FAILED else logging.WARNING
             logger.log(
                 level,
-                "%s:%d:%d cannot be used: %s: %s",
+                "%s:%d:%d cannot be used: %s; `freshet dlq show` has the record and what is wrong with it",
                 record.topic,
                 record.partition,
                 record.offset,
                 reason,
-                detail,
             )
         elif str(count).rstrip("0") == "1":
             by_reason = ", ".join(

@@ -75,6 +75,10 @@ def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
 def _state_home() -> Path:
     base = os.environ.get("XDG_STATE_HOME")
     if base:
@@ -494,6 +498,9 @@ class Settings(BaseSettings):
     )
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(
         "INFO", description="Minimum level of log lines."
+    )
+    log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = Field(
+        "text", description="Log lines of workers, endpoints and sinks: for people, or a JSON object each."
     )
 
     @property

@@ -19,6 +19,7 @@ from ops.configuration.settings_sources import load_settings
 from ops.exit_codes import CommandFailed, ExitCode
 from ops.kafka_check import require_usable_kafka
 from ops.processes.listening import address_of, sole_listener
+from ops.processes.logs import granian_logs, log_as
 from ops.redis_check import require_usable_redis
 from serving.endpoint.app import Endpoint
 from serving.endpoint.config import EndpointConfig, TokenConfig
@@ -43,7 +44,9 @@ class EndpointRefused(CommandFailed):
 def build_app() -> Endpoint:
     """The ASGI app of one worker, from FRESHET_* in its environment."""
     _end_with_supervisor()
-    return Endpoint(endpoint_config(load_settings()))
+    settings = load_settings()
+    log_as(settings, "endpoint")
+    return Endpoint(endpoint_config(settings))
 
 
 def _end_with_supervisor() -> None:
@@ -180,6 +183,7 @@ def _server(settings: Settings, address: str) -> Any:  # granian exports no type
         respawn_interval=RESPAWN_S,
         workers_kill_timeout=STOP_GRACE_S,
         log_access=False,
+        log_dictconfig=granian_logs(settings),
         ssl_cert=settings.endpoint_tls_cert_file,
         ssl_key=settings.endpoint_tls_key_file or settings.endpoint_tls_cert_file,
         ssl_protocol_min=SSLProtocols.tls12,

@@ -10,8 +10,8 @@ from ops.configuration.settings import Settings
 from ops.configuration.sinks import SINKS, sink_config
 from ops.exit_codes import ExitCode
 from ops.kafka_check import require_usable_kafka
+from ops.processes.logs import log_as
 from ops.processes.metrics_server import MetricsServer, metrics_server
-from ops.processes.worker_process import CHATTY_LOGGERS
 from streams.contract.limits import LIMITS
 from streams.kafka.bulk_read import TopicMissing
 from streams.sinks.log_marks import LogReplaced
@@ -22,9 +22,7 @@ from streams.sinks.start_at import PositionsInUse, StartAt, set_positions
 
 def run(settings: Settings, name: str, start_at: StartAt | None) -> int:
     """Runs a sink until it is asked to stop; returns the exit code."""
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in CHATTY_LOGGERS:
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    log_as(settings, "sink")
     LIMITS.batch_bytes = settings.max_batch_bytes
     require_usable_kafka(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

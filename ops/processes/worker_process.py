@@ -15,6 +15,7 @@ from ops.configuration.identities import identities_of
 from ops.configuration.settings import Settings
 from ops.exit_codes import ExitCode
 from ops.kafka_check import require_usable_kafka
+from ops.processes.logs import log_as
 from ops.processes.metrics_server import metrics_server
 from ops.redis_check import require_usable_redis
 from ranking.rerank.settings import RerankSettings
@@ -23,9 +24,6 @@ from streams.kafka.bulk_read import TopicMissing
 from streams.kafka.topics import Topics
 
 GC_ALLOCATIONS = 50_000
-#: They log at DEBUG inside their inner loops, which costs 7 % of CPU even when nothing is written; `abc` is where
-#: Faust's services come from by their own account.
-CHATTY_LOGGERS = ("faust", "aiokafka", "mode", "abc")
 
 
 def worker_config(settings: Settings) -> WorkerConfig:
@@ -79,9 +77,7 @@ def is_news(entry: logging.LogRecord) -> bool:
 
 def run(settings: Settings) -> int:
     """Runs a worker until it is asked to stop; returns the exit code."""
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for name in CHATTY_LOGGERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    log_as(settings, "worker")
     logging.getLogger("asyncio").addFilter(is_news)
     # Rows are millions of small objects without cycles: the default thresholds walk them over and over for nothing.
     gc.set_threshold(GC_ALLOCATIONS, 20, 100)

@@ -88,7 +88,7 @@ def _tell(what: str, level: int = logging.WARNING) -> None:
     kind = what.split(":")[0]
     if kind not in _told:
         _told.add(kind)
-        logger.log(level, what)
+        logger.log(level, "%s", what)
 
 
 @cache

@@ -41,7 +41,7 @@ class SecretPlace(StackConfig):
     secret: str = SECRET
 
     def environment(self, version: str) -> dict[str, str]:
-        return super().environment(version) | {"FRESHET_USER_ID_SECRET": self.secret}
+        return super().environment(version) | {"FRESHET_USER_ID_SECRET": self.secret, "FRESHET_LOG_FORMAT": "json"}
 
 
 @pytest.fixture
@@ -71,6 +71,8 @@ def events(cluster: Cluster, at_ms: int) -> Iterator[OutgoingRecord]:
         value = orjson.dumps({"user_id": user, "country": "NL", "favorite_genres": ["drama"]})
         yield OutgoingRecord(cluster.topics.profiles, user.encode(), value)
     yield OutgoingRecord(cluster.topics.interactions, USERS[0].encode(), b"{", 0)
+    for said in ({"kids": "true"}, {"maturity_max": USERS[1]}, {"user_id": USERS[2], "country": 7}):
+        yield OutgoingRecord(cluster.topics.profiles, USERS[1].encode(), orjson.dumps(said))
 
 
 async def topics_that_name(cluster: Cluster, name: bytes) -> set[str]:
@@ -147,6 +149,11 @@ async def test_only_what_producers_wrote_knows_a_users_id(cluster: Cluster) -> N
     for process in (worker, endpoint):
         assert NAME.decode() not in process.log_text
         assert SECRET not in process.log_text
+        lines = [orjson.loads(line) for line in process.log_text.splitlines()]
+        said = [line for line in lines if "logger" in line]  # the others are of the access log
+        assert {line["process"] for line in said} <= {process.name.removeprefix("v1-")}
+    told = [orjson.loads(line) for line in worker.log_text.splitlines()]
+    assert {"worker_ready", "record_refused"} <= {line.get("event") for line in told}
 
     code, found = await freshet(cluster, "inspect", "user", user)
     assert (code, found["user_id"], found["stored_id"]) == (0, user, stored.decode())
