@@ -10,6 +10,9 @@ from (decision 35).
 
 #: Events that are folded for each list that is made: a list costs several times what folding an event does.
 EVENTS_PER_LIST = 10
+#: The same until an owner has caught up once: of what a log was loaded with, or of what waited while nobody owned the
+#: partition, only the last list of each user is worth anything, and it comes the sooner the fewer are made before.
+EVENTS_PER_LIST_AT_FIRST = 50
 #: An overloaded partition for which nothing waits for so long is not: its backlog is folded, or an operator stopped it.
 QUIET_MS = 1_000
 
@@ -53,4 +56,4 @@ class Overload:
     @property
     def lists_a_batch(self) -> int:
         """How many lists may be made beside the last batch; 1 or more, so that everybody's turn comes."""
-        return max(1, self._events // EVENTS_PER_LIST)
+        return max(1, self._events // (EVENTS_PER_LIST if self._caught_up else EVENTS_PER_LIST_AT_FIRST))

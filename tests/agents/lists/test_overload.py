@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.lists.overload import EVENTS_PER_LIST, QUIET_MS, Overload
+from agents.lists.overload import EVENTS_PER_LIST, EVENTS_PER_LIST_AT_FIRST, QUIET_MS, Overload
 
 
 def test_it_begins_late_and_ends_early_so_that_it_does_not_flap() -> None:
@@ -48,11 +48,15 @@ def test_without_a_bound_it_never_begins() -> None:
     assert not overload.is_on
 
 
-def test_lists_are_as_many_as_the_batch_pays_for_and_never_none() -> None:
+@pytest.mark.parametrize(("caught_up", "price"), [(True, EVENTS_PER_LIST), (False, EVENTS_PER_LIST_AT_FIRST)])
+def test_lists_are_as_many_as_the_batch_pays_for_and_never_none(caught_up: bool, price: int) -> None:
+    """They are dearer until an owner has caught up once: only the last one of each user is worth anything then."""
     overload = Overload(5_000)
+    if caught_up:
+        overload.folded(0, 4_710)
     overload.folded(6_000, 4_711)
     assert overload.lists_a_batch == 1, "where it began says nothing"
-    overload.folded(6_000, 4_711 + 7 * EVENTS_PER_LIST)
+    overload.folded(6_000, 4_711 + 7 * price)
     assert overload.lists_a_batch == 7
-    overload.folded(6_000, 4_711 + 7 * EVENTS_PER_LIST + 1)
+    overload.folded(6_000, 4_711 + 7 * price + 1)
     assert overload.lists_a_batch == 1
