@@ -76,7 +76,6 @@ class Demo:
             assert isinstance(end, asyncio.CancelledError), end
 
     async def _use(self, count: int) -> None:
-        self.cluster.workers.tend()  # a frozen worker may have lost its partitions meanwhile, and ends
         topic, number = self.cluster.topics.interactions, self._random.randrange
         records = (event_record(topic, f"u{number(2 * READERS)}", f"i{number(50)}") for _ in range(count))
         await self.cluster.publish(records)
@@ -206,12 +205,6 @@ async def _drills(prometheus: Prometheus, demo: Demo, stack: LocalStack) -> None
     stack.start_redis()
     await prometheus.is_silent("FreshetRedisUnavailable", "FreshetPersonalShareLow")
     assert await prometheus.firing() - OF_SPEED == set()
-
-    demo.worker.process.freeze()
-    await prometheus.fires("FreshetProcessDown")
-    demo.worker.process.thaw()
-    await prometheus.fires("FreshetFreshnessSlow")  # what came meanwhile is shown late
-    await prometheus.is_silent("FreshetProcessDown")
 
     await demo.worker.process.terminate()
     await prometheus.fires("FreshetProcessDown", "FreshetPartitionUnowned")
