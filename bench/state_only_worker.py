@@ -15,6 +15,7 @@ from aiokafka import TopicPartition
 from agents.delivery.step import BackPressure, PartitionStep
 from agents.delivery.table import ChangelogTable
 from agents.interactions import InteractionsStep
+from agents.lists.failed_lists import FailedLists
 from agents.lists.list_rights import Proof
 from agents.observers import Observers
 from agents.partitions import Partitions
@@ -34,6 +35,7 @@ class NoLists:
     lists_written = 0
     kept = 0
     coalesced = 0
+    failed = FailedLists()
     overload = SimpleNamespace(began=0)
     maintenance = SimpleNamespace(lost=0, remade=0)
 

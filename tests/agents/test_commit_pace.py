@@ -13,6 +13,7 @@ from agents.delivery.commit_pace import CommitPace, at_once
 from agents.delivery.step import Effects
 from agents.followers.erasures import Erasures
 from agents.interactions import InteractionsStep, OutgoingDeltas
+from agents.lists.failed_lists import FailedLists
 from streams.contract.erasure import ErasureMarker
 from tables.user_plane import FoldLimits, UserPlane
 
@@ -75,6 +76,7 @@ class Lists:
     """Stands in for the keeper of lists: notes whose lists were made, as of which offset."""
 
     def __init__(self) -> None:
+        self.failed = FailedLists()
         self.made: list[tuple[set[str], int]] = []
         self.made_at_once: set[str] = set()
 

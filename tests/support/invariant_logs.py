@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from agents.dead_letters import DeadLetters
 from agents.followers.erasures import Erasures
 from agents.interactions import InteractionsStep, OutgoingDeltas
+from agents.lists.failed_lists import FailedLists
 from offline.datasets.movielens_100k import MovieLens100K
 from offline.datasets.rows import encode as encode_event
 from streams.contract.partitioning import partition_of
@@ -100,6 +101,8 @@ def cuts_of(pick: random.Random, log: Log, most: int) -> Iterator[Log]:
 
 class NoLists:
     """A list keeper that keeps no lists."""
+
+    failed = FailedLists()
 
     async def refresh(self, plane: UserPlane, users: object, next_offset: int, *, at_once: bool) -> None: ...
 

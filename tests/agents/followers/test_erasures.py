@@ -13,6 +13,7 @@ from agents.dead_letters import DeadLetters
 from agents.followers.controls import Controls
 from agents.followers.erasures import Erasures
 from agents.interactions import InteractionsStep, OutgoingDeltas
+from agents.lists.failed_lists import FailedLists
 from streams.contract.controls import pause_key
 from streams.contract.dead_letters import ORIGINAL_TIME_HEADER, DeadLetter
 from streams.contract.erasure import ErasureMarker
@@ -41,6 +42,7 @@ class Lists:
     """Stands in for the keeper of lists: notes what is removed, and can be away."""
 
     def __init__(self) -> None:
+        self.failed = FailedLists()
         self.removed: list[str] = []
         self.away = False
         self.refreshed: set[str] = set()

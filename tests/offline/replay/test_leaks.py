@@ -17,6 +17,7 @@ from agents.followers.erasures import Erasures
 from agents.followers.model_watermark import ModelWatermark, reached_in
 from agents.followers.profiles import Profiles
 from agents.interactions import InteractionsStep, OutgoingDeltas
+from agents.lists.failed_lists import FailedLists
 from agents.observers import Observers
 from agents.replay.coordinator import ReplayCoordinator
 from offline.replay.leaks import MIN_EXAMPLES, cross_partition_skew, labels_in_features, read_past_the_watermark
@@ -41,6 +42,8 @@ TOPICS = Topics(version="v2")
 
 class Nobody:
     """A keeper of lists that writes none."""
+
+    failed = FailedLists()
 
     async def refresh(self, *_: Any, at_once: bool) -> None: ...
 

@@ -26,6 +26,7 @@ from agents.followers.profiles import Profiles
 from agents.followers.version_status import VersionStatus
 from agents.interactions import InteractionsStep, OutgoingDeltas
 from agents.items import ItemsStep, PublicationLimiter
+from agents.lists.failed_lists import FailedLists
 from agents.lists.list_maker import ListMaker
 from agents.training.ranker import RankerStep
 from ranking.shared_lists import popular
@@ -55,6 +56,8 @@ def topic_of(ingress: str) -> str:
 
 class _NoLists:
     """Stands in for the keeper of lists, which is another process's business."""
+
+    failed = FailedLists()
 
     async def forget(self, users: Collection[str]) -> bool:
         return True
