@@ -179,8 +179,9 @@ class Cluster:
         return value
 
     def listed(self, value: bytes) -> dict[str, Any]:
-        """A list with what the cards in Redis say of its items."""
-        return read_list(self.redis, self.keys, value)
+        """A list with what the cards in Redis say of its items; an item without a card is not shown to readers either."""
+        body = read_list(self.redis, self.keys, value)
+        return body | {"recommendations": [entry for entry in body["recommendations"] if "item_id" in entry]}
 
     def card(self, item_id: str) -> ItemCard | None:
         """What answers say of an item, and whom they show it to."""
