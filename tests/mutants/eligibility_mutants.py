@@ -113,7 +113,7 @@ ELIGIBILITY = [
         "Cards.join",
         "cleared is None or cleared.generation != self.generation or cleared.end < end",
         "cleared is None or cleared.end < end",
-        AUDIENCES,
+        CARDS_READ,
     ),
     Mutant(
         "whose record is lost sees what was restricted since",

@@ -222,7 +222,8 @@ async def test_a_page_that_was_joined_is_shown_again_until_the_list_or_the_catal
         assert ids(await listed(client, limit="3")) == ["a", "b", "c"]
         assert ids(await listed(client, limit="3", max_maturity="12")) == ["a", "b", "c"]
         await put_user(writer, "u", *"fedcba", offset=8)
-        assert ids(await listed(client, limit="3")) == ["f", "e", "d"]
+        for _ in range(3):  # by the third time it is known of the list that all of it may be shown
+            assert ids(await listed(client, limit="3")) == ["f", "e", "d"]
         await restate(writer, {"e": facts_of(18)})
 
         async def is_gone() -> bool:

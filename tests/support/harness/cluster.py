@@ -179,7 +179,7 @@ class Cluster:
         return value
 
     def listed(self, value: bytes) -> dict[str, Any]:
-        """A list with what the cards in Redis say of its items; an item without a card is not shown to readers either."""
+        """A list as its readers see it: with what the cards in Redis say of its items, and without those of no card."""
         body = read_list(self.redis, self.keys, value)
         return body | {"recommendations": [entry for entry in body["recommendations"] if "item_id" in entry]}
 
