@@ -30,7 +30,7 @@ class Page:
 
 def page_of(contexts: RequestContexts, number: int, genre_shares: dict[str, float], model: ItemModel) -> Page:
     """The page of one viewer; `genre_shares` are their genres, the favourite first
-    (ranking.genre_tastes)."""
+    (ranking.genre_preferences)."""
     _, profile = contexts.asked[number]
     named = [*genre_shares, *(profile.favorite_genres if profile else ())]
     excluded = {model.catalog.genre_names[genre] for genre in contexts.unwanted_genres(number, model)}

@@ -1,7 +1,7 @@
-"""The features of one user, computed from the row and the taste in genres (`ranking.genre_tastes`) when they are
+"""The features of one user, computed from the row and the preferred genres (`ranking.genre_preferences`) when they are
 published; nothing here is stored.
 
-disliked genres     those of the profile and of the taste
+disliked genres     those of the profile and of the history
 completion rate     items watched to their end / items begun
 engagement score    1 - e^(-w / 20), w = positive event weights decayed by e^(-0.05 * days): 0 = never seen, near 1 =
                     here every day
@@ -28,11 +28,11 @@ PREFERRED_HOURS = 3
 _HOUR = timedelta(hours=1)
 
 
-class GenreTaste(NamedTuple):
+class GenrePreferences(NamedTuple):
     """What a history says of genres: the share of each liked one, the largest first, together 1 or empty; the disliked
     ones."""
 
-    preferences: dict[str, float]
+    shares: dict[str, float]
     disliked: frozenset[str]
 
 
@@ -63,7 +63,7 @@ class UserFeatures(msgspec.Struct, frozen=True, gc=False):
 
 
 def features(
-    user: User, profile: UserProfile | None, taste: GenreTaste, now_ms: int, zone: tzinfo | None = None
+    user: User, profile: UserProfile | None, preferred: GenrePreferences, now_ms: int, zone: tzinfo | None = None
 ) -> UserFeatures:
     """The features at `now_ms`; `zone` is the user's time zone when it is known."""
     row = user.row
@@ -74,8 +74,8 @@ def features(
         last_items=items,
         recent_items=items[:RECENT_ITEMS],
         last_action_ms=row.last_event_ms,
-        genre_preferences=taste.preferences,
-        disliked_genres=sorted(taste.disliked.union(profile.disliked_genres if profile else ())),
+        genre_preferences=preferred.shares,
+        disliked_genres=sorted(preferred.disliked.union(profile.disliked_genres if profile else ())),
         average_watch_s=activity.timed_s / activity.timed if activity.timed else None,
         completion_rate=min(1.0, activity.finished / activity.watched) if activity.watched else None,
         preferred_hours=preferred_hours(activity.hours, now_ms, zone),

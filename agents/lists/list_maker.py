@@ -18,7 +18,7 @@ from agents.lists.treatments import Treatments, by_treatment
 from ranking.decision import Decisions
 from ranking.filters.eligibility import AGAIN_RULES, allowed
 from ranking.filters.request_context import RequestContexts
-from ranking.genre_tastes import genre_tastes
+from ranking.genre_preferences import genre_preferences
 from ranking.pipeline import DEFAULT_RULES, at_once, decided
 from ranking.ragged import Ragged, lowest_in_rows
 from ranking.recommendations import CODES, ListReason, Lists, Recommendations, because, text_of
@@ -147,7 +147,7 @@ class ListMaker:
         keys, after_keys = self._item_keys(lists.items.values), self._item_keys(after.items.values)
         steps, after_steps = score_steps(lists.scores), score_steps(after.scores)
         bases = bases_of(decisions.interests, vectors, model, ranker)
-        tastes = genre_tastes(decisions.histories, model)
+        preferred = genre_preferences(decisions.histories, model)
         list_rows, after_rows = lists.items.offsets.tolist(), after.items.offsets.tolist()
         for number, (user, profile) in enumerate(asked):
             own = slice(list_rows[number], list_rows[number + 1])
@@ -155,7 +155,7 @@ class ListMaker:
             stamp = self._stamp(lists.sources[number], partition, now_ms, treatment)
             user_id, offset = user.user_id, user.row.last_offset
             zone = zone_of(profile.timezone if profile is not None else None)
-            features_now = features(user, profile, tastes[number], now_ms, zone)
+            features_now = features(user, profile, preferred[number], now_ms, zone)
             page = msgspec.json.encode(page_of(contexts, number, features_now.genre_preferences, model))
             listed = scored(keys[own].tobytes(), steps[own].tobytes(), told[own], self._saying)
             next_up = scored(after_keys[row].tobytes(), after_steps[row].tobytes(), played[row], self._saying)

@@ -126,7 +126,7 @@ def add_vectors(
 
 
 @compiled("void(i8[::1], i4[::1], u1[::1], b1[::1], i8, f8, i4[::1], u8[:,::1], f8[:,::1], i8[:,::1], i8[:,::1])")
-def add_genre_tastes(
+def add_genre_preferences(
     offsets: Ints,
     history: Items,
     codes: Codes,

@@ -4,7 +4,7 @@ import pytest
 from small_world import NOW_MS, SmallWorld
 
 from ranking.filters.request_context import RequestContexts
-from ranking.genre_tastes import genre_tastes
+from ranking.genre_preferences import genre_preferences
 from ranking.interests import Asked, Histories, Interests
 from ranking.recommendations import because
 from ranking.related import RelatedCache
@@ -16,8 +16,8 @@ from streams.contract.events import EventType
 def page(world: SmallWorld, user_id: str, profile: UserProfile | None = None) -> Page:
     user = world.user(user_id)
     contexts = RequestContexts.alone((user, profile), world.model, NOW_MS)
-    (taste,) = genre_tastes(Histories.of([(user, profile)], world.model), world.model)
-    return page_of(contexts, 0, taste.preferences, world.model)
+    (preferred,) = genre_preferences(Histories.of([(user, profile)], world.model), world.model)
+    return page_of(contexts, 0, preferred.shares, world.model)
 
 
 def row(world: SmallWorld, profile: UserProfile | None = None) -> AfterLast:

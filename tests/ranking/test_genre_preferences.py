@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ranking.genre_tastes import GENRE_ITEMS, GENRE_STEP, genre_tastes
+from ranking.genre_preferences import GENRE_ITEMS, GENRE_STEP, genre_preferences
 from ranking.interests import IS_POSITIVE, Histories
 from ranking.ragged import Ragged
 from streams.contract.catalog import CatalogItem
@@ -54,15 +54,15 @@ def test_shares_order_and_dislikes(items: list[list[str]], histories: list[list[
     rows = [np.array([model.index(f"i{number}") for number in own], np.int32) for own in numbers]
     codes = np.array([LIKED if likes else REFUSED for own in histories for _, likes in own], np.uint8)
     liked = np.array([sum(likes for _, likes in own) for own in histories], np.int64)
-    found = genre_tastes(Histories(Ragged.of(rows), codes, liked), model)
+    found = genre_preferences(Histories(Ragged.of(rows), codes, liked), model)
     assert len(found) == len(histories)
-    for taste, own, of_own in zip(found, histories, numbers, strict=True):
+    for preferred, own, of_own in zip(found, histories, numbers, strict=True):
         history = [
             (items[number] if number >= 0 else [], likes) for number, (_, likes) in zip(of_own, own, strict=True)
         ]
         shares, met, disliked = by_loops(history)
-        assert taste.preferences == pytest.approx(shares)
-        assert taste.disliked == disliked
-        listed = list(taste.preferences)
-        exact = taste.preferences
+        assert preferred.shares == pytest.approx(shares)
+        assert preferred.disliked == disliked
+        listed = list(preferred.shares)
+        exact = preferred.shares
         assert listed == sorted(listed, key=lambda genre: (-exact[genre], met.index(genre)))

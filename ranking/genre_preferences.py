@@ -8,23 +8,23 @@ disliked      genres whose disliked items in the history outnumber the liked one
 import numpy as np
 
 from ranking.interests import IS_POSITIVE, Histories
-from ranking.kernels.interests import add_genre_tastes
+from ranking.kernels.interests import add_genre_preferences
 from tables.item_model import ItemModel
-from tables.user_features import GenreTaste
+from tables.user_features import GenrePreferences
 
 GENRE_STEP = 0.1
 GENRE_ITEMS = 50
 _WORD = 64
 
 
-def genre_tastes(histories: Histories, model: ItemModel) -> list[GenreTaste]:
+def genre_preferences(histories: Histories, model: ItemModel) -> list[GenrePreferences]:
     """By user; of equal preferences the one that was met in a newer item comes first, and an item's category before its
     other genres."""
     columns, names = model.catalog.genre_columns, model.catalog.genre_names
     items = histories.items
     shape = len(items.offsets) - 1, columns.bits.shape[1] * _WORD
     shares, met_as, balance = np.zeros(shape), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    add_genre_tastes(
+    add_genre_preferences(
         items.offsets,
         items.values,
         histories.codes,
@@ -46,4 +46,4 @@ def genre_tastes(histories: Histories, model: ItemModel) -> list[GenreTaste]:
     disliked: list[set[str]] = [set() for _ in range(shape[0])]
     for user, genre in zip(*(places.tolist() for places in (balance < 0).nonzero()), strict=True):
         disliked[user].add(names[genre])
-    return [GenreTaste(own, frozenset(others)) for own, others in zip(preferences, disliked, strict=True)]
+    return [GenrePreferences(own, frozenset(others)) for own, others in zip(preferences, disliked, strict=True)]
