@@ -12,7 +12,7 @@ _CLOSE = re.compile(rb"\r\nconnection: close", re.IGNORECASE)
 _SOURCE = re.compile(rb'"source":"(\w+)"')
 _HEAD_OF_BODY = 600  # the labels of an answer come before its items
 POPULAR = 0  # whose items the popular list holds
-TASTES = 200  # users of one taste have the same items, and each list names its user by its offset
+INTERESTS = 200  # users of one interest have the same items, and each list names its user by its offset
 _OFFSET = re.compile(rb'"as_of":{"partition":0,"offset":(\d+)}')
 
 
@@ -46,7 +46,7 @@ class Answer(NamedTuple):
             return True
         owner = user if self.source == "personal" else POPULAR
         items = self.body.count(b'"item_id":')
-        own = self.body.count(b'"item_id":"i%d-' % (owner % TASTES))
+        own = self.body.count(b'"item_id":"i%d-' % (owner % INTERESTS))
         head = self.body[:_HEAD_OF_BODY]
         said = _OFFSET.search(head)
         is_theirs = said is None or int(said[1]) == owner

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from endpoint_http import POPULAR, TASTES
+from endpoint_http import INTERESTS, POPULAR
 
 from ops.local_stack.ports import free_port
 from serving import audience
@@ -25,7 +25,7 @@ from serving.eligibility import ALWAYS_MS, facts_of
 from serving.item_card import ItemCard
 from serving.joined_list import decode
 from serving.keys import Keys
-from serving.list_format import Items, ListStamp, Said, scored
+from serving.list_format import Explanation, Items, ListStamp, scored
 from serving.redis_writer import ListWriter
 from serving.seen_filter import item_hash
 from serving.write_order import PartitionOwner
@@ -159,7 +159,7 @@ async def fill(redis_url: str, users: int = USERS, *, both: bool = False) -> int
     writer = ListWriter.connect(redis_url, KEYS, timeout_s=30)
     now_ms = time.time_ns() // 1_000_000
     own = ListStamp("v1", "personal", 0, now_ms, now_ms + TTL_S * 1000)
-    cards = {_key(taste, n): _card(taste, n) for taste in range(TASTES) for n in range(ITEMS)}
+    cards = {_key(interest, n): _card(interest, n) for interest in range(INTERESTS) for n in range(ITEMS)}
     await writer.change_cards(PartitionOwner(0, term=1), cards)
     for first in range(0, users, 500):
         ids = range(first, min(first + 500, users))
@@ -176,24 +176,26 @@ async def fill(redis_url: str, users: int = USERS, *, both: bool = False) -> int
     return len(own.personal(f"u{users}", users, _items(users)))
 
 
-def _key(taste: int, n: int) -> int:
-    return item_hash(f"i{taste}-{n}")
+def _key(interest: int, n: int) -> int:
+    return item_hash(f"i{interest}-{n}")
 
 
-def _card(taste: int, n: int) -> ItemCard:
-    genres = [GENRES[n % 7], GENRES[taste % 5]]
-    title = f"The Long Title of Film Number {n} ({1950 + taste % 75})"
-    return ItemCard.of(f"i{taste}-{n}", title, facts_of((0, 7, 12)[n % 3], genres))
+def _card(interest: int, n: int) -> ItemCard:
+    genres = [GENRES[n % 7], GENRES[interest % 5]]
+    title = f"The Long Title of Film Number {n} ({1950 + interest % 75})"
+    return ItemCard.of(f"i{interest}-{n}", title, facts_of((0, 7, 12)[n % 3], genres))
 
 
 def _items(user: int) -> Items:
-    """The items of the user's taste in an order of their own, each because of one of seven that they watched."""
-    taste = user % TASTES
+    """The items of the user's interest in an order of their own, each because of one of seven that they watched."""
+    interest = user % INTERESTS
     order = [(user * 7 + 37 * n) % ITEMS for n in range(ITEMS)]
-    keys = np.array([_key(taste, n) for n in order], "<u8")
+    keys = np.array([_key(interest, n) for n in order], "<u8")
     steps = np.array([10_000 - 50 * n for n in range(ITEMS)], "<u2")
-    watched = [_key((user * 31 + n) % TASTES, n) for n in range(7)]
-    reasons = [Said("Because you watched ", "because_you_watched", ALGORITHMS[n % 3], watched[n]) for n in range(7)]
+    watched = [_key((user * 31 + n) % INTERESTS, n) for n in range(7)]
+    reasons = [
+        Explanation("Because you watched ", "because_you_watched", ALGORITHMS[n % 3], watched[n]) for n in range(7)
+    ]
     said = [reasons[n % 7] for n in range(ITEMS)]
     return scored(keys.tobytes(), steps.tobytes(), said, lambda one: one)
 

@@ -89,7 +89,7 @@ class UnreadableList(ValueError):
     """The value is no list of this format version: cut short, foreign, or written by another release."""
 
 
-class Said(NamedTuple):
+class Explanation(NamedTuple):
     """What is said of an item: why it is listed, in words that end with the title of the item of key `cited` (0 =
     with none), as a code, and which generator speaks for it."""
 
@@ -204,7 +204,7 @@ class ListStamp:
         return encode(SHARED_PARTITION, SHARED_OFFSET, *times, header, items)
 
 
-def scored(keys: bytes, steps: bytes, told: Sequence[Told], said: Callable[[Told], Said]) -> Items:
+def scored(keys: bytes, steps: bytes, told: Sequence[Told], said: Callable[[Told], Explanation]) -> Items:
     """Items by their keys (little-endian u64 each), best first, with scores in steps (u16 each) and what is told of
     each, of which `said` tells the words. Raises ValueError above MAX_ITEMS."""
     numbers: dict[Told, int] = {}
@@ -392,9 +392,9 @@ def strings_in(encoded: bytes) -> list[str]:
     return strings
 
 
-def said_by(saying: bytes, strings: Sequence[str]) -> Said:
+def said_by(saying: bytes, strings: Sequence[str]) -> Explanation:
     """What a saying says. Raises UnreadableList when it points outside of the strings."""
     cited, text, code, algorithm = _SAYING.unpack(saying)
     if max(text, code, algorithm) >= len(strings):
         raise UnreadableList("a saying points outside of the strings")
-    return Said(strings[text], strings[code], strings[algorithm], cited)
+    return Explanation(strings[text], strings[code], strings[algorithm], cited)

@@ -29,7 +29,7 @@ from ranking.settings import RankingSettings
 from serving.experiments import UNTREATED, ExperimentBook, Treatment
 from serving.fragments import SCORE_STEPS
 from serving.keys import POST_PLAY, Keys
-from serving.list_format import Begun, Items, ListStamp, Said, begun, scored
+from serving.list_format import Begun, Explanation, Items, ListStamp, begun, scored
 from serving.redis_writer import Group
 from streams.contract.catalog import UNRATED_AGE, UserProfile
 from streams.contract.served import ALGORITHMS, Algorithm
@@ -242,10 +242,10 @@ class ListMaker:
         listed = scored(keys.tobytes(), steps.tobytes(), list(told), lambda one: self._shared_saying(*one))
         return self._stamp(recommendations.source, 0, now_ms).shared(listed)
 
-    def _shared_saying(self, text: str, code: str, algorithm: str, cited: int) -> Said:
+    def _shared_saying(self, text: str, code: str, algorithm: str, cited: int) -> Explanation:
         if cited < 0:
-            return Said(text, code, algorithm)
-        return Said(text.removesuffix(self.model.title(cited)), code, algorithm, self._key(cited))
+            return Explanation(text, code, algorithm)
+        return Explanation(text.removesuffix(self.model.title(cited)), code, algorithm, self._key(cited))
 
     def _item_keys(self, items: NDArray[np.int32]) -> NDArray[np.uint64]:
         return self.model.keys.keys[items].astype(STORED, copy=False)
@@ -267,13 +267,13 @@ class ListMaker:
             self._trend_places.append(place)
         return self._trend_places.index(place)
 
-    def _said_by(self, told: int) -> Said:
+    def _said_by(self, told: int) -> Explanation:
         """A reason and an algorithm, with an item and an event's code, or with a place."""
         reason, code, item = told & _REASON, (told >> _CODE_SHIFT) & _CODE, told >> _ITEM_SHIFT
         algorithm = ALGORITHMS[(told >> _ALGORITHM_SHIFT) & _ALGORITHM]
         if reason == ListReason.BECAUSE:
-            return Said(because(code, ""), CODES[reason], algorithm, self._key(item))
-        return Said(text_of(reason, self._trend_places[told >> _CODE_SHIFT]), CODES[reason], algorithm)
+            return Explanation(because(code, ""), CODES[reason], algorithm, self._key(item))
+        return Explanation(text_of(reason, self._trend_places[told >> _CODE_SHIFT]), CODES[reason], algorithm)
 
     def _stamp(self, source: str, partition: int, now_ms: int, treatment: Treatment = UNTREATED) -> ListStamp:
         return stamp(self._model_version, source, partition, now_ms, now_ms + self.expires_ms, *treatment.names)

@@ -22,7 +22,16 @@ from serving.eligibility import ViewingLimits
 from serving.fragments import SCORE_BYTES, reason_tail, rfc3339
 from serving.item_card import ItemCard, field_of, key_in
 from serving.keys import Keys
-from serving.list_format import Begun, Prefix, Said, ScoredItems, UnreadableList, read_scored, said_by, strings_in
+from serving.list_format import (
+    Begun,
+    Explanation,
+    Prefix,
+    ScoredItems,
+    UnreadableList,
+    read_scored,
+    said_by,
+    strings_in,
+)
 from serving.redis_errors import RedisUnavailable
 from serving.redis_link import RedisLink
 
@@ -270,7 +279,7 @@ class _Wording(dict[bytes, bytes]):
             return _tail_of(said_by(saying, self._strings)._replace(text=text, code=code))
 
 
-def _tail_of(said: Said) -> bytes:
+def _tail_of(said: Explanation) -> bytes:
     return reason_tail(said.text, said.code, said.algorithm) + b","
 
 

@@ -9,14 +9,14 @@ from harness.patience import within
 from ops.demo import freshness
 from ops.demo.freshness import FreshnessProbe, percentile, reflects
 from serving.keys import Keys
-from serving.list_format import ListStamp, Said, scored
+from serving.list_format import Explanation, ListStamp, scored
 
 KEYS = Keys("demo")
 STAMP = ListStamp("v1", "personal", partition=2, generated_at_ms=1_000, expires_at_ms=2_000)
 
 
 def list_at(offset: int, items: int = 100) -> bytes:
-    said = Said("Popular", "popular", "popular")
+    said = Explanation("Popular", "popular", "popular")
     return STAMP.personal("u1", offset, scored(bytes(8 * items), bytes(2 * items), [said] * items, lambda one: one))
 
 

@@ -22,12 +22,12 @@ from streams.contract.served import ALGORITHMS
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 KEYS = st.integers(1, 2**64 - 1)
-SAID = st.builds(lf.Said, TEXTS, TEXTS, st.sampled_from(ALGORITHMS), st.one_of(st.just(0), KEYS))
+SAID = st.builds(lf.Explanation, TEXTS, TEXTS, st.sampled_from(ALGORITHMS), st.one_of(st.just(0), KEYS))
 ITEMS = st.lists(st.tuples(KEYS, st.integers(0, SCORE_STEPS), SAID), max_size=30)
 BEGUN = st.lists(st.builds(lf.Begun, KEYS, st.floats(0, 100), st.floats(0, 10**8), st.integers(0, 2**53)), max_size=30)
 STAMP = lf.ListStamp("v1", "personal", 3, 1_700_000_000_000, 1_700_000_900_000)
 
-Rows = list[tuple[int, int, lf.Said]]
+Rows = list[tuple[int, int, lf.Explanation]]
 
 
 def items_of(rows: Rows) -> lf.Items:
@@ -67,14 +67,14 @@ def test_what_was_begun_comes_back_within_a_tenth(entries: list[lf.Begun]) -> No
 
 @pytest.mark.parametrize("sayings", [1, 255, 256, 257, 1000])
 def test_a_list_may_say_something_else_of_each_item(sayings: int) -> None:
-    rows = [(n + 1, n, lf.Said("Because", "because", "rule", n % sayings)) for n in range(1000)]
+    rows = [(n + 1, n, lf.Explanation("Because", "because", "rule", n % sayings)) for n in range(1000)]
     assert rows_in(value_of(rows)) == rows
     assert rows_in(value_of(rows), 300) == rows[:300]
 
 
 def test_too_many_items_are_no_list() -> None:
     with pytest.raises(ValueError, match="1001 items"):
-        items_of([(1, 1, lf.Said("", "", ""))] * 1001)
+        items_of([(1, 1, lf.Explanation("", "", ""))] * 1001)
 
 
 def test_a_hundred_items_are_two_kilobytes_at_most() -> None:
@@ -90,7 +90,7 @@ def test_a_hundred_items_are_two_kilobytes_at_most() -> None:
     rows = []
     for n in range(100):
         cited = item_hash(f"seen-{n % 20}") if n % 5 < 2 else 0
-        said = lf.Said(*reasons[n % 5], algorithms[n % len(algorithms)], cited)
+        said = lf.Explanation(*reasons[n % 5], algorithms[n % len(algorithms)], cited)
         rows.append((item_hash(secrets.token_hex(12)), 10_000 - n * 37, said))
     value = STAMP.personal(secrets.token_hex(32), 123_456_789, items_of(rows))
     print(f"{len(value)} bytes for 100 items with {len({row[2] for row in rows})} different reasons")
@@ -109,7 +109,7 @@ def test_header_says_what_the_list_reflects(user_id: str, offset: int) -> None:
 
 
 def test_an_order_changes_nothing_else() -> None:
-    value = value_of([(1, 5, lf.Said("Popular", "popular", "popular"))])
+    value = value_of([(1, 5, lf.Explanation("Popular", "popular", "popular"))])
     written = lf.ordered(value, Order(3, 2**40))
     assert lf.read_prefix(written) == lf.read_prefix(value)._replace(term=3, sequence=2**40)
     assert decode(written, {}) == decode(value, {})
@@ -122,7 +122,7 @@ def test_a_shared_list_reflects_no_partition() -> None:
 
 
 def test_a_list_is_whole_with_its_cards_and_says_which_are_missing() -> None:
-    said = lf.Said("Because you liked ", "because_you_watched", "sequential", 9)
+    said = lf.Explanation("Because you liked ", "because_you_watched", "sequential", 9)
     cards = {7: ItemCard.of("i7", "Alien", b"16"), 9: ItemCard.of("i9", "Brazil", b"")}
     body = decode(value_of([(7, 9312, said), (8, 1, said)]), cards)
     assert body["recommendations"][0] == {

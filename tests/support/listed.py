@@ -16,7 +16,7 @@ import numpy as np
 from serving.eligibility import facts_of
 from serving.item_card import ItemCard
 from serving.keys import Keys
-from serving.list_format import NOTHING, Begun, Items, ListStamp, Said, begun, scored
+from serving.list_format import NOTHING, Begun, Explanation, Items, ListStamp, begun, scored
 from serving.redis_writer import Group, ListWriter, WriteResult
 from serving.seen_filter import item_hash
 from serving.write_order import PartitionOwner
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
     item_id: str
     title: str
     score: float
-    said: Said
+    said: Explanation
 
 
 class BegunEntry(NamedTuple):
@@ -44,7 +44,7 @@ class BegunEntry(NamedTuple):
 
 def item_fragment(item_id: str, title: str, score: float, reason: str, code: str, algorithm: str = "popular") -> Entry:
     """One recommendation. Score in [0, 1]."""
-    return Entry(item_id, title, score, Said(reason, code, algorithm))
+    return Entry(item_id, title, score, Explanation(reason, code, algorithm))
 
 
 def continue_fragment(
