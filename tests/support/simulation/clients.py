@@ -54,7 +54,7 @@ class Producer:
 
     servers: ClassVar[Servers]
 
-    def __init__(self, *, transactional_id: str, **_: Any) -> None:
+    def __init__(self, address: str, *, transactional_id: str, **_: Any) -> None:
         self._id = transactional_id
         self._process = current_process()
         self._epoch = -1
@@ -127,7 +127,7 @@ class Consumer:
 
     servers: ClassVar[Servers]
 
-    def __init__(self, *, isolation_level: str, **_: Any) -> None:
+    def __init__(self, address: str, *, isolation_level: str, **_: Any) -> None:
         assert isolation_level == "read_committed"
         self._process = current_process()
         self._positions: dict[TopicPartition, int] = {}
@@ -179,7 +179,7 @@ class Admin:
 
     servers: ClassVar[Servers]
 
-    def __init__(self, **_: Any) -> None:
+    def __init__(self, address: str) -> None:
         self._process = current_process()
 
     async def start(self) -> None:

@@ -193,9 +193,9 @@ class Schedule:
         for stand_in in (Producer, Consumer, Admin):
             stand_in.servers = self.servers  # type: ignore[attr-defined]
         with (
-            patch("agents.delivery.producer.AIOKafkaProducer", clients.Producer),
-            patch("agents.delivery.ownership.AIOKafkaAdminClient", clients.Admin),
-            patch("streams.kafka.bulk_read.AIOKafkaConsumer", clients.Consumer),
+            patch("streams.kafka.clients.producer", clients.Producer),
+            patch("streams.kafka.clients.admin", clients.Admin),
+            patch("streams.kafka.clients.consumer", clients.Consumer),
             patch("agents.delivery.partition_task.die", _die),
             patch.object(PartitionTask, "TICK_S", TICK_S),
             patch.object(PartitionTask, "SMALL_ROUND", SMALL_ROUND),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from agents.delivery.step import Effects, PartitionStep
 from agents.delivery.table import ChangelogTable
+from agents.instruments import ListTimes
 from agents.lists.list_basis import NOTHING, ListBasis
 from agents.lists.list_maker import UserValues
 from agents.lists.treatments import Treatments
@@ -116,9 +117,11 @@ class RowLists:
 
     expires_ms = EXPIRES_MS
     catalogue_version = 0
+    made_of = (0, 0, 0)
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
+        self.times = ListTimes()
         self.treatments = Treatments(ExperimentBook(), RankingSettings())
 
     def values_of(
