@@ -246,7 +246,7 @@ class Member:
 
     async def _watch_logs(self, generation: int) -> None:
         watch = LogWatch("nowhere", TOPICS, PARTITIONS, self.ownership.places)
-        watch._consumer = Consumer(isolation_level="read_committed")
+        watch._consumer = Consumer("nowhere", isolation_level="read_committed")
         while self.generation == generation:
             await asyncio.sleep(LOOK_S)
             if (found := await watch._log_mismatch()) is not None:
