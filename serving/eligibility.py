@@ -101,6 +101,38 @@ def is_bounded(facts: bytes) -> bool:
     return facts.count(b" ") > _WORDS_BEFORE_TIMES
 
 
+@lru_cache(maxsize=65_536)
+def strictest(*said: bytes) -> bytes:
+    """Facts of an item of which several are said: whoever these allow, all of them allow. Nobody, where no facts are
+    among them, and where they have no country or no language in common.
+
+    >>> strictest(b"12", b"16 Ab3d"), strictest(b"0  ATDE  5 9", b"0  DE  7 10"), strictest(b"0  DE", b"0  FR")
+    (b'16 Ab3d', b'0  DE  7 9', b'')
+    """
+    words = [(facts.split(b" ") + [b""] * _WORDS_WITH_TIMES)[:_WORDS_WITH_TIMES] for facts in said]
+    ages, genres, countries, languages, starts, ends = zip(*words, strict=True)
+    in_countries, in_languages = (
+        _common(_pieces(word, _COUNTRY_BYTES) for word in countries),
+        _common(map(_pieces, languages)),
+    )
+    if not all(map(bytes.isdigit, ages)) or b"" in (in_countries, in_languages):
+        return b""
+    bounded = any(ends)
+    times = (
+        b"%d" % max(int(start or 0) for start in starts),
+        b"%d" % min(int(end or ALWAYS_MS) for end in ends),
+    )
+    all_genres = b"".join(dict.fromkeys(genre for word in genres for genre in _pieces(word)))
+    said_last = (in_countries or b"", in_languages or b"", *(times if bounded else ()))
+    return b" ".join((b"%d" % max(map(int, ages)), all_genres, *said_last)).rstrip(b" ")
+
+
+def _common(sets: Iterable[Collection[bytes]]) -> bytes | None:
+    """What all of them have that are not empty, joined; None when all are empty."""
+    restricting = [set(found) for found in sets if found]
+    return b"".join(sorted(set.intersection(*restricting))) if restricting else None
+
+
 @lru_cache(maxsize=8192)
 def narrowed(limits: ViewingLimits, age: int, country: str) -> ViewingLimits:
     """The limits for a reader who is `age` at most and is in `country` ("" = not said).
@@ -165,11 +197,11 @@ class ViewingLimits:
         if not words[0].isdigit() or int(words[0]) > self.age:
             return _NEVER
         genres, countries, languages = (words[1:4] + [b""] * 3)[:3]
-        if self.unwanted and genres and (ANY_CODE in self.unwanted or not self.unwanted.isdisjoint(_codes(genres))):
+        if self.unwanted and genres and (ANY_CODE in self.unwanted or not self.unwanted.isdisjoint(_pieces(genres))):
             return _NEVER
         if countries and not self._is_open_in(countries):
             return _NEVER
-        if languages and self.language and self.language not in _codes(languages):
+        if languages and self.language and self.language not in _pieces(languages):
             return _NEVER
         return (int(words[4]), int(words[5])) if len(words) >= _WORDS_WITH_TIMES else _ALWAYS
 
@@ -190,8 +222,8 @@ class AnyLimits(ViewingLimits):
         return True
 
 
-def _codes(word: bytes) -> list[bytes]:
-    return [word[start : start + CODE_BYTES] for start in range(0, len(word), CODE_BYTES)]
+def _pieces(word: bytes, size: int = CODE_BYTES) -> list[bytes]:
+    return [word[start : start + size] for start in range(0, len(word), size)]
 
 
 def _countries(word: bytes) -> set[str]:

@@ -1,7 +1,8 @@
-"""What workers of the former release say of items, until workers of this one write their cards.
+"""What workers of the former release say of items.
 
 They keep a set of items that nobody may be shown and a hash of items whose facts are others than lists of the former
-format say. Endpoints are upgraded first, so both hold until every item has a card.
+format say. Endpoints are upgraded first, and workers may go back to the former release, so both hold for lists of that
+format, whatever cards say.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from serving.eligibility import ALWAYS_MS
+from serving.eligibility import ALWAYS_MS, strictest
 from serving.endpoint.cards import Cards
 from serving.endpoint.former_release import FormerlyHidden
 from serving.former_format import FormerItem
@@ -34,9 +34,13 @@ class VersionCards:
             self.stamp = b"%b-%b" % (self.cards.stamp, self.formerly.stamp)
 
     def of_former(self, item: FormerItem) -> tuple[bytes, int]:
-        """Facts of an item of a list of the former format, and when they last changed: as its card has them, else as
-        the former release does, else as the list does."""
+        """Facts of an item of a list of the former format, and when they last changed. Nobody may be shown it whom the
+        list, what the former release told, or the card forbid it: whoever went back to workers of the former release
+        has cards that nobody keeps up to date."""
         card, told = self.cards.held.get(item.key), self.formerly.facts.get(item.key)
+        said = [item.facts]
         if card is not None:
-            return card.facts, card.restated_ms or (0 if told is None else ALWAYS_MS)
-        return (item.facts, 0) if told is None else (told, ALWAYS_MS)
+            said.append(card.facts)
+        if told is not None:
+            return strictest(*said, told), ALWAYS_MS
+        return strictest(*said), 0 if card is None else card.restated_ms

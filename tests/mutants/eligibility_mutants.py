@@ -151,8 +151,16 @@ ELIGIBILITY = [
         "the former release hides nothing",
         "serving/endpoint/version_cards.py",
         "VersionCards.of_former",
-        "(item.facts, 0) if told is None else (told, ALWAYS_MS)",
-        "(item.facts, 0)",
+        "told is not None",
+        "False",
+        CARDS_READ,
+    ),
+    Mutant(
+        "a card is all that is said of a list of the former format",
+        "serving/endpoint/version_cards.py",
+        "VersionCards.of_former",
+        "said.append(card.facts)",
+        "said = [card.facts]",
         CARDS_READ,
     ),
     # -- what cannot be read, and other readers -------------------------------------------------------------------

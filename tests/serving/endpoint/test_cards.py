@@ -176,6 +176,30 @@ async def test_lists_of_the_former_release_are_served_until_they_are_written_aga
         assert ids(await listed(client)) == ["new"]
 
 
+async def test_a_list_of_the_former_release_shows_only_what_the_card_the_list_and_that_release_allow(
+    config: EndpointConfig, writer: CardWriter
+) -> None:
+    """Whoever goes back to workers of the former release has cards that nobody keeps up to date."""
+    redis, keys = writer._redis, writer.keys
+    items = ["a", "withdrawn", "restated", "rerated", "by card", "b"]
+    facts = [facts_of(0), facts_of(0), facts_of(0), facts_of(18), facts_of(0), facts_of(0)]
+    for item_id in items:
+        await put_title(writer, item_id, item_id, facts_of(18 if item_id == "by card" else 0))
+    made = [former_fragment(item_id, f"Title {item_id}") for item_id in items]
+    for user_id in ("u", "lost"):
+        await redis.set(keys.user_list(user_id), former_list(b'{"user_id":"%b","x":1}' % user_id.encode(), made, facts))
+    await redis.set(keys.audience("u"), audience.encode("u", 16, "", b"", (), until_ms=ALWAYS_MS))
+    await redis.set(keys.popular(), former_list(b'{"source":"popular"}', made, facts, offset=-1))
+    await redis.sadd(keys.blocked, "withdrawn")
+    await redis.hset(keys.restated, "restated", b"%d %b" % (NOW_MS, facts_of(18)))
+    for kind in ("blocked", "restated"):
+        await redis.set(f"{keys.root}{kind}_stamp:v1", b"1")
+    async with running(config) as client:
+        assert ids(await listed(client)) == ["a", "b"]
+        assert ids(await listed(client, user_id="stranger")) == ["a", "b"]
+        assert ids(await listed(client, user_id="lost")) == ["a", "rerated", "by card", "b"]  # as it was made
+
+
 @pytest.mark.parametrize("what", ["score", "saying", "strings", "keys"])
 async def test_a_damaged_list_is_as_good_as_none(client: httpx.AsyncClient, writer: CardWriter, what: str) -> None:
     await put_user(writer, "u", "a", "b", "c")
