@@ -18,7 +18,10 @@ from streams.contract.catalog import MATURITIES, Maturity, maturity_age
 
 MAX_HELD = 50_000  # 50 MB at 1 KB each, which is what is read of a record
 HELD_S = 24 * 3600
-PAGES_BYTES = 32 << 20  # 8,000 pages of 20 items: those who read again before their list or the catalogue changed
+PAGES_BYTES = 32 << 20  # 6,000 pages of 20 items: those who read again before their list or the catalogue changed
+#: What a kept page costs beside its bytes: its reader's record, 1 KB, which it keeps in memory also when nobody else
+#: does, and the objects that both are made of. 1,620 measured for a full record.
+PAGE_OVERHEAD_BYTES = 1700
 ANY_AGE = maturity_age("18")
 #: For people whose list is there and whose record is lost: they are no strangers, and nobody knows what they may see.
 LOST = ViewingLimits(-1)
@@ -74,10 +77,13 @@ class Audiences:
         return audience
 
     def keep_page(self, held: Held, page: bytes, page_of: tuple[int, int, int]) -> None:
-        """Remembers what a reader was shown, PAGES_BYTES of all of them."""
+        """Remembers what a reader was shown, PAGES_BYTES of all of them. Empty pages are not worth it."""
+        if not page:
+            return
+        size = len(page) + PAGE_OVERHEAD_BYTES
         held.page, held.page_of = page, page_of
-        self._pages.append((held, len(page)))
-        self._page_bytes += len(page)
+        self._pages.append((held, size))
+        self._page_bytes += size
         while self._page_bytes > PAGES_BYTES:
             oldest, size = self._pages.popleft()
             self._page_bytes -= size

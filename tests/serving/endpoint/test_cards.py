@@ -15,6 +15,7 @@ from serving import audience
 from serving.eligibility import ALWAYS_MS, facts_of
 from serving.endpoint import cards as cards_module
 from serving.endpoint.app import Endpoint
+from serving.endpoint.audiences import OPEN, Audiences, Held
 from serving.endpoint.config import EndpointConfig
 from serving.item_card import ItemCard, field_of
 from serving.keys import Keys
@@ -220,6 +221,23 @@ async def test_a_damaged_list_is_as_good_as_none(client: httpx.AsyncClient, writ
         await writer._redis.set(key, damaged[what])
     assert ids(await listed(client)) == ["p"]
     assert ids(await listed(client, context="search", user_id="nobody")) == ["p"]
+
+
+@pytest.mark.parametrize("page", [b"", b"x", b"x" * 4000])
+async def test_kept_pages_are_bounded_by_all_that_they_keep_in_memory(
+    monkeypatch: pytest.MonkeyPatch, page: bytes
+) -> None:
+    most = 50_000
+    monkeypatch.setattr("serving.endpoint.audiences.PAGES_BYTES", most)
+    audiences = Audiences("18")
+    for number in range(1000):
+        held = Held(audience.Audience(OPEN, True, ALWAYS_MS, audience.NO_FILTER), b"", None, 0.0)
+        audiences.keep_page(held, page, (number, 20, 1))
+    assert len(audiences._pages) * (len(page) + 1500) <= most
+    assert bool(audiences._pages) == bool(page)
+    if page:
+        assert held.page == page
+        assert held.page_of == (999, 20, 1)
 
 
 async def test_a_page_that_was_joined_is_shown_again_until_the_list_or_the_catalogue_is_another(
