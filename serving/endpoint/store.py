@@ -61,11 +61,18 @@ class Store:
         self.countries: set[str] = set()  # that readers have named: there are 676 pairs of letters
 
     async def refresh(self) -> None:
-        """Brings the pointer, the cards and the shared lists up to date. Raises RedisUnavailable."""
+        """Brings the pointer, the cards and the shared lists up to date. Raises RedisUnavailable, and goes on from what
+        was read by then the next time; a reply about cards that is late keeps no list from being read."""
         self.audiences.now_s = time.monotonic()
-        await self.versions.refresh()
+        late: RedisUnavailable | None = None
+        try:
+            await self.versions.refresh()
+        except RedisUnavailable as error:
+            late = error
         served = [version.keys.prefix.encode() for version in self.versions.all]
         await self.shared.refresh(self._fallbacks(), served, time.monotonic())
+        if late is not None:
+            raise late
         self.refreshed = True
 
     def _fallbacks(self) -> list[bytes]:

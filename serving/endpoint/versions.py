@@ -86,6 +86,7 @@ class LiveVersions:
         self._pointer = LivePointer({default_version: 100}, sequence=-1)
         self._versions: dict[str, Version] = {}
         self._everyones: Version | None = None
+        self._preparing: dict[str, Version] = {}  # they serve as soon as their cards are read
         self._follow(self._pointer, self.experiments, self._versions_of(self._pointer, self.experiments))
         self._live_key = Keys(namespace, default_version).live.encode()
 
@@ -135,7 +136,7 @@ class LiveVersions:
         versions = {}
         serving = [name for name, weight in pointer.weights.items() if weight]
         for name in dict.fromkeys((*serving, *experiments.versions)):
-            known, variant = self._versions.get(name), pointer.variant_of(name)
+            known, variant = self._versions.get(name) or self._preparing.get(name), pointer.variant_of(name)
             if known is None:
                 keys = Keys(self._namespace, name)
                 known = Version(keys, variant, VersionCards(self._link, keys, self._most_card_bytes))
@@ -154,6 +155,7 @@ class LiveVersions:
         is_new = pointer is not None or experiments is not self.experiments
         pointer = pointer or self._pointer
         versions = self._versions_of(pointer, experiments) if is_new else self._versions
+        self._preparing = versions  # a reply that is late costs no card that was read before
         await asyncio.gather(*[self._refresh_cards(version) for version in versions.values()])
         if is_new:  # only now: a version has nothing to show before its items are known
             self._follow(pointer, experiments, versions)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
-from listed import continue_fragment
+from listed import change_cards, continue_fragment
 
+from serving.endpoint.cards import PAGE
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.list_filter import Item
+from serving.endpoint.marks import UserMarks
+from serving.endpoint.missed_lists import MissedLists
+from serving.endpoint.store import Store
 from serving.endpoint.supply import FoundList, Supply
+from serving.item_card import ItemCard
 from serving.keys import Keys
 from serving.live_pointer import LivePointer
+from serving.redis_address import RedisAddress
+from serving.redis_errors import RedisUnavailable
+from serving.redis_link import RedisLink
 from serving.redis_writer import ListWriter
+from serving.seen_filter import item_hash
 
 from .conftest import NOW_MS, TTL_S, for_everybody, fragments, running, stamp
 from .test_reads import LIST, ids, put_user
@@ -139,3 +149,42 @@ async def test_what_is_missing_in_one_version_comes_from_the_other(writer: ListW
         ):
             body = (await client.get(path)).json()
             assert (ids(body[member]), body["model_version"], body["variant"]) == ([item_id], "v1", "old"), path
+
+
+class UnsteadyLink(RedisLink):
+    """Every fifth reply about cards is late."""
+
+    sent = 0
+
+    def send(self, frame: bytes) -> asyncio.Future[Any]:
+        if b"HMGET" in frame:
+            self.sent += 1
+            if self.sent % 5 == 0:
+                raise RedisUnavailable("late")
+        return super().send(frame)
+
+
+async def test_late_replies_cost_a_new_version_no_card_and_shared_lists_nothing(
+    writer: ListWriter, config: EndpointConfig
+) -> None:
+    keys = Keys(config.namespace, "v2")
+    cards = {item_hash(f"i{n}"): ItemCard.of(f"i{n}", "", b"0") for n in range(12 * PAGE)}
+    for first in range(0, len(cards), PAGE):
+        await change_cards(writer, keys, dict(list(cards.items())[first : first + PAGE]))
+    await writer.switch_live(LivePointer({"v2": 100}, 1))
+    old = Keys(config.namespace, "v1").popular()
+    await writer.write_shared(old, stamp("popular").shared(*for_everybody(fragments("before"))), TTL_S)
+    link = UnsteadyLink(RedisAddress.from_url(config.redis_url), deadline_s=2)
+    await link.start()
+    store = Store(config, link, MissedLists(link, UserMarks(config.partitions)))
+    late = 0
+    while store.versions.first().keys.version != "v2":
+        try:
+            await store.refresh()
+        except RedisUnavailable:
+            late += 1
+            assert len(store.shared) == 1, "lists are read though cards are late"
+        assert late <= 3, "12 replies, of which every fifth is late"
+    assert late == 2
+    assert store.versions.first().cards.cards.held.keys() == cards.keys()
+    await link.close()
