@@ -1,5 +1,6 @@
 """Secrets from files, as orchestrators mount them: `FRESHET_X_FILE` names the file that holds the secret FRESHET_X."""
 
+import string
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, get_args
@@ -42,8 +43,9 @@ def with_secrets(given: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, s
 
 
 def _read(name: str, file: Path) -> str:
+    """The content but for ASCII white space around it: all else is part of the secret, byte by byte."""
     try:
-        content = file.read_text(encoding="utf-8").strip()
+        content = file.read_bytes().decode().strip(string.whitespace)
     except OSError as problem:
         raise SecretFileError(f"{name}={file}: {problem.strerror}") from None
     except UnicodeDecodeError as problem:

@@ -74,6 +74,7 @@ def test_from_a_file_it_is_the_same_and_never_shown(monkeypatch: pytest.MonkeyPa
         (None, "FRESHET_REDIS_URL_FILE=file: No such file or directory"),
         (b"\n", "FRESHET_REDIS_URL_FILE=file is empty"),
         (b"\xff", "FRESHET_REDIS_URL_FILE=file is not UTF-8 at byte 0"),
+        (b"\n\n\xff", "FRESHET_REDIS_URL_FILE=file is not UTF-8 at byte 2"),
         (b"http://hunter2@cache", "FRESHET_REDIS_URL=******** (from FRESHET_REDIS_URL_FILE) is wrong; allowed: redis"),
     ],
 )
@@ -85,6 +86,25 @@ def test_a_file_of_no_use(monkeypatch: pytest.MonkeyPatch, content: bytes | None
         load_settings()
     assert str(caught.value).startswith(problem)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "secret"),
+    [
+        (f" {WORD}\r\n{WORD}\r\n".encode(), f"{WORD}\r\n{WORD}"),  # a line break is what it is in the file
+        (f"{WORD}\u00a0\n".encode(), f"{WORD}\u00a0"),  # no white space of ASCII
+        (f"\u2003{WORD}\x1c".encode(), f"\u2003{WORD}\x1c"),
+    ],
+)
+def test_the_secret_of_user_ids_is_the_bytes_of_its_file(
+    monkeypatch: pytest.MonkeyPatch, content: bytes, secret: str
+) -> None:
+    """Other bytes would be other stored ids of all users."""
+    Path("file").write_bytes(content)
+    monkeypatch.setenv("FRESHET_USER_ID_SECRET_FILE", "file")
+    settings = load_settings()
+    assert settings.user_id_secret is not None
+    assert settings.user_id_secret.get_secret_value() == secret
 
 
 def test_the_environment_wins_over_the_file_of_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
