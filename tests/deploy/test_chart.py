@@ -13,6 +13,7 @@ from harness import patience
 from ops.configuration.settings import Settings, variable
 
 CHART = Path(__file__).parents[2] / "deploy" / "helm" / "freshet"
+APP_VERSION = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
 #: The oldest that Chart.yaml takes, and one of today.
 KUBERNETES = ("1.27", "1.34")
 #: Of other projects; no schema of theirs comes with Kubernetes.
@@ -123,6 +124,19 @@ def test_secrets_are_files_of_references_and_settings_exist(tmp_path: Path) -> N
 
 
 @needs_helm
+@pytest.mark.parametrize(("part", "kind"), [("endpoint", "endpoint"), ("workers", "worker")])
+def test_endpoints_and_workers_are_upgraded_one_after_the_other(part: str, kind: str, tmp_path: Path) -> None:
+    two_steps = EVERYTHING.replace("image: {", "image: {tag: later, ") + f"\n{part}: {{image: {{tag: former}}}}\n"
+    if part == "endpoint":
+        two_steps = two_steps.replace("endpoint: {autoscaling: {enabled: false}}\n", "")
+    tags = {name: container["image"] for name, container in containers(rendered(two_steps, tmp_path))}
+    assert len(tags) == 5
+    assert {name for name, image in tags.items() if image == "freshet:former"} == {f"shop-freshet-{kind}"}
+    assert set(tags.values()) == {"freshet:former", "freshet:later"}
+    assert {container["image"] for _, container in containers(rendered("{}", tmp_path))} == {f"freshet:{APP_VERSION}"}
+
+
+@needs_helm
 def test_every_process_that_stays_has_probes_on_a_port_that_it_opens(tmp_path: Path) -> None:
     for name, pod in pods(rendered(EVERYTHING, tmp_path)):
         (container,) = pod["spec"]["containers"]
@@ -157,6 +171,8 @@ def test_a_worker_is_the_same_member_after_a_restart_and_workers_are_no_more_tha
     [
         ("{worker: {count: 3}}", "worker"),
         ("{workers: {count: 0}}", "count"),
+        ("{workers: {image: {repository: x}}}", "repository"),
+        ("{endpoint: {image: {tag: 2}}}", "tag"),
         ("{config: {KAFKA: x}}", "KAFKA"),
         ("{config: {FRESHET_PARTITIONS: 12}}", "FRESHET_PARTITIONS"),
         ("{secrets: {FRESHET_USER_ID_SECRET: hunter2}}", "FRESHET_USER_ID_SECRET"),

@@ -16,8 +16,9 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 
+{{/* "tag" is of one kind of pods, "" = that of all. */}}
 {{- define "freshet.image" -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{ .root.Values.image.repository }}:{{ .tag | default .root.Values.image.tag | default .root.Chart.AppVersion }}
 {{- end }}
 
 {{/* What all pods have in common: nobody's rights, a read-only root, secrets as files. */}}
@@ -41,7 +42,7 @@ securityContext:
 
 {{- define "freshet.container" -}}
 image: {{ include "freshet.image" . | quote }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
@@ -49,7 +50,7 @@ securityContext:
     drop: ["ALL"]
 envFrom:
   - configMapRef:
-      name: {{ include "freshet.name" . }}
+      name: {{ include "freshet.name" .root }}
 {{- end }}
 
 {{- define "freshet.secretEnv" -}}
