@@ -25,7 +25,7 @@ secrets: {FRESHET_USER_ID_SECRET: {secret: freshet-ids, key: secret}}
 files: {kafka-tls: {secret: kafka-ca}}
 keda: {enabled: true}
 sinks: {clickhouse: {enabled: true}, cassandra: {enabled: true}}
-metrics: {podMonitor: true}
+metrics: {podMonitor: true, tokenSecret: {secret: freshet-metrics, key: token}}
 endpoint: {autoscaling: {enabled: false}}
 networkPolicy:
   endpointFrom: [{namespaceSelector: {matchLabels: {name: web}}}]
@@ -152,6 +152,31 @@ def test_every_process_that_stays_has_probes_on_a_port_that_it_opens(tmp_path: P
 
 
 @needs_helm
+def test_metrics_of_endpoints_are_read_with_a_token_unless_security_is_off(tmp_path: Path) -> None:
+    def scraped(values: str) -> tuple[dict[str, Any], set[str]]:
+        documents = rendered(values, tmp_path)
+        (monitor,) = [document for document in documents if document["kind"] == "PodMonitor"]
+        sent = {port["port"]: port.get("authorization") for port in monitor["spec"]["podMetricsEndpoints"]}
+        names = set()
+        for name, pod in pods(documents):
+            annotations = pod["metadata"].get("annotations", {})
+            if "prometheus.io/scrape" in annotations:
+                names.add(name)
+                port = pod["spec"]["containers"][0]["ports"][0]["containerPort"]
+                assert (annotations["prometheus.io/path"], annotations["prometheus.io/port"]) == ("/metrics", str(port))
+        return sent, names
+
+    token = {"credentials": {"name": "freshet-metrics", "key": "token"}}
+    staying = {f"shop-freshet-{part}" for part in ("worker", "sink-clickhouse", "sink-cassandra")}
+    assert scraped(EVERYTHING) == ({"metrics": None, "http": token}, staying)
+    security_off = '{metrics: {podMonitor: true}, config: {FRESHET_ENDPOINT_SECURITY: "off"}}'
+    assert scraped(security_off) == (
+        {"metrics": None, "http": None},
+        {"shop-freshet-worker", "shop-freshet-endpoint"},
+    )
+
+
+@needs_helm
 def test_a_worker_is_the_same_member_after_a_restart_and_workers_are_no_more_than_partitions(tmp_path: Path) -> None:
     documents = rendered(EVERYTHING, tmp_path)
     (worker,) = [document for document in documents if document["kind"] == "StatefulSet"]
@@ -171,6 +196,8 @@ def test_a_worker_is_the_same_member_after_a_restart_and_workers_are_no_more_tha
     [
         ("{worker: {count: 3}}", "worker"),
         ("{workers: {count: 0}}", "count"),
+        ("{metrics: {podMonitor: true}}", "metrics.tokenSecret"),
+        ("{metrics: {tokenSecret: {secret: x}}}", "key"),
         ("{workers: {image: {repository: x}}}", "repository"),
         ("{endpoint: {image: {tag: 2}}}", "tag"),
         ("{config: {KAFKA: x}}", "KAFKA"),

@@ -113,6 +113,15 @@ startupProbe:
 {{/* The changed configuration restarts pods. */}}
 {{- define "freshet.annotations" -}}
 checksum/config: {{ toJson .Values.config | sha256sum }}
+{{- end }}
+
+{{- define "freshet.scraped" -}}
 prometheus.io/scrape: "true"
 prometheus.io/path: /metrics
+prometheus.io/port: {{ . | quote }}
+{{- end }}
+
+{{/* Not empty where anybody may read the metrics of endpoints: else they want a token of the scope freshet:metrics. */}}
+{{- define "freshet.openMetrics" -}}
+{{- if eq (.Values.config.FRESHET_ENDPOINT_SECURITY | default "auto") "off" }}true{{ end }}
 {{- end }}
