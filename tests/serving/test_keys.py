@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.keys import CONTEXTS, KINDS, REGIONS, SHARED_KINDS, Keys
+from serving.list_format import FORMAT_VERSION, FORMER_VERSION
 from tables.regions import COUNTRIES_OF
 
 USERS = st.text("a:}{u", min_size=1, max_size=8)
@@ -119,3 +122,12 @@ def test_a_version_is_required() -> None:
 
 def test_the_regions_of_keys_are_those_that_countries_are_grouped_into() -> None:
     assert set(REGIONS) == set(COUNTRIES_OF)
+
+
+def test_the_book_says_which_keys_go_when_workers_go_back_to_the_former_release() -> None:
+    book = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    keys = Keys("shop", "v1")
+    gone = [keys.cards, keys.card_changes, keys.card_stamp, keys.card_order]
+    assert f"redis-cli DEL {' '.join(gone)}" in book
+    assert f"'{keys.written(0).replace(f':{FORMAT_VERSION}:0', f':{FORMER_VERSION}:*')}'" in book
+    assert f"from lists of format {FORMAT_VERSION} to\nthose of format {FORMER_VERSION}:" in book
