@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -156,7 +156,7 @@ class LiveVersions:
         pointer = pointer or self._pointer
         versions = self._versions_of(pointer, experiments) if is_new else self._versions
         self._preparing = versions  # a reply that is late costs no card that was read before
-        await asyncio.gather(*[self._refresh_cards(version) for version in versions.values()])
+        await self._refresh_all([*self._versions.values(), *versions.values()])
         if is_new:  # only now: a version has nothing to show before its items are known
             self._follow(pointer, experiments, versions)
 
@@ -188,8 +188,15 @@ class LiveVersions:
             return known
         return _Told(value, sequence, experiments) if sequence > known.sequence else known
 
-    async def _refresh_cards(self, version: Version) -> None:
-        try:
-            await version.cards.refresh()
-        finally:
+    async def _refresh_all(self, versions: Sequence[Version]) -> None:
+        """Those that serve until others do are among them: what is withdrawn meanwhile is not shown."""
+        once = {version.cards: version for version in versions}
+        met = await asyncio.gather(*map(self._refresh_cards, once.values()), return_exceptions=True)
+        for version in versions:  # of a refresh that was cut short some cards are new
             version.tag()
+        for error in met:
+            if error is not None:
+                raise error
+
+    async def _refresh_cards(self, version: Version) -> None:
+        await version.cards.refresh()
