@@ -112,8 +112,8 @@ def strictest(*said: bytes) -> bytes:
     words = [(facts.split(b" ") + [b""] * _WORDS_WITH_TIMES)[:_WORDS_WITH_TIMES] for facts in said]
     ages, genres, countries, languages, starts, ends = zip(*words, strict=True)
     in_countries, in_languages = (
-        _common(_pieces(word, _COUNTRY_BYTES) for word in countries),
-        _common(map(_pieces, languages)),
+        _common(_codes(word, _COUNTRY_BYTES) for word in countries),
+        _common(map(_codes, languages)),
     )
     if not all(map(bytes.isdigit, ages)) or b"" in (in_countries, in_languages):
         return b""
@@ -122,7 +122,7 @@ def strictest(*said: bytes) -> bytes:
         b"%d" % max(int(start or 0) for start in starts),
         b"%d" % min(int(end or ALWAYS_MS) for end in ends),
     )
-    all_genres = b"".join(dict.fromkeys(genre for word in genres for genre in _pieces(word)))
+    all_genres = b"".join(dict.fromkeys(genre for word in genres for genre in _codes(word)))
     said_last = (in_countries or b"", in_languages or b"", *(times if bounded else ()))
     return b" ".join((b"%d" % max(map(int, ages)), all_genres, *said_last)).rstrip(b" ")
 
@@ -197,11 +197,11 @@ class ViewingLimits:
         if not words[0].isdigit() or int(words[0]) > self.age:
             return _NEVER
         genres, countries, languages = (words[1:4] + [b""] * 3)[:3]
-        if self.unwanted and genres and (ANY_CODE in self.unwanted or not self.unwanted.isdisjoint(_pieces(genres))):
+        if self.unwanted and genres and (ANY_CODE in self.unwanted or not self.unwanted.isdisjoint(_codes(genres))):
             return _NEVER
         if countries and not self._is_open_in(countries):
             return _NEVER
-        if languages and self.language and self.language not in _pieces(languages):
+        if languages and self.language and self.language not in _codes(languages):
             return _NEVER
         return (int(words[4]), int(words[5])) if len(words) >= _WORDS_WITH_TIMES else _ALWAYS
 
@@ -222,7 +222,7 @@ class AnyLimits(ViewingLimits):
         return True
 
 
-def _pieces(word: bytes, size: int = CODE_BYTES) -> list[bytes]:
+def _codes(word: bytes, size: int = CODE_BYTES) -> list[bytes]:
     return [word[start : start + size] for start in range(0, len(word), size)]
 
 
