@@ -23,6 +23,8 @@ class ListCause(StrEnum):
     """Items know much more than when it was made."""
     LOST = "lost"
     """Redis lost a key of it."""
+    RETRIED = "retried"
+    """It could not be made before."""
     AGE = "age"
     RESTORED = "restored"
     """A new owner, a wiped or a failed-over Redis: it may not be there."""

@@ -51,7 +51,13 @@ if found ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 return 1
 """
-#: The same for the written position, and for what goes with it, unless another writer is noted, or none.
+#: Forgets the last change of cards if it is the one that is named, or where cards or their changes are gone.
+END_CARD_EPOCH = """
+if redis.call('GET', KEYS[1]) == ARGV[1] or redis.call('EXISTS', KEYS[2], KEYS[3]) < 2 then
+  redis.call('DEL', KEYS[1])
+end
+"""
+#: The same as SWAP for the written position, and for what goes with it, unless another writer is noted, or none.
 ADVANCE_WRITTEN_POSITION = """
 if redis.call('GET', KEYS[3]) ~= ARGV[4] then return -1 end
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
@@ -241,6 +247,13 @@ class ListWriter:
         with self._asking():
             stamp, there = await pipeline.execute()
         return stamp if there == len((self.keys.cards, self.keys.card_changes)) else None
+
+    async def end_card_epoch(self, stamp: bytes) -> None:
+        """Lets the next write of cards begin an epoch, if the last change is still `stamp`, or where some of what
+        belongs to it was lost."""
+        names = self.keys.card_stamp, self.keys.cards, self.keys.card_changes
+        with self._asking():
+            await self._redis.eval(END_CARD_EPOCH, len(names), *names, stamp)
 
     async def cards(self, keys: Sequence[int]) -> list[ItemCard | None]:
         """The cards of items by their keys; None where there is none that can be read."""

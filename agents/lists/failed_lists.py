@@ -4,10 +4,13 @@ another outcome, which a change of the user's row brings by itself, and of what 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final, NamedTuple
 
 #: How soon a list is tried again that could not be made, once the catalogue or what items learned has changed.
 RETRY_MS: Final = 60_000
+#: So many are tried again at a time: each is made alone.
+RETRIES_A_TIME: Final = 20
 _MOST_NEWS: Final = 1_000
 
 
@@ -40,7 +43,7 @@ class FailedLists:
         """A list could not be made; whether that is news."""
         before = self._failures.get(found.user_id)
         self._failures[found.user_id] = _Failure(found.why, now_ms, made_of)
-        is_news = before is None or before.why != found.why
+        is_news = before is None or _kind(before.why) != _kind(found.why)
         if is_news and len(self._news) < _MOST_NEWS:
             self._news.append(found)
         return is_news
@@ -61,9 +64,15 @@ class FailedLists:
         return news
 
     def to_retry(self, now_ms: int, made_of: tuple[int, ...]) -> list[str]:
-        """Who may have another outcome by now. A clock that was set back counts as time that passed."""
-        return [
+        """Some of those who may have another outcome by now. A clock that was set back counts as time that passed."""
+        due = (
             user_id
             for user_id, known in self._failures.items()
             if made_of != known.made_of and not 0 <= now_ms - known.tried_ms < RETRY_MS
-        ]
+        )
+        return list(islice(due, RETRIES_A_TIME))
+
+
+def _kind(why: str) -> str:
+    """What raised, without what it says: sizes and indices in it are others each time."""
+    return why.partition(":")[0]

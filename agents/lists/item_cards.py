@@ -2,7 +2,8 @@
 
 The owner of an item partition writes the cards of its items: those of which the catalogue said something, those that
 are new to the model, and, in turn, those that differ from what is stored. Whoever begins to own a partition compares
-all of it, and so does everybody when Redis lost something: nobody knows what changed meanwhile.
+all of it. When Redis lost something, or fell back to an older state, nobody knows what changed meanwhile, nor what
+readers have read of it: an epoch begins, and everybody writes all cards again.
 
 A card says when its facts last changed. The stored one is what they are compared with, so a later owner knows it too.
 """
@@ -50,6 +51,7 @@ class ItemCards:
         self._writer = writer
         self._partitions = partitions
         self._compared: set[PartitionOwner] = set()  # who has compared all items of the partition
+        self._rewrites = False  # also what is stored as it should be
         self._stamp: bytes | None = None
         self._said = maker.records_said
         self._met = 0  # items of the model, some of them not named yet
@@ -60,7 +62,8 @@ class ItemCards:
     async def write(self, owned: Mapping[int, PartitionOwner], now_ms: int) -> None:
         """Writes what is due. Raises RedisUnavailable; then all of it is compared the next time."""
         model = self._model
-        if await self._is_lost() or model.catalog.in_use != self._in_use:
+        await self._look_at_stamp()
+        if model.catalog.in_use != self._in_use:
             self._compared.clear()
         said = self._maker.items_said_since(self._said)
         if said is None:
@@ -74,15 +77,23 @@ class ItemCards:
         by_partition = await self._by_partition(indices, owned, everything, due)
         done = {owner for owner in owned.values() if await self._write(owner, by_partition[owner.partition], now_ms)}
         self._compared = done & (compared | {owned[partition] for partition in everything})
+        self._rewrites &= not self._compared.issuperset(owned.values())
         self._stamp = await self._writer.card_stamp()
 
-    async def _is_lost(self) -> bool:
-        """Whether what is stored is not what it was, and more."""
+    async def _look_at_stamp(self) -> None:
+        """Notices that what is stored is not what it was, and more. Numbers of an older state are given out a second
+        time, so readers who have read them would miss changes: whoever sees it first ends the epoch."""
         known, stamp = self._stamp, await self._writer.card_stamp()
-        if known is None or stamp is None:
-            return stamp != known or stamp is None
-        (epoch, _, number), (now, _, now_number) = known.rpartition(b":"), stamp.rpartition(b":")
-        return epoch != now or int(now_number) < int(number)
+        if known is not None and stamp is not None:
+            (epoch, _, number), (now, _, now_number) = known.rpartition(b":"), stamp.rpartition(b":")
+            if epoch == now and int(now_number) >= int(number):
+                return
+            if epoch == now:
+                await self._writer.end_card_epoch(stamp)
+        elif stamp is None:
+            await self._writer.end_card_epoch(b"")
+        self._rewrites |= known is not None or stamp is None  # else it has just begun to look
+        self._compared.clear()
 
     def _named_since(self) -> set[int]:
         """Items whose ids became known since the last time."""
@@ -122,7 +133,7 @@ class ItemCards:
                 if stored is not None:
                     restated_ms = now_ms if stored.facts != card.facts else stored.restated_ms
                     card = card._replace(restated_ms=restated_ms)
-                if card != stored:
+                if card != stored or self._rewrites:
                     changed[key] = card
             if not await self._writer.change_cards(owner, changed):
                 return False

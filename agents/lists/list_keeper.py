@@ -195,7 +195,8 @@ class ListKeeper:
             else:
                 self._pending.take_up(limits.renewals_per_tick)
                 self._renew(plane, now_ms)
-                self._pending.add(self.failed.to_retry(now_ms, self._maker.made_of))
+                if len(self.failed):
+                    self._pending.add(self.failed.to_retry(now_ms, self._maker.made_of), ListCause.RETRIED)
                 await self._settle_idle(now_ms)
             await self._follow_catalogue()
             await self._follow_experiments(plane, next_offset)

@@ -129,6 +129,10 @@ EVENTS: Final[dict[str, dict[str, str]]] = {
     "streams.sinks.eraser": {
         "%s: a late write brought back %d rows of %s": "late_write_undone",
     },
+    "streams.sinks.log_marks": {
+        "%s:%d was read up to offset %d, but %s": "sink_log_changed",
+        "no news of the topics": "sink_topics_unreadable",
+    },
     "streams.sinks.owned_lanes": {
         "%s:%d: offsets %d to %d were removed unread": "records_removed_unread_by_sink",
     },

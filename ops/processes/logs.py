@@ -19,6 +19,8 @@ from ops.processes.log_events import event_of
 
 MOST_A_MINUTE = 60
 _MINUTE_S = 60.0
+#: Sentences that are remembered: some libraries log finished texts, each a sentence of its own.
+MOST_SENTENCES = 1_000
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s%(more)s"
 #: They log at DEBUG inside their inner loops, which costs 7 % of CPU even when nothing is written; `abc` is where
 #: Faust's services come from by their own account.
@@ -36,6 +38,9 @@ class RepeatLimit(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether it is written; `suppressed` and `more` say how many before it were not."""
         sentence, now_s = (record.name, str(record.msg)), self._clock()
+        if len(self._minutes) >= MOST_SENTENCES:
+            fresh = {known: entry for known, entry in self._minutes.items() if now_s - entry[0] < _MINUTE_S}
+            self._minutes = fresh if len(fresh) < MOST_SENTENCES else {}
         began_s, count = self._minutes.get(sentence, (now_s, 0))
         suppressed = 0
         if now_s - began_s >= _MINUTE_S:

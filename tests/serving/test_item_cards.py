@@ -11,10 +11,15 @@ from eligibility_world import World
 from agents.lists import item_cards
 from agents.lists.item_cards import ItemCards
 from serving.eligibility import facts_of
+from serving.endpoint.cards import Cards
 from serving.item_card import NOBODYS, ItemCard, field_of
+from serving.redis_address import RedisAddress
+from serving.redis_link import RedisLink
 from serving.redis_writer import ListWriter
 from serving.write_order import PartitionOwner
 from tables.item_keys import key_of
+
+from .conftest import PrivateValkey
 
 NOW_MS = 1_800_000_000_000
 DRAMA = facts_of(12, ("Drama",))
@@ -123,8 +128,9 @@ async def test_what_redis_loses_is_written_again(
     cards = await written(world, writer, owner)
     await writer._redis.delete(*(keys.of_items if lost == "all" else [getattr(keys, lost)]))
     await cards.write({0: owner}, NOW_MS)
-    if lost != "card_changes":
-        assert await card(writer, "i4") == ItemCard.of("i4", "A film", DRAMA)
+    for number in range(5):
+        assert await card(writer, f"i{number}") == ItemCard.of(f"i{number}", "A film", DRAMA)
+        assert await writer._redis.zscore(keys.card_changes, field_of(key_of(f"i{number}"))) is not None
     world.say_item("i4", film("18"))
     await cards.write({0: owner}, NOW_MS)
     assert await writer._redis.zscore(keys.card_changes, field_of(key_of("i4"))) is not None
@@ -132,6 +138,55 @@ async def test_what_redis_loses_is_written_again(
     assert stamp is not None
     await cards.write({0: owner}, NOW_MS)
     assert await writer.card_stamp() == stamp  # and no more often than needed
+
+
+async def test_every_worker_notices_what_redis_lost(
+    world: World, writer: ListWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(item_cards, "AUDITED_PER_ROUND", 0)
+    monkeypatch.setattr(item_cards, "item_partition", lambda item_id, _: int(item_id in ("i0", "i1")))
+    owners = PartitionOwner(0, term=1), PartitionOwner(1, term=1)
+    workers = [await written(world, writer, owners[0]), world.cards(writer)]
+    for _ in range(2):
+        for owner, worker in zip(owners, workers, strict=True):
+            await worker.write({owner.partition: owner}, NOW_MS)
+    stamp = await writer.card_stamp()
+    await writer._redis.delete(writer.keys.cards)
+    for owner, worker in zip(owners, workers, strict=True):
+        await worker.write({owner.partition: owner}, NOW_MS)
+    assert all([await card(writer, f"i{number}") for number in range(5)])
+    settled = await writer.card_stamp()
+    assert settled is not None
+    assert stamp is not None
+    assert settled.rpartition(b":")[0] != stamp.rpartition(b":")[0]
+    for _ in range(2):
+        for owner, worker in zip(owners, workers, strict=True):
+            await worker.write({owner.partition: owner}, NOW_MS)
+    assert await writer.card_stamp() == settled  # they do not end each other's epochs
+
+
+async def test_an_endpoint_hears_of_what_changes_after_an_older_state_came_back(
+    world: World, writer: ListWriter, valkey: PrivateValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(item_cards, "AUDITED_PER_ROUND", 0)
+    owner, keys = PartitionOwner(0, term=1), writer.keys
+    link = RedisLink(RedisAddress.from_url(valkey.url), deadline_s=2)
+    await link.start()
+    cards, endpoint = await written(world, writer, owner), Cards(link, keys, 1 << 24)
+    older = {name: await writer._redis.dump(name) for name in (keys.cards, keys.card_changes, keys.card_stamp)}
+    for maturity in ("16", "18", "16", "18"):
+        world.say_item("i1", film(maturity))
+        await cards.write({0: owner}, NOW_MS)
+    await endpoint.refresh()
+    for name, value in older.items():
+        assert value is not None
+        await writer._redis.restore(name, 0, value, replace=True)
+    world.say_item("i2", film("18"))
+    await cards.write({0: owner}, NOW_MS)
+    await endpoint.refresh()
+    await link.close()
+    for item_id in ("i1", "i2"):
+        assert endpoint.held[key_of(item_id)].facts == facts_of(18, ("Drama",)), item_id
 
 
 async def test_an_older_state_that_comes_back_is_noticed(

@@ -10,7 +10,7 @@ from aiokafka.structs import ConsumerRecord
 from agents.dead_letters import DeadLetters
 from agents.followers.erasures import Erasures
 from agents.interactions import InteractionsStep, OutgoingDeltas
-from agents.lists.failed_lists import RETRY_MS, FailedList, FailedLists
+from agents.lists.failed_lists import RETRIES_A_TIME, RETRY_MS, FailedList, FailedLists
 from streams.contract.dead_letters import DeadLetter
 from streams.contract.reasons import Reason
 from tables.user_plane import FoldLimits, UserPlane
@@ -23,6 +23,7 @@ def test_one_of_a_user_and_reason_is_news() -> None:
     failed = FailedLists()
     assert failed.failed(FAILED, NOW_MS, (1,))
     assert not failed.failed(FAILED._replace(offset=7), NOW_MS, (1,))
+    assert not failed.failed(FAILED._replace(why="KeyError: 'j'"), NOW_MS, (1,))  # the same with other numbers
     assert failed.failed(FAILED._replace(why="another"), NOW_MS, (1,))
     assert [found.why for found in failed.take_news()] == ["KeyError: 'i'", "another"]
     assert not failed.has_news
@@ -37,6 +38,20 @@ def test_it_is_tried_again_a_while_later_when_something_changed(
     failed = FailedLists()
     failed.failed(FAILED, NOW_MS, (1,))
     assert failed.to_retry(NOW_MS + later_ms, made_of) == ["u"] * again
+
+
+def test_a_few_are_tried_again_at_a_time_and_each_gets_its_turn() -> None:
+    failed, everybody = FailedLists(), {f"u{number}" for number in range(3 * RETRIES_A_TIME)}
+    for user_id in everybody:
+        failed.failed(FAILED._replace(user_id=user_id), NOW_MS, (1,))
+    tried: set[str] = set()
+    for _ in range(3):
+        again = failed.to_retry(NOW_MS + RETRY_MS, (2,))
+        assert len(again) == RETRIES_A_TIME
+        for user_id in again:
+            failed.failed(FAILED._replace(user_id=user_id), NOW_MS + RETRY_MS, (2,))
+        tried.update(again)
+    assert tried == everybody
 
 
 def test_the_next_transaction_writes_a_dead_letter_of_the_row_under_its_user() -> None:

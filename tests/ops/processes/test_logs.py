@@ -11,7 +11,7 @@ import pytest
 
 from ops.configuration.settings_sources import load_settings
 from ops.processes.log_events import EVENTS, event_of
-from ops.processes.logs import JsonFormatter, RepeatLimit, log_as
+from ops.processes.logs import MOST_SENTENCES, JsonFormatter, RepeatLimit, log_as
 
 ROOT = Path(__file__).parents[3]
 METHODS = ("debug", "info", "warning", "error", "critical", "exception", "log")
@@ -81,6 +81,13 @@ def test_a_flood_is_counted_and_each_sentence_has_its_own() -> None:
     assert limit.filter(after)
     assert (after.suppressed, after.more) == (7, " (7 more like it)")  # type: ignore[attr-defined]
     assert json.loads(JsonFormatter().format(after))["suppressed"] == 7
+
+
+def test_finished_texts_of_libraries_take_no_room_for_ever() -> None:
+    limit = RepeatLimit()
+    for number in range(3 * MOST_SENTENCES):
+        assert limit.filter(entry(f"task {number} failed", name="asyncio"))
+    assert len(limit._minutes) <= MOST_SENTENCES
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
