@@ -12,7 +12,7 @@ class Connection:
     open = 0
     fails = False
 
-    def __init__(self, **_: object) -> None: ...
+    def __init__(self, *_: object, **__: object) -> None: ...
 
     async def start(self) -> None:
         type(self).open += 1
@@ -41,8 +41,8 @@ async def test_nothing_stays_open_when_a_later_connection_fails(monkeypatch: pyt
         async def __aexit__(self, *_: object) -> None: ...
 
     Admin.open = Ends.open = 0
-    monkeypatch.setattr(group_progress, "AIOKafkaAdminClient", Admin)
-    monkeypatch.setattr(group_progress, "AIOKafkaConsumer", Ends)
+    monkeypatch.setattr(group_progress.clients, "admin", Admin)
+    monkeypatch.setattr(group_progress.clients, "consumer", Ends)
     monkeypatch.setattr(group_progress, "bulk_consumer", lambda _: Reader())
     monkeypatch.setattr(Ends, "fails", fails)
     if fails:

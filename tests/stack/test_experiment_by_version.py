@@ -17,7 +17,7 @@ from harness.traffic import catalogue
 
 from ops.local_stack.stack import LocalStack
 from serving.experiments import ExperimentBook, Treatment
-from serving.list_format import decode
+from serving.list_format import header_bytes, read_prefix
 from streams.contract.user_records import user_of
 from streams.kafka.bulk_read import read_topics
 
@@ -64,11 +64,8 @@ class Two:
 
     def experiments_in(self, users: list[str]) -> set[tuple[str, str]]:
         """What the stored lists of both versions name, by user."""
-        return {
-            (user, decode(version.list_bytes(user) or b"").get("variant", ""))
-            for version in (self.v1, self.v2)
-            for user in users
-        }
+        lists = [(user, version.list_bytes(user) or b"") for version in (self.v1, self.v2) for user in users]
+        return {(user, json.loads(header_bytes(value, read_prefix(value))).get("variant", "")) for user, value in lists}
 
     async def answers(self, user: str) -> dict[str, dict[str, Any]]:
         """Every read route's answer to one user."""

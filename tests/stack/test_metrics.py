@@ -71,7 +71,12 @@ async def test_the_lists_that_events_caused_are_counted_and_timed(cluster: Clust
     def more(name: str, **labels: str) -> float:
         return page.value(name, **labels) - before.value(name, **labels)
 
-    assert more("freshet_lists_written_total", cause="event") >= 5
+    async def are_written() -> bool:  # a record is folded before its list is written
+        nonlocal page
+        page = await worker.scrape()
+        return more("freshet_lists_written_total", cause="event") >= 5
+
+    await eventually("five lists that follow from events", are_written)
     assert more("freshet_freshness_seconds_count", step="list") >= 5
     assert more("freshet_freshness_seconds_count", step="folded") == 5
     for stage in ("decide", "rank", "encode", "write"):
