@@ -5,11 +5,13 @@ lists by the layout that is documented, so that a mistake in the product's parse
 It knows the rules of docs/producing.md as far as the drill's records need them.
 """
 
+import hashlib
 import json
 import struct
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import msgspec
@@ -25,7 +27,9 @@ LAST_OFFSET, FOLDED, DUPLICATES = 1, 4, 5
 RATINGS, RATING_SUM = 8, 9
 #: The fixed part of a list, its magic and format version before everything else.
 _LIST = struct.Struct(">BBIqqqqIqHI")
-_MAGIC = 0xF5
+_FORMAT = (0xF5, 4)
+#: More sayings than a byte can tell apart have two.
+_FEW = 256
 
 
 class Entry(NamedTuple):
@@ -190,6 +194,11 @@ class Rules:
     profiles: Mapping[str, Mapping[str, Any]]
     now_ms: int
 
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """The catalogue's items by their keys."""
+        return {key_of(item): item for item in self.items}
+
     def forbids(self, user: str, item: str) -> str:
         """Why the item may not be shown to the user, "" when it may."""
         entry, profile = self.items.get(item), self.profiles.get(user, {})
@@ -207,29 +216,47 @@ def check_list(findings: Findings, about: str, person: Person, rules: Rules, use
     if value is None:
         findings.found("stale", f"{about} of {user} is not there")
         return
-    offset, entries = read_list(value)
+    offset, entries = read_list(value, rules.names)
     if offset != person.last_offset:
         findings.found("stale", f"{about} of {user} is as of {offset}, not {person.last_offset}")
-    shown = [entry["item_id"] for entry in entries]
+    shown = [item for item, _ in entries]
     findings.found("wrong", f"{about} of {user} shows an item twice", len(shown) - len(set(shown)))
-    for entry in entries:
-        again = entry.get("reason_code") == "seen_again"
-        why = rules.forbids(user, entry["item_id"]) or (
-            "was met" if entry["item_id"] in person.met and not again else ""
-        )
+    for item, code in entries:
+        why = rules.forbids(user, item) or ("was met" if item in person.met and code != "seen_again" else "")
         if why:
-            findings.found("wrong", f"{about} of {user} shows {entry['item_id']}, which {why}")
+            findings.found("wrong", f"{about} of {user} shows {item}, which {why}")
 
 
-def read_list(value: bytes) -> tuple[int, list[dict[str, Any]]]:
-    """The offset that a list reflects, and what it shows."""
-    magic, _, _, offset, _, _, _, _, _, count, header = _LIST.unpack_from(value)
-    if magic != _MAGIC:
+def key_of(item: str) -> int:
+    """What stands for an item in a list."""
+    return int.from_bytes(hashlib.blake2b(item.encode(), digest_size=8).digest(), "little")
+
+
+def read_list(value: bytes, names: Mapping[int, str]) -> tuple[int, list[tuple[str, str]]]:
+    """The offset that a list reflects, and what it shows: items by their `names`, else by their keys, with the code of
+    the reason."""
+    magic, version, _, offset, *_, count, header = _LIST.unpack_from(value)
+    if (magic, version) != _FORMAT:
         raise ValueError(f"{value[:10]!r} begins no list")
-    sums = _LIST.size + header
-    begin = sums + 4 * count
-    last = struct.unpack_from(">I", value, begin - 4)[0] + count - 1 if count else 0
-    return offset, json.loads(b"[" + value[begin : begin + last] + b"]")  # what follows is for the endpoint
+    if not count:
+        return offset, []
+    at = _LIST.size + header
+    _, sayings = struct.unpack_from("<BH", value, at)
+    keys = struct.unpack_from(f"<{count}Q", value, at + 3)
+    at += 3 + 10 * count  # keys and scores
+    places = struct.unpack_from(f"<{count}{'B' if sayings <= _FEW else 'H'}", value, at)
+    at += count if sayings <= _FEW else 2 * count
+    codes = [struct.unpack_from("<QBBB", value, at + 11 * number)[2] for number in range(sayings)]
+    at += 11 * sayings
+    strings, left = [], value[at]
+    at += 1
+    for _ in range(left):
+        (length,) = struct.unpack_from("<H", value, at)
+        strings.append(value[at + 2 : at + 2 + length].decode())
+        at += 2 + length
+    return offset, [
+        (names.get(key, f"{key:016x}"), strings[codes[place]]) for key, place in zip(keys, places, strict=True)
+    ]
 
 
 def check_features(findings: Findings, person: Person, user: str, value: bytes | None) -> None:

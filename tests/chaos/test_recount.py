@@ -2,7 +2,6 @@
 
 import json
 import struct
-from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ from recount import (
     check_list,
     check_log,
     check_people,
+    key_of,
 )
 
 NOW_MS = 1_800_000_000_000
@@ -50,11 +50,12 @@ def dead_letter(offset: int, reason: str) -> Entry:
 
 
 def user_list(offset: int, *items: str, reason: str = "popular") -> bytes:
-    fragments = [json.dumps({"item_id": item, "reason_code": reason}).encode() for item in items]
-    header = b"{}"
-    fixed = struct.pack(">BBIqqqqIqHI", 0xF5, 3, 0, offset, 1, 1, NOW_MS, 0, NOW_MS, len(items), len(header))
-    sums = struct.pack(f">{len(items)}I", *accumulate(map(len, fragments)))
-    return fixed + header + sums + b",".join(fragments) + b"\nand what is for the endpoint"
+    header, count = b"{}", len(items)
+    fixed = struct.pack(">BBIqqqqIqHI", 0xF5, 4, 0, offset, 1, 1, NOW_MS, 0, NOW_MS, count, len(header))
+    columns = struct.pack(f"<BH{count}Q{count}H", 1, 2, *map(key_of, items), *range(count)) + b"\1" * count
+    sayings = struct.pack("<QBBBQBBB", 0, 0, 0, 0, 0, 0, 1, 0)  # that of place 1 has the second string for its code
+    strings = b"".join(struct.pack("<H", len(text)) + text for text in (b"because", reason.encode()))
+    return fixed + header + columns + sayings + b"\2" + strings
 
 
 def found(check: Any, *arguments: Any) -> dict[str, int]:
