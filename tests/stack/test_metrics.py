@@ -62,6 +62,12 @@ async def test_a_worker_exports_what_the_docs_say_and_what_happened(reference: C
 async def test_the_lists_that_events_caused_are_counted_and_timed(cluster: Cluster) -> None:
     worker = probed_worker(cluster, "worker")
     await worker.ready()
+    await caught_up(cluster, worker)
+
+    async def writes_lists() -> bool:  # not before the version has caught up; then all there are first
+        return (await worker.scrape()).value("freshet_lists_kept") > 0
+
+    await eventually("lists of those who were there", writes_lists)
     before = await caught_up(cluster, worker)
     for number in range(5):
         where = await publish_event(cluster, f"timed-{number}-{secrets.token_hex(4)}", "i3")
