@@ -172,7 +172,7 @@ class ListKeeper:
         if self.overload.is_on and not at_once:
             self.coalesced += waited + len(users) - self._pending.due
             turn = self._pending.first(self.overload.lists_a_batch)
-        if not self._pauses():
+        if not self.pauses:
             with self._pausing():
                 await self._write(plane, turn, next_offset)
                 await self._advance_checkpoint(plane, next_offset)
@@ -181,7 +181,7 @@ class ListKeeper:
         """Does a bounded part of what time, Redis or the catalogue made necessary; called at least every tick. `waits`:
         records have come that are not folded yet."""
         self.overload.ticked(self._now_ms(), waits=waits)
-        if self._pauses() or self._replay.lists_wait:
+        if self.pauses or self._replay.lists_wait:
             return
         now_ms, limits = self._now_ms(), self._sweep_limits
         with self._pausing():
@@ -224,7 +224,7 @@ class ListKeeper:
         self._readers.drop(users)
         self._lists.drop(users)
         self.failed.made(users)
-        if self._pauses():
+        if self.pauses:
             return False
         with self._pausing():
             await remove(users)
@@ -337,10 +337,10 @@ class ListKeeper:
         await self._writer.remove_users_up_to(dict.fromkeys(gone, next_offset - 1))
         await self._readers.forget(gone, now_ms)
         self.lists_written += result.written
-        self._note_written([listed[place] for place in range(len(listed)) if place not in result.refused], known)
+        refused = dict.fromkeys(listed[place] for place in result.refused)
+        self._note_written([user_id for user_id in listed if user_id not in refused], known)
         self._pending.done(users)
         self._lists.wrote(listed, now_ms, self._writer.owner.order)
-        refused = [listed[place] for place in result.refused]
         self._lists.drop((*gone, *refused, *failed))
         if len(self.failed):
             self.failed.made((*listed, *gone))
@@ -422,10 +422,6 @@ class ListKeeper:
 
     @property
     def pauses(self) -> bool:
-        """Whether Redis was away a moment ago, and writing waits."""
-        return self._pauses()
-
-    def _pauses(self) -> bool:
         """Whether Redis was away a moment ago; a clock that was set back meanwhile ends the pause."""
         return 0 < self._retry_at_ms - self._now_ms() <= self._sweep_limits.retry_ms
 
