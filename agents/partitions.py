@@ -1,9 +1,13 @@
 """The tasks of owned partitions, put together: a table, a producer, and the step of the topic."""
 
+from __future__ import annotations
+
 import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 from aiokafka.structs import TopicPartition
 
@@ -42,13 +46,17 @@ from tables.item_plane import ItemLimits, ItemPlane
 from tables.stored_rows import ANY_ROWS, ITEM_ROWS, USER_ROWS
 from tables.user_plane import FoldLimits, UserPlane
 
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
 #: How often items publish while their version catches up; also what is learned again after a crash.
 CATCH_UP_INTERVAL_S = 60.0
 
 
 @dataclass(frozen=True)
 class SharedParts:
-    """What the partitions of a process share. `now_ms` is the wall clock, `tally` counts what they fold."""
+    """What the partitions of a process share. `now_ms` is the wall clock, `tally` counts what they fold,
+    `tracer` traces records that their producers trace."""
 
     config: WorkerConfig
     stores: Stores
@@ -61,6 +69,7 @@ class SharedParts:
     writer: ListWriter
     now_ms: Callable[[], int]
     tally: Tally
+    tracer: Tracer | None = None
 
 
 class Partitions:
@@ -109,7 +118,8 @@ class Partitions:
             return UserPlane(partition, config.partitions, table.rows, limits, erased.ends, config.identities)
 
         gate = shared.replay.of(partition, lambda: step.plane.highest_ms)
-        keeper = ListKeeper(
+        new_keeper, new_user_step = self._user_parts(partition)
+        keeper = new_keeper(
             shared.maker,
             PartitionLists(shared.writer, table.owner, erased, prove),
             shared.followed.profiles.of(partition),
@@ -126,7 +136,7 @@ class Partitions:
         deltas = OutgoingDeltas(topics.deltas, partition, config.partitions)
         observers = self._observers(partition, keeper)
         pace = CommitPace(config.commit_interval_s, config.commit_max_records, time.monotonic)
-        step = InteractionsStep(
+        step = new_user_step(
             new_plane,
             keeper,
             deltas,
@@ -138,6 +148,17 @@ class Partitions:
             topics.user_changelog,
         )
         return step, gate
+
+    def _user_parts(self, partition: int) -> tuple[Callable[..., ListKeeper], Callable[..., InteractionsStep]]:
+        """How lists and step are made; those that trace are not even imported when nothing is traced."""
+        tracer, config = self.shared.tracer, self.shared.config
+        if tracer is None:
+            return ListKeeper, InteractionsStep
+        from agents.record_traces import RecordTraces
+        from agents.traced_interactions import TracedLists, TracedStep
+
+        traces = RecordTraces(tracer, config.topics.interactions, partition, config.topics.consumer_group)
+        return partial(TracedLists, traces), partial(TracedStep, traces, config.identities)
 
     def _observers(self, partition: int, keeper: ListKeeper) -> Observers:
         followed, config, topics = self.shared.followed, self.shared.config, self.shared.config.topics

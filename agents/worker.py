@@ -1,11 +1,14 @@
 """One worker process, put together: followers first, then the group, then the lists that belong to nobody."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import signal
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import faust
 
@@ -47,6 +50,9 @@ from streams.contract.units import SECOND_MS
 from streams.kafka.read_progress import ReadProgress
 from streams.metrics import Observe
 
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
 logger = logging.getLogger(__name__)
 
 #: A worker ends in less than a second; with brokers that do not answer it would try for ever.
@@ -63,7 +69,7 @@ def now_ms() -> int:
 class Worker:
     """Everything one process runs. Make it inside the running event loop."""
 
-    def __init__(self, config: WorkerConfig) -> None:
+    def __init__(self, config: WorkerConfig, tracer: Tracer | None = None) -> None:
         topics = config.topics
         self._config = config
         self._instance = new_instance(config.instance_id)
@@ -116,6 +122,7 @@ class Worker:
                 self._writer,
                 now_ms,
                 self._tally,
+                tracer,
             )
         )
         self._shared_lists = SharedListWriter(
@@ -246,8 +253,9 @@ async def _first_of(*ends: Callable[[], Awaitable[object]]) -> None:
         task.cancel()
 
 
-async def run_worker(config: WorkerConfig, observe: Observe | None = None) -> int:
-    """Runs one worker until SIGTERM or SIGINT; returns the process's exit code. `observe` is told whom to look at.
+async def run_worker(config: WorkerConfig, observe: Observe | None = None, tracer: Tracer | None = None) -> int:
+    """Runs one worker until SIGTERM or SIGINT; returns the process's exit code. `observe` is told whom to look at;
+    with a `tracer`, records that their producers trace are traced on.
 
     A worker that has not ended `SHUTDOWN_GRACE_S` after the signal is ended with `EXIT_UNEXPECTED`.
 
@@ -264,4 +272,4 @@ async def run_worker(config: WorkerConfig, observe: Observe | None = None) -> in
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
     await admit(config)
-    return await Worker(config).run(stop, observe)
+    return await Worker(config, tracer).run(stop, observe)

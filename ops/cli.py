@@ -9,11 +9,11 @@ from typing import Any, Final, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from agents.retention.errors import StorageAddressError, StorageError
 from ops.commands import (
     acls,
     archive,
     audit,
+    audit_log,
     bench,
     compare,
     config,
@@ -44,10 +44,9 @@ from ops.commands import (
     why,
     worker,
 )
-from ops.exit_codes import CommandFailed, ExitCode
-from ops.failures import sentence_of
+from ops.exit_codes import ExitCode
+from ops.failures import told_failure
 from ops.output import replace_unencodable
-from streams.kafka.errors import KafkaError
 
 #: What each heading of `--help` holds, in the order in which a newcomer needs it.
 PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
@@ -55,7 +54,7 @@ PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
     panels.SERVERS: (servers,),
     panels.LOG: (topics, publish, simulate, schema, acls),
     panels.RUN: (worker, serve, sink),
-    panels.LOOK: (config, doctor, lag, inspect, why, scale, evaluate, bench),
+    panels.LOOK: (config, doctor, lag, inspect, why, scale, audit_log, evaluate, bench),
     panels.REPAIR: (dlq, partition, erase),
     panels.EXPERIMENTS: (experiment,),
     panels.VERSIONS: (archive, snapshot, replay, audit, compare, versions, promote, rollback, retire),
@@ -127,23 +126,15 @@ def main() -> None:
             signal.signal(number, signal.default_int_handler)
     try:
         build_app()()
-    except CommandFailed as failure:
-        _complain(failure, failure.code)
-    except StorageAddressError as failure:
-        _complain(f"FRESHET_STORAGE_URL: {failure}", ExitCode.USAGE)
-    except StorageError as failure:
-        _complain(failure, ExitCode.CHECK_FAILED)
-    except KafkaError as failure:
-        _complain(failure, ExitCode.USAGE if failure.refused else ExitCode.UNREACHABLE)
     except Exception as failure:  # noqa: BLE001 - what is left is ours to mend; 1 would claim that a check failed
-        if sentence := sentence_of(failure):
-            _complain(*sentence)
+        if told := told_failure(failure):
+            _complain(*told)
         traceback.print_exc()
         sys.exit(ExitCode.BUG)
 
 
-def _complain(failure: Exception | str, code: ExitCode) -> NoReturn:
-    typer.echo(f"freshet: {failure}", err=True)
+def _complain(sentence: str, code: ExitCode) -> NoReturn:
+    typer.echo(f"freshet: {sentence}", err=True)
     sys.exit(code)
 
 

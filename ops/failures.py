@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.exit_codes import ExitCode
+from agents.retention.errors import StorageAddressError, StorageError
+from ops.exit_codes import CommandFailed, ExitCode
+from streams.kafka.errors import KafkaError
 
 if TYPE_CHECKING:
     from ops.configuration.settings import Settings
@@ -24,8 +26,21 @@ _OF_PLACES = {
 _PLACES = ("endpoint_metrics_dir", "endpoint_jwt_key_file", "data_dir", "state_dir")
 
 
+def told_failure(failure: Exception) -> tuple[str, ExitCode] | None:
+    """What a command that ends so says, and its exit code; None for a mistake of ours, which 1 would hide."""
+    if isinstance(failure, CommandFailed):
+        return str(failure), failure.code
+    if isinstance(failure, StorageAddressError):
+        return f"FRESHET_STORAGE_URL: {failure}", ExitCode.USAGE
+    if isinstance(failure, StorageError):
+        return str(failure), ExitCode.CHECK_FAILED
+    if isinstance(failure, KafkaError):
+        return str(failure), ExitCode.USAGE if failure.refused else ExitCode.UNREACHABLE
+    return sentence_of(failure)
+
+
 def sentence_of(failure: Exception) -> tuple[str, ExitCode] | None:
-    """The sentence and the exit code; None when it is nothing of the kind."""
+    """Of what may fail anywhere: the sentence and the exit code; None when it is nothing of the kind."""
     if isinstance(failure, OSError) and failure.filename is not None and failure.errno in _OF_PLACES:
         return _of_place(failure)
     if sentence := _of_kafka(failure):

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ops.commands.audited import audited
 from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 
@@ -16,6 +17,7 @@ def register(app: typer.Typer) -> None:
     app.command()(archive)
 
 
+@audited("archive")
 def archive(
     check: Annotated[
         bool, typer.Option("--check", help="Archive nothing; read every file and compare its checksum.")

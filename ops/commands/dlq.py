@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ops.commands.audited import audited
 from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 from streams.contract.reasons import Reason
@@ -91,6 +92,7 @@ def show(
         print_json(described)
 
 
+@audited("dlq redrive", unless="dry_run")
 def redrive(
     reason: ReasonOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done; change nothing.")] = False,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ops.commands.audited import audited
 from ops.configuration.command_settings import command_settings
 from ops.exit_codes import ExitCode
 from ops.output import JsonOption, console, print_json
@@ -19,6 +20,7 @@ def register(app: typer.Typer) -> None:
     app.command()(erase)
 
 
+@audited("erase", users=frozenset({"user_id"}), unless="verify")
 def erase(
     user_id: Annotated[str, typer.Argument(help="The user's id.")],
     verify: Annotated[

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ops.commands.audited import audited
 from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 
@@ -31,6 +32,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="experiment")
 
 
+@audited("experiment create")
 def create(
     experiment_id: ExperimentArgument,
     variant: Annotated[
@@ -101,11 +103,13 @@ def create(
         print_json(msgspec.to_builtins(created))
 
 
+@audited("experiment start")
 def start(experiment_id: ExperimentArgument, json: JsonOption = False) -> None:
     """Let an experiment run: lists of the users concerned are made again, and answers name their variant."""
     _tell(_run_lifecycle("start", experiment_id), "runs", json)
 
 
+@audited("experiment stop")
 def stop(experiment_id: ExperimentArgument, json: JsonOption = False) -> None:
     """End an experiment: lists of its users are made again without it. What it showed stays in the log."""
     _tell(_run_lifecycle("stop", experiment_id), "is stopped", json)

@@ -1,11 +1,18 @@
 """`freshet partition`: stops and continues the consumption of one input partition."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ops.commands.audited import audited
 from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
+
+if TYPE_CHECKING:
+    from aiokafka.structs import TopicPartition
+
+    from ops.configuration.settings import Settings
+    from streams.kafka.topics import Topics
 
 PartitionArgument = Annotated[
     str,
@@ -23,6 +30,16 @@ def register(app: typer.Typer) -> None:
     app.add_typer(partition, name="partition")
 
 
+def _parsed(partition: str, **_: object) -> "tuple[Settings, Topics, TopicPartition]":
+    from ops.operator.inspect.pauses import parse_partition
+    from streams.kafka.topics import Topics
+
+    settings = command_settings()
+    topics = Topics(settings.namespace, settings.model_version)
+    return settings, topics, parse_partition(partition, topics)
+
+
+@audited("partition pause", check=_parsed)
 def pause(partition: PartitionArgument, json: JsonOption = False) -> None:
     """Make workers of this version leave an input partition alone until `resume`; restarts do not end a pause.
 
@@ -32,19 +49,17 @@ def pause(partition: PartitionArgument, json: JsonOption = False) -> None:
     _set(partition, paused=True, json=json)
 
 
+@audited("partition resume", check=_parsed)
 def resume(partition: PartitionArgument, json: JsonOption = False) -> None:
     """Let workers go on with a paused partition where they stopped; they notice within a second."""
     _set(partition, paused=False, json=json)
 
 
 def _set(text: str, *, paused: bool, json: bool) -> None:
-    from ops.operator.inspect.pauses import parse_partition, set_pause
+    from ops.operator.inspect.pauses import set_pause
     from ops.operator.inspect.running import run
-    from streams.kafka.topics import Topics
 
-    settings = command_settings()
-    topics = Topics(settings.namespace, settings.model_version)
-    tp = parse_partition(text, topics)
+    settings, topics, tp = _parsed(text)
     run(set_pause(settings.kafka, topics, tp, paused=paused))
     console().print(f"{tp.topic}:{tp.partition} is {'paused' if paused else 'resumed'}", markup=False)
     if json:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ops.commands.audited import audited
 from ops.configuration.command_settings import command_settings
 from ops.exit_codes import ExitCode
 from ops.output import JsonOption, complaints, console, print_json
@@ -22,6 +23,7 @@ def _checked(percent: int) -> int:
     return percent
 
 
+@audited("promote")
 def promote(
     version: Annotated[str, typer.Argument(help="The version to serve.")],
     percent: Annotated[int, typer.Option(help="Share of users to serve: 5, 25 or 100 %.", callback=_checked)] = 100,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ops.commands.audited import audited
 from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 
@@ -17,6 +18,7 @@ def register(app: typer.Typer) -> None:
     app.command()(replay)
 
 
+@audited("replay")
 def replay(
     new: Annotated[str, typer.Argument(metavar="NEW", help="Name of the version to build.")],
     reads_from: Annotated[

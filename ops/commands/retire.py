@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ops.commands.audited import audited
 from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 
@@ -13,6 +14,7 @@ def register(app: typer.Typer) -> None:
     app.command()(retire)
 
 
+@audited("retire")
 def retire(
     version: Annotated[str, typer.Argument(help="The version to remove.")],
     wait_s: Annotated[float, typer.Option("--wait-s", min=1, help="Seconds to wait for its workers to end.")] = 60.0,

@@ -2,6 +2,7 @@
 
 import typer
 
+from ops.commands.audited import audited
 from ops.configuration.command_settings import command_settings
 from ops.output import JsonOption, console, print_json
 
@@ -11,6 +12,7 @@ def register(app: typer.Typer) -> None:
     app.command()(rollback)
 
 
+@audited("rollback")
 def rollback(json: JsonOption = False) -> None:
     """Let the version that served everybody before serve everybody again, at once and with fresh lists.
 

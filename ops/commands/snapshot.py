@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ops.commands.audited import audited
 from ops.configuration.command_settings import command_settings
 from ops.exit_codes import ExitCode
 from ops.output import JsonOption, console, print_json
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="snapshot")
 
 
+@audited("snapshot create")
 def create(
     name: Annotated[str, typer.Option(help="Name of the snapshot; by default the version and the time.")] = "",
     json: JsonOption = False,
@@ -78,6 +80,7 @@ def list_(
         raise typer.Exit(ExitCode.CHECK_FAILED)
 
 
+@audited("snapshot restore")
 def restore(
     new: Annotated[str, typer.Argument(metavar="NEW", help="Name of the version to begin.")],
     snapshot: Annotated[str, typer.Option("--snapshot", help="Name of the snapshot.")],
@@ -103,6 +106,7 @@ def restore(
         print_json({"version": new, "snapshot": snapshot})
 
 
+@audited("snapshot remove")
 def remove(name: Annotated[str, typer.Argument(help="Name of the snapshot.")], json: JsonOption = False) -> None:
     """Remove a snapshot, whole or not."""
     from ops.operator.inspect.running import run

@@ -2,6 +2,7 @@
 
 import typer
 
+from ops.commands.audited import audited
 from ops.configuration.command_settings import command_settings
 from ops.exit_codes import ExitCode
 from ops.output import JsonOption, console, print_json
@@ -16,6 +17,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(topics, name="topics")
 
 
+@audited("topics create", makes_the_log=True)
 def create(json: JsonOption = False) -> None:
     """Create every missing topic, changelogs included, and wait until all have leaders.
 

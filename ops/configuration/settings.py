@@ -102,6 +102,12 @@ class Settings(BaseSettings):
     model_version: Annotated[str, AfterValidator(_checked_version)] = Field(
         "v1", pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$", description="The model version that workers build and write."
     )
+    operator: str = Field(
+        "",
+        min_length=0,
+        max_length=200,
+        description="Who gives commands, for `freshet audit-log`; empty = the user of this machine, as user@host.",
+    )
     kafka_bootstrap: Annotated[str, AfterValidator(read_bootstrap)] = Field(
         "127.0.0.1:29092",
         description="Kafka brokers to ask first, as host:port with commas between.",
@@ -476,6 +482,19 @@ class Settings(BaseSettings):
         le=65_535,
         description="Port of /metrics, /healthz and /readyz of a worker, a sink or a replay, one for each process; "
         "0 = none. The endpoint has its own.",
+    )
+    otlp_url: str = Field(
+        "",
+        pattern=r"^(https?://[^ ]+)?$",
+        description="OpenTelemetry collector that traces are sent to by OTLP over HTTP, as http://host:4318; empty = "
+        "no traces.",
+    )
+    trace_share: float = Field(
+        0.01,
+        ge=0.0,
+        le=1.0,
+        description="Share of requests to the endpoint without a traceparent that are traced; those with one, and "
+        "records, are traced when it says so.",
     )
     state_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         default_factory=_state_home,

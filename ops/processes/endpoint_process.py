@@ -7,7 +7,7 @@ import ssl
 import sys
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
 from granian.http import HTTP1Settings
@@ -20,11 +20,15 @@ from ops.exit_codes import CommandFailed, ExitCode
 from ops.kafka_check import require_usable_kafka
 from ops.processes.listening import address_of, sole_listener
 from ops.processes.logs import granian_logs, log_as
+from ops.processes.tracing import require_tracing, traces_of
 from ops.redis_check import require_usable_redis
 from serving.endpoint.app import Endpoint
 from serving.endpoint.config import EndpointConfig, TokenConfig
 from serving.instance import new_instance
 from serving.own_folder import OwnFolder
+
+if TYPE_CHECKING:
+    from serving.endpoint.traced import TracedEndpoint
 
 BACKLOG = 1024
 HEADER_READ_TIMEOUT_MS = 5_000  # a client that sends its headers more slowly, or nothing at all, is cut off
@@ -41,12 +45,17 @@ class EndpointRefused(CommandFailed):
     code = ExitCode.USAGE
 
 
-def build_app() -> Endpoint:
+def build_app() -> "Endpoint | TracedEndpoint":
     """The ASGI app of one worker, from FRESHET_* in its environment."""
     _end_with_supervisor()
     settings = load_settings()
     log_as(settings, "endpoint")
-    return Endpoint(endpoint_config(settings))
+    endpoint, traces = Endpoint(endpoint_config(settings)), traces_of(settings, "endpoint")
+    if traces is None:
+        return endpoint
+    from serving.endpoint.traced import TracedEndpoint
+
+    return TracedEndpoint(endpoint, traces.tracer, settings.trace_share, traces.close)
 
 
 def _end_with_supervisor() -> None:
@@ -146,6 +155,7 @@ def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then finishes the requests under way. A worker that dies is replaced."""
     require_usable_redis(settings)
     require_usable_kafka(settings)
+    require_tracing(settings)
     _check_certificate(settings)
     endpoint_config(settings)  # a mistake ends the command here, not every worker
     if not is_secure(settings) and not _is_loopback(settings.endpoint_host):

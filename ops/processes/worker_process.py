@@ -17,6 +17,7 @@ from ops.exit_codes import ExitCode
 from ops.kafka_check import require_usable_kafka
 from ops.processes.logs import log_as
 from ops.processes.metrics_server import metrics_server
+from ops.processes.tracing import traces_of
 from ops.redis_check import require_usable_redis
 from ranking.rerank.settings import RerankSettings
 from streams.contract.limits import LIMITS
@@ -84,12 +85,18 @@ def run(settings: Settings) -> int:
     LIMITS.batch_bytes = settings.max_batch_bytes
     require_usable_redis(settings)
     require_usable_kafka(settings)
+    traces = traces_of(settings, "worker")
     config = worker_config(settings)
     config.data_dir.mkdir(parents=True, exist_ok=True)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             with metrics_server(settings, runner.get_loop()) as server:
-                return runner.run(run_worker(config, server.observe if server else None))
+                return runner.run(
+                    run_worker(config, server.observe if server else None, traces.tracer if traces else None)
+                )
         except (NotAdmitted, TopicMissing) as refusal:
             logging.critical("%s", refusal)
             return ExitCode.USAGE
+        finally:
+            if traces is not None:
+                traces.close()

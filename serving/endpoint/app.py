@@ -100,6 +100,13 @@ class Endpoint:
         if self._access_log is not None:
             self._access_log.add(name, status, len(body), duration_s)
 
+    def template_of(self, raw_path: bytes) -> str:
+        """The address with names in the place of ids; "" when there is nothing at this path."""
+        try:
+            return self._routes.find(raw_path)[0].template
+        except Problem:
+            return ""
+
     async def _not_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)

@@ -55,6 +55,11 @@ class TokenSource:
         self._token = ""
         self._until_s = 0.0  # of time.monotonic()
 
+    @property
+    def client_id(self) -> str:
+        """Who asks."""
+        return self._client.client_id
+
     def token(self) -> str:
         """A token that is in force; waits for the server when there is none yet. Raises `NoToken`."""
         with self._lock:

@@ -87,7 +87,10 @@ def _sink(topics: Topics) -> Iterator[Grant]:
 def _operator(topics: Topics) -> Iterator[Grant]:
     everything = ("Create", "Delete", "DescribeConfigs", "Read", "Write")
     versioned = set(topics.versioned())
-    yield from _on((spec.name for spec in topics.specs(1, 1) if spec.name not in versioned), *everything)
+    own = {topics.audit, *versioned}
+    yield from _on((spec.name for spec in topics.specs(1, 1) if spec.name not in own), *everything)
+    # Who is noted there must not be able to take it away.
+    yield from _on((topics.audit,), *(operation for operation in everything if operation != "Delete"))
     yield from _of_versions(topics, versioned, *everything)
     yield _group(topics, "Delete", "Read")
     yield _transactions(topics)

@@ -11,7 +11,9 @@ DEAD_LETTER_MAX_BYTES: Final = 2 * 1024 * 1024
 
 #: How long events are kept where nobody says otherwise (FRESHET_RETENTION_DAYS).
 RETENTION_DAYS: Final = 90
-#: The setting that decides whose time records carry, and what it must be for interactions.
+#: How long it is known who gave which command: two audits, where they are yearly.
+AUDIT_RETENTION_DAYS: Final = 730
+#: The setting that decides whose time records carry, and what it must be for interactions and commands.
 TIMESTAMP_TYPE: Final = "message.timestamp.type"
 LOG_APPEND_TIME: Final = "LogAppendTime"
 
@@ -102,6 +104,11 @@ class Topics:
     def experiments(self) -> str:
         """What is tried on whom (`streams.contract.experiments`); key experiment_id; one partition."""
         return self._full("freshet.experiments")
+
+    @property
+    def audit(self) -> str:
+        """Which commands changed something (`streams.contract.audit`); key command_id; one partition."""
+        return self._full("freshet.audit")
 
     @property
     def requests(self) -> str:
@@ -217,6 +224,7 @@ class Topics:
             self.versions: _COMPACTED,
             self.controls: _COMPACTED,
             self.experiments: _COMPACTED,
+            self.audit: _deleted_after(AUDIT_RETENTION_DAYS) | {TIMESTAMP_TYPE: LOG_APPEND_TIME},
             self.requests: _erasable(7),
             self.served: _erasable(7),
             self.predictions: _erasable(7),
@@ -228,8 +236,8 @@ class Topics:
             self.user_changelog: _COMPACTED,
             self.crash_marks: _COMPACTED,
         }
-        # One truth about versions, controls and experiments, and one learner that sees all examples.
-        single = (self.versions, self.controls, self.experiments, self.ranker_examples, self.ranker_weights)
+        # One truth about versions, controls, experiments and commands, and one learner that sees all examples.
+        single = (self.versions, self.controls, self.experiments, self.audit, self.ranker_examples, self.ranker_weights)
         return [
             TopicSpec(name, 1 if name in single else partitions, config | safety) for name, config in settings.items()
         ]

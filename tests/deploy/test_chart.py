@@ -152,6 +152,26 @@ def test_every_process_that_stays_has_probes_on_a_port_that_it_opens(tmp_path: P
 
 
 @needs_helm
+def test_probes_speak_https_to_an_endpoint_that_speaks_nothing_else(tmp_path: Path) -> None:
+    def schemes(config: str) -> dict[str, set[str]]:
+        asked: dict[str, set[str]] = {}
+        for name, pod in pods(rendered(config, tmp_path)):
+            for container in pod["spec"]["containers"]:
+                gets = [probe["httpGet"] for key, probe in container.items() if key.endswith("Probe")]
+                asked.setdefault(name, set()).update(get.get("scheme", "HTTP") for get in gets)
+        return {name: found for name, found in asked.items() if "endpoint" in name or "worker" in name}
+
+    plain, secured = (
+        schemes("{}"),
+        schemes('config: {FRESHET_ENDPOINT_TLS_CERT_FILE: "/etc/freshet/files/tls/tls.crt"}'),
+    )
+    assert set(map(frozenset, plain.values())) == {frozenset({"HTTP"})}
+    assert {name for name, found in secured.items() if found == {"HTTPS"}} == {
+        name for name in plain if "endpoint" in name
+    }
+
+
+@needs_helm
 def test_metrics_of_endpoints_are_read_with_a_token_unless_security_is_off(tmp_path: Path) -> None:
     def scraped(values: str) -> tuple[dict[str, Any], set[str]]:
         documents = rendered(values, tmp_path)

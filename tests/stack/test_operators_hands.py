@@ -20,9 +20,11 @@ from ops.local_stack.stack import LocalStack
 from ops.operator.dead_letters.records import rewriter_of
 from ops.operator.dead_letters.redrive import _note_ends, _plan, publish
 from ops.operator.dead_letters.sole_producer import sole_producer
+from ops.operator.inspect.pauses import read_pauses
 from ops.operator.inspect.user import inspect_user
 from streams.contract.identities import PLAIN
 from streams.contract.user_records import record_key, user_partition
+from streams.kafka.blocking_admin import blocking_admin
 from streams.kafka.producer import OutgoingRecord
 from streams.kafka.topics_admin import delete_namespace
 
@@ -72,6 +74,12 @@ async def done(cluster: Cluster, *arguments: str) -> dict[str, Any]:
     code, result = await freshet(cluster, *arguments)
     assert code == 0, result
     return result
+
+
+async def noted(cluster: Cluster, command: str) -> list[tuple[str, dict[str, str], str]]:
+    """Commands that begin so, by the log of commands: what they were given, and their results."""
+    found = (await done(cluster, "audit-log", "--command", command, "--limit", "1000"))["commands"]
+    return [(one["command"], one["arguments"], one["result"]) for one in found]
 
 
 def view(cluster: Cluster, user: str, item: str = "i1", partition: int | None = None, **more: Any) -> OutgoingRecord:
@@ -219,6 +227,7 @@ async def test_a_paused_partition_stays_so_over_a_kill_and_goes_on_where_it_was(
     (paused,) = [row for row in found["partitions"] if row["paused"]]
     assert (paused["topic"], paused["partition"]) == (cluster.topics.interactions, 0)
     assert found["total"] >= paused["lag"] > 0
+    assert (await noted(cluster, "partition"))[-1] == ("partition pause", {"partition": "0"}, "done")
     assert len(found["workers"]) >= 1
 
     await done(cluster, "partition", "resume", f"{cluster.topics.interactions}:0")
@@ -283,6 +292,27 @@ async def test_an_erased_user_is_gone_everywhere_and_for_every_version(cluster: 
     assert await history(cluster, user) == ["i9"]
     again = await done(cluster, "dlq", "redrive", "--reason", "wrong_partition")
     assert again["published"] == 0
+    wait = {"user_id": "********", "wait_s": "600.0"}
+    assert await noted(cluster, "erase") == [
+        ("erase", wait, "done"),
+        ("erase", wait | {"wait_s": "0.0"}, "check_failed"),
+    ]
+
+
+async def test_a_command_that_cannot_be_noted_does_nothing(cluster: Cluster) -> None:
+    audit = cluster.topics.audit
+    with blocking_admin(cluster.place.bootstrap, timeout_s=30) as admin:
+        admin.delete_topics([audit])
+
+        async def is_gone() -> bool:
+            return audit not in admin.list_topics()
+
+        await eventually("the log of commands is gone", is_gone)
+    refused = await commands.freshet("partition", "pause", "1", environment=cluster.place.environment("v1"))
+    assert (refused.returncode, "nothing was done" in refused.stderr) == (2, True), refused.stderr
+    assert not await read_pauses(cluster.place.bootstrap, cluster.topics)
+    await done(cluster, "topics", "create")
+    assert await noted(cluster, "") == [("topics create", {}, "done")]
 
 
 async def test_commands_say_what_is_wrong_with_their_arguments(cluster: Cluster, tmp_path: Path) -> None:

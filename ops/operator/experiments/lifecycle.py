@@ -1,8 +1,6 @@
 """Creates, starts and stops experiments: the topic first, then Redis, so that what Redis says is always recorded."""
 
-import getpass
 import logging
-import socket
 import time
 from collections.abc import Callable
 
@@ -14,6 +12,7 @@ from ops.exit_codes import CommandFailed
 from ops.operator.experiments.fitting_versions import reasons_against_versions
 from ops.operator.experiments.spelling import NotAnExperiment
 from ops.operator.inspect.running import NotThere
+from ops.operator_name import operator_name
 from serving.experiments import ExperimentBook, conflicts
 from serving.keys import Keys
 from serving.redis_errors import RedisUnavailable
@@ -129,5 +128,5 @@ def _changed(
         changes["started_ms"] = now_ms
     if stopped:
         changes["stopped_ms"] = now_ms
-    who = experiment.who or f"{getpass.getuser()}@{socket.gethostname()}"
+    who = experiment.who or operator_name()
     return msgspec.structs.replace(experiment, who=who, **changes)

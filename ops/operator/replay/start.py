@@ -1,8 +1,6 @@
 """Prepares a new version for its workers: topics, its record in the registry, and where it begins to read."""
 
 import asyncio
-import getpass
-import socket
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +18,7 @@ from ops.group_progress import GroupProgress
 from ops.operator.inspect.finding import partition_count
 from ops.operator.snapshots.kept_state import StartingState
 from ops.operator.snapshots.log_identity import topic_id
+from ops.operator_name import operator_name
 from serving.registry import Registry, VersionRecord, VersionState
 from streams.kafka.bulk_read import bulk_consumer
 from streams.kafka.exclusive_change import Change
@@ -125,7 +124,7 @@ def _in_words(record: VersionRecord) -> str:
 def _record(registry: Registry, version: str, beginning: Beginning) -> list[Change]:
     if _known(registry, version, beginning) is not None:
         return []
-    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    who = operator_name()
     record = VersionRecord(
         time.time_ns() // 1_000_000,
         who,

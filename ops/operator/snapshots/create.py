@@ -1,8 +1,6 @@
 """Takes a snapshot of a version while its workers go on."""
 
-import getpass
 import re
-import socket
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +21,7 @@ from ops.operator.snapshots.consistent_snapshot import read_table, read_waiting
 from ops.operator.snapshots.erasure import SnapshotErasure
 from ops.operator.snapshots.log_identity import topic_id
 from ops.operator.snapshots.store import SnapshotStore, entry_of
+from ops.operator_name import operator_name
 from serving.registry import Registry
 from streams.contract.identities import Identities
 from streams.kafka import clients
@@ -86,7 +85,7 @@ def _manifest(
         topic_id=log_id,
         partitions=len(offsets),
         created_ms=time.time_ns() // 1_000_000,
-        who=f"{getpass.getuser()}@{socket.gethostname()}",
+        who=operator_name(),
         reads_from="earliest" if record is None else record.reads_from,
         offsets=offsets,
         fingerprint=msgspec.json.decode(registry.fingerprints[topics.version]),

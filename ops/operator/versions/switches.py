@@ -1,9 +1,7 @@
 """Promotes, rolls back and retires: the registry first, then Redis, so that what Redis says is always recorded."""
 
 import asyncio
-import getpass
 import logging
-import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,6 +19,7 @@ from ops.operator.experiments.fitting_versions import differ_in_known_users
 from ops.operator.experiments.lifecycle import read_experiments
 from ops.operator.versions.evidence import read_evidence
 from ops.operator.versions.figures import record
+from ops.operator_name import operator_name
 from serving.keys import Keys
 from serving.live_pointer import InvalidPointer, LivePointer
 from serving.redis_errors import RedisUnavailable
@@ -113,7 +112,7 @@ class Switching:
         return removed, purged
 
     async def _decision(self) -> SwitchDecision:
-        who = f"{getpass.getuser()}@{socket.gethostname()}"
+        who = operator_name()
         return SwitchDecision(who, time.time_ns() // 1_000_000, after=await self._stored_sequence())
 
     async def _switch(self, decide: Callable[[Registry], Switch]) -> Switch:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 
 import pytest
 from aiokafka.errors import (
@@ -12,8 +13,11 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
 )
 from aiokafka.structs import TopicPartition
+from harness.commands import freshet
 from harness.secured_kafka import SecuredKafka
 
+from ops.exit_codes import ExitCode
+from ops.operator.audit_log.read import read_audit
 from streams.kafka import clients
 from streams.kafka.address import KafkaAddress
 from streams.kafka.blocking_admin import blocking_admin
@@ -132,6 +136,8 @@ ATTEMPTS: dict[str, tuple[Role, Attempt]] = {
     "an endpoint makes up events": (Role.ENDPOINT, lambda at, topics: write(at, topics.interactions)),
     "an endpoint reads events": (Role.ENDPOINT, lambda at, topics: read(at, topics.interactions)),
     "an endpoint reads what was shown": (Role.ENDPOINT, lambda at, topics: read(at, topics.served)),
+    "a worker makes up commands": (Role.WORKER, lambda at, topics: write(at, topics.audit)),
+    "an endpoint reads who did what": (Role.ENDPOINT, lambda at, topics: read(at, topics.audit)),
     "a sink makes up events": (Role.SINK, lambda at, topics: write(at, topics.interactions)),
     "a sink moves workers": (
         Role.SINK,
@@ -170,6 +176,23 @@ def test_nobody_grants_anything(secured: SecuredKafka, role: Role) -> None:
     with blocking_admin(secured.signed(role), timeout_s=30) as admin:
         cluster = set(admin.describe_cluster()["authorized_operations"])
     assert cluster == ({"DESCRIBE", "DESCRIBE_CONFIGS"} if role is Role.OPERATOR else set())
+
+
+async def test_commands_are_noted_with_the_user_whom_the_broker_let_in(
+    secured: SecuredKafka, topics: Topics, tmp_path: Path
+) -> None:
+    place = {"FRESHET_NAMESPACE": topics.namespace, "FRESHET_STATE_DIR": str(tmp_path), "FRESHET_OPERATOR": "ana"}
+    pause = ("partition", "pause", "0", "--json")
+    done = await freshet(*pause, environment={**place, **secured.environment(Role.OPERATOR)})
+    assert done.returncode == 0, done.stderr
+    refused = await freshet(*pause, environment={**place, **secured.environment(Role.SINK)})
+    assert refused.returncode == ExitCode.USAGE
+    assert "nothing was done" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    (noted,) = await read_audit(secured.signed(Role.OPERATOR), topics)
+    assert (noted.begun.command, noted.begun.who, noted.begun.kafka_user) == ("partition pause", "ana", Role.OPERATOR)
+    assert noted.ended is not None
+    assert noted.ended.result == "done"
 
 
 def test_errors_are_of_kafka() -> None:

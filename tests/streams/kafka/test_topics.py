@@ -14,6 +14,7 @@ NAMES = {
     "freshet.versions",
     "freshet.controls",
     "freshet.experiments",
+    "freshet.audit",
     "recommendation.requests",
     "recommendation.served",
     "model.predictions",
@@ -63,6 +64,7 @@ def test_partitions() -> None:
         "freshet.versions",
         "freshet.controls",
         "freshet.experiments",
+        "freshet.audit",
         "ranker.examples.v1",
         "ranker.weights.v1",
     }
@@ -81,6 +83,7 @@ def test_retention() -> None:
     days = {name: int(spec.config.get("retention.ms", 0)) // DAY_MS for name, spec in specs().items()}
     assert days["user.interactions"] == days["user.interactions.dlq"] == 90
     assert days["item.deltas.v1"] == days["ranker.examples.v1"] == 7
+    assert days["freshet.audit"] == 730
 
 
 def test_events_are_kept_as_long_as_the_setting_says() -> None:
@@ -90,9 +93,9 @@ def test_events_are_kept_as_long_as_the_setting_says() -> None:
     assert days["item.deltas.v1"] == str(7 * DAY_MS)
 
 
-def test_the_broker_stamps_interactions_only() -> None:
+def test_the_broker_stamps_interactions_and_commands_only() -> None:
     stamped = {name for name, spec in specs().items() if spec.config.get("message.timestamp.type") == "LogAppendTime"}
-    assert stamped == {"user.interactions"}
+    assert stamped == {"user.interactions", "freshet.audit"}
 
 
 @pytest.mark.parametrize(("replication", "in_sync"), [(1, "1"), (2, "1"), (3, "2")])

@@ -1,0 +1,132 @@
+"""Traces of single records: those whose producer sampled them go on here, from the fold to the list in Redis.
+
+A batch mixes the traces of many producers, so a span of the batch could be in one of them only. Each traced record gets
+spans of its own instead, in its producer's trace: `process`, which folds it, below that `make lists` and `write lists`
+with the times of the batch that its user's list was made in, linked with the other traced records of that batch. Who
+made no decision (no `traceparent`, or one that is not sampled) is not traced and costs a look at the headers.
+
+Spans hold no user id and no record key: places in the log, sizes, reasons.
+
+Names and attributes: OpenTelemetry semantic conventions for messaging and for databases, 1.27.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from aiokafka.structs import ConsumerRecord
+from opentelemetry import trace
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode, Tracer
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from streams.contract.reasons import Reason
+
+TRACEPARENT: Final = "traceparent"
+TRACESTATE: Final = "tracestate"
+#: Hexadecimal digits with the lowest bit set: the last character of a `traceparent` that is sampled.
+_SAMPLED: Final = frozenset(b"13579bdf")
+#: Records whose list was not written yet; the oldest of more are forgotten.
+MAX_WAITING: Final = 1_000
+#: Other records of a batch that a span names.
+MAX_LINKS: Final = 32
+
+_PROPAGATOR: Final = TraceContextTextMapPropagator()
+
+
+def sampled_parent(record: ConsumerRecord) -> dict[str, str] | None:
+    """The W3C headers of a record whose producer traces it; None for all others."""
+    found = {name: value for name, value in record.headers if name in (TRACEPARENT, TRACESTATE)}
+    parent = found.get(TRACEPARENT)
+    if not parent or parent[-1] not in _SAMPLED:
+        return None
+    return {name: value.decode("ascii", "replace") for name, value in found.items()}
+
+
+@dataclass(slots=True)
+class ListsOfBatch:
+    """Lists that are made and written together, some of them of traced records, by user."""
+
+    tracer: Tracer
+    records: dict[str, list[SpanContext]]
+    lists: int
+    began_ns: int
+    made_ns: int = 0
+
+    def made(self) -> None:
+        """The lists are made, and the write begins."""
+        self.made_ns = time.time_ns()
+
+    def written(self, users: Iterable[str]) -> list[str]:
+        """Redis took the lists of `users`: their records are told; whose they are."""
+        written_ns, told = time.time_ns(), [user_id for user_id in users if user_id in self.records]
+        contexts = [context for user_id in told for context in self.records[user_id]]
+        for context in contexts:
+            parent = trace.set_span_in_context(trace.NonRecordingSpan(context))
+            links = [Link(other) for other in contexts if other is not context][:MAX_LINKS]
+            self.tracer.start_span(
+                "make lists", parent, attributes={"freshet.lists": self.lists}, links=links, start_time=self.began_ns
+            ).end(self.made_ns)
+            self.tracer.start_span(
+                "write lists",
+                parent,
+                SpanKind.CLIENT,
+                {"db.system.name": "redis", "db.operation.batch.size": self.lists},
+                links,
+                self.made_ns,
+            ).end(written_ns)
+        return told
+
+
+class RecordTraces:
+    """Of one partition of `topic`, read by `group`."""
+
+    def __init__(self, tracer: Tracer, topic: str, partition: int, group: str) -> None:
+        self._tracer = tracer
+        self._name = f"process {topic}"
+        self._attributes = {
+            "messaging.system": "kafka",
+            "messaging.operation.name": "process",
+            "messaging.operation.type": "process",
+            "messaging.destination.name": topic,
+            "messaging.destination.partition.id": str(partition),
+            "messaging.consumer.group.name": group,
+        }
+        self._waiting: dict[str, list[SpanContext]] = {}  # the longest first
+
+    def begin(self, record: ConsumerRecord) -> Span | None:
+        """A span for the fold of a record that its producer traces."""
+        parent = sampled_parent(record)
+        if parent is None:
+            return None
+        context = _PROPAGATOR.extract(parent)
+        if not trace.get_current_span(context).get_span_context().is_valid:
+            return None
+        attributes = {**self._attributes, "messaging.kafka.offset": record.offset}
+        return self._tracer.start_span(self._name, context, SpanKind.CONSUMER, attributes)
+
+    def rejected(self, span: Span, reason: Reason) -> None:
+        """It became a dead letter."""
+        span.set_attribute("error.type", reason.value)
+        span.set_status(StatusCode.ERROR)
+        span.end()
+
+    def folded(self, span: Span, user_id: str) -> None:
+        """It is in the rows of this user, whose list is to come."""
+        span.end()
+        self._waiting.setdefault(user_id, []).append(span.get_span_context())
+        if len(self._waiting) > MAX_WAITING:
+            del self._waiting[next(iter(self._waiting))]
+
+    def lists_of(self, users: Sequence[str]) -> ListsOfBatch | None:
+        """Lists of `users` are about to be made; None when no traced record waits for any."""
+        waiting = self._waiting
+        records = {user_id: waiting[user_id] for user_id in users if user_id in waiting} if waiting else None
+        return ListsOfBatch(self._tracer, records, len(users), time.time_ns()) if records else None
+
+    def done(self, users: Iterable[str]) -> None:
+        """What waited for the lists of these users is told."""
+        for user_id in users:
+            self._waiting.pop(user_id, None)
