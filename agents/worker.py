@@ -267,7 +267,7 @@ async def run_worker(config: WorkerConfig, observe: Observe | None = None, trace
 
     def end() -> None:
         stop.set()
-        end_within(SHUTDOWN_GRACE_S, "shutdown")
+        end_within(SHUTDOWN_GRACE_S, "shutdown", loop)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)

@@ -1,5 +1,7 @@
 """Ends the process on the unexpected, so that nothing half-done is ever acknowledged."""
 
+import asyncio
+import inspect
 import logging
 import os
 import sys
@@ -35,13 +37,32 @@ def die(what: str, error: BaseException, code: int = EXIT_UNEXPECTED) -> None:
         os._exit(code)
 
 
-def end_within(seconds: float, what: str) -> None:
-    """Ends the process with `EXIT_UNEXPECTED` unless it has ended by itself after `seconds`.
+def end_within(seconds: float, what: str, loop: asyncio.AbstractEventLoop) -> None:
+    """Ends the process with `EXIT_UNEXPECTED` unless it has ended by itself after `seconds`, and says what the tasks of
+    `loop` wait for.
 
     For an orderly end that needs servers which may be gone: their clients try to connect again for ever. A thread, so
     that it works whatever the event loop is doing.
     """
-    late = TimeoutError(f"not done after {seconds:g} s, and nothing uncommitted is acknowledged")
-    timer = threading.Timer(seconds, die, (what, late))
+    timer = threading.Timer(seconds, _end_late, (seconds, what, loop))
     timer.daemon = True
     timer.start()
+
+
+def _end_late(seconds: float, what: str, loop: asyncio.AbstractEventLoop) -> None:
+    waiting = "\n".join(sorted(_waits_of(loop)))
+    late = TimeoutError(f"not done after {seconds:g} s, and nothing uncommitted is acknowledged; waiting:\n{waiting}")
+    die(what, late)
+
+
+def _waits_of(loop: asyncio.AbstractEventLoop) -> list[str]:
+    """Where each task is, from its own coroutine inwards."""
+    found = []
+    for task in asyncio.all_tasks(loop):
+        frames: list[str] = []
+        inner: object = task.get_coro()
+        while inspect.iscoroutine(inner) and inner.cr_frame is not None:
+            frames.append(f"{inner.__qualname__}:{inner.cr_frame.f_lineno}")
+            inner = inner.cr_await
+        found.append(" > ".join(frames))
+    return found

@@ -1,5 +1,6 @@
 """The last exit works when nothing else does."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,22 @@ from pathlib import Path
 from agents.delivery.process_exit import EXIT_UNEXPECTED
 
 DIE = "from agents.delivery.process_exit import die; die('the fold', ValueError('unexpected'))"
-END_WITHIN = "from agents.delivery.process_exit import end_within; import time; "
+END_WITHIN = """
+import asyncio
+from agents.delivery.process_exit import end_within
+
+async def connect():
+    await asyncio.Event().wait()
+
+async def close():
+    await connect()
+
+async def main(seconds, ends):
+    end_within(seconds, "shutdown", asyncio.get_running_loop())
+    if not ends:
+        await close()
+    print("done")
+"""
 GO_ON = "; print('still here')"
 
 
@@ -27,13 +43,14 @@ def test_it_ends_with_its_code_though_the_disk_under_its_log_is_full() -> None:
 
 
 def test_an_orderly_end_that_never_comes_is_bounded() -> None:
-    command = [sys.executable, "-c", END_WITHIN + "end_within(0.1, 'shutdown'); time.sleep(600)"]
+    command = [sys.executable, "-c", END_WITHIN + "asyncio.run(main(0.1, False))"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == EXIT_UNEXPECTED
     assert "shutdown: not done after 0.1 s" in done.stderr
+    assert re.search(r"main:\d+ > close:\d+ > connect:\d+", done.stderr), "and what it waits for"
 
 
 def test_an_orderly_end_in_time_is_not_disturbed() -> None:
-    command = [sys.executable, "-c", END_WITHIN + "end_within(600, 'shutdown'); print('done')"]
+    command = [sys.executable, "-c", END_WITHIN + "asyncio.run(main(600, True))"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
