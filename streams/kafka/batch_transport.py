@@ -28,7 +28,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 from faust.types.tuples import ConsumerMessage
 
-from streams.kafka import record_guard
+from streams.kafka import bounded_close, record_guard
 from streams.kafka.before_log import BeforeLog, NothingBefore
 from streams.kafka.leader_epochs import LeaderEpochs
 from streams.kafka.log_begin import MARKERS, gaps
@@ -38,6 +38,7 @@ from streams.kafka.read_progress import ReadProgress
 from streams.kafka.record_batch import RecordBatch, split
 
 record_guard.install()
+bounded_close.install()
 
 FETCH_MAX_WAIT_MS = 100
 #: How long one poll waits while a partition is paused: a poll that is under way does not see the end of the pause.

@@ -15,12 +15,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 
-from streams.kafka import record_guard
+from streams.kafka import bounded_close, record_guard
 from streams.kafka.address import security_of
 from streams.kafka.client_arguments import client_arguments
 from streams.kafka.refusal import KafkaRefused, refusal_of
 
 record_guard.install()
+bounded_close.install()
 
 
 def consumer(address: str, **options: Any) -> AIOKafkaConsumer:
