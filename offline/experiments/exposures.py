@@ -1,9 +1,10 @@
 """From what users were shown and did to what is counted of each: only what follows the first list of the experiment.
 
-A user is exposed by the first list that names the experiment, whether it was their own or everybody's: that is all that
-chance decided. From then on everything counts, whatever list it came from, but a click counts only on an item that a
-list of the experiment showed the user within the attribution window; what they did before that list is kept apart, and
-what comes after the end of the experiment is not counted.
+A user is exposed by the first list that names the experiment, whether it was their own, everybody's, or of another
+version than the variant's, which stands in while that one has none: that is all that chance decided. From then on
+everything counts, whatever list it came from, but a click counts only on an item that a list of the experiment showed
+the user within the attribution window; what they did before that list is kept apart, and what comes after the end of
+the experiment is not counted.
 """
 
 from collections import defaultdict
@@ -31,7 +32,7 @@ WATCHES = frozenset((EventType.PLAY, EventType.WATCH_START, EventType.WATCH_PROG
 
 
 class ShownList(NamedTuple):
-    """A list that a user was shown: the labels of its experiments, whose it is, and its items."""
+    """A list that a user was shown: the labels of its experiments, whose it is, its items, and the version it is of."""
 
     user_id: str
     at_ms: int
@@ -39,6 +40,7 @@ class ShownList(NamedTuple):
     variant: str
     source: str
     items: Sequence[str]
+    model_version: str
 
 
 class Did(NamedTuple):
@@ -79,6 +81,7 @@ class Exposures:
         self._genres = genres
         self._begin_ms = experiment.started_ms or 0
         self._end_ms = experiment.stopped_ms
+        self._versions = {variant.name: variant.model_version for variant in experiment.variants}
         self._numbers = {variant.name: number for number, variant in enumerate(experiment.variants)}
         self._users: dict[str, _Exposed] = {}
 
@@ -121,11 +124,12 @@ class Exposures:
     def _counted(self, user: _Exposed) -> list[float]:
         counts: defaultdict[str, float] = defaultdict(float)
         exposed_ms, end_ms = user.lists[0].at_ms, self._end_ms
+        version = self._versions[user.variant]
         shown_at: defaultdict[str, list[int]] = defaultdict(list)
         for shown in user.lists:
             counts["lists"] += 1
             counts["impressions"] += len(shown.items)
-            counts["fallbacks"] += shown.source != "personal"
+            counts["fallbacks"] += shown.source != "personal" or version not in (None, shown.model_version)
             front = shown.items[:FRONT]
             counts["genres"] += len({genre for item in front for genre in self._genres.get(item, ())})
             for item in shown.items:

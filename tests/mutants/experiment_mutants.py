@@ -94,6 +94,14 @@ EXPERIMENTS = [
         REPORT,
     ),
     Mutant(
+        "a list of another version is the variant's",
+        "offline/experiments/exposures.py",
+        "Exposures._counted",
+        "version not in (None, shown.model_version)",
+        "False",
+        REPORT,
+    ),
+    Mutant(
         "what came before the exposure counts",
         "offline/experiments/exposures.py",
         "Exposures._counted",

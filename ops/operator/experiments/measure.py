@@ -33,6 +33,7 @@ class _Served(msgspec.Struct):
     experiment_id: str = ""
     variant: str = ""
     source: str = ""
+    model_version: str = ""
 
 
 _SERVED = msgspec.json.Decoder(_Served)
@@ -57,7 +58,8 @@ async def measure(
         if served.surface not in SURFACES:
             return
         items = [item if isinstance(item, str) else item.item_id for item in served.items]
-        exposures.show(ShownList(user_id, served.timestamp, served.experiment_id, served.variant, served.source, items))
+        labels = served.experiment_id, served.variant
+        exposures.show(ShownList(user_id, served.timestamp, *labels, served.source, items, served.model_version))
 
     def did(record: ConsumerRecord) -> None:
         try:

@@ -51,13 +51,14 @@ def measure_clickhouse(
 def _lists(server: Server, table: str, asked: dict[str, Any]) -> Iterator[ShownList]:
     rows = server.ask(
         "SELECT any(user_id), any(timestamp_ms), any(experiment_id), any(variant), any(list_source),"
-        f" groupArray(item_number), groupArray(content_id) FROM {table} WHERE {_NAMED} GROUP BY user_id, event_id",
+        f" any(model_version), groupArray(item_number), groupArray(content_id) FROM {table} WHERE {_NAMED}"
+        " GROUP BY user_id, event_id",
         asked,
     )
-    for user_id, at_ms, experiment_id, variant, source, numbers, items in rows:
+    for user_id, at_ms, experiment_id, variant, source, version, numbers, items in rows:
         if user_id:
             ordered = [item for _, item in sorted(zip(numbers, items, strict=True))]
-            yield ShownList(user_id, at_ms, experiment_id, variant, source, ordered)
+            yield ShownList(user_id, at_ms, experiment_id, variant, source, ordered, version)
 
 
 def _events(server: Server, table: str, asked: dict[str, Any]) -> Iterator[Interaction]:

@@ -22,7 +22,7 @@ SHOWN_MS = STARTED_MS + HOUR_MS
 
 
 def shown(user: str = "u", at_ms: int = SHOWN_MS, **more: Any) -> ShownList:
-    return ShownList(user, at_ms, "a", "treatment", "personal", ("a", "b", "c"))._replace(**more)
+    return ShownList(user, at_ms, "a", "treatment", "personal", ("a", "b", "c"), "v1")._replace(**more)
 
 
 def did(kind: EventType, item: str = "a", after_ms: int = SECOND_MS, **more: Any) -> Interaction:
@@ -46,6 +46,17 @@ def test_a_list_counts_its_items_genres_and_whose_it_is() -> None:
     assert counted(lists=(shown(), shown(at_ms=SHOWN_MS + 1, source="popular"))) == {
         "lists": 2, "impressions": 6, "genres": 4, "fallbacks": 1,
     }  # fmt: skip
+
+
+def test_a_list_of_another_version_than_the_variants_is_a_fallback() -> None:
+    treated = [
+        msgspec.structs.replace(one, model_version="v2" if one.name == "treatment" else None)
+        for one in EXPERIMENT.variants
+    ]
+    of = msgspec.structs.replace(EXPERIMENT, variants=tuple(treated))
+    lists = shown(model_version="v2"), shown(at_ms=SHOWN_MS + 1, model_version="v1")
+    assert counted(lists=lists, of=of)["fallbacks"] == 1
+    assert "fallbacks" not in counted(lists=lists), "a variant that only ranks otherwise is of any version"
 
 
 @pytest.mark.parametrize(

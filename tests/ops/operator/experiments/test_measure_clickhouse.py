@@ -82,7 +82,13 @@ def test_both_sources_count_the_same(server: Server) -> None:
 
     listed = [
         ShownList(
-            one.user_id, one.timestamp, one.experiment_id, one.variant, one.source, [item.item_id for item in one.items]
+            one.user_id,
+            one.timestamp,
+            one.experiment_id,
+            one.variant,
+            one.source,
+            [item.item_id for item in one.items],
+            one.model_version,
         )
         for one in lists()
         if one.surface == "recommendations"
