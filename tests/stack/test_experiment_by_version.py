@@ -153,9 +153,11 @@ async def test_users_are_served_by_the_version_of_their_variant_on_every_route(t
         return all(body["model_version"] == by_user[body["user_id"]] for body in named)
 
     await eventually("the endpoint follows the experiment", is_followed)
+    given: dict[str, str] = {}
     for user in users:
         version = str(by_user[user])
         answers = await two.answers(user)
+        given |= {body["recommendation_id"]: user for body in answers.values()}
         for path, body in answers.items():
             assert_said(body, version, path)
         listed = answers["/api/v1/recommendations"]
@@ -164,7 +166,7 @@ async def test_users_are_served_by_the_version_of_their_variant_on_every_route(t
     for user in (next(user for user in users if by_user[user] == version) for version in VARIANT_OF):
         told = await two.freshet("experiment", "assign", user)
         assert (told["experiment_id"], told["variant"]) == (NAME, wanted[user].variant)
-    await are_published(two, wanted)
+    await are_published(two, wanted, given)
 
     code, said = await two.asked("retire", "v2")
     assert (code, "a running experiment serves users from v2" in said) == (1, True)
@@ -183,17 +185,19 @@ async def test_users_are_served_by_the_version_of_their_variant_on_every_route(t
     assert worker.exits == []
 
 
-async def are_published(two: Two, wanted: dict[str, Treatment]) -> None:
-    """Records of every surface name the variant and the version of their user."""
+async def are_published(two: Two, wanted: dict[str, Treatment], given: dict[str, str]) -> None:
+    """Records of every surface name the variant and the version of their user. `given` says whose the answers are, by
+    recommendation id; until the endpoint followed the experiment other versions stood in."""
     seen: dict[str, set[str]] = {}
 
     async def all_are() -> bool:
         def take(record: Any) -> None:
             user = user_of(record.key).decode()
             value = orjson.loads(record.value)
-            treatment = wanted.get(user)
-            if treatment is None or "experiment_id" not in value:
+            if value["recommendation_id"] not in given:
                 return
+            assert user == given[value["recommendation_id"]], value
+            treatment = wanted[user]
             said = value["experiment_id"], value["variant"], value["model_version"]
             assert said == (NAME, treatment.variant, treatment.model_version), value
             seen.setdefault(user, set()).add(value["surface"])
