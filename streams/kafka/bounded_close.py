@@ -1,8 +1,8 @@
 """Stands in aiokafka's place where a TLS connection is closed.
 
-A client's `stop` waits for each of its connections to be lost. Over TLS that takes until the broker closes its side too,
-which some brokers leave undone, or until the event loop's own patience ends: 30 s a connection with asyncio and uvloop,
-and aiokafka asks for no other. A worker has less than that to end.
+A client's `stop` waits for each of its connections to be lost. Over TLS that takes until the broker closes its side
+too, which some brokers leave undone, or until the event loop's own patience ends: 30 s a connection with asyncio and
+uvloop, and aiokafka asks for no other. A worker has less than that to end.
 """
 
 import asyncio

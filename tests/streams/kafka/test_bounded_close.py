@@ -25,7 +25,7 @@ class Connection(AIOKafkaConnection):
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[tuple[int, ssl.SSLContext]]:
-    """Takes one connection in and then reads nothing, not even that the other end closes; its port, and who trusts it."""
+    """Takes one connection in and reads nothing, not even that the other end closes. Its port, and who trusts it."""
     authority, context = new_authority(tmp_path)
     over = threading.Event()
 
