@@ -2,10 +2,11 @@
 
 Lists name items by 64-bit keys (`tables/item_keys.py`); `cards:{version}` is a hash from key to card:
 
-    <restated_ms> <facts, as in serving/eligibility.py>\\n{"item_id":…,"title":…}
+    <restated_ms> <facts, as in serving/eligibility.py>\\n{"item_id":…,"title":…}\\n<details>
 
 `restated_ms` is when the facts last changed, ms since the epoch, 0 = not since the card was first written. Empty facts
-are of an item that nobody may be shown: a card is never removed, so that a reason can still cite its title.
+are of an item that nobody may be shown: a card is never removed, so that a reason can still cite its title. The details
+(streams/contract/item_details.py), with the line break before them, are left out where there are none.
 """
 
 from __future__ import annotations
@@ -19,16 +20,19 @@ NOBODYS = b""
 
 
 class ItemCard(NamedTuple):
-    """A card; `shown` is a JSON object, the beginning of every fragment about the item."""
+    """A card; `shown` is a JSON object, the beginning of every fragment about the item, `details` one of what answers
+    say of it when they are asked for more."""
 
     restated_ms: int
     facts: bytes
     shown: bytes
+    details: bytes = b""
 
     @classmethod
-    def of(cls, item_id: str, title: str, facts: bytes, restated_ms: int = 0) -> ItemCard:
+    def of(cls, item_id: str, title: str, facts: bytes, restated_ms: int = 0, details: bytes = b"") -> ItemCard:
         """The card of an item."""
-        return cls(restated_ms, facts, b'{"item_id":%b,"title":%b}' % (orjson.dumps(item_id), orjson.dumps(title)))
+        shown = b'{"item_id":%b,"title":%b}' % (orjson.dumps(item_id), orjson.dumps(title))
+        return cls(restated_ms, facts, shown, details)
 
     def encode(self) -> bytes:
         """As Redis holds it.
@@ -36,7 +40,8 @@ class ItemCard(NamedTuple):
         >>> ItemCard.of("i1", "Alien", b"16 Ab3d", 17).encode()
         b'17 16 Ab3d\\n{"item_id":"i1","title":"Alien"}'
         """
-        return b"%d %b\n%b" % self
+        value = b"%d %b\n%b" % self[:3]
+        return b"%b\n%b" % (value, self.details) if self.details else value
 
     @classmethod
     def decode(cls, value: bytes) -> ItemCard:
@@ -45,11 +50,12 @@ class ItemCard(NamedTuple):
         >>> ItemCard.decode(b'17 16 Ab3d\\n{"item_id":"i1","title":"Alien"}').facts
         b'16 Ab3d'
         """
-        told, _, shown = value.partition(b"\n")
+        told, _, said = value.partition(b"\n")
+        shown, _, details = said.partition(b"\n")
         restated_ms, _, facts = told.partition(b" ")
         if not shown.startswith(b'{"item_id":'):
             raise ValueError("no item card")
-        return cls(int(restated_ms), facts, shown)
+        return cls(int(restated_ms), facts, shown, details)
 
     @property
     def item_id(self) -> str:

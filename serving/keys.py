@@ -21,6 +21,8 @@
     {namespace}:card_changes:{version}                 zset item key -> number of the last change of its card
     {namespace}:card_stamp:{version}                   "epoch:number" of the last change; another epoch: all of it anew
     {namespace}:card_order:{version}                   hash item partition -> "term:sequence" of its last change
+    {namespace}:item_features:{version}                hash item key -> one JSON object, figures about the item
+    {namespace}:item_features_order:{version}          hash item partition -> "term:sequence" of its last change
     {namespace}:blocked:{version}                      of the former release: set of items that no answer may show
     {namespace}:restated:{version}                     of the former release: hash item -> who may be shown it
     {namespace}:{blocked,restated}_{stamp,order}:{version}   of the former release
@@ -72,7 +74,8 @@ KINDS = frozenset(
 )
 #: What follows a namespace in keys that belong to no version, or to one whose name comes later.
 OF_FORMER_RELEASE = ("blocked", "blocked_stamp", "blocked_order", "restated", "restated_stamp", "restated_order")
-OF_ITEMS = ("cards", "card_changes", "card_stamp", "card_order", *OF_FORMER_RELEASE)
+OF_CARDS = ("cards", "card_changes", "card_stamp", "card_order")
+OF_ITEMS = (*OF_CARDS, "item_features", "item_features_order", *OF_FORMER_RELEASE)
 SHARED_KINDS = frozenset({*OF_ITEMS, "readers", "rate", "live", "experiments"})
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]*")
@@ -278,6 +281,16 @@ class Keys:
     def card_order(self) -> str:
         """What each item partition's cards were written by."""
         return self._of_items("card_order")
+
+    @property
+    def item_features(self) -> str:
+        """The hash item key -> figures about the item."""
+        return self._of_items("item_features")
+
+    @property
+    def item_features_order(self) -> str:
+        """What each item partition's figures were written by."""
+        return self._of_items("item_features_order")
 
     @property
     def blocked(self) -> str:

@@ -41,6 +41,7 @@ SCRIPT = files("serving").joinpath("forward_only.lua").read_text()
 IS_LATER = files("serving").joinpath("is_later.lua").read_text()
 ZSET_SCRIPT = IS_LATER + files("serving").joinpath("ordered_zset.lua").read_text()
 CARDS_SCRIPT = IS_LATER + files("serving").joinpath("ordered_cards.lua").read_text()
+HASH_SCRIPT = IS_LATER + files("serving").joinpath("ordered_hash.lua").read_text()
 LIVE_SCRIPT = files("serving").joinpath("live_forward.lua").read_text()
 AUDIENCE_SCRIPT = files("serving").joinpath("change_audience.lua").read_text()
 REMOVE_SCRIPT = files("serving").joinpath("remove_user.lua").read_text()
@@ -277,6 +278,17 @@ class ListWriter:
             if not self._is_written(reply, owner):
                 return False
         return True
+
+    async def write_item_features(self, owner: PartitionOwner, values: Mapping[int, bytes]) -> bool:
+        """Writes figures about items of the owner's item partition by their keys; False, and nothing written, after a
+        later owner wrote some."""
+        names = self.keys.item_features, self.keys.item_features_order
+        arguments: list[int | bytes] = [owner.partition, *owner.next()]
+        for key, value in values.items():
+            arguments += (field_of(key), value)
+        with self._asking():
+            reply = await self._redis.eval(HASH_SCRIPT, len(names), *names, *arguments)
+        return self._is_written(reply, owner)
 
     async def advance_written_position(
         self, owner: PartitionOwner, known: WrittenPosition | None, written_position: WrittenPosition, erasures: int

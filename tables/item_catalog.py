@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.contract.catalog import UNRATED_AGE, CatalogItem, item_age, primary_language
+from streams.contract.item_details import NOTHING, encode_details
 from tables.columns import grown
 from tables.content import tokens
 from tables.content_index import ContentIndex
@@ -30,8 +31,8 @@ class ItemCatalog:
     `released_at_ms` int64[capacity] (ALWAYS_FROM_MS = unknown), `maturity_age` int16[capacity] in years (of an item
     that nobody rated, UNRATED_AGE), `until_ms` int64[capacity] the first moment at which an item may no longer be shown
     (ALWAYS_UNTIL_MS = never), `language` int32[capacity] by `language_ids` (-1 = unknown); `duration_s` holds the
-    seconds of items that have a length; `regions` and `languages` are what items are bounded to; `changes` counts the
-    entries that were put.
+    seconds of items that have a length, `details` what pages show (streams/contract/item_details.py); `regions` and
+    `languages` are what items are bounded to; `changes` counts the entries that were put.
     """
 
     def __init__(self) -> None:
@@ -51,6 +52,7 @@ class ItemCatalog:
         self.language = np.zeros(0, np.int32)
         self.language_ids: dict[str, int] = {}
         self.duration_s: dict[int, float] = {}
+        self.details: list[bytes] = []
         self._plain = np.zeros(0, np.bool_)  # listed without any bound of time
         self._listed = np.zeros(0, np.bool_)
         self._from_ms = np.zeros(0, np.int64)
@@ -67,6 +69,7 @@ class ItemCatalog:
         self.titles += [""] * added
         self.genres += [()] * added
         self.tokens += [()] * added
+        self.details += [NOTHING] * added
         if items > len(self._listed):
             self._grow(int(items * _GROW) + 64)
         for index in range(first, items):
@@ -95,6 +98,7 @@ class ItemCatalog:
             self._items_of_genre[genre].add(index)
         self.genre_columns.put(index, self.genres[index])
         self.tokens[index] = tokens(item)
+        self.details[index] = encode_details(item)
         self.maturity_age[index] = item_age(item.maturity)
         if item.language:
             self.language[index] = self.language_ids.setdefault(item.language, len(self.language_ids))
@@ -190,6 +194,7 @@ class ItemCatalog:
         for genre in self.genres[index]:
             self._items_of_genre[genre].discard(index)
         self.genres[index] = self.tokens[index] = ()
+        self.details[index] = NOTHING
         self.genre_columns.put(index, ())
 
     def _grow(self, capacity: int) -> None:

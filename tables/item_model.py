@@ -306,6 +306,10 @@ class ItemModel:
         own = week / highest if highest > 0 else week
         return self._top(own + self.priors.prior, now_ms, size, country, age)
 
+    def week_events(self, now_ms: int) -> NDArray[np.float64]:
+        """float64[capacity]: the counted events of each item in the last 7 days."""
+        return self._buckets.counted(now_ms // HOUR_MS, WEEK_WINDOW_H, len(self.norm), None)
+
     def learned(self, index: int) -> float:
         """Grows with every visit that taught what an item goes with; a number to compare with itself."""
         return float(self._associations.visits[index])

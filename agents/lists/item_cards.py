@@ -30,7 +30,8 @@ AUDITED_PER_ROUND = 200
 
 def card_of(model: ItemModel, index: int) -> ItemCard:
     """The card of an item, as it is when it is written for the first time."""
-    return ItemCard.of(model.ids[index], model.title(index), item_facts(model, index))
+    details = model.catalog.details[index]
+    return ItemCard.of(model.ids[index], model.title(index), item_facts(model, index), details=details)
 
 
 def item_facts(model: ItemModel, index: int) -> bytes:

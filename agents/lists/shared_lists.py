@@ -12,6 +12,7 @@ from functools import partial
 from itertools import islice
 
 from agents.lists.item_cards import ItemCards
+from agents.lists.item_features import ItemFeatures
 from agents.lists.list_maker import ListMaker
 from agents.lists.maturity_lists import MaturityLists
 from agents.lists.segments import SegmentLists
@@ -55,6 +56,7 @@ class SharedListWriter:
         self._for_ages = MaturityLists(maker, writer)
         self._places = SegmentLists(maker, writer, keys, partitions)
         self._cards = ItemCards(maker, writer, partitions)
+        self._features = ItemFeatures(maker.model, writer, partitions)
         self._similar_cursor = 0
         self._similar_last: tuple[str, bytes] | None = None  # the last list that was written; no two are the same bytes
         self._similar_written: dict[int, tuple[float, int, int]] = {}  # what was learned, catalogue version, when
@@ -81,6 +83,7 @@ class SharedListWriter:
             await self._write_popular(owned[0], now_ms)
         await self._places.write_next(owned, now_ms)
         await self._write_similar(owned, now_ms)
+        await self._features.write(owned, now_ms)
 
     async def _write_popular(self, owner: PartitionOwner, now_ms: int) -> None:
         make = partial(popular, self._maker.model, now_ms, self._maker.list_size)

@@ -12,6 +12,7 @@ from collections import OrderedDict, deque
 
 from serving.audience import Audience, decode
 from serving.eligibility import ViewingLimits, narrowed
+from serving.endpoint.card_fields import Fields
 from serving.endpoint.messages import Given
 from serving.endpoint.versions import Version
 from streams.contract.catalog import MATURITIES, Maturity, maturity_age
@@ -26,12 +27,15 @@ ANY_AGE = maturity_age("18")
 #: For people whose list is there and whose record is lost: they are no strangers, and nobody knows what they may see.
 LOST = ViewingLimits(-1)
 OPEN = ViewingLimits(ANY_AGE)
+#: See `Held`.
+PageOf = tuple[int, int, int, Fields]
+NO_PAGE: PageOf = (-1, -1, -1, ())
 
 
 class Held:
     """A record, when it was last known to be in force, and beside which list of which version it lay (None = which is
     not known). Up to `end` all of that list may be shown whatever the time, by cards of a `generation`; `page` is what
-    was shown of it last, joined, and `page_of` which (offset, limit, generation) that is."""
+    was shown of it last, joined, and `page_of` which (offset, limit, generation, fields) that is."""
 
     __slots__ = ("audience", "beside", "confirmed_s", "end", "generation", "page", "page_of", "version")
 
@@ -42,7 +46,7 @@ class Held:
         self.confirmed_s = confirmed_s
         self.generation = self.end = -1
         self.page = b""
-        self.page_of = (-1, -1, -1)
+        self.page_of: PageOf = NO_PAGE
 
 
 class Audiences:
@@ -76,7 +80,7 @@ class Audiences:
         held[stored_id] = Held(audience, beside, version if beside else None, self.now_s)
         return audience
 
-    def keep_page(self, held: Held, page: bytes, page_of: tuple[int, int, int]) -> None:
+    def keep_page(self, held: Held, page: bytes, page_of: PageOf) -> None:
         """Remembers what a reader was shown, PAGES_BYTES of all of them. Empty pages are not worth it."""
         if not page:
             return
@@ -87,7 +91,7 @@ class Audiences:
         while self._page_bytes > PAGES_BYTES:
             oldest, size = self._pages.popleft()
             self._page_bytes -= size
-            oldest.page, oldest.page_of = b"", (-1, -1, -1)
+            oldest.page, oldest.page_of = b"", NO_PAGE
 
     def held(self, stored_id: str) -> Audience | None:
         """What was last known of the user, a day ago at most."""

@@ -9,7 +9,7 @@ An item whose card is nowhere is not shown: nobody knows who may see it. `missin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import repeat
 from operator import itemgetter
@@ -19,6 +19,7 @@ import orjson
 
 from serving import resp
 from serving.eligibility import ViewingLimits
+from serving.endpoint.card_fields import Fields, members
 from serving.fragments import SCORE_BYTES, reason_tail, rfc3339
 from serving.item_card import ItemCard, field_of, key_in
 from serving.keys import Keys
@@ -42,6 +43,9 @@ CARD_OVERHEAD_BYTES: Final = 300
 LEAST_BYTES: Final = 1 << 20
 MAX_WORDINGS: Final = 512
 MAX_TAILS: Final = 20_000
+#: Different `fields` of which beginnings of fragments are kept, and of how many items of each: 30 MB at 400 bytes.
+MAX_FULLER: Final = 8
+MAX_FULLER_ITEMS: Final = 10_000
 #: A reason that cites an item of which nobody knows the title any more.
 UNCITED: Final = ("Picked for you", "for_you")
 _SCORE: Final = b',"score":'
@@ -53,6 +57,7 @@ class HeldCard(NamedTuple):
     head: bytes
     facts: bytes
     restated_ms: int
+    details: bytes
 
 
 class Cleared(Protocol):
@@ -68,6 +73,7 @@ class Cards:
     def __init__(self, link: RedisLink, keys: Keys, most_bytes: int) -> None:
         self.held: dict[int, HeldCard] = {}
         self._heads: dict[int, bytes] = {}  # the same by themselves: answers need little else
+        self._fuller: dict[Fields, _FullerHeads] = {}
         self.missing = 0
         #: Grows whenever the catalogue changed: what was made of cards before is out of date.
         self.generation = 0
@@ -135,10 +141,12 @@ class Cards:
         self._trim()
 
     def _take(self, key: int, card: ItemCard) -> None:
-        held = HeldCard(card.shown[:-1] + _SCORE, card.facts, card.restated_ms)
+        held = HeldCard(card.shown[:-1] + _SCORE, card.facts, card.restated_ms, card.details)
         former = self.held.pop(key, None)
         self.held[key] = held
         self._heads[key] = held.head
+        for heads in self._fuller.values():
+            heads.pop(key, None)
         self._bytes += _size_of(held) - (0 if former is None else _size_of(former))
 
     def _trim(self) -> None:
@@ -147,6 +155,8 @@ class Cards:
             oldest = next(iter(self.held))
             self._bytes -= _size_of(self.held.pop(oldest))
             del self._heads[oldest]
+            for heads in self._fuller.values():
+                heads.pop(oldest, None)
 
     def touch(self, keys: Iterable[int]) -> None:
         """Items were shown: their cards are the last to go."""
@@ -166,10 +176,11 @@ class Cards:
         limits: ViewingLimits,
         at_ms: int,
         cleared: Cleared | None = None,
+        fields: Fields = (),
     ) -> bytes | None:
         """Fragments [offset, offset + limit) of a list with scores, joined with ","; None when some item up to there
-        has no card here or may not be shown. `cleared` is what is known of this list and these limits, and is told what
-        is found out. Raises UnreadableList."""
+        has no card here or may not be shown. `fields` are what items say beside their titles. `cleared` is what is
+        known of this list and these limits, and is told what is found out. Raises UnreadableList."""
         count = prefix.items
         end = offset + limit if offset + limit < count else count
         if end <= offset:
@@ -177,7 +188,7 @@ class Cards:
         listed = read_scored(value, prefix, end)
         keys, steps, places, sayings, strings = listed
         if end == 1:  # an itemgetter of one gives no tuple
-            return self._join_one(listed, limits, at_ms)
+            return self._join_one(listed, limits, at_ms, fields)
         asked = itemgetter(*keys)
         try:
             if cleared is None or cleared.generation != self.generation or cleared.end < end:
@@ -191,7 +202,7 @@ class Cards:
             if wording is None:
                 wording = self._wording(strings)
             parts: list[bytes] = [b""] * (3 * end)
-            parts[::3] = asked(self._heads)
+            parts[::3] = asked(self._heads if not fields else self._heads_with(fields))
             parts[1::3] = itemgetter(*steps)(SCORE_BYTES)
             parts[2::3] = itemgetter(*places)(list(map(wording.__getitem__, sayings)))
             parts[-1] = parts[-1][:-1]
@@ -203,9 +214,32 @@ class Cards:
             self.touch(keys)
         return b"".join(parts[3 * offset :] if offset else parts)
 
-    def _join_one(self, listed: ScoredItems, limits: ViewingLimits, at_ms: int) -> bytes | None:
-        card = self.held.get(listed.keys[0])
-        return self.fragments(listed)[0] if card is not None and limits.allow(card.facts, at_ms) else None
+    def _join_one(self, listed: ScoredItems, limits: ViewingLimits, at_ms: int, fields: Fields) -> bytes | None:
+        key = listed.keys[0]
+        card = self.held.get(key)
+        if card is None or not limits.allow(card.facts, at_ms):
+            return None
+        fragment = self.fragments(listed)[0]
+        return fragment if fragment is None else self.filled(key, fragment, fields)
+
+    def filled(self, key: int, fragment: bytes, fields: Fields) -> bytes:
+        """A fragment of an item with more of what its card says."""
+        card = self.held.get(key)
+        if not fields or card is None or not fragment.startswith(opened := card.head[: -len(_SCORE)]):
+            return fragment  # of a list of the former format, with a former title
+        return self._heads_with(fields)[key][: -len(_SCORE)] + fragment[len(opened) :]
+
+    def _heads_with(self, fields: Fields) -> _FullerHeads:
+        heads = self._fuller.get(fields)
+        if heads is None:
+            if len(self._fuller) >= MAX_FULLER:
+                self._fuller.clear()
+            heads = self._fuller[fields] = _FullerHeads(self.held, fields)
+        return heads
+
+    def page_of(self, key: int, fields: Fields) -> bytes:
+        """An item by itself, as a JSON object. Raises KeyError when its card is not held."""
+        return self._heads_with(fields)[key][: -len(_SCORE)] + b"}"
 
     def fragments(self, listed: ScoredItems) -> list[bytes | None]:
         """Each item as a JSON object; None = its card is nowhere. Raises UnreadableList."""
@@ -250,6 +284,24 @@ class Cards:
         return made
 
 
+class _FullerHeads(dict[int, bytes]):
+    """The beginnings of fragments by key of the item, with some of its details. Raises KeyError where no card is
+    held."""
+
+    def __init__(self, held: Mapping[int, HeldCard], fields: Fields) -> None:
+        super().__init__()
+        self._held = held
+        self._fields = fields
+
+    def __missing__(self, key: int) -> bytes:
+        card = self._held[key]
+        opened = card.head[: -len(_SCORE)]
+        if len(self) >= MAX_FULLER_ITEMS:
+            self.clear()
+        head = self[key] = opened + members(opened + b"}", card.details, self._fields) + _SCORE
+        return head
+
+
 class _Wording(dict[bytes, bytes]):
     """The ends of fragments by saying, of lists with the same strings, each with the comma that follows it. Raises
     KeyError where a title is not held."""
@@ -284,4 +336,4 @@ def _tail_of(said: Explanation) -> bytes:
 
 
 def _size_of(card: HeldCard) -> int:
-    return len(card.head) + len(card.facts) + CARD_OVERHEAD_BYTES
+    return len(card.head) + len(card.facts) + len(card.details) + CARD_OVERHEAD_BYTES

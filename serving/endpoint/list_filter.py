@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from serving.audience import Audience
 from serving.eligibility import ALWAYS_MS, AnyLimits, ViewingLimits, age_of, changes_ms, is_bounded
+from serving.endpoint.card_fields import Fields
+from serving.endpoint.cards import Cards
 from serving.endpoint.version_cards import VersionCards
 from serving.former_format import read_former
 from serving.list_format import Prefix, is_begun, is_former, read_begun, read_keys, read_scored
@@ -178,6 +180,9 @@ def left(items: list[Item], audience: Audience | None = None) -> list[Item]:
     return items
 
 
-def joined(items: list[Item], offset: int, limit: int) -> bytes:
-    """The fragments of a cut, as they stand in an answer."""
-    return b",".join([fragment for _, fragment in items[offset : offset + limit]])
+def joined(items: list[Item], offset: int, limit: int, cards: Cards | None = None, fields: Fields = ()) -> bytes:
+    """The fragments of a cut, as they stand in an answer, with the `fields` that their `cards` say."""
+    cut = items[offset : offset + limit]
+    if not fields or cards is None:
+        return b",".join([fragment for _, fragment in cut])
+    return b",".join([cards.filled(key, fragment, fields) for key, fragment in cut])

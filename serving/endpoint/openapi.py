@@ -81,6 +81,8 @@ def _responses(route: Route, *, bodies: bool) -> dict[str, Any]:
             **({"content": {"text/plain": {"schema": {"type": "string"}}}} if bodies else {}),
         }
     problems = {"400": "A parameter is wrong.", "405": "Only GET, HEAD and OPTIONS.", "414": "The address is too long."}
+    if route.operation in ("item", "item_features"):
+        problems["404"] = "There is no such item, or not for this reader."
     if route.operation.startswith("search"):
         problems["501"] = "Not offered by this release."
     if route.guarded:

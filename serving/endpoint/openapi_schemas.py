@@ -21,6 +21,19 @@ _TEXT: Schema = {"type": "string"}
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _FLAG: Schema = {"type": "boolean"}
 
+_KNOWN: dict[str, Schema] = {
+    "content_id": {"type": "string", "description": "The same as item_id, for who asks for it."},
+    "thumbnail_url": _TEXT,
+    "item_type": _TEXT,
+    "genres": {"type": "array", "items": _TEXT},
+    "duration_s": {"type": "number", "minimum": 0},
+    "released_at": _TIME,
+    "year": {"type": "integer"},
+    "language": _TEXT,
+    "maturity": _TEXT,
+    "people": {"type": "array", "items": _TEXT, "description": "The director, then the cast."},
+    "attributes": {"type": "object"},
+}
 _ITEM = _object(
     {
         "item_id": _TEXT,
@@ -29,8 +42,19 @@ _ITEM = _object(
         "reason": {"type": "string", "description": "For people."},
         "reason_code": {"type": "string", "description": "For programs."},
     },
-    {"algorithm": {"type": "string", "enum": list(ALGORITHMS), "description": "Which generator names the item."}},
+    {
+        "algorithm": {"type": "string", "enum": list(ALGORITHMS), "description": "Which generator names the item."},
+        **_KNOWN,
+    },
 )
+_FIGURE: Schema = {"type": "number", "minimum": 0, "maximum": 1, "description": "Relative to the highest of all items."}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_SIMILAR: dict[str, Schema] = {
+    "recommendation_id": {"type": "string", "description": "Send it back with clicks on these items."},
+    "source": {"type": "string", "enum": ["similar", "popular"]},
+    "model_version": _TEXT,
+    "variant": _TEXT,
+}
 _EXPERIMENT: dict[str, Schema] = {
     "experiment_id": {"type": "string", "description": "The user's experiments, with commas between; absent = none."}
 }
@@ -75,7 +99,8 @@ SCHEMAS: dict[str, Schema] = {
             "progress_pct": {"type": "number", "minimum": 0, "maximum": 100},
             "position_s": {"type": "number", "minimum": 0},
             "updated_at": _TIME,
-        }
+        },
+        _KNOWN,
     ),
     "Row": _object(
         {
@@ -89,16 +114,40 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "recommendations": _object({**_LABELS, "recommendations": _array("Item")}, _EXPERIMENT),
     "homepage": _object({**_LABELS, "sections": _array("Row")}, _EXPERIMENT),
-    "similar": _object(
+    "similar": _object({"item_id": _TEXT, "similar_items": _array("Item"), **_SIMILAR}, _EXPERIMENT),
+    "similar_content": _object(
+        {"item_id": _TEXT, "content_id": _TEXT, "similar_items": _array("ContentItem"), **_SIMILAR}, _EXPERIMENT
+    ),
+    "ContentItem": {
+        "allOf": [
+            {"$ref": "#/components/schemas/Item"},
+            _object(
+                {
+                    "content_id": _TEXT,
+                    "similarity_score": {"type": "number", "minimum": 0, "maximum": 1, "description": "The score."},
+                    "similarity_type": {
+                        "type": "string",
+                        "enum": ["behavior", "content"],
+                        "description": "Whether they are used together, or alike by what the catalogue says.",
+                    },
+                }
+            ),
+        ]
+    },
+    "item": _object({"item_id": _TEXT, "title": _TEXT}, _KNOWN),
+    "item_features": _object(
+        {"item_id": _TEXT, "model_version": _TEXT, "updated_at": {"type": ["string", "null"], "format": "date-time"}},
         {
-            "item_id": _TEXT,
-            "recommendation_id": _RECOMMENDATION_ID,
-            "similar_items": _array("Item"),
-            "source": {"type": "string", "enum": ["similar", "popular"]},
-            "model_version": _TEXT,
-            "variant": _TEXT,
+            "popularity": _FIGURE,
+            "trend_24h": _FIGURE,
+            "trend_7d": _FIGURE,
+            "events": _COUNT,
+            "events_7d": _COUNT,
+            "watches": _COUNT,
+            "viewers": _COUNT,
+            "average_completion_pct": {"type": ["number", "null"], "minimum": 0, "maximum": 100},
+            "average_rating": {"type": ["number", "null"], "minimum": 0, "maximum": 5},
         },
-        _EXPERIMENT,
     ),
     "trending": _object(
         {

@@ -36,7 +36,8 @@ def decode_text(name: str, raw: bytes, *, plus_is_space: bool = True) -> str:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter. `choices` maps raw bytes to values: a lookup is both the fastest and the strictest parser."""
+    """One parameter. `choices` maps raw bytes to values: a lookup is both the fastest and the strictest parser. A text
+    is all of a `pattern` of ASCII characters, when there is one."""
 
     name: str
     description: str
@@ -44,12 +45,15 @@ class Parameter:
     allowed: str
     required: bool = False
     choices: Mapping[bytes, Any] | None = None
+    pattern: re.Pattern[str] | None = None
 
     @property
     def longest_bytes(self) -> int:
         """Of a value in an address, every byte of it percent-encoded."""
         if self.choices is not None:
             return 3 * max(map(len, self.choices))
+        if self.pattern is not None:
+            return 3 * int(self.schema["maxLength"])
         return _BYTES_PER_CHARACTER * int(self.schema["maxLength"])
 
     def read(self, raw: bytes, *, plus_is_space: bool = True) -> Any:
@@ -63,10 +67,13 @@ class Parameter:
                 if value is None:
                     raise bad_parameter(self.name, text, self.allowed) from None
                 return value
-        if raw.isalnum() and len(raw) <= self.schema["maxLength"]:  # ASCII letters and digits: most ids
+        # ASCII letters and digits: most ids.
+        if self.pattern is None and raw.isalnum() and len(raw) <= self.schema["maxLength"]:
             return raw.decode("ascii")
         text = decode_text(self.name, raw, plus_is_space=plus_is_space)
         if not 1 <= len(text) <= self.schema["maxLength"] or control_in(text):
+            raise bad_parameter(self.name, text, self.allowed)
+        if self.pattern is not None and self.pattern.fullmatch(text) is None:
             raise bad_parameter(self.name, text, self.allowed)
         return text
 
@@ -138,12 +145,15 @@ def integer(name: str, description: str, low: int, high: int, default: int) -> P
     return Parameter(name, description, schema, f"an integer from {low} to {high}", choices=choices)
 
 
-def one_of(name: str, description: str, values: tuple[str, ...], default: str | None = None) -> Parameter:
-    """One of a few words."""
+def one_of(
+    name: str, description: str, values: tuple[str, ...], default: str | None = None, **aliases: str
+) -> Parameter:
+    """One of a few words; `aliases` are those that mean another."""
     schema: dict[str, Any] = {"type": "string", "enum": list(values)}
     if default is not None:
         schema["default"] = default
-    return Parameter(name, description, schema, ", ".join(values), choices={v.encode(): v for v in values})
+    choices = {value.encode(): aliases.get(value, value) for value in values}
+    return Parameter(name, description, schema, ", ".join(values), choices=choices)
 
 
 def country(name: str, description: str) -> Parameter:

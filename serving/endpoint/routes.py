@@ -10,7 +10,16 @@ from serving.endpoint.guard.tokens import METRICS
 from serving.endpoint.messages import Given, Response, cache_control
 from serving.endpoint.parameters import Parameter, Parameters
 from serving.endpoint.problems import Problem
-from serving.endpoint.reads import continue_watching, homepage, process, recommendations, search, similar, trending
+from serving.endpoint.reads import (
+    continue_watching,
+    homepage,
+    item,
+    process,
+    recommendations,
+    search,
+    similar,
+    trending,
+)
 from serving.endpoint.services import Services
 
 Handler = Callable[[Given], Awaitable[Response]]
@@ -72,7 +81,7 @@ def routes_of(services: Services) -> Routes:
     config, store = services.config, services.store
     private = cache_control(b"private, max-age=%d" % config.max_age_s)
     public = private if config.tokens else cache_control(b"public, max-age=%d" % config.max_age_s)
-    user, item = recommendations.USER_ID, similar.ITEM_ID
+    user, item_id = recommendations.USER_ID, similar.ITEM_ID
     lists = recommendations.RecommendationsRead(store, private)
     home = homepage.HomepageRead(store, private)
     near = similar.SimilarRead(store, public, private, services.reads)
@@ -83,7 +92,22 @@ def routes_of(services: Services) -> Routes:
         (
             Route("/api/v1/recommendations", "recommendations", recommendations.PARAMETERS, lists),
             Route("/api/v1/recommendations/homepage/{user_id}", "homepage", homepage.PARAMETERS, home, user),
-            Route("/api/v1/items/{item_id}/similar", "similar", similar.PARAMETERS, near, item),
+            Route("/api/v1/items/{item_id}/similar", "similar", similar.PARAMETERS, near, item_id),
+            Route(
+                "/api/v1/recommendations/similar/{content_id}",
+                "similar_content",
+                similar.PARAMETERS,
+                similar.ContentSimilarRead(store, public, private, services.reads),
+                similar.CONTENT_ID,
+            ),
+            Route("/api/v1/items/{item_id}", "item", item.PARAMETERS, item.ItemRead(store, public, private), item_id),
+            Route(
+                "/api/v1/items/{item_id}/features",
+                "item_features",
+                item.FEATURES_PARAMETERS,
+                item.ItemFeaturesRead(store, public, private),
+                item_id,
+            ),
             Route("/api/v1/trending", "trending", trending.PARAMETERS, trending.TrendingRead(store, public, private)),
             Route(
                 "/api/v1/users/{user_id}/continue-watching",

@@ -12,6 +12,7 @@ import orjson
 from serving import resp
 from serving.audience import Audience
 from serving.endpoint.audiences import Audiences, Held, restricts
+from serving.endpoint.card_fields import Fields, asked_fields
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.list_filter import Item, as_made, filter_list, joined, keys_of, supply_cards
 from serving.endpoint.messages import Given
@@ -127,6 +128,7 @@ class Store:
         given: Given,
         at_ms: int,
         held: Held | None = None,
+        fields: Fields = (),
     ) -> Cut | None:
         """Out of what `ask` gave, when all items up to the end of the cut have cards here and may be shown; None =
         `user_cut` is needed. `held` is the user's record, if it lies beside this list. Raises UnreadableList when the
@@ -139,13 +141,13 @@ class Store:
         cards, limits, found = version.cards.cards, audience.limits, _as_tuple(FoundList, (value, prefix, version))
         if restricts(given):
             limits, held = self.audiences.own_limits(audience, given), None
-        elif held is not None and held.page_of == (offset, limit, cards.generation):
+        elif held is not None and held.page_of == (offset, limit, cards.generation, fields):
             return _as_tuple(Cut, (found, held.page, True))
-        items = cards.join(value, prefix, offset, limit, limits, at_ms, held)
+        items = cards.join(value, prefix, offset, limit, limits, at_ms, held, fields)
         if items is None:
             return None
         if held is not None and held.generation == cards.generation and held.end >= min(offset + limit, prefix.items):
-            self.audiences.keep_page(held, items, (offset, limit, cards.generation))
+            self.audiences.keep_page(held, items, (offset, limit, cards.generation, fields))
         return _as_tuple(Cut, (found, items, True))
 
     async def user_cut(
@@ -165,7 +167,7 @@ class Store:
             return None
         shown = [key for key, _ in items[: offset + limit]]
         is_whole = shown == keys_of(found.value, found.prefix)[: offset + limit]
-        return Cut(found, joined(items, offset, limit), is_whole)
+        return Cut(found, joined(items, offset, limit, found.version.cards.cards, asked_fields(given)), is_whole)
 
     def eligible(self, found: FoundList, audience: Audience | None, given: Given, at_ms: int) -> list[Item]:
         """What the reader may see of one of their own lists, though it was made when they or others might see more."""

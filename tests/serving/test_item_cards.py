@@ -23,6 +23,7 @@ from .conftest import PrivateValkey
 
 NOW_MS = 1_800_000_000_000
 DRAMA = facts_of(12, ("Drama",))
+FILM = b'{"genres":["Drama"],"maturity":"12"}'
 
 
 @pytest.fixture
@@ -50,13 +51,15 @@ async def written(world: World, writer: ListWriter, owner: PartitionOwner, now_m
 
 async def test_every_item_has_a_card(world: World, writer: ListWriter) -> None:
     cards = await written(world, writer, PartitionOwner(0, term=1))
-    assert await card(writer, "i3") == ItemCard.of("i3", "A film", DRAMA)
+    assert await card(writer, "i3") == ItemCard.of("i3", "A film", DRAMA, details=FILM)
     stamp = await writer.card_stamp()
     await cards.write({0: PartitionOwner(0, term=2)}, NOW_MS)
     assert await writer.card_stamp() == stamp  # nothing was another: nobody is told
     world.say_item("new", film("18"))
     await cards.write({0: PartitionOwner(0, term=3)}, NOW_MS)
-    assert await card(writer, "new") == ItemCard.of("new", "A film", facts_of(18, ("Drama",)))
+    assert await card(writer, "new") == ItemCard.of(
+        "new", "A film", facts_of(18, ("Drama",)), details=FILM.replace(b"12", b"18")
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,7 +92,8 @@ async def test_whatever_restricts_an_item_is_on_its_card_and_when_that_began(
     world.say_item("i1", film() | more | {"title": "Another title"})
     await cards.write({0: owner}, NOW_MS + 99)
     title = "A film" if facts == NOBODYS else "Another title"  # of what is withdrawn the last title is known
-    assert await card(writer, "i1") == ItemCard.of("i1", title, facts, NOW_MS + 7)
+    details = world.small.model.catalog.details[index]
+    assert await card(writer, "i1") == ItemCard.of("i1", title, facts, NOW_MS + 7, details)
 
 
 async def test_another_title_restates_nothing_and_a_withdrawal_keeps_it(world: World, writer: ListWriter) -> None:
@@ -97,7 +101,9 @@ async def test_another_title_restates_nothing_and_a_withdrawal_keeps_it(world: W
     cards = await written(world, writer, owner)
     world.say_item("i0", film(title="Another title", year=1999))
     await cards.write({0: owner}, NOW_MS)
-    assert await card(writer, "i0") == ItemCard.of("i0", "Another title", DRAMA)
+    assert await card(writer, "i0") == ItemCard.of(
+        "i0", "Another title", DRAMA, details=b'{"genres":["Drama"],"year":1999,"maturity":"12"}'
+    )
     world.say_item("i0", None)
     await cards.write({0: owner}, NOW_MS)
     found = await card(writer, "i0")
@@ -129,7 +135,7 @@ async def test_what_redis_loses_is_written_again(
     await writer._redis.delete(*(keys.of_items if lost == "all" else [getattr(keys, lost)]))
     await cards.write({0: owner}, NOW_MS)
     for number in range(5):
-        assert await card(writer, f"i{number}") == ItemCard.of(f"i{number}", "A film", DRAMA)
+        assert await card(writer, f"i{number}") == ItemCard.of(f"i{number}", "A film", DRAMA, details=FILM)
         assert await writer._redis.zscore(keys.card_changes, field_of(key_of(f"i{number}"))) is not None
     world.say_item("i4", film("18"))
     await cards.write({0: owner}, NOW_MS)
@@ -211,7 +217,7 @@ async def test_one_card_that_is_wrong_is_found_in_its_turn(world: World, writer:
     cards = await written(world, writer, owner)
     await writer._redis.hset(writer.keys.cards, field_of(key_of("i2")), b"garbage")
     await cards.write({0: owner}, NOW_MS)
-    assert await card(writer, "i2") == ItemCard.of("i2", "A film", DRAMA)
+    assert await card(writer, "i2") == ItemCard.of("i2", "A film", DRAMA, details=FILM)
 
 
 async def test_a_former_owner_changes_nothing(world: World, writer: ListWriter) -> None:
@@ -220,10 +226,10 @@ async def test_a_former_owner_changes_nothing(world: World, writer: ListWriter) 
     await writer.change_cards(later, {1: ItemCard.of("x", "X", b"0")})
     world.say_item("i1", film("18"))
     await cards.write({0: former}, NOW_MS)
-    assert await card(writer, "i1") == ItemCard.of("i1", "A film", DRAMA)
+    assert await card(writer, "i1") == ItemCard.of("i1", "A film", DRAMA, details=FILM)
     assert former.is_contested
     await cards.write({0: later}, NOW_MS)
-    assert await card(writer, "i1") != ItemCard.of("i1", "A film", DRAMA)
+    assert await card(writer, "i1") != ItemCard.of("i1", "A film", DRAMA, details=FILM)
 
 
 async def test_without_a_catalogue_every_item_is_what_its_events_say_and_with_one_nobodys(writer: ListWriter) -> None:

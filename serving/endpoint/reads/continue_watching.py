@@ -7,6 +7,7 @@ import asyncio
 import orjson
 
 from serving.endpoint.bodies import etag_of_shown, head_of, labels_by_version, labels_in, new_recommendation_id, now_ms
+from serving.endpoint.card_fields import FIELDS, asked_fields
 from serving.endpoint.list_filter import joined
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters
@@ -16,7 +17,7 @@ from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Store
 from streams.contract.served import Surface
 
-PARAMETERS = Parameters((LIMIT, MAX_MATURITY))
+PARAMETERS = Parameters((LIMIT, MAX_MATURITY, FIELDS))
 
 
 class ContinueWatchingRead:
@@ -46,7 +47,8 @@ class ContinueWatchingRead:
             head = head_of(user_id, made, b"personal", labels)
             shown = ShownAnswer(at_ms, given, "personal", head, b"", Surface.CONTINUE_WATCHING, is_fallback=True)
             return json_response(body, self._cache_control, shown=shown)
-        items = joined(store.eligible(found, audience, given, at_ms), 0, limit)
+        begun, cards = store.eligible(found, audience, given, at_ms), found.version.cards.cards
+        items = joined(begun, 0, limit, cards, asked_fields(given))
         made, labels = new_recommendation_id(), labels_in(found)
         body = b'{"user_id":%b,"recommendation_id":"%b",%b,"items":[%b]}' % (name, made, labels, items)
         head = head_of(user_id, made, b"personal", labels, found.prefix)

@@ -8,7 +8,7 @@
     popular_in_genre      of their favourite genre; `popular` where none is known
 
 All rows are of one version, that of the user's list. What the user may not see is left out of each, what they have met
-out of the last three, which are made for everybody.
+out of the last three, which are made for everybody; trending and the last are in the order of their own list.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from typing import Any, NamedTuple
 import orjson
 
 from serving.endpoint.bodies import etag_of_shown, now_ms, opening, source_of
+from serving.endpoint.card_fields import FIELDS, Fields, asked_fields
 from serving.endpoint.list_filter import joined
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters
-from serving.endpoint.reads.recommendations import COUNTRY, DEVICE_TYPE, LIMIT, MAX_MATURITY
+from serving.endpoint.personal_order import in_order_of
+from serving.endpoint.reads.recommendations import COUNTRY, DEVICE_TYPE, LIMIT, MAX_MATURITY, REFRESH
 from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Store
 from serving.endpoint.supply import FoundList, ListReader, Supplied
@@ -33,10 +35,12 @@ from serving.keys import GENRE_ROW, GLOBAL_REGION, HOMEPAGE, NEW_ROW, POST_PLAY,
 from serving.list_format import WHICH_ONE, header_bytes
 from streams.contract.served import Surface
 
-PARAMETERS = Parameters((LIMIT, COUNTRY, MAX_MATURITY, DEVICE_TYPE))
+PARAMETERS = Parameters((LIMIT, COUNTRY, MAX_MATURITY, DEVICE_TYPE, FIELDS, REFRESH))
 #: A list of what its user has seen before is not called their top picks. Quotes inside a title are escaped.
 _SEEN_AGAIN = b'"reason_code":"seen_again"'
 ROWS = 6
+#: Rows of what many like, in the order of the reader's own list. New releases stay newest first.
+IN_THEIR_ORDER = frozenset(("trending", "popular_in_genre", "popular"))
 
 
 class Row(NamedTuple):
@@ -85,12 +89,13 @@ class HomepageRead:
             *await self._shared_rows(main.version, country, page["genre"], popular, reader),
         ]
         rows = [row for row in rows if row.supplied is None or row.supplied[0].version is main.version]
+        rows = [_ordered(row, own) if row.id in IN_THEIR_ORDER else row for row in rows]
         treatment = UNTREATED
         if own is None:
             treatment = store.versions.treatment(
                 store.stored_id(user_id), country, given.get("device_type", ""), is_known=audience is not None
             )
-        head, sections = opening(main, user_id, at_ms, treatment=treatment), _sections(rows, limit)
+        head, sections = opening(main, user_id, at_ms, treatment=treatment), _sections(rows, limit, asked_fields(given))
         items = b",".join(sections)
         body = b'%b,"sections":[%b]}' % (head, items)
         made = b".".join(hexlify(row.supplied[0].value[WHICH_ONE]) if row.supplied else b"" for row in rows)
@@ -131,14 +136,23 @@ def _page(begun: FoundList | None) -> dict[str, Any]:
     return {"genre": "", "country": ""}
 
 
-def _sections(rows: list[Row], limit: int) -> list[bytes]:
+def _ordered(row: Row, own: FoundList | None) -> Row:
+    if row.supplied is None:
+        return row
+    found, items = row.supplied
+    return row._replace(supplied=(found, in_order_of(own, items)))
+
+
+def _sections(rows: list[Row], limit: int, fields: Fields) -> list[bytes]:
     on_page: set[int] = set()
     sections = []
     for row in rows:
-        items = [item for item in row.supplied[1] if item[0] not in on_page][:limit] if row.supplied is not None else []
-        if items:
+        if row.supplied is None:
+            continue
+        cards = row.supplied[0].version.cards.cards
+        if items := [item for item in row.supplied[1] if item[0] not in on_page][:limit]:
             on_page.update(key for key, _ in items)
             named = row.title and _SEEN_AGAIN not in items[0][1]
             head = orjson.dumps({"id": row.id, "title": row.title if named else orjson.loads(items[0][1])["reason"]})
-            sections.append(b'%b,"items":[%b]}' % (head[:-1], joined(items, 0, limit)))
+            sections.append(b'%b,"items":[%b]}' % (head[:-1], joined(items, 0, limit, cards, fields)))
     return sections

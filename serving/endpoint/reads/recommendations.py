@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from functools import lru_cache
+from zlib import crc32
 
 from serving.audience import Audience
 from serving.endpoint import parameters
 from serving.endpoint.bodies import etag_of, etag_of_shown, now_ms, opening, source_of
+from serving.endpoint.card_fields import FIELDS, Fields, asked_fields
 from serving.endpoint.list_filter import joined
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters, integer, one_of, text
@@ -29,16 +31,24 @@ MAX_MATURITY = one_of(
     "Nothing rated above it is shown. It can only restrict: what the user may see, or the default, remains a limit.",
     MATURITIES,
 )
+REFRESH = one_of(
+    "refresh",
+    "Accepted, and changes nothing: a list is made again with every event of its user, before it is asked for.",
+    ("true", "false"),
+)
 DEVICE_TYPE = text("device_type", "What the list is shown on; recorded with the request.", 32)
+CONTEXT = one_of("context", "Where it is shown; home is homepage.", (*CONTEXTS, "home"), HOMEPAGE, home=HOMEPAGE)
 PARAMETERS = Parameters(
     (
         USER_ID,
-        one_of("context", "Where it is shown.", CONTEXTS, HOMEPAGE),
+        CONTEXT,
         LIMIT,
         OFFSET,
         COUNTRY,
         MAX_MATURITY,
         DEVICE_TYPE,
+        FIELDS,
+        REFRESH,
     )
 )
 #: Whose list a context shows: its own, else the homepage's.
@@ -60,7 +70,7 @@ class RecommendationsRead:
         """Always 200: personal, else segment or popular, labelled in `source`."""
         user_id, context = given["user_id"], given.get("context", HOMEPAGE)
         offset, limit = given.get("offset", 0), given.get("limit", 20)
-        store, audiences = self._store, self._store.audiences
+        store, audiences, fields = self._store, self._store.audiences, asked_fields(given)
         if country := given.get("country", ""):
             store.countries.add(country)
         version, stored_id = store.versions.of(user_id), store.stored_id(user_id)
@@ -98,7 +108,9 @@ class RecommendationsRead:
             is_known, own = True, None
             if audience is not None:
                 try:
-                    own = store.cut_start(start, version, stored_id, offset, limit, audience, given, at_ms, held)
+                    own = store.cut_start(
+                        start, version, stored_id, offset, limit, audience, given, at_ms, held, fields
+                    )
                 except UnreadableList:
                     own = None
             if own is None:
@@ -108,18 +120,18 @@ class RecommendationsRead:
         if own is not None:
             found, items, is_whole = own
             head, source = opening(found, user_id, at_ms, stored_id), "personal"
-            shape = _shape(offset, limit, at_ms > found.prefix.expires_at_ms)
+            shape = _shape(offset, limit, at_ms > found.prefix.expires_at_ms, fields)
         else:
             reader = ListReader(audiences.limits(audience, given), audience, at_ms, offset + limit)
             is_whole = False
             found, shown = await store.supply.popular(version, context, country, reader)
-            items = joined(shown, offset, limit)
+            items = joined(shown, offset, limit, found.version.cards.cards, fields)
             treatment = store.versions.treatment(
                 stored_id, country, given.get("device_type", ""), is_known=audience is not None
             )
             head = opening(found, user_id, at_ms, treatment=treatment)
             source = source_of(head)
-            shape = b"%b.%b" % (_shape(offset, limit, at_ms > found.prefix.expires_at_ms), reader.name)
+            shape = b"%b.%b" % (_shape(offset, limit, at_ms > found.prefix.expires_at_ms, fields), reader.name)
             if treatment is not UNTREATED:
                 shape = b"%b.%b" % (shape, treatment.variant.encode())
         body = b"".join((head, b',"recommendations":[', items, b"]}"))
@@ -132,5 +144,6 @@ class RecommendationsRead:
 
 
 @lru_cache(maxsize=4096)  # readers ask for few cuts, each of them many times
-def _shape(offset: int, limit: int, stale: bool) -> bytes:
-    return b"%d.%d.%d" % (offset, limit, stale)
+def _shape(offset: int, limit: int, stale: bool, fields: Fields) -> bytes:
+    shape = b"%d.%d.%d" % (offset, limit, stale)
+    return b"%b.%x" % (shape, crc32(",".join(fields).encode())) if fields else shape

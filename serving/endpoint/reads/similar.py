@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import re
+from typing import Final
 
 import orjson
 
 from serving.endpoint.bodies import etag_of_shown, head_of, labels_by_version, new_recommendation_id, now_ms
-from serving.endpoint.list_filter import Item, filter_list, joined, keys_of, left, split
+from serving.endpoint.card_fields import FIELDS, asked_fields
+from serving.endpoint.list_filter import Item, filter_list, joined, left, split
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters, text
+from serving.endpoint.personal_order import in_order_of
 from serving.endpoint.read_notes import ReadNotes
-from serving.endpoint.reads.recommendations import COUNTRY, LIMIT, MAX_MATURITY
+from serving.endpoint.reads.recommendations import COUNTRY, LIMIT, MAX_MATURITY, REFRESH
 from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Store
 from serving.endpoint.supply import FoundList, ListReader
@@ -21,15 +23,14 @@ from serving.experiments import UNTREATED
 from serving.keys import HOMEPAGE
 from serving.list_format import WHICH_ONE
 from serving.seen_filter import item_hash
-from streams.contract.served import Surface
+from streams.contract.served import Algorithm, Surface
 
 ITEM_ID = text("item_id", "The item whose neighbours are asked for.", required=True)
 FOR_USER = text("user_id", "Whose order the items are put in.")
-PARAMETERS = Parameters((LIMIT, COUNTRY, MAX_MATURITY, FOR_USER))
-
-#: How much the first places of the two orders differ: a large number makes both count alike all the way down.
-FUSION = 20
-_SCORE = re.compile(rb'(?<=,"score":)[0-9.]+')  # quotes inside a title are escaped: no title holds this
+PARAMETERS = Parameters((LIMIT, COUNTRY, MAX_MATURITY, FOR_USER, FIELDS, REFRESH))
+#: The same by the words of others.
+CONTENT_ID = text("content_id", "The item whose neighbours are asked for.", required=True)
+_BY_CONTENT: Final = frozenset((Algorithm.CONTENT, Algorithm.EMBEDDING))
 
 
 class SimilarRead:
@@ -65,15 +66,15 @@ class SimilarRead:
             mine = {key for key, _ in store.eligible(own, audience, given, at_ms)} - {itself}
             found, source = near, b"similar"
             items = [item for item in split(near.value, near.prefix, near.version.cards).items if item[0] in mine]
-        if own is None or own.version is not found.version:  # an answer comes from one version
-            shown = joined(items, 0, limit)
-        else:
-            shown = b",".join(_in_order_of(own, items)[:limit])
+        if own is not None and own.version is found.version:  # an answer comes from one version
+            items = in_order_of(own, items)
+        items = self._worded(items[:limit])
+        shown = joined(items, 0, limit, found.version.cards.cards, asked_fields(given))
         treatment = store.versions.version_treatment(user_id)
         labels = labels_by_version(found.version, treatment)
         made = new_recommendation_id()
-        body = b'{"item_id":%b,"recommendation_id":"%b","similar_items":[%b],"source":"%b",%b}' % (
-            *(name, made, shown, source, labels),
+        body = b'{%b,"recommendation_id":"%b","similar_items":[%b],"source":"%b",%b}' % (
+            *(self._named(name), made, shown, source, labels),
         )
         shape = b"%d.%b" % (limit, reader.name)
         if own is not None:
@@ -84,6 +85,12 @@ class SimilarRead:
         told = ShownAnswer(at_ms, given, source.decode(), head, shown, Surface.SIMILAR, source == b"popular")
         control = self._cache_control if user_id is None else self._private
         return json_response(body, control, etag_of_shown(found, shape, shown), told)
+
+    def _named(self, name: bytes) -> bytes:
+        return b'"item_id":%b' % name
+
+    def _worded(self, items: list[Item]) -> list[Item]:
+        return items
 
     async def _found(
         self, near: FoundList | None, version: Version, itself: int, reader: ListReader
@@ -98,18 +105,23 @@ class SimilarRead:
         return found, [item for item in items if item[0] != itself], b"popular"
 
 
-def _in_order_of(own: FoundList, items: list[Item]) -> list[bytes]:
-    """The items by the sum of 1 / (20 + place) in both lists. Scores keep their places, so that they never rise."""
-    places = {key: place for place, key in enumerate(keys_of(own.value, own.prefix))}
+class ContentSimilarRead(SimilarRead):
+    """The same by the words of others, beside ours: content_id, similarity_score, similarity_type."""
 
-    def worth(numbered: tuple[int, Item]) -> float:
-        place, (key, _) = numbered
-        wanted = places.get(key)
-        return 1 / (FUSION + place) + (0.0 if wanted is None else 1 / (FUSION + wanted))
+    async def __call__(self, given: Given) -> Response:
+        """See SimilarRead."""
+        given["item_id"] = given["content_id"]
+        return await super().__call__(given)
 
-    ordered = sorted(enumerate(items), key=worth, reverse=True)
-    scores = [_SCORE.search(fragment) for _, fragment in items]
-    return [
-        _SCORE.sub(score[0], fragment, count=1) if score else fragment
-        for (_, (_, fragment)), score in zip(ordered, scores, strict=True)
-    ]
+    def _named(self, name: bytes) -> bytes:
+        return b'"item_id":%b,"content_id":%b' % (name, name)
+
+    def _worded(self, items: list[Item]) -> list[Item]:
+        return [(key, _in_others_words(fragment)) for key, fragment in items]
+
+
+def _in_others_words(fragment: bytes) -> bytes:
+    item = orjson.loads(fragment)
+    alike = "content" if item.get("algorithm") in _BY_CONTENT else "behavior"
+    said = {"content_id": item["item_id"], "similarity_score": item["score"], "similarity_type": alike}
+    return fragment[:-1] + b"," + orjson.dumps(said)[1:]

@@ -9,6 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from harness import patience
@@ -51,11 +52,13 @@ async def test_every_example_works(address: str) -> None:
     assert [item["item_id"] for item in bodies[0]["recommendations"]] == ["i1", "i2"]
     assert [row["id"] for row in bodies[1]["sections"]] == ["top_picks", "popular"]
     assert (bodies[3]["region"], [item["item_id"] for item in bodies[3]["items"]]) == ("*", ["t1"])
-    assert bodies[5]["item_id"] == "show/12"
+    assert [bodies[place]["item_id"] for place in (5, 6)] == ["i1", "i1"]
+    assert bodies[7]["recommendations"] == bodies[0]["recommendations"] + [ANY]
+    assert bodies[8]["item_id"] == "show/12"
     shown_answer, *_, shown_problem = (json.loads(block) for block in blocks("json"))
     assert set(shown_answer) == set(bodies[0])
-    assert [item["item_id"] for item in bodies[6]["recommendations"]] == ["i1", "i2", "i3"]
-    assert shown_problem == bodies[7]
+    assert [item["item_id"] for item in bodies[9]["recommendations"]] == ["i1", "i2", "i3"]
+    assert shown_problem == bodies[10]
     (python,) = blocks("python")
     assert output([sys.executable, "-c", python], address).splitlines() == ["0 i1 Title i1", "1 i2 Title i2"]
     node = shutil.which("node")

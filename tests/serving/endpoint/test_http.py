@@ -46,7 +46,7 @@ USER = {"user_id": "u"}
         ("user_id=a&limit=" + "9" * 1000, "limit"),
         ("user_id=a&offset=-1", "offset"),
         ("user_id=a&offset=1001", "offset"),
-        ("user_id=a&context=home", "context"),
+        ("user_id=a&context=house", "context"),
         ("user_id=a&country=de", "country"),
         ("user_id=a&device_type=" + "x" * 33, "device_type"),
         ("user_id=a&limti=5", "limti"),

@@ -1,0 +1,96 @@
+"""What a page shows of an item beside its title: part of its card (serving/item_card.py), and what it is found by.
+
+One JSON object, absent what is not known. It holds MAX_BYTES at most, so that reading many cards stays cheap: people
+beyond the bound of their number, and then attributes, are left out whole.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from streams.contract.catalog import CatalogItem
+
+MAX_BYTES: Final = 2048
+MAX_PEOPLE: Final = 20
+MAX_GENRES: Final = 20
+MAX_TEXT: Final = 512
+NOTHING: Final = b""
+
+
+class ItemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`duration_s` is seconds, `released_at_ms` milliseconds since the epoch; `people` are the director, then the cast;
+    values of `attributes` are texts, numbers, truths and lists of these."""
+
+    thumbnail_url: str | None = None
+    item_type: str | None = None
+    genres: tuple[str, ...] = ()
+    duration_s: float | None = None
+    released_at_ms: int | None = None
+    year: int | None = None
+    language: str | None = None
+    maturity: str | None = None
+    people: tuple[str, ...] = ()
+    attributes: dict[str, Any] = {}
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(ItemDetails)
+
+
+def encode_details(item: CatalogItem) -> bytes:
+    """The details of a catalogue item; b"" when there are none.
+
+    >>> encode_details(CatalogItem("i", title="Alien", genres=("Horror",), director="R. Scott"))
+    b'{"genres":["Horror"],"people":["R. Scott"]}'
+    """
+    people = dict.fromkeys((*((item.director,) if item.director else ()), *item.cast))
+    made = ItemDetails(
+        item.thumbnail_url if item.thumbnail_url and len(item.thumbnail_url) <= MAX_TEXT else None,
+        _short(item.item_type),
+        tuple(genre[:MAX_TEXT] for genre in item.genres[:MAX_GENRES]),
+        item.duration_s,
+        item.released_at_ms,
+        item.year,
+        _short(item.language),
+        item.maturity,
+        tuple(name[:MAX_TEXT] for name in list(people)[:MAX_PEOPLE]),
+        {name: value for name, value in item.attributes.items() if _is_plain(value)},
+    )
+    value = _ENCODER.encode(made)
+    for given_up in _GIVEN_UP:
+        if len(value) <= MAX_BYTES:
+            break
+        made = msgspec.structs.replace(made, **given_up)
+        value = _ENCODER.encode(made)
+    return NOTHING if value == b"{}" else value
+
+
+def decode_details(value: bytes) -> ItemDetails:
+    """The other way; what cannot be read says nothing.
+
+    >>> decode_details(b'{"genres":["Horror"]}').genres, decode_details(b"").genres
+    (('Horror',), ())
+    """
+    if not value:
+        return _NONE
+    try:
+        return _DECODER.decode(value)
+    except msgspec.MsgspecError:
+        return _NONE
+
+
+_NONE: Final = ItemDetails()
+#: What is left out of details that are too long, one after another.
+_GIVEN_UP: Final[tuple[dict[str, Any], ...]] = ({"attributes": {}}, {"people": ()}, {"genres": ()})
+
+
+def _short(text: str | None) -> str | None:
+    return text[:MAX_TEXT] if text else None
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(one, str | int | float) for one in value)
+    return isinstance(value, str | int | float)
