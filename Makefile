@@ -67,6 +67,7 @@ docs: .venv/.dev ## Generate the pages and schemas that come from the code
 	$(BIN)/python -m ops.metrics_docs > docs/metrics.md.new && mv docs/metrics.md.new docs/metrics.md
 	$(BIN)/freshet schema --write docs/schemas
 	$(BIN)/python -m serving.endpoint.openapi
+	$(BIN)/python -m serving.collect.openapi
 
 constraints: ## Pin the newest versions that pyproject.toml allows
 	rm -rf build/pins && $(PYTHON) -m venv build/pins

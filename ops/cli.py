@@ -15,6 +15,7 @@ from ops.commands import (
     audit,
     audit_log,
     bench,
+    collect,
     compare,
     config,
     demo,
@@ -53,7 +54,7 @@ PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
     panels.START: (demo,),
     panels.SERVERS: (servers,),
     panels.LOG: (topics, publish, simulate, schema, acls),
-    panels.RUN: (worker, serve, sink),
+    panels.RUN: (worker, serve, collect, sink),
     panels.LOOK: (config, doctor, lag, inspect, why, scale, audit_log, evaluate, bench),
     panels.REPAIR: (dlq, partition, erase),
     panels.EXPERIMENTS: (experiment,),
@@ -65,8 +66,8 @@ _HELP: Final = "\n\n".join(  # a paragraph each; line breaks inside one would be
         "Freshet turns events in Kafka into finished recommendation lists in Redis, within a second of the click.",
         "[bold]In this order[/bold]: [cyan]up[/cyan] starts a Kafka and a Valkey, [cyan]topics create[/cyan] prepares "
         "the log, [cyan]worker[/cyan] folds events into lists, [cyan]serve[/cyan] hands the lists out.",
-        "[bold]You send events?[/bold] Any Kafka client may; the record key is the user id. [cyan]schema[/cyan] prints "
-        "the contract.",
+        "[bold]You send events?[/bold] Any Kafka client may; the record key is the user id. Pages and apps post them "
+        "to [cyan]collect[/cyan]. [cyan]schema[/cyan] prints the contract.",
         "[bold]You show lists?[/bold] The endpoint of [cyan]serve[/cyan] is read-only HTTP and JSON.",
         "[bold]You run it?[/bold] [cyan]config[/cyan] and [cyan]status[/cyan] say what is in force and what answers, "
         "[cyan]doctor[/cyan] what is wrong with the servers, "

@@ -8,6 +8,7 @@ from prometheus_client import ProcessCollector
 
 from agents.metrics.definitions import METRICS as OF_WORKERS
 from ops.operator.replay.metrics import METRICS as OF_REPLAYS
+from serving.collect.metrics import METRICS as OF_COLLECT
 from serving.endpoint.metrics import METRICS as OF_ENDPOINTS
 from streams.metrics import ExportedMetric, MetricKind
 from streams.sinks.metrics import METRICS as OF_SINKS
@@ -15,14 +16,14 @@ from streams.sinks.metrics import METRICS as OF_SINKS
 _HEAD: Final = """\
 # Metrics
 
-Generated from `agents/metrics/definitions.py`, `serving/endpoint/metrics.py`, `streams/sinks/metrics.py` and
-`ops/operator/replay/metrics.py` by `make docs`; do not edit.
+Generated from `agents/metrics/definitions.py`, `serving/endpoint/metrics.py`, `serving/collect/metrics.py`,
+`streams/sinks/metrics.py` and `ops/operator/replay/metrics.py` by `make docs`; do not edit.
 
 A worker, a sink, `freshet replay` and each of its workers answer `/metrics`, `/healthz` and `/readyz` on
 `FRESHET_METRICS_PORT` (off without one) of `FRESHET_METRICS_HOST` (127.0.0.1; for probes from another machine, set
 an address of that network: the page names topics and versions, never users). One port is for one process: with several
 on a host give each its own. `freshet replay` and `freshet demo` start their workers on the ports behind the one that is
-set. The endpoint has all three on its own port, for all of its processes together.
+set. The endpoint has all three on its own port, for all of its processes together, and so has `freshet collect`.
 
 * `/healthz` is 200 while the event loop turns and the process asks for records; else 503 with the reason. Restart what
   is not healthy.
@@ -50,7 +51,13 @@ def of_process() -> list[ExportedMetric]:
 
 def table() -> dict[str, tuple[ExportedMetric, tuple[str, ...]]]:
     """Every metric by its exported name, and which processes have it."""
-    kinds = (("worker", OF_WORKERS), ("endpoint", OF_ENDPOINTS), ("sink", OF_SINKS), ("replay", OF_REPLAYS))
+    kinds = (
+        ("worker", OF_WORKERS),
+        ("endpoint", OF_ENDPOINTS),
+        ("collect", OF_COLLECT),
+        ("sink", OF_SINKS),
+        ("replay", OF_REPLAYS),
+    )
     found = {metric.exported: (metric, (kind,)) for kind, metrics in kinds for metric in metrics}
     return found | {metric.exported: (metric, ("worker", "sink", "replay")) for metric in of_process()}
 

@@ -35,7 +35,7 @@ def acls(
     ] = Format.TABLE,
     json: JsonOption = False,
 ) -> None:
-    """Print what producers, workers, endpoints, sinks and operators must be allowed to do in Kafka, and no more.
+    """Print what each kind of process, producers and operators must be allowed to do in Kafka, and no more.
 
     Of the namespace in force, and of all model versions in it. Changes nothing: the commands of `--format kafka-acls`
     are for a shell that has kafka-acls.sh, BOOTSTRAP, and ADMIN, a file for its --command-config.

@@ -21,6 +21,7 @@ BENCHES: Final = {
     "endpoint": ("endpoint.py", "The endpoint beside a naive service, a static answer and Redis itself."),
     "endpoint-faults": ("endpoint_faults.py", "The endpoint while Redis, Kafka or a worker breaks, one row a fault."),
     "endpoint-soak": ("endpoint_soak.py", "A million checked answers while Redis stops again and again; memory."),
+    "collect": ("collect.py", "Events over HTTP until Kafka has them, beside FastAPI and aiokafka."),
     "sinks": ("sinks.py", "Rows a second into each analytic store, beside a naive writer of single rows."),
     "folds": ("folds.py", "What an event costs where it is folded, beside a former commit (--former DIR, --data DIR)."),
     "lists": ("lists.py", "What a list costs by size of batch, beside a former commit (--former DIR, --data DIR)."),

@@ -345,12 +345,13 @@ class Settings(BaseSettings):
         2048,
         ge=16,
         le=65536,
-        description="Maximum number of connections of one endpoint process; further ones wait to be accepted.",
+        description="Maximum number of connections of one process of the endpoint or of `freshet collect`; further "
+        "ones wait to be accepted.",
     )
     endpoint_tls_cert_file: Path | None = Field(
         None,
-        description="Certificate (PEM, with what is between it and its authority) of the endpoint, which then speaks "
-        "HTTPS only; SIGHUP reads it again.",
+        description="Certificate (PEM, with what is between it and its authority) of the endpoint and of "
+        "`freshet collect`, which then speak HTTPS only; SIGHUP reads it again.",
         json_schema_extra={"shown_default": "none", "allowed": "path of a file"},
     )
     endpoint_tls_key_file: Path | None = Field(
@@ -360,7 +361,8 @@ class Settings(BaseSettings):
     )
     endpoint_security: Literal["auto", "on", "off"] = Field(
         "auto",
-        description="Tokens, rate limit, audit and security headers; auto = off on a loopback address, else on.",
+        description="Tokens, rate limit, audit and security headers, of `freshet collect` too; auto = off on a "
+        "loopback address, else on.",
     )
     endpoint_jwt_key_file: Path | None = Field(
         None,
@@ -413,6 +415,28 @@ class Settings(BaseSettings):
         None,
         description="Folder in which workers of one endpoint share their counts; `freshet serve` makes one.",
         json_schema_extra={"shown_default": "none"},
+    )
+    collect_host: str = Field(
+        "127.0.0.1", min_length=1, max_length=253, description="Address that `freshet collect` takes events on."
+    )
+    collect_port: int = Field(8081, ge=1, le=65_535, description="Port that `freshet collect` takes events on.")
+    collect_queue_mb: int = Field(
+        32, ge=1, le=65_536, description="MB of events that wait for Kafka's acknowledgement; further ones get 503."
+    )
+    collect_wait_s: float = Field(
+        5.0, ge=0.5, le=60.0, description="How long a request waits for Kafka's acknowledgement before it gets 503."
+    )
+    collect_rate_per_minute: int = Field(
+        1000,
+        ge=0,
+        le=1_000_000,
+        description="Rate limit: events per minute of one user through `freshet collect` while security is on; 0 = no "
+        "limit.",
+    )
+    collect_cors_origins: str = Field(
+        "",
+        pattern=r"^(\*|https?://[^ ,]+(,https?://[^ ,]+)*)?$",
+        description="Origins whose pages may send events, with commas between; * = all; empty = none.",
     )
     clickhouse_url: Annotated[str, AfterValidator(_checked_clickhouse_url)] = Field(
         "clickhouse://127.0.0.1:29000",
@@ -481,7 +505,7 @@ class Settings(BaseSettings):
         ge=0,
         le=65_535,
         description="Port of /metrics, /healthz and /readyz of a worker, a sink or a replay, one for each process; "
-        "0 = none. The endpoint has its own.",
+        "0 = none. The endpoint and `freshet collect` have their own.",
     )
     otlp_url: str = Field(
         "",
@@ -519,7 +543,7 @@ class Settings(BaseSettings):
         "INFO", description="Minimum level of log lines."
     )
     log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = Field(
-        "text", description="Log lines of workers, endpoints and sinks: for people, or a JSON object each."
+        "text", description="Log lines of workers, endpoints, collect and sinks: for people, or a JSON object each."
     )
 
     @property

@@ -47,7 +47,7 @@ class EndpointRefused(CommandFailed):
 
 def build_app() -> "Endpoint | TracedEndpoint":
     """The ASGI app of one worker, from FRESHET_* in its environment."""
-    _end_with_supervisor()
+    end_with_supervisor()
     settings = load_settings()
     log_as(settings, "endpoint")
     endpoint, traces = Endpoint(endpoint_config(settings)), traces_of(settings, "endpoint")
@@ -58,8 +58,9 @@ def build_app() -> "Endpoint | TracedEndpoint":
     return TracedEndpoint(endpoint, traces.tracer, settings.trace_share, traces.close)
 
 
-def _end_with_supervisor() -> None:
-    """Workers of a supervisor that was killed would keep the port, and share the reads of the next endpoint there."""
+def end_with_supervisor() -> None:
+    """In a process of granian's: ends when its parent does. Workers of a supervisor that was killed would keep the
+    port, and share the reads of the next endpoint there."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != int(os.environ.get(_SUPERVISOR, os.getppid())):  # it was killed before that call
@@ -75,7 +76,7 @@ def endpoint_config(settings: Settings) -> EndpointConfig:
         model_version=settings.model_version,
         max_age_s=settings.endpoint_max_age_s,
         cors_origins=tuple(filter(None, settings.endpoint_cors_origins.split(","))),
-        tokens=_tokens(settings) if secure else None,
+        tokens=tokens_of(settings, "endpoint_host") if secure else None,
         rate_per_minute=settings.endpoint_rate_per_minute if secure else 0,
         audit=secure,
         access_log_share=settings.endpoint_access_log_share,
@@ -89,22 +90,25 @@ def endpoint_config(settings: Settings) -> EndpointConfig:
     )
 
 
-def is_secure(settings: Settings) -> bool:
-    """Whether readers must prove who they are: by the setting, else everywhere but on a loopback address."""
+def is_secure(settings: Settings, host: str = "endpoint_host") -> bool:
+    """Whether who asks must prove who they are: by the setting, else everywhere but on a loopback address. `host` is
+    the setting of the address."""
     if settings.endpoint_security == "auto":
-        return not _is_loopback(settings.endpoint_host)
+        return not is_loopback(getattr(settings, host))
     return settings.endpoint_security == "on"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it."""
     return ip_address(address_of(host).partition("%")[0]).is_loopback
 
 
-def _tokens(settings: Settings) -> TokenConfig:
+def tokens_of(settings: Settings, host: str) -> TokenConfig:
+    """How tokens are checked. Raises `EndpointRefused` without a key; `host` is the setting of the address."""
     key_file, jwks_url = settings.endpoint_jwt_key_file, settings.endpoint_jwks_url
     if bool(key_file) == bool(jwks_url):
         raise EndpointRefused(
-            f"{variable('endpoint_host')}={settings.endpoint_host} is reachable from elsewhere or security is on, so "
+            f"{variable(host)}={getattr(settings, host)} is reachable from elsewhere or security is on, so "
             f"readers need tokens: set either {variable('endpoint_jwt_key_file')} or {variable('endpoint_jwks_url')}. "
             f"Behind a gateway that checks readers itself, set {variable('endpoint_security')}=off.",
         )
@@ -132,7 +136,7 @@ def _key(file: Path) -> str:
     return key
 
 
-def _check_certificate(settings: Settings) -> None:
+def check_certificate(settings: Settings) -> None:
     """Raises `EndpointRefused` when the files of HTTPS cannot be used."""
     certificate, key = settings.endpoint_tls_cert_file, settings.endpoint_tls_key_file
     names = variable("endpoint_tls_cert_file"), variable("endpoint_tls_key_file")
@@ -156,13 +160,13 @@ def run(settings: Settings) -> None:
     require_usable_redis(settings)
     require_usable_kafka(settings)
     require_tracing(settings)
-    _check_certificate(settings)
+    check_certificate(settings)
     endpoint_config(settings)  # a mistake ends the command here, not every worker
-    if not is_secure(settings) and not _is_loopback(settings.endpoint_host):
+    if not is_secure(settings) and not is_loopback(settings.endpoint_host):
         sys.stderr.write(f"freshet: anybody who reaches {settings.endpoint_host} may read every user's list\n")
     address = address_of(settings.endpoint_host)
     with sole_listener(address, settings.endpoint_port):
-        os.environ[_SUPERVISOR] = str(os.getpid())
+        be_supervisor()
         os.environ[variable("endpoint_host")] = address  # for the workers: a name may mean another one meanwhile
         shared: OwnFolder | None = None
         if settings.endpoint_metrics_dir is None:
@@ -170,18 +174,32 @@ def run(settings: Settings) -> None:
             os.environ[variable("endpoint_metrics_dir")] = str(shared.path)
         else:
             settings.endpoint_metrics_dir.mkdir(parents=True, exist_ok=True)
-        _server(settings, address).serve()
+        server_of(
+            settings,
+            "ops.processes.endpoint_process:build_app",
+            address,
+            settings.endpoint_port,
+            settings.endpoint_workers,
+        ).serve()
         if shared is not None:
             shared.close()
 
 
-def _server(settings: Settings, address: str) -> Any:  # granian exports no type of it
+def be_supervisor() -> None:
+    """Tells the processes that this one starts whom they end with."""
+    os.environ[_SUPERVISOR] = str(os.getpid())
+
+
+def server_of(
+    settings: Settings, target: str, address: str, port: int, workers: int, process: str = "endpoint"
+) -> Any:  # granian exports no type of it
+    """granian in front of what `target` names (`module:function` that makes an ASGI app)."""
     return Server(
-        "ops.processes.endpoint_process:build_app",
+        target,
         factory=True,
         address=address,
-        port=settings.endpoint_port,
-        workers=settings.endpoint_workers,
+        port=port,
+        workers=workers,
         interface=Interfaces.ASGI,
         loop=Loops.uvloop,
         http=HTTPModes.http1,
@@ -193,7 +211,7 @@ def _server(settings: Settings, address: str) -> Any:  # granian exports no type
         respawn_interval=RESPAWN_S,
         workers_kill_timeout=STOP_GRACE_S,
         log_access=False,
-        log_dictconfig=granian_logs(settings),
+        log_dictconfig=granian_logs(settings, process),
         ssl_cert=settings.endpoint_tls_cert_file,
         ssl_key=settings.endpoint_tls_key_file or settings.endpoint_tls_cert_file,
         ssl_protocol_min=SSLProtocols.tls12,

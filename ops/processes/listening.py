@@ -34,37 +34,37 @@ def address_of(host: str, setting: str = _HOST) -> str:
 
 
 @contextmanager
-def sole_listener(address: str, port: int) -> Iterator[None]:
+def sole_listener(address: str, port: int, host: str = _HOST, of_port: str = _PORT) -> Iterator[None]:
     """Nobody else listens at the address, and no other endpoint of this machine will while this is open. Raises
-    `CannotListen`.
+    `CannotListen`, which names the settings `host` and `of_port`.
 
     Processes of one endpoint share its port (SO_REUSEPORT), and the kernel would let a second endpoint of anybody join
     them: readers would then be sent to either at random. So the port is bound once without sharing, which fails beside
     a listener of any kind; and a name of the address is held, for two that start at the same moment.
     """
-    with _held_name(address, port):
-        _bind_alone(address, port)
+    with _held_name(address, port, host, of_port):
+        _bind_alone(address, port, host, of_port)
         yield
 
 
 @contextmanager
-def _held_name(address: str, port: int) -> Iterator[None]:
+def _held_name(address: str, port: int, host: str, of_port: str) -> Iterator[None]:
     """An abstract socket: the kernel takes the name back when the process ends, however it does."""
     with socket.socket(socket.AF_UNIX) as name:
         try:
             name.bind(f"\0freshet-endpoint-{address}:{port}")
         except OSError as problem:
-            raise refusal(address, port, problem) from None
+            raise refusal(address, port, problem, host, of_port) from None
         yield
 
 
-def _bind_alone(address: str, port: int) -> None:
+def _bind_alone(address: str, port: int, host: str, of_port: str) -> None:
     with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as alone:
         alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that ended lately are no listeners
         try:
             alone.bind((address, port))
         except OSError as problem:
-            raise refusal(address, port, problem) from None
+            raise refusal(address, port, problem, host, of_port) from None
 
 
 def refusal(address: str, port: int, problem: OSError, host: str = _HOST, of_port: str = _PORT) -> CannotListen:

@@ -92,6 +92,13 @@ EVENTS: Final[dict[str, dict[str, str]]] = {
     "root": {
         "%s": "start_refused",
     },
+    "serving.collect.app": {
+        "an answer failed": "collect_answer_failed",
+        "collecting cannot start": "collect_start_failed",
+    },
+    "serving.collect.event_writer": {
+        "events cannot be written: %s": "events_not_written",
+    },
     "serving.endpoint.app": {
         "an answer failed: %s": "answer_failed",
         "the endpoint cannot start": "endpoint_start_failed",

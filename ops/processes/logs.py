@@ -75,7 +75,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def log_as(settings: Settings, process: str) -> None:
-    """Logs to standard error from now on, as the settings say; `process` is worker, endpoint or sink."""
+    """Logs to standard error from now on, as the settings say; `process` is worker, endpoint, collect or sink."""
     handler = logging.StreamHandler()
     handler.addFilter(RepeatLimit())
     if settings.log_format == "json":
@@ -87,13 +87,13 @@ def log_as(settings: Settings, process: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def granian_logs(settings: Settings) -> dict[str, Any] | None:
-    """How granian is to log what its processes do; None = as it does by itself."""
+def granian_logs(settings: Settings, process: str) -> dict[str, Any] | None:
+    """How granian is to log what its processes do; None = as it does by itself. `process` is endpoint or collect."""
     if settings.log_format != "json":
         return None
     formatter = {
         "()": "ops.processes.logs.JsonFormatter",
-        "process": "endpoint",
+        "process": process,
         "model_version": settings.model_version,
     }
     return {"formatters": {"generic": formatter, "access": formatter}}

@@ -30,7 +30,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _ALLOW = [(b"allow", b"GET, HEAD, OPTIONS")]
-_CAUTIOUS: Headers = [
+#: What answers carry where security is on.
+CAUTIOUS: Headers = [
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
     (b"strict-transport-security", b"max-age=31536000"),
@@ -44,7 +45,7 @@ class Endpoint:
         self._config = config
         self._cors = Cors(config.cors_origins)
         self._address = RedisAddress.from_url(config.redis_url)  # a wrong URL ends the start, not the first request
-        self._added_headers = _CAUTIOUS if config.tokens else []
+        self._added_headers = CAUTIOUS if config.tokens else []
         self._adds_headers = bool(config.cors_origins or self._added_headers)
         self._services: Services
         self._routes: Routes

@@ -11,9 +11,13 @@ _EXPOSED = (b"access-control-expose-headers", b"etag, retry-after")  # of answer
 class Cors:
     """Adds the headers for origins on the list ("*" for all of them) and answers preflight requests."""
 
-    def __init__(self, origins: tuple[str, ...]) -> None:
+    def __init__(
+        self, origins: tuple[str, ...], methods: bytes = b"GET, HEAD", sent: bytes = b"authorization, if-none-match"
+    ) -> None:
+        """`methods` and `sent`: what pages may do, and the headers that they may set."""
         self._origins = frozenset(origin.encode() for origin in origins)
         self._any = "*" in origins
+        self._methods, self._sent = methods, sent
 
     def headers(self, origin: bytes | None) -> Headers:
         """What to add to an answer for a request with this Origin."""
@@ -27,11 +31,11 @@ class Cors:
 
     def preflight(self, origin: bytes | None) -> Response:
         """The answer to OPTIONS: what may be sent, when the origin may send at all."""
-        headers: Headers = [(b"allow", b"GET, HEAD, OPTIONS"), *self.headers(origin)]
+        headers: Headers = [(b"allow", self._methods + b", OPTIONS"), *self.headers(origin)]
         if any(name == b"access-control-allow-origin" for name, _ in headers):
             headers += [
-                (b"access-control-allow-methods", b"GET, HEAD"),
-                (b"access-control-allow-headers", b"authorization, if-none-match"),
+                (b"access-control-allow-methods", self._methods),
+                (b"access-control-allow-headers", self._sent),
                 (b"access-control-max-age", b"600"),
             ]
         return Response(204, headers, b"")

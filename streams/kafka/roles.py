@@ -26,6 +26,8 @@ class Role(StrEnum):
     """`freshet worker`, of any version."""
     ENDPOINT = "endpoint"
     """`freshet serve`."""
+    COLLECT = "collect"
+    """`freshet collect`: events alone, neither items nor profiles."""
     SINK = "sink"
     """`freshet sink`, into any store."""
     OPERATOR = "operator"
@@ -77,6 +79,10 @@ def _endpoint(topics: Topics) -> Iterator[Grant]:
     yield from _on((topics.requests, topics.served), "Write")
 
 
+def _collect(topics: Topics) -> Iterator[Grant]:
+    yield from _on((topics.interactions,), "Write")
+
+
 def _sink(topics: Topics) -> Iterator[Grant]:
     yield from _on((topics.interactions, topics.served, topics.erasure), "Read")
     yield from _on((topics.dead_letters,), "Write")
@@ -103,6 +109,7 @@ _OF_ROLE: Final = {
     Role.PRODUCER: _producer,
     Role.WORKER: _worker,
     Role.ENDPOINT: _endpoint,
+    Role.COLLECT: _collect,
     Role.SINK: _sink,
     Role.OPERATOR: _operator,
 }

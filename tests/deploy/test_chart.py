@@ -27,6 +27,7 @@ keda: {enabled: true}
 sinks: {clickhouse: {enabled: true}, cassandra: {enabled: true}}
 metrics: {podMonitor: true, tokenSecret: {secret: freshet-metrics, key: token}}
 endpoint: {autoscaling: {enabled: false}}
+collect: {enabled: true}
 networkPolicy:
   endpointFrom: [{namespaceSelector: {matchLabels: {name: web}}}]
   metricsFrom: [{namespaceSelector: {matchLabels: {name: monitoring}}}]
@@ -92,6 +93,7 @@ def test_pods_have_no_rights_and_write_only_where_volumes_are(tmp_path: Path) ->
     documents = rendered(EVERYTHING, tmp_path)
     assert {name for name, _ in pods(documents)} == {
         *("shop-freshet-worker", "shop-freshet-endpoint", "shop-freshet-topics-1"),
+        "shop-freshet-collect",
         *("shop-freshet-sink-clickhouse", "shop-freshet-sink-cassandra"),
     }
     for _, pod in pods(documents):

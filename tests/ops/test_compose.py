@@ -36,7 +36,7 @@ def compose_commands() -> list[list[str]]:
 def test_there_is_a_kafka_and_a_redis_and_no_name_that_older_versions_reject(compose: dict[str, Any]) -> None:
     assert {name for name in compose if not name.startswith("x-")} == {"services", "volumes"}
     always = {name for name, service in compose["services"].items() if "profiles" not in service}
-    assert always == {"kafka", "redis", "topics", "worker", "endpoint"}
+    assert always == {"kafka", "redis", "topics", "worker", "endpoint", "collect"}
 
 
 def test_profiles_add_to_that_and_full_is_all(compose: dict[str, Any]) -> None:
@@ -52,7 +52,7 @@ def test_profiles_add_to_that_and_full_is_all(compose: dict[str, Any]) -> None:
 
 def test_our_own_processes_are_nobodys_and_know_where_the_servers_are(compose: dict[str, Any]) -> None:
     own = {name: service for name, service in compose["services"].items() if "build" in service}
-    assert set(own) >= {"topics", "worker", "endpoint", "simulate", "sink-clickhouse", "sink-cassandra"}
+    assert set(own) >= {"topics", "worker", "endpoint", "collect", "simulate", "sink-clickhouse", "sink-cassandra"}
     known = {variable(name) for name in Settings.model_fields}
     for name, service in own.items():
         assert service["read_only"] is True

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from hashlib import sha1
 from importlib.resources import files
+from typing import Any
 
 from serving import resp
 from serving.endpoint.problems import Problem
@@ -22,31 +23,40 @@ _MINUTE_US = 60_000_000
 
 
 class RateLimit:
-    """`per_minute` > 0 requests, all of which may come at once after a quiet minute."""
+    """`per_minute` > 0 requests, all of which may come at once after a quiet minute. `counts` names what is counted:
+    each kind has a limit of its own."""
 
-    def __init__(self, link: RedisLink, root: str, per_minute: int) -> None:
+    def __init__(self, link: RedisLink, root: str, per_minute: int, counts: str = "rate") -> None:
         self._link = link
-        self._root = root.encode() + b"rate:{u:"
-        self._arguments = (b"%d" % (_MINUTE_US // per_minute), b"%d" % _MINUTE_US)
+        self._root = root.encode() + counts.encode() + b":{u:"
+        self._one_us = _MINUTE_US // per_minute
 
-    def ask(self, reader: str) -> asyncio.Future[int] | None:
-        """Sends the question with this turn's other commands; None while Redis is away."""
+    def ask(self, reader: str, count: int = 1) -> asyncio.Future[int] | None:
+        """Asks for `count` at once, with this turn's other commands; None while Redis is away."""
         key = b"%b%b}" % (self._root, reader.encode())
+        arguments = (b"%d" % (self._one_us * count), b"%d" % _MINUTE_US)
         try:
-            return self._link.send(resp.command(b"EVALSHA", _SHA, b"1", key, *self._arguments))
+            return self._link.send(resp.command(b"EVALSHA", _SHA, b"1", key, *arguments))
         except RedisUnavailable:
             return None
 
+    async def wait_ms(self, question: asyncio.Future[int] | None) -> int:
+        """After how many milliseconds it may be asked again; 0 = it may pass, which it may while Redis is away."""
+        if question is None:
+            return 0
+        try:
+            return await question
+        except RedisUnavailable:
+            return 0
+
     async def check(self, question: asyncio.Future[int] | None) -> None:
         """Raises a 429 Problem with Retry-After when the answer is no."""
-        if question is None:
-            return
-        try:
-            wait_ms = await question
-        except RedisUnavailable:
-            return
-        if wait_ms > 0:
-            seconds = -(-wait_ms // 1000)
-            raise Problem(
-                429, "too many requests", sent_headers=[(b"retry-after", b"%d" % seconds)], retry_after_s=seconds
-            )
+        if (wait_ms := await self.wait_ms(question)) > 0:
+            raise too_many("requests", wait_ms)
+
+
+def too_many(what: str, wait_ms: int, **members: Any) -> Problem:
+    """A 429 that says when to come back."""
+    seconds = -(-wait_ms // 1000)
+    sent_headers = [(b"retry-after", b"%d" % seconds)]
+    return Problem(429, f"too many {what}", sent_headers=sent_headers, retry_after_s=seconds, **members)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jwt
@@ -25,7 +26,8 @@ MATURITY_CLAIM = "max_maturity"
 READ_ANY = "freshet:read-any"
 READ_SEGMENT = "freshet:read-segment"
 METRICS = "freshet:metrics"
-SCOPES = frozenset({READ_ANY, READ_SEGMENT, METRICS})
+WRITE_ANY = "freshet:write-any"
+SCOPES = frozenset({READ_ANY, READ_SEGMENT, METRICS, WRITE_ANY})
 _AGES: dict[str, int] = {maturity: maturity_age(maturity) for maturity in MATURITIES}
 _SECRET_ALGORITHMS = ["HS256"]
 _KEY_ALGORITHMS = list(ALGORITHMS)
@@ -135,6 +137,16 @@ def check_access(reader: TokenHolder, user_id: str | None, scope: str | None) ->
         if user_id is not None or READ_SEGMENT not in reader.scopes:
             raise Problem(403, f"the token lacks {READ_SEGMENT if user_id is None else READ_ANY}")
     elif user_id is not None and reader.subject != user_id and not reader.serves:
+        raise Problem(403, "the token is not this user's")
+
+
+def check_writer(writer: TokenHolder, user_ids: Iterable[str]) -> None:
+    """Raises a 403 Problem when the token does not let its holder send events of these users."""
+    if WRITE_ANY in writer.scopes:
+        return
+    if writer.scopes:
+        raise Problem(403, f"the token lacks {WRITE_ANY}")
+    if any(user_id != writer.subject for user_id in user_ids):
         raise Problem(403, "the token is not this user's")
 
 

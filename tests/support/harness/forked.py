@@ -21,7 +21,12 @@ from typing import IO
 
 SERVER = Path(__file__).with_name("fork_server.py")
 #: What commands of `freshet` import by themselves beyond this is read in some hundredths of a second.
-PRELOADED = ("ops.cli", "ops.processes.worker_process", "ops.processes.endpoint_process")
+PRELOADED = (
+    "ops.cli",
+    "ops.processes.worker_process",
+    "ops.processes.endpoint_process",
+    "ops.processes.collect_process",
+)
 #: Workers share the machine by processes (ops/commands/worker.py); a process with threads cannot be forked.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 END_S = 30

@@ -1,0 +1,81 @@
+"""Who sends, for whom, how much: token, then a limit for each user whose events they are; noted for the audit."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+from serving.collect.request_body import RefusedEvent, SentEvents
+from serving.endpoint.guard.rate_limit import RateLimit
+from serving.endpoint.guard.tokens import WRITE_ANY, TokenHolder, Tokens, check_writer
+from serving.endpoint.line_log import LineLog
+from serving.endpoint.problems import Problem
+from streams.contract.identities import Identities
+
+RATE_LIMITED = "rate_limited"
+
+
+class Admission:
+    """Each part can be None. A token that sets no header may be in the body (`access_token`)."""
+
+    def __init__(
+        self, tokens: Tokens | None, limit: RateLimit | None, audit: LineLog | None, identities: Identities
+    ) -> None:
+        self._tokens, self._limit, self._audit = tokens, limit, audit
+        self._stored_id = identities.of
+
+    async def admit(self, route: str, sent: SentEvents, authorization: bytes | None, client: str) -> int:
+        """Moves events beyond their user's limit to the refused ones; after how many ms the last of those may come.
+        Raises 401 and 403 Problems."""
+        if self._tokens is None and self._limit is None and self._audit is None:
+            return 0
+        writer: TokenHolder | None = None
+        status = 202
+        try:
+            users = Counter(event.user_id for event in sent.checked)
+            if self._tokens is not None:
+                if authorization is None and sent.access_token is not None:
+                    authorization = b"Bearer " + sent.access_token.encode("utf-8", "replace")
+                writer = self._tokens.reader(authorization)
+                check_writer(writer, users)
+            return await self._limited(sent, users)
+        except Problem as problem:
+            status = problem.status
+            raise
+        finally:
+            self._note(route, sent, writer, client, status)
+
+    async def _limited(self, sent: SentEvents, users: Counter[str]) -> int:
+        limit = self._limit
+        if limit is None:
+            return 0
+        asked = {user_id: limit.ask(self._stored_id(user_id), count) for user_id, count in users.items()}
+        waits_ms = {user_id: await limit.wait_ms(question) for user_id, question in asked.items()}
+        longest_ms = max(waits_ms.values(), default=0)
+        if longest_ms:
+            for event in sent.checked:
+                if wait_ms := waits_ms[event.user_id]:
+                    detail = f"this user's events are too many; try again in {-(-wait_ms // 1000)} s"
+                    sent.refused.append(RefusedEvent(event.place, RATE_LIMITED, detail))
+            sent.checked = [event for event in sent.checked if not waits_ms[event.user_id]]
+            sent.refused.sort()
+        return longest_ms
+
+    def _note(self, route: str, sent: SentEvents, writer: TokenHolder | None, client: str, status: int) -> None:
+        if self._audit is None:
+            return
+        users = {event.user_id for event in sent.checked}
+        self._audit.add(
+            {
+                "log": "audit",
+                "time_ms": time.time_ns() // 1_000_000,
+                "reader": self._stored_id(writer.subject) if writer else None,
+                "serves": WRITE_ANY in writer.scopes if writer else None,
+                "client": client,
+                "user_id": self._stored_id(next(iter(users))) if len(users) == 1 else None,
+                "users": len(users),
+                "events": len(sent.checked),
+                "route": route,
+                "status": status,
+            }
+        )

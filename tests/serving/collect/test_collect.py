@@ -1,0 +1,217 @@
+"""Events over HTTP: what is answered, and what the log holds then."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from aiokafka.structs import ConsumerRecord
+
+from ops.local_stack.stack import LocalStack
+from serving.collect import openapi
+from serving.collect.config import CollectConfig
+from serving.collect.request_body import MAX_BODY_BYTES
+from serving.endpoint.config import TokenConfig
+from streams.contract.partitioning import partition_of
+from streams.kafka.topics import Topics
+
+from .conftest import PARTITIONS, collecting, ready, written
+
+pytestmark = pytest.mark.stack
+
+EVENTS, TRACK = "/api/v1/events", "/api/v1/interactions/track"
+SECRET = "a secret of at least thirty-two characters"
+
+
+def event(**more: Any) -> dict[str, Any]:
+    """A click of now, with an id that nothing else has."""
+    now_ms = time.time_ns() // 1_000_000
+    made = {
+        "event_type": "click",
+        "user_id": "u",
+        "item_id": "i",
+        "timestamp": now_ms,
+        "event_id": secrets.token_hex(8),
+    }
+    return made | more
+
+
+async def by_id(stack: LocalStack, topics: Topics) -> dict[str, ConsumerRecord]:
+    """Records of the log by the id that their events were sent with."""
+    return {json.loads(record.value).get("event_id"): record for record in await written(stack.bootstrap, topics)}
+
+
+def bearer(subject: str = "u", scope: str = "") -> dict[str, str]:
+    claims = {"sub": subject, "exp": time.time() + 60, "scope": scope}
+    return {"authorization": "Bearer " + jwt.encode(claims, SECRET, "HS256")}
+
+
+async def test_what_is_accepted_is_in_the_log_as_it_was_sent(
+    client: httpx.AsyncClient, stack: LocalStack, topics: Topics
+) -> None:
+    one = event(user_id="u 1", mine=[1.50])
+    several = [event(user_id=f"u{n}") for n in range(20)]
+    single = await client.post(EVENTS, content=(text := json.dumps(one)))
+    assert single.status_code == 202, single.text
+    assert single.json() == {"accepted": 1, "event_ids": [one["event_id"]]}
+    batch = await client.post(EVENTS, json=several)
+    assert batch.status_code == 202
+    assert batch.json() == {"accepted": 20, "event_ids": [sent["event_id"] for sent in several]}
+    records = await by_id(stack, topics)
+    assert records[one["event_id"]].value == text.encode()
+    for sent in [one, *several]:
+        record = records[sent["event_id"]]
+        assert record.key == sent["user_id"].encode()
+        assert record.partition == partition_of(record.key, PARTITIONS)
+
+
+async def test_a_repeated_request_has_the_same_ids(client: httpx.AsyncClient) -> None:
+    nameless = {name: value for name, value in event().items() if name != "event_id"}
+    first, second = [(await client.post(EVENTS, json=nameless)).json() for _ in range(2)]
+    assert first == second
+    assert re.fullmatch("[0-9a-f]{32}", first["event_ids"][0])
+
+
+async def test_a_beacon_sends_text_and_no_header(client: httpx.AsyncClient) -> None:
+    text = json.dumps({"events": [event()]})
+    sent = await client.post(TRACK, content=text, headers={"content-type": "text/plain;charset=UTF-8"})
+    assert sent.status_code == 202
+
+
+async def test_tracking_takes_events_without_a_time(
+    client: httpx.AsyncClient, stack: LocalStack, topics: Topics
+) -> None:
+    timeless = {name: value for name, value in event(content_id="i").items() if name not in ("timestamp", "item_id")}
+    assert (await client.post(EVENTS, json=timeless)).status_code == 422
+    before_ms = time.time_ns() // 1_000_000
+    assert (await client.post(TRACK, json=timeless)).json()["event_ids"] == [timeless["event_id"]]
+    record = json.loads((await by_id(stack, topics))[timeless["event_id"]].value)
+    assert record == timeless | {"timestamp": record["timestamp"]}
+    assert before_ms <= record["timestamp"] <= time.time_ns() // 1_000_000
+
+
+async def test_refused_events_of_a_batch_are_named_and_the_others_written(
+    client: httpx.AsyncClient, stack: LocalStack, topics: Topics
+) -> None:
+    good, bad = event(), event(rating=9)
+    answer = await client.post(EVENTS, json=[bad, good, {"user_id": "u"}])
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert told["accepted"] == 1
+    assert told["event_ids"] == [None, good["event_id"], None]
+    assert [(one["index"], one["reason"]) for one in told["rejected"]] == [(0, "out_of_range"), (2, "missing_field")]
+    in_log = await by_id(stack, topics)
+    assert good["event_id"] in in_log
+    assert bad["event_id"] not in in_log
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "content", "status"),
+    [
+        ("POST", EVENTS, "application/json", b"{", 400),
+        ("POST", EVENTS, "application/json", b"", 400),
+        ("POST", f"{EVENTS}?x=1", "application/json", b"{}", 400),
+        ("POST", EVENTS, "application/json", b"{}", 422),
+        ("POST", EVENTS, "application/x-www-form-urlencoded", b"a=1", 415),
+        ("POST", EVENTS, "application/json", b" " * (MAX_BODY_BYTES + 1), 413),
+        ("GET", EVENTS, "application/json", b"", 405),
+        ("PUT", TRACK, "application/json", b"{}", 405),
+        ("POST", "/readyz", "application/json", b"{}", 405),
+        ("POST", "/api/v1/recommendations", "application/json", b"{}", 404),
+    ],
+)
+async def test_what_is_no_request_for_it_says_why(
+    client: httpx.AsyncClient, method: str, path: str, kind: str, content: bytes, status: int
+) -> None:
+    answer = await client.request(method, path, content=content, headers={"content-type": kind})
+    assert answer.status_code == status, answer.text
+    assert answer.json()["status"] == status
+    assert answer.json()["detail"]
+
+
+async def test_a_body_without_a_length_is_bounded_too(client: httpx.AsyncClient) -> None:
+    async def pieces() -> Any:
+        for _ in range(20):
+            yield b" " * 65_536
+
+    assert (await client.post(EVENTS, content=pieces())).status_code == 413
+
+
+async def test_pages_of_listed_origins_may_send(config: CollectConfig) -> None:
+    shop = {"origin": "https://shop.example"}
+    async with collecting(replace(config, cors_origins=("https://shop.example",))) as client:
+        await ready(client)
+        asked = await client.options(EVENTS, headers=shop | {"access-control-request-method": "POST"})
+        assert asked.headers["access-control-allow-methods"] == "POST"
+        assert "content-type" in asked.headers["access-control-allow-headers"]
+        sent = await client.post(EVENTS, json=event(), headers=shop)
+        assert sent.headers["access-control-allow-origin"] == "https://shop.example"
+        other = await client.post(EVENTS, json=event(), headers={"origin": "https://other.example"})
+        assert "access-control-allow-origin" not in other.headers
+
+
+async def test_one_sends_ones_own_events_and_services_those_of_everybody(config: CollectConfig) -> None:
+    async with collecting(replace(config, tokens=TokenConfig(secret=SECRET))) as client:
+        await ready(client)
+
+        async def status(headers: dict[str, str], *users: str) -> int:
+            answer = await client.post(EVENTS, json=[event(user_id=user) for user in users], headers=headers)
+            return answer.status_code
+
+        assert await status({}, "u") == 401
+        assert await status({"authorization": "Bearer x"}, "u") == 401
+        assert await status(bearer(), "u", "u") == 202
+        assert await status(bearer(), "u", "other") == 403
+        assert await status(bearer("service", "freshet:read-any"), "u") == 403
+        assert await status(bearer("service", "freshet:read-any freshet:write-any"), "u", "other") == 202
+        in_body = {"events": [event()], "access_token": bearer()["authorization"].removeprefix("Bearer ")}
+        assert (await client.post(EVENTS, json=in_body)).status_code == 202
+        assert (await client.post(EVENTS, json=in_body | {"events": [event(user_id="v")]})).status_code == 403
+        assert (await client.get("/metrics")).status_code == 401
+        assert (await client.get("/metrics", headers=bearer("prometheus", "freshet:metrics"))).status_code == 200
+        assert (await client.get("/healthz")).headers["referrer-policy"] == "no-referrer"
+
+
+async def test_events_of_one_user_are_limited_and_those_of_others_pass(config: CollectConfig) -> None:
+    secured = replace(config, tokens=TokenConfig(secret=SECRET), rate_per_minute=10)
+    service = bearer("service", "freshet:write-any")
+    async with collecting(secured) as client:
+        await ready(client)
+        assert (await client.post(EVENTS, json=[event(user_id="busy")] * 10, headers=service)).status_code == 202
+        over = await client.post(EVENTS, json=event(user_id="busy"), headers=service)
+        assert over.status_code == 429
+        assert int(over.headers["retry-after"]) >= 1
+        mixed = await client.post(EVENTS, json=[event(user_id="busy"), calm := event(user_id="calm")], headers=service)
+        assert mixed.status_code == 422
+        assert [(one["index"], one["reason"]) for one in mixed.json()["rejected"]] == [(0, "rate_limited")]
+        assert mixed.json()["event_ids"] == [None, calm["event_id"]]
+
+
+async def test_figures_say_what_became_of_events(config: CollectConfig) -> None:
+    async with collecting(config) as client:
+        await ready(client)
+        await client.post(EVENTS, json=[event(), event()])
+        await client.post(TRACK, json=event(rating=9))
+        page = (await client.get("/metrics")).text
+    assert "freshet_collect_acknowledged_total 2.0" in page
+    assert 'freshet_collect_refused_total{reason="out_of_range"} 1.0' in page
+    assert 'freshet_collect_requests_total{route="events",status="202"} 1.0' in page
+    assert 'freshet_collect_requests_total{route="track",status="422"} 1.0' in page
+    assert "freshet_collect_queued_bytes 0.0" in page
+    assert "freshet_collect_kafka_connected 1.0" in page
+
+
+def test_the_checked_in_document_is_what_the_code_says() -> None:
+    assert openapi.DOCUMENT.read_text() == openapi.text(), "run python -m serving.collect.openapi"
+
+
+async def test_the_document_is_served(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/openapi.json")).json() == json.loads(openapi.DOCUMENT.read_text())
