@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 PARTITIONS, BATCH, WARM, MEASURED = 4, 500, 40_000, 12_000
+USERS = ("parse", "users: fold", "users: rows", "users: route")
 PUBLISH, FOLLOW = ("items: fold", "items: publication"), ("follow",)
 EXIT_USAGE = 2
 
@@ -106,7 +107,7 @@ def in_another_process(checkout: Path, data: Path) -> dict[str, Any]:
 
 
 def compare(checkouts: dict[str, Path], data: Path, repeats: int) -> dict[str, Any]:
-    """The lowest of each part's figures by checkout, and the ratios of those of the item model, repeat by repeat."""
+    """The lowest of each part's figures by checkout, and their ratios, repeat by repeat."""
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in checkouts}
     for _ in range(repeats):
         for name, checkout in checkouts.items():
@@ -119,16 +120,22 @@ def compare(checkouts: dict[str, Path], data: Path, repeats: int) -> dict[str, A
             "per_event": {what: round(amount, 1) for what, amount in repeated[-1]["bytes"].items()},
         }
     if "former" in runs:
-        ratios = [_model(former) / _model(own) for former, own in zip(runs["former"], runs["this"], strict=True)]
         found["former_by_this"] = {
-            "publish_and_follow": round(statistics.median(ratios), 2),
-            "spread": [round(min(ratios), 2), round(max(ratios), 2)],
+            "users": _ratios(runs, USERS),
+            "publish_and_follow": _ratios(runs, (*PUBLISH, *FOLLOW)),
         }
     return found
 
 
-def _model(run: dict[str, Any]) -> float:
-    return sum(float(run["us"][part]) for part in (*PUBLISH, *FOLLOW))
+def _ratios(runs: dict[str, list[dict[str, Any]]], parts: tuple[str, ...]) -> dict[str, float]:
+    """Of the former commit's figures by this one's, repeat by repeat."""
+    former, own = ([sum(float(run["us"][part]) for part in parts) for run in runs[name]] for name in ("former", "this"))
+    ratios = [before / now for before, now in zip(former, own, strict=True)]
+    return {
+        "median": round(statistics.median(ratios), 2),
+        "least": round(min(ratios), 2),
+        "most": round(max(ratios), 2),
+    }
 
 
 def main() -> None:
@@ -155,7 +162,7 @@ def main() -> None:
         print(f"{name}: " + ", ".join(f"{part} {us}" for part, us in found[name]["us_per_event"].items()) + " µs")
         print(f"{name}: " + ", ".join(f"{what} {amount}" for what, amount in found[name]["per_event"].items()))
     if "former_by_this" in found:
-        print(f"items' fold, publication and following, former by this: {found['former_by_this']}")
+        print(f"former by this: {found['former_by_this']}")
     if arguments.json:
         print(json.dumps(found))
 

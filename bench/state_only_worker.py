@@ -25,6 +25,7 @@ from ops.configuration.settings_sources import load_settings
 from ops.processes import worker_process
 from ranking.ranker import Ranker
 from streams.kafka.log_position import LogPosition
+from streams.metrics import Observe
 from tables.item_model import ItemModel
 from tables.user_plane import UserPlane
 
@@ -35,6 +36,7 @@ class NoLists:
     lists_written = 0
     kept = 0
     coalesced = 0
+    lists_failed = 0
     failed = FailedLists()
     overload = SimpleNamespace(began=0)
     maintenance = SimpleNamespace(lost=0, remade=0)
@@ -44,7 +46,7 @@ class NoLists:
     ) -> None:
         """Writes nothing."""
 
-    async def sweep(self, plane: UserPlane, next_offset: int) -> None:
+    async def sweep(self, plane: UserPlane, next_offset: int, *, waits: bool = False) -> None:
         """Writes nothing."""
 
     async def forget(self, users: Collection[str]) -> bool:
@@ -107,8 +109,8 @@ class StateOnlyWorker(Worker):
         self._followed.items = NoFollower()  # type: ignore[assignment]
 
 
-async def run_state_only_worker(config: WorkerConfig) -> int:
-    """Works until SIGTERM; returns the exit code."""
+async def run_state_only_worker(config: WorkerConfig, _observe: Observe | None = None) -> int:
+    """Works until SIGTERM; returns the exit code. It exports no metrics."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     return await StateOnlyWorker(config).run(stop)

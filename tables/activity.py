@@ -4,7 +4,6 @@ from math import exp
 
 import msgspec
 
-from streams.contract.event_weights import weight_of
 from streams.contract.events import EventType, Interaction
 from streams.contract.units import DAY_MS, HOUR_MS
 from tables.day_counts import count_day
@@ -36,15 +35,16 @@ class ActivityRow(msgspec.Struct, array_like=True, gc=False):
     weight_ms: Whole = 0
 
 
-def step(row: ActivityRow, event: Interaction, *, begins: bool, finishes: bool) -> None:
-    """Follow one event that is stronger than an impression; `begins` says whether it begins a watch, and `finishes`
-    whether it ends one that was not ended."""
+def step(row: ActivityRow, event: Interaction, weight: int, *, begins: bool, finishes: bool) -> None:
+    """Follow one event that is stronger than an impression, of a `weight` (0 or more); `begins` says whether it begins
+    a watch, and `finishes` whether it ends one that was not ended."""
     if begins:
         row.watched += 1
         day = event.timestamp_ms // DAY_MS
         row.newest_watch_day, row.watch_days = count_day(row.newest_watch_day, row.watch_days, day, 1, WATCH_DAYS)
-    row.finished += finishes
-    if event.event_type is EventType.WATCH_END and event.watch_duration_s is not None:
+    if finishes:
+        row.finished += 1
+    if event.watch_duration_s is not None and event.event_type is EventType.WATCH_END:
         row.timed += 1
         row.timed_s += event.watch_duration_s
     if event.rating is not None and event.event_type is EventType.RATING:
@@ -55,7 +55,7 @@ def step(row: ActivityRow, event: Interaction, *, begins: bool, finishes: bool) 
     if not row.hours:
         row.hours = [0] * 24
     row.hours[event.timestamp_ms // HOUR_MS % 24] += 1
-    _add_weight(row, max(0, weight_of(event)), event.timestamp_ms)
+    _add_weight(row, weight, event.timestamp_ms)
 
 
 def _remember_device(row: ActivityRow, device: str) -> None:
@@ -64,7 +64,9 @@ def _remember_device(row: ActivityRow, device: str) -> None:
 
 
 def _add_weight(row: ActivityRow, weight: int, at_ms: int) -> None:
-    if at_ms >= row.weight_ms:
+    if at_ms == row.weight_ms:
+        row.weight += weight
+    elif at_ms > row.weight_ms:
         row.weight = decayed_weight(row, at_ms) + weight
         row.weight_ms = at_ms
     else:

@@ -72,13 +72,14 @@ def is_bot(row: RateRow, event: Interaction, append_ms: int, limits: CleaningLim
     limit = limits.bot_events_per_minute
     if not limit:
         return False
-    at_ms = min(event.timestamp_ms, append_ms)
-    if not (event.event_type is EventType.PURCHASE and at_ms in row.recent_ms):
-        _note(row.recent_ms, at_ms, limit)
-        if len(row.recent_ms) > limit:
+    at_ms, recent_ms = min(event.timestamp_ms, append_ms), row.recent_ms
+    if not (event.event_type is EventType.PURCHASE and at_ms in recent_ms):
+        _note(recent_ms, at_ms, limit)
+        if len(recent_ms) > limit:
             row.flagged_until_ms = max(row.flagged_until_ms, at_ms + limits.bot_quiet_ms)
     flagged = at_ms < row.flagged_until_ms
-    row.flagged += flagged
+    if flagged:
+        row.flagged += 1
     return flagged
 
 
@@ -91,7 +92,8 @@ def _note(recent_ms: list[int], at_ms: int, limit: int) -> None:
     outside = 0
     while recent_ms[outside] <= oldest_ms:
         outside += 1
-    del recent_ms[: max(outside, len(recent_ms) - limit - 1)]
+    if surplus := max(outside, len(recent_ms) - limit - 1):
+        del recent_ms[:surplus]
 
 
 def over_daily_share(row: RateRow, timestamp_ms: int, limits: CleaningLimits) -> bool:
@@ -105,7 +107,7 @@ def over_daily_share(row: RateRow, timestamp_ms: int, limits: CleaningLimits) ->
         row.trained = (0, row.trained[0] if day == row.day + 1 else 0)
         row.day = day
     today, yesterday = row.trained
-    used = {row.day: today, row.day - 1: yesterday}.get(day, limit)
+    used = today if day == row.day else yesterday if day == row.day - 1 else limit
     if used >= limit:
         row.capped += 1
         return True

@@ -17,6 +17,7 @@ KEPT_IDS = 1_000
 KEPT_MS = DAY_MS
 MAX_IDS = 10_000
 _HASH_BYTES = 8
+_from_bytes = int.from_bytes
 
 if not KEPT_IDS + SEGMENT_ENTRIES <= MAX_IDS:
     raise AssertionError("the upper bound must leave room for the promised ids")
@@ -35,7 +36,7 @@ _CODEC = RowCodec(DedupeRow, current=1)
 
 def hash_of(event_id: str) -> int:
     """The 8-byte hash under which an event id is remembered."""
-    return int.from_bytes(blake2b(event_id.encode(), digest_size=_HASH_BYTES).digest(), "little")
+    return _from_bytes(blake2b(event_id.encode(), digest_size=_HASH_BYTES).digest(), "little")
 
 
 class Dedupe:

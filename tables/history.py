@@ -36,13 +36,14 @@ class History:
     """`entries` maps item id to (timestamp_ms, type code), oldest first; times never decrease; ids are unique. `liked`
     is how many of them are positive. `watches` says how far watching has come, for entries where it was begun."""
 
-    __slots__ = ("entries", "liked", "limit", "watches")
+    __slots__ = ("_used", "entries", "liked", "limit", "watches")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.entries: dict[str, HistoryEntry] = {}
         self.liked = 0
         self.watches: dict[str, int] = {}
+        self._used: list[str] = []  # items of entries that were used, oldest first
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -66,7 +67,10 @@ class History:
         known = self._remove(item_id)
         code = code if known is None else code_after(known[1], code, late=False)
         entries[item_id] = (timestamp_ms, code)
-        self.liked += code in POSITIVE_CODES
+        if code in POSITIVE_CODES:
+            self.liked += 1
+        if code in CONSUMED_CODES:
+            self._used.append(item_id)
         if watch:
             self.watches[item_id] = watch
         if len(entries) > self.limit:
@@ -84,7 +88,10 @@ class History:
     def _remove(self, item_id: str) -> HistoryEntry | None:
         known = self.entries.pop(item_id, None)
         if known is not None:
-            self.liked -= known[1] in POSITIVE_CODES
+            if known[1] in POSITIVE_CODES:
+                self.liked -= 1
+            if known[1] in CONSUMED_CODES:
+                self._used.remove(item_id)
             self.watches.pop(item_id, None)
         return known
 
@@ -96,6 +103,7 @@ class History:
             code = code_after(known[1], code, late=True)
             self.liked += (code in POSITIVE_CODES) - (known[1] in POSITIVE_CODES)
             self.entries[item_id] = (known[0], code)
+            self._note_used()
             return KNOWN
         if known is not None:
             code = code_after(known[1], code, late=False)
@@ -113,17 +121,19 @@ class History:
         self.entries = dict(order[-self.limit :])
         self.watches = {item_id: watch for item_id, watch in self.watches.items() if item_id in self.entries}
         self.liked = sum(code in POSITIVE_CODES for _, code in self.entries.values())
+        self._note_used()
+
+    def _note_used(self) -> None:
+        self._used = [item_id for item_id, (_, code) in self.entries.items() if code in CONSUMED_CODES]
 
     def context(self, newer: int, limit: int) -> list[str]:
         """Up to `limit` used items older than a visit that `visit` placed, newest first; `newer` is what `visit`
         returned."""
-        used: list[str] = []
-        for item_id, (_, code) in islice(reversed(self.entries.items()), newer + 1, None):
-            if code in CONSUMED_CODES:
-                used.append(item_id)
-                if len(used) == limit:
-                    break
-        return used
+        used = self._used
+        place = len(used)
+        for _, code in islice(reversed(self.entries.values()), newer + 1):
+            place -= code in CONSUMED_CODES
+        return used[max(0, place - limit) : place][::-1]
 
     def to_row(self) -> HistoryRow:
         """The stored form."""

@@ -14,16 +14,13 @@ class PartitionLedger:
         self._allowed_lateness_ms = allowed_lateness_ms
         self._retention_ms = retention_ms
         self._is_changed = False
+        self._note_watermark()
 
-    @property
-    def watermark_ms(self) -> int:
-        """Events older than this are late."""
-        return self.row.watermark_ms(self._allowed_lateness_ms)
-
-    @property
-    def begin_ms(self) -> int:
-        """What happened before is as good as gone."""
-        return self.watermark_ms - self._retention_ms
+    def _note_watermark(self) -> None:
+        #: Events older than this are late.
+        self.watermark_ms = self.row.watermark_ms(self._allowed_lateness_ms)
+        #: What happened before is as good as gone.
+        self.begin_ms = self.watermark_ms - self._retention_ms
 
     def is_new(self, offset: int) -> bool:
         """Whether nothing at the offset or behind it was counted."""
@@ -38,21 +35,29 @@ class PartitionLedger:
     def refuse_too_old(self, event_ms: int, offset: int) -> int:
         """The watermark; raises InvalidEvent (too_old), and counts that once, for an event behind the retention."""
         watermark_ms = self.watermark_ms
-        if event_ms < watermark_ms - self._retention_ms:
+        if event_ms < self.begin_ms:
             self.count(offset, too_old=self.is_new(offset))
             raise InvalidEvent(Reason.TOO_OLD, f"older than the retention behind watermark {watermark_ms}")
         return watermark_ms
 
     def count(self, offset: int, *, late: bool = False, too_old: bool = False) -> None:
         """An event at the offset was met."""
-        self.row.last_offset = max(self.row.last_offset, offset)
-        self.row.late += late
-        self.row.too_old += too_old
+        row = self.row
+        if offset > row.last_offset:
+            row.last_offset = offset
+        if late:
+            row.late += 1
+        if too_old:
+            row.too_old += 1
         self._is_changed = True
 
     def advance(self, event_ms: int, append_ms: int) -> None:
         """Event time goes on by one event."""
-        partition_row.advance(self.row, event_ms, append_ms)
+        row = self.row
+        highest_ms = row.highest_ms
+        partition_row.advance(row, event_ms, append_ms)
+        if row.highest_ms != highest_ms:
+            self._note_watermark()
 
     def touch(self) -> None:
         """The row was changed."""

@@ -40,4 +40,6 @@ CODEC = RowCodec(PartitionRow, current=PARTITION_ROW_VERSION)
 
 def advance(row: PartitionRow, event_ms: int, append_ms: int) -> None:
     """Move event time forward by one event; it never goes back."""
-    row.highest_ms = max(row.highest_ms, min(event_ms, append_ms))
+    reached_ms = min(event_ms, append_ms)
+    if reached_ms > row.highest_ms:
+        row.highest_ms = reached_ms

@@ -59,24 +59,27 @@ class Seen:
 
     def meet(self, item_id: str, timestamp_ms: int, *, uses: bool = True) -> bool:
         """Remember that the user met `item_id` at event time `timestamp_ms`; whether that was the first use."""
-        hour = timestamp_ms // HOUR_MS
+        hour, used = timestamp_ms // HOUR_MS, self.used
         known = self.hours.get(item_id)
-        first = uses and item_id not in self.used
-        if known is not None and hour - known < REFRESH_HOURS and not first:
-            return False
+        first = uses and item_id not in used
         if known is not None:
+            if hour - known < REFRESH_HOURS and not first:
+                return False
             hour = max(hour, known + 1)  # the entries of an item stay in order
         if first:
-            self.used.add(item_id)
+            used.add(item_id)
         self.hours[item_id] = hour
-        self.log.append((item_id, hour, item_id in self.used), hour)
-        if len(self.log) > MAX_ITEMS:
+        log = self.log
+        log.append((item_id, hour, first or item_id in used), hour)
+        if len(log) > MAX_ITEMS:
             self._drop_oldest()
         return first
 
     def forget_before(self, horizon_ms: int) -> None:
         """Drop whole segments last met before `horizon_ms` (watermark minus retention); the open one stays."""
         log = self.log
+        if len(log.segments) < 2:
+            return
         horizon_hour = horizon_ms // HOUR_MS - REFRESH_HOURS
         while len(log.segments) > 1 and log.segments[0].newest < horizon_hour:
             self._drop_oldest()

@@ -64,14 +64,17 @@ class SegmentedLog(Generic[Entry]):
     def append(self, entry: Entry, at: int) -> None:
         """Append `entry` of time `at`; opens a new segment when the last one is full."""
         self._entries += 1
-        if not self.segments or self.segments[-1].full:
-            self.segments.append(Segment([entry], at))
+        segments = self.segments
+        segment = segments[-1] if segments else None
+        if segment is None or len(segment.entries) >= SEGMENT_ENTRIES:
+            segments.append(Segment([entry], at))
             return
-        segment = self.segments[-1]
-        segment.entries.append(entry)
-        segment.newest = max(segment.newest, at)
-        if segment.full:
-            self._closed.add(self.first + len(self.segments) - 1)
+        entries = segment.entries
+        entries.append(entry)
+        if at > segment.newest:
+            segment.newest = at
+        if len(entries) >= SEGMENT_ENTRIES:
+            self._closed.add(self.first + len(segments) - 1)
 
     def drop_oldest(self) -> Segment[Entry]:
         """Forget the oldest segment, which must be full, and return it."""

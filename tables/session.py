@@ -45,11 +45,15 @@ def step(row: SessionRow, event: Interaction, *, finishes: bool) -> None:
         row.sessions += 1
     elif at_ms < row.started_ms - GAP_MS or _is_foreign(row, event):
         return
-    row.started_ms = min(row.started_ms, at_ms)
-    row.last_ms = max(row.last_ms, at_ms)
+    if at_ms < row.started_ms:
+        row.started_ms = at_ms
+    if at_ms > row.last_ms:
+        row.last_ms = at_ms
     row.events += 1
-    row.finished += finishes
-    row.session_id = row.session_id or event.session_id or ""
+    if finishes:
+        row.finished += 1
+    if event.session_id and not row.session_id:
+        row.session_id = event.session_id
 
 
 def _begins(row: SessionRow, event: Interaction) -> bool:

@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contract.events import EventType
-from tables.engagement import POSITIVE_CODES
+from tables.engagement import CONSUMED_CODES, POSITIVE_CODES
 from tables.history import KNOWN, History
 from tables.type_codes import CODE_OF
 
-VIEW, DISLIKE = CODE_OF[EventType.VIEW], CODE_OF[EventType.DISLIKE]
+VIEW, DISLIKE, SKIP = CODE_OF[EventType.VIEW], CODE_OF[EventType.DISLIKE], CODE_OF[EventType.SKIP]
 
 visits = st.lists(
     st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 20), st.sampled_from([VIEW, DISLIKE])), max_size=60
@@ -46,6 +46,21 @@ def test_it_survives_its_row(sequence: list[tuple[str, int, int]]) -> None:
     restored = History.from_row(history.to_row(), 5)
     assert list(restored.entries.items()) == list(history.entries.items())
     assert restored.liked == history.liked
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 20), st.sampled_from([VIEW, SKIP])), max_size=40),
+    st.integers(1, 6),
+)
+def test_the_context_of_a_visit_is_what_was_used_before_it(sequence: list[tuple[str, int, int]], limit: int) -> None:
+    history = History(5)
+    for item, at_ms, code in sequence:
+        newer = history.visit(item, at_ms, code)
+        if newer == KNOWN:
+            continue
+        newest_first = list(reversed(history.entries.items()))
+        used = [item_id for item_id, (_, known) in newest_first[newer + 1 :] if known in CONSUMED_CODES]
+        assert history.context(newer, limit) == used[:limit]
 
 
 def test_a_repeated_item_moves_to_its_newest_place() -> None:
