@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 from endpoint_http import INTERESTS, POPULAR
+from redis.asyncio import Redis
 
 from ops.local_stack.ports import free_port
 from serving import audience
@@ -169,7 +170,8 @@ async def fill(redis_url: str, users: int = USERS, *, both: bool = False) -> int
         ]
         await writer.write_together(groups, TTL_S)
         if both:
-            await writer._redis.mset({f"naive:u{n}:homepage": _plain(value, cards) for n, value in values.items()})
+            async with Redis.from_url(redis_url) as client:
+                await client.mset({f"naive:u{n}:homepage": _plain(value, cards) for n, value in values.items()})
     popular = ListStamp("v1", "popular", 0, now_ms, now_ms + TTL_S * 1000).shared(_items(POPULAR))
     await writer.write_shared(KEYS.popular(), popular, TTL_S)
     await writer.close()

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import Any, Self
 from aiokafka.structs import TopicPartition
 from freshness_traffic import UNIFORM, BenchTraffic
 from process_cpu import CpuClock
-from redis.asyncio import Redis
 
 from ops.configuration.settings import Settings
 from ops.demo.alongside import alongside
@@ -28,6 +27,7 @@ from ops.operator.inspect.pauses import set_pause
 from ops.processes.child_settings import start_endpoint, start_workers
 from ops.processes.supervisor import ProcessSupervisor
 from ops.processes.waiting import until
+from serving.redis_clients import nodes_of
 from streams.kafka.producer import Acknowledgement, OutgoingRecord, Producer
 
 #: Events a second that are followed to their list, at most: looking at more would be a load of its own.
@@ -104,8 +104,7 @@ class Live:
     async def __aenter__(self) -> Self:
         settings, topics = self.settings, self._topics
         async with AsyncExitStack() as opening:
-            self._redis = Redis.from_url(settings.redis_url, socket_timeout=_REDIS_TIMEOUT_S)
-            await opening.enter_async_context(self._redis)
+            self._redis = await opening.enter_async_context(aclosing(nodes_of(settings.redis_url, _REDIS_TIMEOUT_S)))
             self._producer = await opening.enter_async_context(Producer(settings.kafka, linger_ms=LINGER_MS))
             self._progress = await opening.enter_async_context(GroupProgress(settings.kafka, topics.consumer_group))
             self._reports = Workers(self._redis, self._namespace.keys, topics, settings.partitions)

@@ -3,13 +3,14 @@
 import ssl
 
 from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, RedisError, ResponseError
-from redis.retry import Retry
 
 from ops.configuration.settings import Settings, variable
 from ops.exit_codes import CommandFailed, ExitCode
-from serving.redis_cluster import TIMEOUT_S, is_cluster_node
+from serving.redis_address import RedisKind, RedisUrl
+from serving.redis_clients import connect, connect_to
+
+TIMEOUT_S = 2.0
 
 
 class RedisRefused(CommandFailed):
@@ -20,14 +21,37 @@ class RedisRefused(CommandFailed):
 
 def require_usable_redis(settings: Settings) -> None:
     """Raises RedisRefused when the Redis at the address says no (password, database, certificate), or is a node of a
-    Redis Cluster; a Redis that is away is no mistake."""
-    _refuse_refusal(settings.redis_url)
-    if is_cluster_node(settings.redis_url):
+    cluster and the URL does not say so, or the other way round; a Redis that is away is no mistake."""
+    url = RedisUrl.parse(settings.redis_url)
+    is_cluster = url.kind is RedisKind.CLUSTER
+    clients = (
+        [connect_to(url, server, TIMEOUT_S) for server in url.servers]
+        if is_cluster
+        else [connect(settings.redis_url, TIMEOUT_S)]
+    )
+    for client in clients:
+        is_node = _is_cluster_node(client)
+        if is_node is None or is_node == is_cluster:
+            continue
+        name = variable("redis_url")
+        if is_cluster:
+            raise RedisRefused(f"{name} is no node of a Redis Cluster: leave out +cluster")
         raise RedisRefused(
-            f"{variable('redis_url')} is a node of a Redis Cluster, and nothing here follows MOVED to other nodes: "
-            "give the address of a cluster proxy (Envoy, or your cloud's single endpoint) or of a Redis that is no "
-            "cluster. docs/scaling.md says more."
+            f"{name} is a node of a Redis Cluster, which answers for keys of other nodes with MOVED: begin it with "
+            "redis+cluster://, or rediss+cluster:// for TLS. docs/deployment.md says more."
         )
+
+
+def _is_cluster_node(client: Redis) -> bool | None:
+    """None while it is away, and when a proxy or its ACL keeps it from saying. Raises RedisRefused."""
+    try:
+        with client:
+            client.ping()
+            return bool(client.info("cluster").get("cluster_enabled"))
+    except RedisError as failure:
+        if is_refusal(failure):
+            raise RedisRefused(refusal_of(failure)) from None
+        return None
 
 
 def refusal_of(failure: Exception) -> str:
@@ -46,16 +70,3 @@ def is_refusal(failure: BaseException | None) -> bool:
     if isinstance(failure, AuthenticationError | AuthorizationError | ResponseError | ssl.SSLError):
         return True
     return failure is not None and is_refusal(failure.__cause__ or failure.__context__)
-
-
-def _refuse_refusal(redis_url: str) -> None:
-    client = Redis.from_url(
-        redis_url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 0)
-    )
-    try:
-        client.ping()
-    except RedisError as failure:
-        if is_refusal(failure):
-            raise RedisRefused(refusal_of(failure)) from None
-    finally:
-        client.close()

@@ -35,7 +35,13 @@ popular, row and trending_list are also written as popular@12 and so on, for eac
 exceed: the same of items up to that maturity.
 
 Why trending has two keys: the zset is for other readers, and says nothing of reasons.
-The hash tags {u:USER} and {i:ITEM} keep one user's or item's keys in one Redis Cluster slot.
+The hash tag {i:ITEM} spreads items over the slots of a Redis Cluster, and {KEY} puts an order beside its KEY.
+
+In a cluster (`Keys.clustered`) some keys have a place behind the namespace, the first braces and therefore the hash tag
+that counts (decision 45): {PARTITION} in those of a partition and of its users, {VERSION} in those of items' cards. So
+all that scripts touch together, and all that a written position speaks of, is in one slot, and falls back together:
+`shop:{3}v1:list:{u:7}:homepage`, `shop:{3}v1:holder:3`, `shop:{3}readers:3`, `shop:{v1}cards:v1`.
+
 The namespace part is left out when the namespace is empty.
 No key can be read as another namespace's or version's: the words that stand here for kinds of keys are no names of
 versions, and those that follow a namespace directly are no names of either. So `a:list:...` is a key of a version of
@@ -109,6 +115,7 @@ class Keys:
 
     namespace: str = ""
     version: str = "v1"
+    clustered: bool = False
 
     def __post_init__(self) -> None:
         check_names(self.namespace, self.version)
@@ -116,6 +123,25 @@ class Keys:
     def _of(self, kind: str, name: str) -> str:
         assert kind in KINDS, f"{kind} is not among the kinds of keys"
         return f"{self.prefix}{kind}:{name}"
+
+    def at(self, partition: int, key: str) -> str:
+        """A key of one of the partition's users, or of the partition, where it is.
+
+        >>> Keys("a", clustered=True).at(3, "a:v1:list:{u:7}:homepage"), Keys("a").at(3, "a:v1:list:{u:7}:homepage")
+        ('a:{3}v1:list:{u:7}:homepage', 'a:v1:list:{u:7}:homepage')
+        """
+        return f"{self.root}{{{partition}}}{key[len(self.root) :]}" if self.clustered else key
+
+    def unplaced(self, key: str) -> str:
+        """A key of the namespace without its place.
+
+        >>> Keys("a").unplaced("a:{3}v1:list:{u:7}:homepage"), Keys("a").unplaced("b:{3}live")
+        ('a:v1:list:{u:7}:homepage', 'b:{3}live')
+        """
+        if not key.startswith(f"{self.root}{{"):
+            return key
+        _, closed, name = key[len(self.root) :].partition("}")
+        return self.root + name if closed else key
 
     def owns(self, key: str) -> bool:
         """Whether a key belongs to this version: not every key that starts with its prefix does, others may be those of
@@ -126,6 +152,7 @@ class Keys:
         """
         if key in self.of_items:
             return True
+        key = self.unplaced(key)
         return key.startswith(self.prefix) and key[len(self.prefix) :].partition(":")[0] in KINDS
 
     def namespace_owns(self, key: str) -> bool:
@@ -134,7 +161,7 @@ class Keys:
         >>> Keys("v1").namespace_owns("v1:v1:list:{u:7}:homepage"), Keys("v1").namespace_owns("v1:list:{u:7}:homepage")
         (True, False)
         """
-        return key.startswith(self.root) and self._is_in_namespace(key[len(self.root) :])
+        return key.startswith(self.root) and self._is_in_namespace(self.unplaced(key)[len(self.root) :])
 
     @staticmethod
     def _is_in_namespace(name: str) -> bool:
@@ -145,7 +172,7 @@ class Keys:
         """Whether a key is a sorted set of users of the namespace: who has read, or found no list."""
         if not key.startswith(self.root):
             return False
-        name, _, partition = key[len(self.root) :].rpartition(":")
+        name, _, partition = self.unplaced(key)[len(self.root) :].rpartition(":")
         if not partition.isdecimal():
             return False
         version, _, kind = name.rpartition(":")
@@ -155,6 +182,7 @@ class Keys:
         """Whether a key is one of the user's in any version of the namespace."""
         if not key.startswith(self.root):
             return False
+        key = self.unplaced(key)
         name = key[len(self.root) :]
         if name == f"rate:{{u:{user_id}}}":
             return True
@@ -216,7 +244,7 @@ class Keys:
     def written(self, partition: int) -> str:
         """How far this version wrote all lists of one partition; gone when Redis was wiped. Lists of another format
         count as not written, because their readers have gone on to this one."""
-        return self._of("written", f"{FORMAT_VERSION}:{partition}")
+        return self.at(partition, self._of("written", f"{FORMAT_VERSION}:{partition}"))
 
     def order(self, key: str) -> str:
         """What a sorted set of this version was written by; in the same slot of a Redis Cluster."""
@@ -224,15 +252,15 @@ class Keys:
 
     def missed(self, partition: int) -> str:
         """Who came to read lately and lacked a list of this version, by the partition of the user."""
-        return self._of("missed", str(partition))
+        return self.at(partition, self._of("missed", str(partition)))
 
     def erased(self, partition: int) -> str:
         """The position in the partition's erasures before which nothing is left of anybody; goes with `written`."""
-        return self._of("erased", str(partition))
+        return self.at(partition, self._of("erased", str(partition)))
 
     def holder(self, partition: int) -> str:
         """Who may write the keys of the partition's users; whoever else tries is refused."""
-        return self._of("holder", str(partition))
+        return self.at(partition, self._of("holder", str(partition)))
 
     def user_features(self, user_id: str) -> str:
         """The features of one user."""
@@ -260,7 +288,8 @@ class Keys:
 
     def _of_items(self, kind: str) -> str:
         assert kind in OF_ITEMS, f"{kind} is not among the kinds of keys"
-        return f"{self.root}{kind}:{self.version}"
+        place = f"{{{self.version}}}" if self.clustered else ""
+        return f"{self.root}{place}{kind}:{self.version}"
 
     @property
     def cards(self) -> str:
@@ -304,7 +333,7 @@ class Keys:
 
     def readers(self, partition: int) -> str:
         """Who has read lately, by the partition of the user: the sweep keeps their lists right."""
-        return f"{self.root}readers:{partition}"
+        return self.at(partition, f"{self.root}readers:{partition}")
 
     @property
     def live(self) -> str:

@@ -12,16 +12,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
 from serving import resp
 from serving.redis_address import RedisAddress
 from serving.redis_errors import RedisUnavailable
-from serving.redis_wire import RedisWire
+from serving.redis_wire import Redirect, RedisWire
 from serving.supervisor import LoopSupervisor
 
 log = logging.getLogger(__name__)
 
+DEADLINE_S = 0.025  # of a reply
 SWEEP_S = 0.005  # the deadline's resolution
 ABORT_S = 0.5  # a reply this late means that the connection is dead
 PROBE_S = 0.1
@@ -29,19 +31,68 @@ CONNECT_S = 0.25
 RECONNECT_S = (0.02, 0.25)  # first and longest pause between attempts
 
 
+#: Finds the server to connect to, each time anew. Raises OSError, TimeoutError or RedisUnavailable.
+FindServer = Callable[[], Awaitable[RedisAddress]]
+
+
+class Link(Protocol):
+    """How the endpoint asks Redis, wherever the key is that a command names."""
+
+    @property
+    def trips(self) -> int:
+        """How often requests began to fail at once."""
+
+    @property
+    def connects(self) -> int:
+        """Connections that were made."""
+
+    @property
+    def why_down(self) -> str:
+        """What the last attempt to connect met; "" = nothing."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether requests are being sent now, for any key."""
+
+    def serves(self, key: bytes) -> bool:
+        """Whether requests for a key are being sent now."""
+
+    async def start(self, wait_s: float = 1.0) -> None:
+        """Begins connecting and waits a moment for the first success; a Redis that is away is not an error."""
+
+    async def close(self) -> None:
+        """Ends the connection; requests under way fail."""
+
+    def send(self, frame: bytes, key: bytes) -> asyncio.Future[Any]:
+        """One command, which names `key` first. Raises RedisUnavailable at once while it cannot be sent."""
+
+    def get(self, key: bytes) -> asyncio.Future[bytes | None]:
+        """The value under a key, or None."""
+
+    def ping(self) -> asyncio.Future[Any]:
+        """Asks for a sign of life, of each server in turn. Raises RedisUnavailable."""
+
+    def reset(self, key: bytes) -> None:
+        """Drops the connection that answers for a key because its replies make no sense; a new one is made."""
+
+
 class RedisLink:
     """Sends commands to one Redis. Made and used within one event loop.
 
     `on_connect` are frames sent after each (re)connect, for instance SCRIPT LOAD; their replies are not looked at.
+    `find` says where the server is, else it is at `address`. `redirect` is told of errors, see `RedisWire`.
     """
 
     def __init__(
         self,
         address: RedisAddress,
         *,
-        deadline_s: float = 0.025,
+        deadline_s: float = DEADLINE_S,
         on_connect: tuple[bytes, ...] = (),
         supervisor: LoopSupervisor | None = None,
+        find: FindServer | None = None,
+        redirect: Redirect | None = None,
+        name: str = "redis link",
     ) -> None:
         self.trips = 0
         self.connects = 0
@@ -50,6 +101,9 @@ class RedisLink:
         self._deadline_s = deadline_s
         self._on_connect = on_connect
         self._supervisor = supervisor or LoopSupervisor()
+        self._find = find
+        self._redirect = redirect
+        self._name = name
         self._loop = asyncio.get_running_loop()
         self._wire: RedisWire | None = None
         self._closed_circuit = False
@@ -67,11 +121,15 @@ class RedisLink:
 
     async def start(self, wait_s: float = 1.0) -> None:
         """Begins connecting and waits a moment for the first success; a Redis that is away is not an error."""
-        self._keeper = self._supervisor.keep("redis link", self._keep_connected)
-        self._sweep()
+        self.open()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await self._first_connect.wait()
+
+    def open(self) -> None:
+        """Begins connecting."""
+        self._keeper = self._supervisor.keep(self._name, self._keep_connected)
+        self._sweep()
 
     async def close(self) -> None:
         """Ends the connection; requests under way fail."""
@@ -84,8 +142,12 @@ class RedisLink:
         if self._wire is not None:
             self._wire.abort()
 
-    def send(self, frame: bytes) -> asyncio.Future[Any]:
-        """One command. Raises RedisUnavailable at once while the circuit is open."""
+    def serves(self, key: bytes) -> bool:
+        """See `Link`."""
+        return self._closed_circuit
+
+    def send(self, frame: bytes, key: bytes = b"") -> asyncio.Future[Any]:
+        """One command, whichever key it names. Raises RedisUnavailable at once while the circuit is open."""
         wire = self._wire
         if not self._closed_circuit or wire is None:
             raise RedisUnavailable("the circuit is open")
@@ -95,7 +157,17 @@ class RedisLink:
         """The value under a key, or None."""
         return self.send(resp.get(key))
 
-    def reset(self) -> None:
+    def ping(self) -> asyncio.Future[Any]:
+        """See `Link`."""
+        return self.send(resp.PING)
+
+    def take_over(self, frame: bytes, future: asyncio.Future[Any], asking: bool) -> None:
+        """See `RedisWire.take_over`. Raises RedisUnavailable."""
+        if not self._closed_circuit or self._wire is None:
+            raise RedisUnavailable("the circuit is open")
+        self._wire.take_over(frame, future, self._now_s, asking)
+
+    def reset(self, key: bytes = b"") -> None:
         """Drops the connection because its replies make no sense; a new one is made."""
         self._closed_circuit = False
         if self._wire is not None:
@@ -122,8 +194,8 @@ class RedisLink:
             await asyncio.sleep(pause_s)
 
     async def _connect(self) -> RedisWire:
-        wire = RedisWire(self._loop)
-        address = self._address
+        wire = RedisWire(self._loop, self._redirect)
+        address = self._address if self._find is None else await self._find()
         try:
             async with asyncio.timeout(CONNECT_S):
                 await self._loop.create_connection(lambda: wire, address.host, address.port, ssl=address.tls)

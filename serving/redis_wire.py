@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any, cast
 
 import hiredis
@@ -22,13 +23,19 @@ PIECE_BYTES = 8192  # hiredis moves everything behind a reply to the front of it
 KEPT_BUFFER_BYTES = 1 << 20  # above this much free space hiredis gives its buffer back, to ask for it again at once
 
 
+#: Told of an error and what was sent, with the future that waits; True = somebody else answers that.
+Redirect = Callable[[str, bytes, "asyncio.Future[Any]"], bool]
+ASKING = b"*1\r\n$6\r\nASKING\r\n"
+
+
 class RedisWire(asyncio.Protocol):
     """The life of one connection; never reused after it is lost. Only its own event loop may touch it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, redirect: Redirect | None = None) -> None:
         self.lost: asyncio.Future[None] = loop.create_future()
         self._loop = loop
-        self._waiters: deque[tuple[float, asyncio.Future[Any]]] = deque()
+        self._redirect = redirect
+        self._waiters: deque[tuple[float, asyncio.Future[Any], bytes]] = deque()
         self._frames: list[bytes] = []
         self._reader = hiredis.Reader()
         self._reader.setmaxbuf(KEPT_BUFFER_BYTES)
@@ -47,8 +54,19 @@ class RedisWire(asyncio.Protocol):
         if not self._frames and len(self._waiters) == 0:
             self._loop.call_soon(self._flush)
         self._frames.append(frame)
-        self._waiters.append((now_s, future))
+        self._waiters.append((now_s, future, frame))
         return future
+
+    def take_over(self, frame: bytes, future: asyncio.Future[Any], now_s: float, asking: bool) -> None:
+        """Queues what another node sent here; a node that sends it on again is not followed. Raises as `send`."""
+        if self._transport is None:
+            raise RedisUnavailable("the connection was lost")
+        if asking:
+            self.send(ASKING, now_s)
+        elif not self._frames and len(self._waiters) == 0:
+            self._loop.call_soon(self._flush)
+        self._frames.append(frame)
+        self._waiters.append((now_s, future, b""))
 
     def _flush(self) -> None:
         if self._transport is not None:
@@ -69,11 +87,12 @@ class RedisWire(asyncio.Protocol):
     def _hand_out(self) -> None:
         gets, waiters = self._reader.gets, self._waiters
         while (reply := gets()) is not False:
-            future = waiters.popleft()[1]
+            _, future, frame = waiters.popleft()
             if future.done():
                 continue  # given up or cancelled; the slot kept the replies aligned
             if isinstance(reply, hiredis.ReplyError):  # hiredis returns errors as values
-                _fail(future, str(reply))
+                if not frame or self._redirect is None or not self._redirect(str(reply), frame, future):
+                    _fail(future, str(reply))
             else:
                 future.set_result(reply)
 
@@ -81,7 +100,7 @@ class RedisWire(asyncio.Protocol):
         """Fails the waiters older than the deadline, keeping their slots; returns the age of the oldest, 0 if none."""
         if not self._waiters:
             return 0.0
-        for sent_s, future in self._waiters:
+        for sent_s, future, _ in self._waiters:
             if now_s - sent_s <= deadline_s:
                 break
             _fail(future, f"no reply within {deadline_s * 1000:.0f} ms")
@@ -100,7 +119,7 @@ class RedisWire(asyncio.Protocol):
         """Called by the loop: nobody will answer any more."""
         self._transport = None
         waiters, self._waiters = self._waiters, deque()
-        for _, future in waiters:
+        for _, future, _ in waiters:
             _fail(future, f"the connection was lost: {error}")
         if not self.lost.done():
             self.lost.set_result(None)

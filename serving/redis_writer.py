@@ -12,18 +12,17 @@ older than what it holds; whoever wrote is told, and `refused` counts it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import partial
 from importlib.resources import files
 from itertools import chain
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 
 from serving.experiments import ExperimentBook
@@ -32,6 +31,8 @@ from serving.keys import Keys
 from serving.list_format import ordered
 from serving.live_pointer import LivePointer
 from serving.reader_marks import ReaderMarks
+from serving.redis_address import is_cluster
+from serving.redis_clients import OneRedis, RedisNodes, nodes_of
 from serving.redis_errors import NotTheWriter, RedisUnavailable
 from serving.redis_failures import passing_failures
 from serving.write_order import PartitionOwner, WrittenPosition
@@ -82,6 +83,8 @@ class Told(IntEnum):
 #: What scripts answer when another writer is noted, or none.
 NOT_THE_WRITER = -1
 LIST_NOT_THE_WRITERS = 0
+Answer = TypeVar("Answer")
+
 #: (key, value) pairs that are written together.
 Group = Sequence[tuple[str, bytes]]
 CHUNK_LISTS = 100  # 200 KB at 2 KB a list; one larger write keeps Redis from everybody else, smaller ones cost more
@@ -107,30 +110,27 @@ class PartitionNote(NamedTuple):
 
 
 class ListWriter:
-    """Writes one version's keys. Safe for concurrent use within one event loop."""
+    """Writes one version's keys. Safe for concurrent use within one event loop.
 
-    def __init__(self, redis: Redis, keys: Keys) -> None:
+    Keys of users are named without their place; in a cluster they are put where the owner's partition is.
+    """
+
+    def __init__(self, redis: Redis | RedisNodes, keys: Keys) -> None:
         self.keys = keys
         self.refused = 0  # writes of any kind that came too late
         self.unavailable = 0  # requests that Redis did not serve in time
         self.seconds = Distribution(DURATION_BOUNDS_S)  # of a round trip, whatever was asked
-        self._redis = redis
-        self._script_sha: str | None = None
+        self._nodes: RedisNodes = OneRedis(redis) if isinstance(redis, Redis) else redis
+        self._script_shas: dict[Redis, str] = {}  # where the script that writes lists was left, under which name
 
     @classmethod
     def connect(cls, redis_url: str, keys: Keys, *, timeout_s: float = TIMEOUT_S) -> ListWriter:
-        """A writer for redis://, rediss:// (TLS) or unix://; connects on first use. Password and user in the URL."""
-        redis = Redis.from_url(
-            redis_url,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0),  # the caller decides when to try again; it may have lost its partition
-        )
-        return cls(redis, keys)
+        """A writer for the URLs of `serving.redis_address.RedisUrl`; connects on first use."""
+        return cls(nodes_of(redis_url, timeout_s), replace(keys, clustered=is_cluster(redis_url)))
 
     async def close(self) -> None:
         """Ends the connections."""
-        await self._redis.aclose()
+        await self._nodes.aclose()
 
     async def write_lists(
         self, lists: Sequence[tuple[str, bytes]], ttl_s: int, owner: PartitionOwner | None = None
@@ -153,13 +153,18 @@ class ListWriter:
             NotTheWriter: another owner holds it, or none.
         """
         guard = (self.keys.holder(owner.partition), _name(owner)) if owner is not None and held else None
+        if owner is not None and held and self.keys.clustered:
+            groups = [[(self.keys.at(owner.partition, key), value) for key, value in group] for group in groups]
         if owner is not None:
             order = owner.next()
             groups = [((key, ordered(value, order)), *others) for (key, value), *others in groups]
-        replies: list[int] = []
-        for start in range(0, len(groups), CHUNK_LISTS):
-            with self._asking():
-                replies += await self._write_chunk(groups[start : start + CHUNK_LISTS], ttl_s, guard)
+        replies = [LIST_NOT_THE_WRITERS] * len(groups)
+        for places in await self._nodes.split([group[0][0] for group in groups]):
+            for start in range(0, len(places), CHUNK_LISTS):
+                chunk = places[start : start + CHUNK_LISTS]
+                written = await self._write_chunk([groups[place] for place in chunk], ttl_s, guard)
+                for place, reply in zip(chunk, written, strict=True):
+                    replies[place] = reply
         if LIST_NOT_THE_WRITERS in replies:
             raise NotTheWriter
         refused = tuple(place for place, reply in enumerate(replies) if not self._is_written(reply, owner))
@@ -177,6 +182,14 @@ class ListWriter:
             raise
         self.seconds.observe(perf_counter() - began_s)
 
+    async def _ask(self, key: str, ask: Callable[[Redis], Awaitable[Answer]]) -> Answer:
+        with self._asking():
+            return await self._nodes.ask(key, ask)
+
+    async def _run(self, script: str, keys: Sequence[str], *arguments: int | bytes | str) -> Any:
+        """Runs a script over keys that are in one place."""
+        return await self._ask(keys[0], lambda redis: redis.eval(script, len(keys), *keys, *arguments))
+
     def _is_written(self, reply: int, owner: PartitionOwner | None) -> bool:
         """What a script's reply says; both count a refusal."""
         if reply > 0:
@@ -187,28 +200,32 @@ class ListWriter:
         return False
 
     async def _write_chunk(self, groups: Sequence[Group], ttl_s: int, guard: tuple[str, bytes] | None) -> list[int]:
-        replies = await self._send_chunk(groups, ttl_s, guard)
-        lost = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-        if lost:  # the server was restarted or its scripts flushed
-            self._script_sha = None
-            again = await self._send_chunk([groups[at] for at in lost], ttl_s, guard)
-            for place, reply in zip(lost, again, strict=True):
-                replies[place] = reply
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise reply
-        return replies
+        async def write(redis: Redis) -> list[int]:
+            replies = await self._send_chunk(redis, groups, ttl_s, guard)
+            lost = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+            if lost:  # the server was restarted or its scripts flushed
+                self._script_shas.pop(redis, None)
+                again = await self._send_chunk(redis, [groups[at] for at in lost], ttl_s, guard)
+                for place, reply in zip(lost, again, strict=True):
+                    replies[place] = reply
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
+            return replies
 
-    async def _send_chunk(self, groups: Sequence[Group], ttl_s: int, guard: tuple[str, bytes] | None) -> list[Any]:
-        if self._script_sha is None:
-            self._script_sha = await self._redis.script_load(SCRIPT)
-        pipeline = self._redis.pipeline(transaction=False)
+        return await self._ask(groups[0][0][0], write)
+
+    async def _send_chunk(
+        self, redis: Redis, groups: Sequence[Group], ttl_s: int, guard: tuple[str, bytes] | None
+    ) -> list[Any]:
+        sha = self._script_shas.get(redis)
+        if sha is None:
+            sha = self._script_shas[redis] = await redis.script_load(SCRIPT)
+        pipeline = redis.pipeline(transaction=False)
         holder, writer = ((guard[0],), guard[1]) if guard else ((), b"")
         for group in groups:
             keys, values = zip(*group, strict=True)
-            pipeline.execute_command(
-                "EVALSHA", self._script_sha, len(keys) + len(holder), *keys, *holder, *values, ttl_s, writer
-            )
+            pipeline.execute_command("EVALSHA", sha, len(keys) + len(holder), *keys, *holder, *values, ttl_s, writer)
         return await pipeline.execute(raise_on_error=False)
 
     async def change_audiences(
@@ -219,13 +236,18 @@ class ListWriter:
         left alone. Returns what became of each. Raises NotTheWriter.
         """
         holder, writer = self.keys.holder(owner.partition), _name(owner)
+        at = partial(self.keys.at, owner.partition)
+
+        async def change(chunk: Sequence[tuple[str, str, bytes, int]], redis: Redis) -> list[int]:
+            pipeline = redis.pipeline(transaction=False)
+            for list_key, key, value, offset in chunk:
+                keys = at(list_key), at(key), holder
+                pipeline.eval(AUDIENCE_SCRIPT, len(keys), *keys, b"%d" % offset, value, ttl_s, writer)
+            return await pipeline.execute()
+
         replies: list[int] = []
-        with self._asking():
-            for start in range(0, len(values), CHUNK_LISTS):
-                pipeline = self._redis.pipeline(transaction=False)
-                for list_key, key, value, offset in values[start : start + CHUNK_LISTS]:
-                    pipeline.eval(AUDIENCE_SCRIPT, 3, list_key, key, holder, b"%d" % offset, value, ttl_s, writer)
-                replies += await pipeline.execute()
+        for start in range(0, len(values), CHUNK_LISTS):
+            replies += await self._ask(holder, partial(change, values[start : start + CHUNK_LISTS]))
         return [Told(_answered(reply)) for reply in replies]
 
     async def write_shared(self, key: str, value: bytes, ttl_s: int, owner: PartitionOwner | None = None) -> bool:
@@ -236,32 +258,33 @@ class ListWriter:
         """Replaces a sorted set as a whole; an empty mapping removes it. False when one that was written later is
         stored."""
         members = [part for member, score in scores.items() for part in (repr(float(score)), member)]
-        with self._asking():
-            reply = await self._redis.eval(ZSET_SCRIPT, 2, key, self.keys.order(key), *owner.next(), ttl_s, *members)
+        reply = await self._run(ZSET_SCRIPT, [key, self.keys.order(key)], *owner.next(), ttl_s, *members)
         return self._is_written(reply, owner)
 
     async def card_stamp(self) -> bytes | None:
         """The last change of cards; None where none was written, or where it was lost or the cards were."""
-        pipeline = self._redis.pipeline(transaction=False)
-        pipeline.get(self.keys.card_stamp)
-        pipeline.exists(self.keys.cards, self.keys.card_changes)
-        with self._asking():
+
+        async def read(redis: Redis) -> tuple[bytes | None, int]:
+            pipeline = redis.pipeline(transaction=False)
+            pipeline.get(self.keys.card_stamp)
+            pipeline.exists(self.keys.cards, self.keys.card_changes)
             stamp, there = await pipeline.execute()
+            return stamp, there
+
+        stamp, there = await self._ask(self.keys.cards, read)
         return stamp if there == len((self.keys.cards, self.keys.card_changes)) else None
 
     async def end_card_epoch(self, stamp: bytes) -> None:
         """Lets the next write of cards begin an epoch, if the last change is still `stamp`, or where some of what
         belongs to it was lost."""
-        names = self.keys.card_stamp, self.keys.cards, self.keys.card_changes
-        with self._asking():
-            await self._redis.eval(END_CARD_EPOCH, len(names), *names, stamp)
+        await self._run(END_CARD_EPOCH, (self.keys.card_stamp, self.keys.cards, self.keys.card_changes), stamp)
 
     async def cards(self, keys: Sequence[int]) -> list[ItemCard | None]:
         """The cards of items by their keys; None where there is none that can be read."""
         if not keys:
             return []
-        with self._asking():
-            found: list[bytes | None] = await self._redis.hmget(self.keys.cards, list(map(field_of, keys)))  # type: ignore[assignment]  # undecoded
+        fields = list(map(field_of, keys))
+        found: list[bytes | None] = await self._ask(self.keys.cards, lambda redis: redis.hmget(self.keys.cards, fields))  # type: ignore[arg-type, return-value]  # undecoded
         return [_card_in(value) for value in found]
 
     async def change_cards(self, owner: PartitionOwner, cards: Mapping[int, ItemCard]) -> bool:
@@ -273,8 +296,7 @@ class ListWriter:
             arguments: list[int | bytes] = [owner.partition, *owner.next()]
             for key, card in pairs[start : start + CHUNK_CARDS]:
                 arguments += (field_of(key), card.encode())
-            with self._asking():
-                reply = await self._redis.eval(CARDS_SCRIPT, len(names), *names, *arguments)
+            reply = await self._run(CARDS_SCRIPT, names, *arguments)
             if not self._is_written(reply, owner):
                 return False
         return True
@@ -286,8 +308,7 @@ class ListWriter:
         arguments: list[int | bytes] = [owner.partition, *owner.next()]
         for key, value in values.items():
             arguments += (field_of(key), value)
-        with self._asking():
-            reply = await self._redis.eval(HASH_SCRIPT, len(names), *names, *arguments)
+        reply = await self._run(HASH_SCRIPT, names, *arguments)
         return self._is_written(reply, owner)
 
     async def advance_written_position(
@@ -305,24 +326,14 @@ class ListWriter:
             self.keys.erased(owner.partition),
             self.keys.holder(owner.partition),
         )
-        with self._asking():
-            moved = await self._redis.eval(
-                ADVANCE_WRITTEN_POSITION,
-                len(names),
-                *names,
-                before,
-                written_position.encode(),
-                b"%d" % erasures,
-                _name(owner),
-            )
-        return bool(_answered(moved))
+        after = written_position.encode(), b"%d" % erasures
+        return bool(_answered(await self._run(ADVANCE_WRITTEN_POSITION, names, before, *after, _name(owner))))
 
     async def noted(self, partition: int) -> PartitionNote:
         """What is noted about a partition: nothing in a Redis that is new or was wiped, older things after a lossy
         failover."""
         names = (self.keys.holder(partition), self.keys.written(partition), self.keys.erased(partition))
-        with self._asking():
-            found: list[bytes | None] = await self._redis.mget(*names)  # type: ignore[assignment]  # undecoded
+        found: list[bytes | None] = await self._ask(names[0], lambda redis: redis.mget(*names))  # type: ignore[arg-type, return-value]  # undecoded
         holder, written, erased = found
         written_position = None if written is None else WrittenPosition.decode(written)
         return PartitionNote(holder, written_position, None if erased is None else int(erased))
@@ -330,9 +341,7 @@ class ListWriter:
     async def hold(self, owner: PartitionOwner, known: bytes | None) -> bool:
         """Notes that the owner writes from now on; False, and nothing noted, when whoever is noted is not `known` (None
         = nobody) any more."""
-        with self._asking():
-            swapped = await self._redis.eval(SWAP, 1, self.keys.holder(owner.partition), known or b"", _name(owner))
-        return bool(swapped)
+        return bool(await self._run(SWAP, [self.keys.holder(owner.partition)], known or b"", _name(owner)))
 
     async def remove_users(self, users: Iterable[str], owner: PartitionOwner) -> int:
         """Removes everything this version holds of users of the owner's partition; returns how many keys there were.
@@ -345,74 +354,83 @@ class ListWriter:
         return sum([await self._remove(user_id, b"%d" % offset, owner) for user_id, offset in last_offsets.items()])
 
     async def _remove(self, user_id: str, offset: bytes, owner: PartitionOwner) -> int:
-        keys = [*self.keys.of_user(user_id), self.keys.holder(owner.partition)]
-        with self._asking():
-            return _answered(await self._redis.eval(REMOVE_SCRIPT, len(keys), *keys, offset, _name(owner)))
+        keys = [*self._of_user(user_id, owner.partition), self.keys.holder(owner.partition)]
+        return _answered(await self._run(REMOVE_SCRIPT, keys, offset, _name(owner)))
+
+    def _of_user(self, user_id: str, partition: int) -> list[str]:
+        return [self.keys.at(partition, key) for key in self.keys.of_user(user_id)]
 
     async def missing(self, keys: Sequence[str]) -> list[str]:
         """Those of the keys that are not there. Asking touches none of them: what Redis evicts next stays the same."""
         if not keys:
             return []
-        with self._asking():
-            if await self._redis.exists(*keys) == len(keys):
-                return []
-            there = await self._there([[key] for key in keys])
+        if not self._nodes.is_split and await self._ask(keys[0], lambda redis: redis.exists(*keys)) == len(keys):
+            return []
+        there = [0] * len(keys)
+        for places in await self._nodes.split(keys):
+            found = await self._there([[keys[place]] for place in places])
+            for place, count in zip(places, found, strict=True):
+                there[place] = count
         return [key for key, is_there in zip(keys, there, strict=True) if not is_there]
 
-    async def incomplete(self, keys_of: Mapping[str, int]) -> list[str]:
-        """Users of whom fewer keys are there than were written; `keys_of` says how many those were."""
-        keys = {user_id: self.keys.of_user(user_id) for user_id in keys_of}
+    async def incomplete(self, keys_of: Mapping[str, int], partition: int) -> list[str]:
+        """Users of a partition of whom fewer keys are there than were written; `keys_of` says how many those were."""
+        keys = {user_id: self._of_user(user_id, partition) for user_id in keys_of}
         if not keys:
             return []
-        with self._asking():
-            if await self._redis.exists(*chain.from_iterable(keys.values())) == sum(keys_of.values()):
-                return []
-            there = await self._there(list(keys.values()))
+        named = list(chain.from_iterable(keys.values()))
+        if await self._ask(named[0], lambda redis: redis.exists(*named)) == sum(keys_of.values()):
+            return []
+        there = await self._there(list(keys.values()))
         return [user_id for (user_id, written), found in zip(keys_of.items(), there, strict=True) if found < written]
 
     async def _there(self, groups: Sequence[Sequence[str]]) -> list[int]:
-        """How many keys of each group are there."""
-        pipeline = self._redis.pipeline(transaction=False)
-        for keys in groups:
-            pipeline.exists(*keys)
-        found: list[int] = await pipeline.execute()
-        return found
+        """How many keys of each group are there; all of them are on one server."""
+
+        async def count(redis: Redis) -> list[int]:
+            pipeline = redis.pipeline(transaction=False)
+            for keys in groups:
+                pipeline.exists(*keys)
+            return await pipeline.execute()
+
+        return await self._ask(groups[0][0], count)
 
     async def write_plain(self, key: str, value: bytes, ttl_s: int) -> None:
         """Writes a value that is not in list_format."""
-        with self._asking():
-            await self._redis.set(key, value, ex=ttl_s)
+        await self._ask(key, lambda redis: redis.set(key, value, ex=ttl_s))
 
     def reader_marks(self, partition: int) -> ReaderMarks:
         """Who of a partition's users has read lately, over the same connections."""
-        return ReaderMarks(self._redis, self.keys.readers(partition), self.keys.missed(partition))
+        return ReaderMarks(self._nodes, self.keys.readers(partition), self.keys.missed(partition))
 
     async def switch_live(self, pointer: LivePointer) -> bool:
         """Makes endpoints follow the pointer; False when one with its sequence number or a later one is there."""
-        with self._asking():
-            written = await self._redis.eval(LIVE_SCRIPT, 1, self.keys.live, pointer.encode(), pointer.sequence)
+        written = await self._run(LIVE_SCRIPT, [self.keys.live], pointer.encode(), pointer.sequence)
         return bool(written == 1)
 
     async def tell_experiments(self, book: ExperimentBook) -> bool:
         """Makes endpoints follow the running experiments; False when as new or newer ones are there."""
-        with self._asking():
-            written = await self._redis.eval(
-                LIVE_SCRIPT, 1, self.keys.experiments, book.encode_running(), book.changed_ms
-            )
+        written = await self._run(LIVE_SCRIPT, [self.keys.experiments], book.encode_running(), book.changed_ms)
         return bool(written == 1)
+
+    def server_of(self, key: str) -> str:
+        """Who holds a key, as far as is known: a name for what falls back by itself."""
+        return self._nodes.server_of(key)
 
     async def read(self, key: str) -> bytes | None:
         """The stored value, for inspection and tests."""
-        with self._asking():
-            value = await self._redis.get(key)
+        value = await self._ask(key, lambda redis: redis.get(key))
         assert not isinstance(value, str), "the client is made without decode_responses"
         return value
 
     async def purge_version(self) -> int:
         """Removes every key of this version, and nobody else's; returns how many."""
+        of_items = self.keys.of_items
         with passing_failures():
-            removed = int(await self._redis.unlink(*self.keys.of_items))
-        return removed + await self._purge(f"{self.keys.prefix}*", self.keys.owns)
+            removed = int(await self._nodes.ask(of_items[0], lambda redis: redis.unlink(*of_items)))
+        # The keys of a cluster's users begin with their place.
+        pattern = f"{self.keys.root if self.keys.clustered else self.keys.prefix}*"
+        return removed + await self._purge(pattern, self.keys.owns)
 
     async def purge_namespace(self) -> int:
         """Removes every key of the namespace, all versions and the live pointer; returns how many.
@@ -424,18 +442,27 @@ class ListWriter:
         return await self._purge(f"{self.keys.root}*", self.keys.namespace_owns)
 
     async def _purge(self, pattern: str, owned: Callable[[str], bool]) -> int:
-        removed = 0
         with passing_failures():
-            found: list[bytes] = []
-            async for key in self._redis.scan_iter(match=pattern, count=1000):
-                if owned(key.decode(errors="replace")):
-                    found.append(key)
-                if len(found) == 1000:
-                    removed += await self._redis.unlink(*found)
-                    found.clear()
-            if found:
-                removed += await self._redis.unlink(*found)
-        return removed
+            return sum([await self._purge_server(redis, pattern, owned) for redis in await self._nodes.all()])
+
+    async def _purge_server(self, redis: Redis, pattern: str, owned: Callable[[str], bool]) -> int:
+        removed = 0
+        found: list[bytes] = []
+        async for key in redis.scan_iter(match=pattern, count=1000):
+            if owned(key.decode(errors="replace")):
+                found.append(key)
+            if len(found) == 1000:
+                removed += await _unlink(redis, found)
+                found.clear()
+        return removed + await _unlink(redis, found)
+
+
+async def _unlink(redis: Redis, keys: Sequence[bytes]) -> int:
+    """One by one: in a cluster they are in slots of their own."""
+    pipeline = redis.pipeline(transaction=False)
+    for key in keys:
+        pipeline.unlink(key)
+    return sum(await pipeline.execute())
 
 
 def _card_in(value: bytes | None) -> ItemCard | None:

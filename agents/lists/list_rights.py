@@ -81,7 +81,7 @@ class PartitionLists:
 
     async def incomplete(self, keys_of: Mapping[str, int]) -> list[str]:
         """See `ListWriter.incomplete`."""
-        return await self._asked(lambda: self._writer.incomplete(keys_of))
+        return await self._asked(lambda: self._writer.incomplete(keys_of, self.owner.partition))
 
     async def written_position(self) -> WrittenPosition | None:
         """What Redis notes of the lists that are written; takes the right when somebody else has it, and looks whether

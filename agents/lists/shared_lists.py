@@ -58,7 +58,7 @@ class SharedListWriter:
         self._cards = ItemCards(maker, writer, partitions)
         self._features = ItemFeatures(maker.model, writer, partitions)
         self._similar_cursor = 0
-        self._similar_last: tuple[str, bytes] | None = None  # the last list that was written; no two are the same bytes
+        self._similar_last: dict[str, tuple[str, bytes]] = {}  # by server, the last one written: each falls back alone
         self._similar_written: dict[int, tuple[float, int, int]] = {}  # what was learned, catalogue version, when
         self._to_audit: Iterator[int] = iter(())
 
@@ -90,9 +90,11 @@ class SharedListWriter:
         await self._for_ages.write(self._keys.popular, make, owner, now_ms, LIST_TTL_S)
 
     async def _write_similar(self, owned: Mapping[int, PartitionOwner], now_ms: int) -> None:
-        if self._similar_last is not None and await self._writer.read(self._similar_last[0]) != self._similar_last[1]:
-            self._similar_written.clear()  # Redis was wiped, or fell back: what was written may be gone
-            self._similar_last = None
+        for key, value in list(self._similar_last.values()):  # no two are the same bytes
+            if await self._writer.read(key) != value:
+                self._similar_written.clear()  # Redis was wiped, or fell back: what was written may be gone
+                self._similar_last.clear()
+                break
         await self._audit_similar()
         chosen = self._next_items(owned, now_ms)
         by_partition: dict[int, list[int]] = {}
@@ -103,9 +105,10 @@ class SharedListWriter:
             result = await self._writer.write_lists(values, LIST_TTL_S, owned[partition])
             written = [index for place, index in enumerate(indices) if place not in result.refused]
             self._similar_written |= {index: chosen[index] for index in written}
-            if written:
-                key, value = values[indices.index(written[-1])]
-                self._similar_last = key, ordered(value, owned[partition].order)
+            for index in written:
+                key, value = values[indices.index(index)]
+                last = {server: kept for server, kept in self._similar_last.items() if kept[0] != key}
+                self._similar_last = last | {self._writer.server_of(key): (key, ordered(value, owned[partition].order))}
 
     def _similar_value(self, index: int, now_ms: int) -> tuple[str, bytes]:
         listed = similar(self._maker.model, index, now_ms, SIMILAR_SIZE)

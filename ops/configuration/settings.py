@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ops.bootstrap import read_bootstrap
 from serving.keys import check_names
-from serving.redis_address import RedisAddress
+from serving.redis_address import RedisUrl
 from streams.contract.catalog import DEFAULT_MATURITY, Maturity
 from streams.kafka.address import KafkaAddress, KafkaSecurity, Mechanism, Protocol
 from streams.kafka.oauth import OAuthClient, TokenSource
@@ -38,7 +38,7 @@ def _checked_version(version: str) -> str:
 
 def _checked_redis_url(url: str) -> str:
     try:
-        RedisAddress.from_url(url)
+        RedisUrl.parse(url)
     except OSError as problem:  # of the files of certificates that it names
         raise ValueError(f"{problem.strerror or problem} ({problem.filename or 'a certificate'})") from None
     return url
@@ -153,11 +153,13 @@ class Settings(BaseSettings):
     kafka_oauth_scope: str = Field("", min_length=0, max_length=1024, description="Scope of the tokens, if any.")
     redis_url: Annotated[str, AfterValidator(_checked_redis_url)] = Field(
         "redis://127.0.0.1:26379/0",
-        description="Redis or Valkey that holds the lists, no node of a cluster. rediss:// is TLS and checks the "
-        "certificate, with ?ssl_ca_certs=FILE by your own authority. User and password are never shown.",
+        description="Redis or Valkey that holds the lists: one server, some nodes of a cluster (redis+cluster://), or "
+        "sentinels and what they call the primary (redis+sentinel://). rediss is TLS and checks the certificate, "
+        "with ?ssl_ca_certs=FILE by your own authority. User and password are never shown.",
         repr=False,
         json_schema_extra={
-            "allowed": "redis[s]://[user[:password]@]host[:port][/db][?ssl_ca_certs=F&ssl_certfile=F&ssl_keyfile=F]"
+            "allowed": "redis[s][+cluster|+sentinel]://[user[:password]@]host[:port][,host[:port]...][/primary][/db]"
+            "[?ssl_ca_certs=F&ssl_certfile=F&ssl_keyfile=F&sentinel_username=U&sentinel_password=P]"
         },
     )
     partitions: int = Field(

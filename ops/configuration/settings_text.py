@@ -7,7 +7,10 @@ from pydantic.fields import FieldInfo
 
 MASK = "********"
 #: Of addresses that may hold a user and a password before the host.
-_SCHEMES = ("redis", "rediss", "cassandra", "cassandras", "clickhouse", "clickhouses")
+_SCHEMES = (
+    *(scheme + kind for scheme in ("redis", "rediss") for kind in ("", "+cluster", "+sentinel")),
+    *("cassandra", "cassandras", "clickhouse", "clickhouses"),
+)
 
 
 def allowed(field: FieldInfo) -> str:

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from serving.keys import Keys
 from serving.list_format import read_prefix
+from serving.redis_clients import RedisNodes
 
 POLL_S = 0.004
 #: With many events open, rounds take a millisecond for each: looking is not to become a load of its own.
@@ -47,7 +48,7 @@ class FreshnessProbe:
 
     def __init__(
         self,
-        redis: Redis,
+        redis: RedisNodes,
         keys: Keys,
         max_open: int = MAX_OPEN,
         on_settled: Callable[[float], None] = lambda _: None,
@@ -101,13 +102,19 @@ class FreshnessProbe:
 
     async def _look(self) -> None:
         probes = list(self._open)
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for probe in probes:
-                pipeline.getrange(self._keys.user_list(probe.user_id), 0, _START_BYTES - 1)
-            values = await pipeline.execute()
-        now_s = time.monotonic()
-        for probe, value in zip(probes, values, strict=True):
-            self._settle(probe, value, now_s)
+        keys = [self._keys.at(probe.partition, self._keys.user_list(probe.user_id)) for probe in probes]
+        for places in await self._redis.split(keys):
+
+            async def read(redis: Redis, places: list[int] = places) -> list[bytes]:
+                async with redis.pipeline(transaction=False) as pipeline:
+                    for place in places:
+                        pipeline.getrange(keys[place], 0, _START_BYTES - 1)
+                    return await pipeline.execute()
+
+            values = await self._redis.ask(keys[places[0]], read)
+            now_s = time.monotonic()
+            for place, value in zip(places, values, strict=True):
+                self._settle(probes[place], value, now_s)
 
     def _settle(self, probe: _Probe, value: bytes, now_s: float) -> None:
         age_s = now_s - probe.acknowledged_s

@@ -3,11 +3,11 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
 from aiokafka.errors import KafkaError
-from redis.asyncio import Redis
 
 from ops.configuration.identities import identities_of
 from ops.demo.alongside import alongside
@@ -26,6 +26,7 @@ from ops.demo.workers import Workers
 from ops.group_progress import GroupProgress
 from ops.processes.child_settings import WORKERS, start_endpoint, start_workers
 from ops.processes.supervisor import ProcessSupervisor
+from serving.redis_clients import RedisNodes, nodes_of
 from streams.contract.events import InvalidEvent, parse_interaction
 from streams.kafka.producer import Acknowledgement, OutgoingRecord, Producer
 
@@ -55,7 +56,7 @@ class LiveRun:
         view: View,
         producer: Producer,
         progress: GroupProgress,
-        redis: Redis,
+        redis: RedisNodes,
     ) -> None:
         settings = namespace.settings
         self._settings = settings
@@ -168,9 +169,9 @@ async def go_live(
 ) -> LiveFigures:
     """Opens the connections and runs. Raises as `LiveRun.run`."""
     settings = namespace.settings
-    redis = Redis.from_url(settings.redis_url, socket_timeout=_REDIS_TIMEOUT_S)
+    redis = nodes_of(settings.redis_url, _REDIS_TIMEOUT_S)
     async with (
-        redis,
+        aclosing(redis),
         Producer(settings.kafka) as producer,
         GroupProgress(settings.kafka, namespace.topics.consumer_group) as progress,
     ):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ops.configuration.settings import Settings
 from ops.demo.errors import DemoError
 from serving.keys import Keys
+from serving.redis_address import is_cluster
 from serving.redis_writer import ListWriter
 from streams.kafka.topics import Topics
 from streams.kafka.topics_admin import delete_namespace, ensure_topics
@@ -35,7 +36,7 @@ class Namespace:
     @property
     def keys(self) -> Keys:
         """The run's Redis keys."""
-        return Keys(self.settings.namespace, self.settings.model_version)
+        return Keys(self.settings.namespace, self.settings.model_version, is_cluster(self.settings.redis_url))
 
     def create(self) -> None:
         """Creates all topics. Raises `KafkaError`, and `DemoError` when the namespace was not fresh."""

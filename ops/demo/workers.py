@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import msgspec
-from redis.asyncio import Redis
 
 from ops.processes.waiting import until
 from serving.keys import Keys
+from serving.redis_clients import RedisNodes
 from streams.kafka.topics import Topics
 
 READY_TIMEOUT_S = 90.0
@@ -26,7 +26,7 @@ class WorkerHeartbeat(msgspec.Struct, frozen=True):
 class Workers:
     """Reads the heartbeats of one namespace and remembers what ended workers had done."""
 
-    def __init__(self, redis: Redis, keys: Keys, topics: Topics, partitions: int) -> None:
+    def __init__(self, redis: RedisNodes, keys: Keys, topics: Topics, partitions: int) -> None:
         self._redis = redis
         self._pattern = f"{keys.prefix}worker:*"
         specs = (spec for spec in topics.specs(partitions, 1) if spec.name in topics.inputs)
@@ -40,8 +40,12 @@ class Workers:
 
     async def read(self) -> list[WorkerHeartbeat]:
         """The heartbeats that are there now."""
-        keys = [key async for key in self._redis.scan_iter(match=self._pattern, count=1000)]
-        values = await self._redis.mget(keys) if keys else []
+        values = []
+        for redis in await self._redis.all():
+            pipeline = redis.pipeline(transaction=False)
+            async for key in redis.scan_iter(match=self._pattern, count=1000):
+                pipeline.get(key)
+            values += await pipeline.execute()
         heartbeats = [msgspec.json.decode(value, type=WorkerHeartbeat) for value in values if value is not None]
         for heartbeat in heartbeats:
             # The count starts again when partitions move; never show less than was done.

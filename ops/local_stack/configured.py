@@ -2,7 +2,6 @@
 
 from collections.abc import Container, Iterable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ops.configuration.settings import Settings
 from ops.configuration.settings_text import masked
@@ -16,11 +15,11 @@ from ops.local_stack.process import Ended
 from ops.local_stack.redis_server import redis_answers
 from ops.local_stack.server import LocalServer, ServerOwner, ServerStatus, Started
 from ops.local_stack.stack import LocalStack, Timings
+from serving.redis_address import RedisKind, RedisUrl
 from streams.sinks.cassandra.address import CassandraAddress
 from streams.sinks.clickhouse.address import ClickHouseAddress
 
 _LOCAL_HOSTS = frozenset({LOOPBACK, "localhost"})
-_REDIS_PORT = 6379
 
 
 class ConfiguredServers:
@@ -35,15 +34,16 @@ class ConfiguredServers:
         self._bootstrap: str = settings.kafka
         self._redis_url = settings.redis_url
         hosts, ports = _split(settings.kafka_bootstrap)
-        redis = urlsplit(settings.redis_url)
-        self._stack = LocalStack(settings.state_dir, ports[0], redis.port or _REDIS_PORT, nodes)
+        redis = RedisUrl.parse(settings.redis_url)
+        self._stack = LocalStack(settings.state_dir, ports[0], redis.servers[0].port, nodes)
         has_neighbours = ports == list(range(ports[0], ports[0] + len(ports)))
         self._kafka_is_local = hosts <= _LOCAL_HOSTS and has_neighbours and settings.kafka.security.is_none
         if self._kafka_is_local and self._stack.nodes > 1:
             self._bootstrap = self._stack.bootstrap
         self._stores = local_stores(settings)
         self._lock_path = settings.state_dir / "stack.lock"
-        self._redis_is_local = redis.hostname in _LOCAL_HOSTS and redis.scheme == "redis" and not redis.password
+        is_plain = redis.kind is RedisKind.SINGLE and redis.tls is None and not redis.password
+        self._redis_is_local = redis.servers[0].host in _LOCAL_HOSTS and is_plain
 
     @property
     def addresses(self) -> dict[str, str]:

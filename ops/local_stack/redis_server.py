@@ -8,6 +8,7 @@ import redis
 from ops.local_stack.errors import StackError
 from ops.local_stack.ports import LOOPBACK
 from ops.local_stack.server import LocalServer
+from serving.redis_clients import connect
 
 _ANSWER_TIMEOUT_S = 2.0
 
@@ -30,15 +31,11 @@ class RedisServer(LocalServer):
 
 def redis_answers(url: str) -> bool:
     """Whether a server at `url` answers PING within 2 s."""
-    client = redis.Redis.from_url(
-        url, socket_timeout=_ANSWER_TIMEOUT_S, socket_connect_timeout=_ANSWER_TIMEOUT_S, retry=None
-    )
     try:
-        return bool(client.ping())
+        with connect(url, _ANSWER_TIMEOUT_S) as client:
+            return bool(client.ping())
     except redis.RedisError:  # refused, still loading, a wrong password, or no Redis at all
         return False
-    finally:
-        client.close()
 
 
 def _find_program() -> Path:

@@ -92,6 +92,9 @@ EVENTS: Final[dict[str, dict[str, str]]] = {
     "root": {
         "%s": "start_refused",
     },
+    "serving.cluster_link": {
+        "%s does not say who serves what: %s": "redis_map_unknown",
+    },
     "serving.collect.app": {
         "an answer failed": "collect_answer_failed",
         "collecting cannot start": "collect_start_failed",

@@ -29,8 +29,9 @@ from serving.endpoint.messages import JSON_TYPE, NOSNIFF, Response, cache_contro
 from serving.endpoint.problems import Problem
 from serving.endpoint.sampled_log import SampledLog
 from serving.keys import Keys
-from serving.redis_address import RedisAddress
-from serving.redis_link import RedisLink
+from serving.redis_address import RedisUrl
+from serving.redis_link import DEADLINE_S, Link
+from serving.redis_links import link_to
 from serving.supervisor import LoopSupervisor
 
 log = logging.getLogger(__name__)
@@ -53,11 +54,11 @@ class Collector:
     def __init__(self, config: CollectConfig) -> None:
         self._config = config
         self._cors = Cors(config.cors_origins, b"POST", b"authorization, content-type")
-        self._address = RedisAddress.from_url(config.redis_url)
+        self._redis = RedisUrl.parse(config.redis_url)
         self._added_headers = CAUTIOUS if config.tokens else []
         self._document = files("serving").joinpath("collect/openapi.json").read_bytes()
         self._access_log: SampledLog | None = None
-        self._link: RedisLink | None = None
+        self._link: Link | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -193,7 +194,7 @@ class Collector:
         self._tokens = Tokens(config.tokens) if config.tokens else None
         limit: RateLimit | None = None
         if config.rate_per_minute:
-            self._link = RedisLink(self._address, on_connect=(LOAD,), supervisor=self._supervisor)
+            self._link = link_to(self._redis, DEADLINE_S, (LOAD,), self._supervisor)
             limit = RateLimit(self._link, Keys(config.namespace, "v1").root, config.rate_per_minute, "events")
             await self._link.start()
         audit = self._lines if config.audit else None

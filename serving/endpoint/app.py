@@ -20,7 +20,7 @@ from serving.endpoint.routes import Route, Routes, routes_of
 from serving.endpoint.sampled_log import SampledLog
 from serving.endpoint.services import Services
 from serving.endpoint.shown import ShownAnswer
-from serving.redis_address import RedisAddress
+from serving.redis_address import RedisUrl
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Endpoint:
     def __init__(self, config: EndpointConfig) -> None:
         self._config = config
         self._cors = Cors(config.cors_origins)
-        self._address = RedisAddress.from_url(config.redis_url)  # a wrong URL ends the start, not the first request
+        self._redis = RedisUrl.parse(config.redis_url)  # a wrong URL ends the start, not the first request
         self._added_headers = CAUTIOUS if config.tokens else []
         self._adds_headers = bool(config.cors_origins or self._added_headers)
         self._services: Services
@@ -132,7 +132,7 @@ class Endpoint:
 
     async def _start(self) -> None:
         config = self._config
-        services = self._services = Services(config, self._address)
+        services = self._services = Services(config, self._redis)
         self._observe, self._tell = services.metrics.observe, services.tell
         self._routes = routes_of(services)
         if services.tokens or services.limit or config.audit:

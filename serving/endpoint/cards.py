@@ -34,7 +34,7 @@ from serving.list_format import (
     strings_in,
 )
 from serving.redis_errors import RedisUnavailable
-from serving.redis_link import RedisLink
+from serving.redis_link import Link
 
 PAGE: Final = 200  # cards in one reply, 30 KB: it arrives well within the deadline that all replies have
 #: What a card costs beside its bytes: objects and its place in the dictionary.
@@ -70,7 +70,7 @@ class Cleared(Protocol):
 class Cards:
     """`most_bytes` bounds what is held; LEAST_BYTES at least."""
 
-    def __init__(self, link: RedisLink, keys: Keys, most_bytes: int) -> None:
+    def __init__(self, link: Link, keys: Keys, most_bytes: int) -> None:
         self.held: dict[int, HeldCard] = {}
         self._heads: dict[int, bytes] = {}  # the same by themselves: answers need little else
         self._fuller: dict[Fields, _FullerHeads] = {}
@@ -127,13 +127,13 @@ class Cards:
         frame = resp.command(
             *(b"ZRANGEBYSCORE", self._changes, b"(" + number, b"+inf", b"WITHSCORES", b"LIMIT", b"0", b"%d" % PAGE)
         )
-        found: list[bytes] = await self._link.send(frame)
+        found: list[bytes] = await self._link.send(frame, self._changes)
         return found
 
     async def _read(self, fields: Sequence[bytes]) -> None:
         if not fields:
             return
-        values = await self._link.send(resp.command(b"HMGET", self._hash, *fields))
+        values = await self._link.send(resp.command(b"HMGET", self._hash, *fields), self._hash)
         for field, value in zip(fields, values, strict=True):
             if value is not None:
                 with suppress(ValueError):  # a card that cannot be read is none

@@ -12,7 +12,7 @@ import asyncio
 from serving import resp
 from serving.item_card import NOBODYS
 from serving.keys import Keys
-from serving.redis_link import RedisLink
+from serving.redis_link import Link
 from serving.seen_filter import item_hash
 
 SCANNED = 1000  # members in one reply
@@ -21,7 +21,7 @@ SCANNED = 1000  # members in one reply
 class FormerlyHidden:
     """`facts` by item key, of one version."""
 
-    def __init__(self, link: RedisLink, keys: Keys) -> None:
+    def __init__(self, link: Link, keys: Keys) -> None:
         self.facts: dict[int, bytes] = {}
         self.stamp = b""
         self._link = link
@@ -46,7 +46,7 @@ class FormerlyHidden:
         found: list[bytes] = []
         cursor = b"0"
         while True:
-            cursor, members = await self._link.send(resp.command(scan, key, cursor, b"COUNT", b"%d" % SCANNED))
+            cursor, members = await self._link.send(resp.command(scan, key, cursor, b"COUNT", b"%d" % SCANNED), key)
             found += members
             if cursor == b"0":
                 return found

@@ -18,8 +18,8 @@ class UserMarks:
         self._partitions = partitions
         self._stored_id = identities.of
 
-    def frames(self, key_of: Callable[[int], str], users: list[str], now_s: int) -> list[bytes]:
-        """ZADD of the users' stored ids, scored by the second, to the keys of their partitions."""
+    def frames(self, key_of: Callable[[int], str], users: list[str], now_s: int) -> list[tuple[bytes, bytes]]:
+        """ZADD of the users' stored ids, scored by the second, to the keys of their partitions, each with its key."""
         members: dict[int, list[bytes]] = {}
         for user_id in users:
             partition = partition_of(user_id.encode(), self._partitions)
@@ -32,6 +32,6 @@ class UserMarks:
         ]
 
 
-def _frame(key: str, second: bytes, members: list[bytes]) -> bytes:
+def _frame(key: str, second: bytes, members: list[bytes]) -> tuple[bytes, bytes]:
     scored = [part for member in members for part in (second, member)]
-    return resp.command(b"ZADD", key.encode(), *scored)
+    return resp.command(b"ZADD", key.encode(), *scored), key.encode()

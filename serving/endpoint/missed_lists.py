@@ -11,7 +11,7 @@ import asyncio
 from serving.endpoint.marks import UserMarks
 from serving.keys import Keys
 from serving.redis_errors import RedisUnavailable
-from serving.redis_link import RedisLink
+from serving.redis_link import Link
 
 AGAIN_S = 5  # later reads of the same user tell it again: a worker may have ended over it
 WRITE_EVERY_S = 0.2
@@ -21,7 +21,7 @@ MAX_TOLD = 5_000  # in that time: a flood of invented ids costs this much and no
 class MissedLists:
     """Remembers whom it told of lately."""
 
-    def __init__(self, link: RedisLink, user_marks: UserMarks) -> None:
+    def __init__(self, link: Link, user_marks: UserMarks) -> None:
         self._link = link
         self._user_marks = user_marks
         self._told: set[tuple[str, str]] = set()
@@ -42,7 +42,7 @@ class MissedLists:
         for keys, users in waiting.values():
             try:
                 await asyncio.gather(
-                    *[self._link.send(frame) for frame in self._user_marks.frames(keys.missed, users, int(now_s))]
+                    *[self._link.send(*mark) for mark in self._user_marks.frames(keys.missed, users, int(now_s))]
                 )
             except RedisUnavailable:
                 self._told.difference_update((user_id, keys.version) for user_id in users)

@@ -16,7 +16,7 @@ from serving.endpoint.openapi_schemas import SCHEMAS
 from serving.endpoint.parameters import Parameter
 from serving.endpoint.routes import Route, routes_of
 from serving.endpoint.services import Services
-from serving.redis_address import RedisAddress
+from serving.redis_address import RedisUrl
 
 DOCUMENT = Path(__file__).with_name("openapi.json")
 
@@ -41,7 +41,7 @@ def document() -> dict[str, Any]:
 async def _routes() -> tuple[Route, ...]:
     """The routes of an endpoint that is never started."""
     url = "redis://127.0.0.1"
-    return routes_of(Services(EndpointConfig(url), RedisAddress.from_url(url))).all
+    return routes_of(Services(EndpointConfig(url), RedisUrl.parse(url))).all
 
 
 def _get(route: Route) -> dict[str, Any]:

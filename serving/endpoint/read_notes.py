@@ -7,7 +7,7 @@ import asyncio
 from serving.endpoint.marks import UserMarks
 from serving.keys import Keys
 from serving.redis_errors import RedisUnavailable
-from serving.redis_link import RedisLink
+from serving.redis_link import Link
 
 AGAIN_S = 600  # a reader is noted once in this time; the workers think in days
 MAX_KNOWN = 200_000
@@ -17,7 +17,7 @@ MAX_WAITING = 5_000  # between two calls of `write`: a flood of invented ids cos
 class ReadNotes:
     """Remembers who was noted, so that most reads cost a look into a set."""
 
-    def __init__(self, link: RedisLink, keys: Keys, user_marks: UserMarks) -> None:
+    def __init__(self, link: Link, keys: Keys, user_marks: UserMarks) -> None:
         self._link = link
         self._keys = keys
         self._user_marks = user_marks
@@ -36,7 +36,7 @@ class ReadNotes:
         waiting, self._waiting = self._waiting, []
         try:
             frames = self._user_marks.frames(self._keys.readers, waiting, now_s)
-            await asyncio.gather(*[self._link.send(frame) for frame in frames])
+            await asyncio.gather(*[self._link.send(*frame) for frame in frames])
         except RedisUnavailable:
             self._known.difference_update(waiting)
         except Exception:

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from serving import resp
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.guard.rate_limit import LOAD, RateLimit
 from serving.endpoint.guard.tokens import Tokens
@@ -20,9 +19,9 @@ from serving.endpoint.read_notes import ReadNotes
 from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Store
 from serving.keys import Keys
-from serving.redis_address import RedisAddress
+from serving.redis_address import RedisKind, RedisUrl
 from serving.redis_errors import RedisUnavailable
-from serving.redis_link import RedisLink
+from serving.redis_links import link_to
 from serving.supervisor import LoopSupervisor
 
 log = logging.getLogger(__name__)
@@ -35,19 +34,17 @@ REFRESHER = "refresher"
 class Services:
     """Made within the event loop; what is off is None."""
 
-    def __init__(self, config: EndpointConfig, address: RedisAddress) -> None:
+    def __init__(self, config: EndpointConfig, redis: RedisUrl) -> None:
         self.config = config
         self.supervisor = LoopSupervisor()
-        link = RedisLink(
-            address,
-            deadline_s=config.redis_deadline_ms / 1000,
-            on_connect=(LOAD,) if config.rate_per_minute else (),
-            supervisor=self.supervisor,
+        link = link_to(
+            redis, config.redis_deadline_ms / 1000, (LOAD,) if config.rate_per_minute else (), self.supervisor
         )
-        keys = Keys(config.namespace, config.model_version)
+        clustered = redis.kind is RedisKind.CLUSTER
+        keys = Keys(config.namespace, config.model_version, clustered)
         user_marks = UserMarks(config.partitions, config.identities)
         self.missed = MissedLists(link, user_marks)
-        self.store = Store(config, link, self.missed)
+        self.store = Store(config, link, self.missed, clustered)
         self.reads = ReadNotes(link, keys, user_marks)
         self.metrics = Metrics(config.metrics_dir)
         self.lines = LineLog(supervisor=self.supervisor)
@@ -155,7 +152,7 @@ class Services:
             await asyncio.sleep(PING_S)
             began_s = time.perf_counter()
             try:
-                await self.store.link.send(resp.PING)
+                await self.store.link.ping()
             except RedisUnavailable:
                 continue  # the circuit says so
             self.metrics.redis_s.observe(time.perf_counter() - began_s)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from serving import resp
 from serving.list_format import PREFIX_BYTES, Prefix, UnreadableList, read_prefix
 from serving.redis_errors import RedisUnavailable
-from serving.redis_link import RedisLink
+from serving.redis_link import Link
 
 CHUNK = 32  # lists in one round trip: half a megabyte arrives well within the deadline that all replies have
 MAX_LISTS = 2048  # 4 MB at 2 KB; only keys that exist are kept, so readers cannot fill it with names they invent
@@ -34,7 +34,7 @@ class _CachedList:
 class SharedListCache:
     """The last known value of every shared list that someone asked for lately."""
 
-    def __init__(self, link: RedisLink) -> None:
+    def __init__(self, link: Link) -> None:
         self._link = link
         self._held: OrderedDict[bytes, _CachedList] = OrderedDict()  # by last use, the longest ago first
         self._wanted: frozenset[bytes] = frozenset()
@@ -83,12 +83,16 @@ class SharedListCache:
         self, wanted: Collection[bytes] = (), served: Sequence[bytes] = (b"",), now_s: float = 0.0
     ) -> None:
         """Reads what is `wanted` and not held yet, and again what has changed; drops what does not begin with one of
-        the `served` prefixes or was not asked for since `UNUSED_S` before `now_s`. Raises RedisUnavailable."""
+        the `served` prefixes or was not asked for since `UNUSED_S` before `now_s`. Raises RedisUnavailable when some of
+        it could not be read."""
         self._now_s, self._wanted = now_s, frozenset(wanted)
         keys = [key for key in self._held if self._is_needed(key, served)]
         keys += [key for key in wanted if key not in self._held]
+        unread: RedisUnavailable | None = None
         for first in range(0, len(keys), CHUNK):
-            await self._refresh(keys[first : first + CHUNK])
+            unread = await self._refresh(keys[first : first + CHUNK]) or unread
+        if unread is not None:
+            raise unread
         for key in [key for key in self._held if not self._is_needed(key, served)]:
             del self._held[key]
 
@@ -97,12 +101,31 @@ class SharedListCache:
             return True
         return self._now_s - self._held[key].used_s < UNUSED_S and key.startswith(tuple(served))
 
-    async def _refresh(self, keys: list[bytes]) -> None:
-        starts = await asyncio.gather(*[self._link.send(resp.get_start(key, PREFIX_BYTES)) for key in keys])
-        changed = [key for key, start in zip(keys, starts, strict=True) if start and not self._starts_with(key, start)]
-        values = await asyncio.gather(*[self._link.get(key) for key in changed])
+    async def _refresh(self, keys: list[bytes]) -> RedisUnavailable | None:
+        """Keeps what is there; why something is not, if it is for want of a server."""
+        starts = await self._ask([(resp.get_start(key, PREFIX_BYTES), key) for key in keys])
+        changed = [
+            key
+            for key, start in zip(keys, starts, strict=True)
+            if isinstance(start, bytes) and start and not self._starts_with(key, start)
+        ]
+        values = await self._ask([(resp.get(key), key) for key in changed])
         for key, value in zip(changed, values, strict=True):
-            self._keep(key, value)
+            if isinstance(value, bytes):
+                self._keep(key, value)
+        return next((reply for reply in (*starts, *values) if isinstance(reply, RedisUnavailable)), None)
+
+    async def _ask(self, frames: list[tuple[bytes, bytes]]) -> list[bytes | RedisUnavailable | None]:
+        """Replies to frames that name keys of any slot, some of whose primaries may be away."""
+
+        async def ask(frame: bytes, key: bytes) -> bytes | RedisUnavailable | None:
+            try:
+                reply: bytes | None = await self._link.send(frame, key)
+                return reply
+            except RedisUnavailable as error:
+                return error
+
+        return await asyncio.gather(*[ask(*frame) for frame in frames])
 
     def _starts_with(self, key: bytes, start: bytes) -> bool:
         return key in self._held and self._held[key].listed[0].startswith(start)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import orjson
@@ -20,17 +21,24 @@ from serving.endpoint.missed_lists import MissedLists
 from serving.endpoint.shared_lists import SharedListCache
 from serving.endpoint.supply import FoundList, Supply
 from serving.endpoint.versions import LiveVersions, Version
-from serving.keys import CONTEXTS, GLOBAL_REGION, HOMEPAGE, NEW_ROW, WINDOWS, WRITTEN_CONTEXTS
+from serving.keys import CONTEXTS, GLOBAL_REGION, HOMEPAGE, NEW_ROW, WINDOWS, WRITTEN_CONTEXTS, Keys
 from serving.list_format import PREFIX_BYTES, UnreadableList, is_former, read_prefix
 from serving.redis_errors import RedisUnavailable
-from serving.redis_link import RedisLink
+from serving.redis_link import Link
 from streams.contract.catalog import MATURITIES
+from streams.contract.partitioning import partition_of
 
 RECORD_BYTES = 1024  # limits and a filter of 700 met items; what is cut off of a longer filter counts as met
 
 
 _as_tuple = tuple.__new__  # half the time of calling a NamedTuple
 _CONTEXT_TAILS = {context: b"}:%b" % context.encode() for context in CONTEXTS}
+
+
+@lru_cache(maxsize=1 << 16)  # 2 µs each
+def _place_of(partitions: int, user_id: str) -> bytes:
+    """Where a cluster has a user's keys, see `serving.keys`."""
+    return b"{%d}" % partition_of(user_id.encode(), partitions)
 
 
 class Cut(NamedTuple):
@@ -45,12 +53,14 @@ class Store:
     """Reads lists. No method raises because of Redis; `unavailable` and `unreadable` count what went wrong. `missed` is
     told of users whom a read finds without a list of their version."""
 
-    def __init__(self, config: EndpointConfig, link: RedisLink, missed: MissedLists) -> None:
+    def __init__(self, config: EndpointConfig, link: Link, missed: MissedLists, clustered: bool = False) -> None:
         self.link = link
         self._missed = missed
         self.versions = LiveVersions(
-            config.namespace, config.model_version, link, config.identities.of, config.card_bytes
+            config.namespace, config.model_version, link, config.identities.of, config.card_bytes, clustered
         )
+        self._root = Keys(config.namespace).root.encode()
+        self._place_of = partial(_place_of, config.partitions) if clustered else None
         self.shared = SharedListCache(link)
         self.supply = Supply(self.shared, self.versions)
         self.audiences = Audiences(config.default_maturity)
@@ -88,29 +98,37 @@ class Store:
                 names += [keys.trending_list(GLOBAL_REGION, window, maturity=maturity) for window in WINDOWS]
         return [name.encode() for name in names]
 
-    def ask(self, version: Version, stored_id: str, context: str) -> asyncio.Future[bytes | None]:
-        """Sends for a user's list; None is no list. Raises RedisUnavailable."""
-        return self.link.send(resp.get(version.list_head + stored_id.encode() + _CONTEXT_TAILS[context]))
+    def head_of(self, user_id: str) -> bytes:
+        """What the keys of a user's own begin with: the namespace and, in a cluster, the place."""
+        return self._root if self._place_of is None else self._root + self._place_of(user_id)
 
-    def ask_audience(self, version: Version, stored_id: str) -> asyncio.Future[bytes]:
+    def ask(self, head: bytes, version: Version, stored_id: str, context: str) -> asyncio.Future[bytes | None]:
+        """Sends for a user's list; None is no list. `head` is `head_of` the user. Raises RedisUnavailable."""
+        key = head + version.list_head + stored_id.encode() + _CONTEXT_TAILS[context]
+        return self.link.send(resp.get(key), key)
+
+    def ask_audience(self, head: bytes, version: Version, stored_id: str) -> asyncio.Future[bytes]:
         """Sends for the start of the record of what a user may see; b"" is no record. Raises RedisUnavailable."""
-        return self.link.send(resp.get_start(b"%b%b}" % (version.audience_head, stored_id.encode()), RECORD_BYTES))
+        key = b"%b%b%b}" % (head, version.audience_head, stored_id.encode())
+        return self.link.send(resp.get_start(key, RECORD_BYTES), key)
 
-    async def audience(self, version: Version, stored_id: str, beside: bytes = b"") -> Audience | None:
+    async def audience(self, version: Version, user_id: str, beside: bytes = b"") -> Audience | None:
         """What is known of what a user may see: in a version, else in another one, else before. `beside` as for
         `Audiences.take`."""
+        stored_id = self.stored_id(user_id)
         try:
-            value = await self.ask_audience(version, stored_id)
+            value = await self.ask_audience(self.head_of(user_id), version, stored_id)
         except RedisUnavailable:
             return self.audiences.held(stored_id)
         audience = self.audiences.take(stored_id, value, beside, version)
-        return audience or await self.audience_elsewhere(version, stored_id)
+        return audience or await self.audience_elsewhere(version, user_id)
 
-    async def audience_elsewhere(self, version: Version, stored_id: str) -> Audience | None:
+    async def audience_elsewhere(self, version: Version, user_id: str) -> Audience | None:
         """What the other versions know, for when a version has no record: it was lost, or is not written yet."""
+        head, stored_id = self.head_of(user_id), self.stored_id(user_id)
         for other in self.versions.others(version):
             try:
-                audience = self.audiences.take(stored_id, await self.ask_audience(other, stored_id))
+                audience = self.audiences.take(stored_id, await self.ask_audience(head, other, stored_id))
             except RedisUnavailable:
                 return None
             if audience is not None:
@@ -183,13 +201,13 @@ class Store:
     async def user_list(self, user_id: str, context: str, first: Version | None = None) -> FoundList | None:
         """The user's list from the `first` version (None: theirs), else from another one; None when there is none or
         Redis is away."""
-        tail = b"%b}:%b" % (self.stored_id(user_id).encode(), context.encode())
-        return await self._from_any(user_id, lambda version: version.list_head + tail, first, context)
+        head, tail = self.head_of(user_id), b"%b}:%b" % (self.stored_id(user_id).encode(), context.encode())
+        return await self._from_any(user_id, lambda version: head + version.list_head + tail, first, context)
 
     async def continue_list(self, user_id: str, first: Version | None = None) -> FoundList | None:
         """What the user has begun, from the `first` version (None: theirs), else from another one."""
-        tail = self.stored_id(user_id).encode() + b"}"
-        return await self._from_any(user_id, lambda version: version.continue_head + tail, first, HOMEPAGE)
+        head, tail = self.head_of(user_id), self.stored_id(user_id).encode() + b"}"
+        return await self._from_any(user_id, lambda version: head + version.continue_head + tail, first, HOMEPAGE)
 
     async def _from_any(
         self, user_id: str, key_in: Callable[[Version], bytes], first: Version | None, context: str
@@ -205,13 +223,14 @@ class Store:
         return None
 
     def _miss(self, user_id: str, version: Version, context: str) -> None:
-        if context in WRITTEN_CONTEXTS and self.link.is_up:  # while Redis is away there is nothing to be told
+        # While Redis is away there is nothing to be told.
+        if context in WRITTEN_CONTEXTS and self.link.serves(self.head_of(user_id)):
             self._missed.add(user_id, version.keys)
 
     async def similar(self, item_id: str, first: Version) -> FoundList | None:
         """The neighbours of an item, from the `first` version, else from another one."""
         for version in (first, *self.versions.others(first)):
-            found = await self._read(version.similar_head + item_id.encode() + b"}", version, b"")
+            found = await self._read(self._root + version.similar_head + item_id.encode() + b"}", version, b"")
             if found is not None:
                 return found
         return None
@@ -233,6 +252,6 @@ class Store:
         if owner and not value.startswith(owner, PREFIX_BYTES):
             # Somebody else's list: the replies are out of step. Nobody may see it, nor any reply after it.
             self.unreadable += 1
-            self.link.reset()
+            self.link.reset(key)
             return None
         return FoundList(value, prefix, version)

@@ -9,16 +9,17 @@ from serving.endpoint.cards import Cards
 from serving.endpoint.former_release import FormerlyHidden
 from serving.former_format import FormerItem
 from serving.keys import Keys
-from serving.redis_link import RedisLink
+from serving.redis_link import Link
 
 
 class VersionCards:
     """`stamp` is another one whenever an answer may be another one because items are, and the same in every process;
     `generation` is a number that grows then."""
 
-    def __init__(self, link: RedisLink, keys: Keys, most_bytes: int) -> None:
+    def __init__(self, link: Link, keys: Keys, most_bytes: int) -> None:
         self.cards = Cards(link, keys, most_bytes)
         self.formerly = FormerlyHidden(link, keys)
+        self._is_former = not keys.clustered  # no former release knows clusters
         self.stamp = b""
         self.generation = 0
         self._made_of = (0, b"")
@@ -26,7 +27,7 @@ class VersionCards:
     async def refresh(self) -> None:
         """Brings both up to date. Raises RedisUnavailable."""
         try:
-            await asyncio.gather(self.cards.refresh(), self.formerly.refresh())
+            await asyncio.gather(self.cards.refresh(), *([self.formerly.refresh()] if self._is_former else []))
         finally:  # of a refresh that was cut short some cards are new
             made_of = (self.cards.generation, self.formerly.stamp)
             self.generation += made_of != self._made_of

@@ -14,7 +14,7 @@ from serving.endpoint.version_cards import VersionCards
 from serving.experiments import UNTREATED, ExperimentBook, Treatment, UserTraits
 from serving.keys import Keys
 from serving.live_pointer import LivePointer
-from serving.redis_link import RedisLink
+from serving.redis_link import Link
 from streams.contract.identities import PLAIN
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ class Version:
     keys: Keys
     variant: str
     cards: VersionCards
+    #: What follows the root of the namespace, and the place of a cluster's key.
     list_head: bytes = field(init=False)
     continue_head: bytes = field(init=False)
     similar_head: bytes = field(init=False)
@@ -39,7 +40,7 @@ class Version:
     etag_middle: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        prefix = self.keys.prefix.encode()
+        prefix = self.keys.version.encode() + b":"
         self.list_head = prefix + b"list:{u:"
         self.continue_head = prefix + b"continue:{u:"
         self.similar_head = prefix + b"similar:{i:"
@@ -72,11 +73,13 @@ class LiveVersions:
         self,
         namespace: str,
         default_version: str,
-        link: RedisLink,
+        link: Link,
         stored_id: Callable[[str], str] = PLAIN.of,
         most_card_bytes: int = DEFAULT_CARD_BYTES,
+        clustered: bool = False,
     ) -> None:
         self._namespace = namespace
+        self._clustered = clustered
         self._link = link
         self._most_card_bytes = most_card_bytes
         self._stored_id = stored_id
@@ -138,7 +141,7 @@ class LiveVersions:
         for name in dict.fromkeys((*serving, *experiments.versions)):
             known, variant = self._versions.get(name) or self._preparing.get(name), pointer.variant_of(name)
             if known is None:
-                keys = Keys(self._namespace, name)
+                keys = Keys(self._namespace, name, self._clustered)
                 known = Version(keys, variant, VersionCards(self._link, keys, self._most_card_bytes))
             elif known.variant != variant:
                 known = Version(known.keys, variant, known.cards)

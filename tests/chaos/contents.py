@@ -23,6 +23,7 @@ from ranking.ragged import Ragged
 from serving.joined_list import decode
 from serving.keys import HOMEPAGE, POST_PLAY
 from serving.list_format import read_keys, read_prefix
+from serving.redis_clients import read_many
 from streams.kafka.bulk_read import read_topics
 from tables import user_keys
 from tables.user import User
@@ -61,7 +62,7 @@ async def compare_contents(cluster: Cluster) -> Contents:
     for partition, user in await _users(cluster):
         profile = profiles.of(partition).get(user.user_id)
         keys = _keys(cluster, user.user_id)
-        stored = dict(zip(keys, _stored(cluster, keys), strict=True))
+        stored = dict(zip(keys, _stored(cluster, partition, keys), strict=True))
         contents.users += 1
         if why := _compared(contents, maker, partition, user, profile, stored):
             contents.wrong[user.user_id] = why
@@ -146,9 +147,8 @@ def _keys(cluster: Cluster, user_id: str) -> list[str]:
     ]
 
 
-def _stored(cluster: Cluster, keys: Sequence[str]) -> list[bytes | None]:
-    found: list[bytes | None] = cluster.redis.mget(keys)  # type: ignore[assignment]  # undecoded
-    return found
+def _stored(cluster: Cluster, partition: int, keys: Sequence[str]) -> list[bytes | None]:
+    return read_many(cluster.redis, [cluster.keys.at(partition, key) for key in keys])
 
 
 async def _followed(cluster: Cluster) -> ItemFollower:

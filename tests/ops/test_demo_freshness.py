@@ -10,6 +10,7 @@ from ops.demo import freshness
 from ops.demo.freshness import FreshnessProbe, percentile, reflects
 from serving.keys import Keys
 from serving.list_format import Explanation, ListStamp, scored
+from serving.redis_clients import OneRedis
 
 KEYS = Keys("demo")
 STAMP = ListStamp("v1", "personal", partition=2, generated_at_ms=1_000, expires_at_ms=2_000)
@@ -67,7 +68,7 @@ def test_percentiles_are_nearest_ranks() -> None:
 
 async def test_an_event_is_followed_until_the_list_has_it() -> None:
     redis: Any = FakeRedis()
-    probe = FreshnessProbe(redis, KEYS)
+    probe = FreshnessProbe(OneRedis(redis), KEYS)
     running = asyncio.create_task(probe.run())
     assert probe.percentiles is None
 
@@ -86,7 +87,7 @@ async def test_an_event_is_followed_until_the_list_has_it() -> None:
 async def test_a_list_that_never_comes_counts_as_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(freshness, "OVERDUE_S", 0.02)
     redis: Any = FakeRedis()
-    probe = FreshnessProbe(redis, KEYS)
+    probe = FreshnessProbe(OneRedis(redis), KEYS)
     running = asyncio.create_task(probe.run())
 
     probe.offer("u1", 2, 7)
@@ -102,7 +103,7 @@ async def test_a_list_that_never_comes_counts_as_overdue(monkeypatch: pytest.Mon
 
 async def test_only_a_few_events_are_followed_at_a_time() -> None:
     redis: Any = FakeRedis()
-    probe = FreshnessProbe(redis, KEYS)
+    probe = FreshnessProbe(OneRedis(redis), KEYS)
     redis.values[KEYS.user_list("u1")] = list_at(1_000)
     for offset in range(2 * freshness.MAX_OPEN):
         probe.offer("u1", 2, offset)

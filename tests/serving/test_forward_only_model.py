@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from listed import redis_of
 from simulation.redis import RedisServer, forward_only
 
 from serving.keys import Keys
@@ -55,7 +56,7 @@ def test_owners_take_turns_as_in_the_simulation(valkey: Any, namespace: str, his
         writer = ListWriter.connect(valkey.url, keys)
         for step in history:
             assert await on_server(writer, step) == in_simulation(server, keys, step), step
-        names = [name.decode() for name in await writer._redis.keys(f"{keys.root}*")]
+        names = [name.decode() for name in await redis_of(writer).keys(f"{keys.root}*")]
         stored = {name: await writer.read(name) for name in names}
         await writer.purge_namespace()
         await writer.close()
@@ -84,7 +85,7 @@ async def on_server(writer: ListWriter, step: Any) -> int:
                 return await writer.advance_written_position(PartitionOwner(0, term), known, written_position, 7)
             case ("lose", user, also_the_holder):
                 gone = [keys.user_list(user)] + ([keys.holder(0)] if also_the_holder else [])
-                await writer._redis.delete(*gone)
+                await redis_of(writer).delete(*gone)
     except NotTheWriter:
         return REFUSED
     return 0

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from eligibility_world import World
+from listed import redis_of
 
 from agents.lists import item_cards
 from agents.lists.item_cards import ItemCards
@@ -132,14 +133,14 @@ async def test_what_redis_loses_is_written_again(
     monkeypatch.setattr(item_cards, "AUDITED_PER_ROUND", 0)
     owner, keys = PartitionOwner(0, term=1), writer.keys
     cards = await written(world, writer, owner)
-    await writer._redis.delete(*(keys.of_items if lost == "all" else [getattr(keys, lost)]))
+    await redis_of(writer).delete(*(keys.of_items if lost == "all" else [getattr(keys, lost)]))
     await cards.write({0: owner}, NOW_MS)
     for number in range(5):
         assert await card(writer, f"i{number}") == ItemCard.of(f"i{number}", "A film", DRAMA, details=FILM)
-        assert await writer._redis.zscore(keys.card_changes, field_of(key_of(f"i{number}"))) is not None
+        assert await redis_of(writer).zscore(keys.card_changes, field_of(key_of(f"i{number}"))) is not None
     world.say_item("i4", film("18"))
     await cards.write({0: owner}, NOW_MS)
-    assert await writer._redis.zscore(keys.card_changes, field_of(key_of("i4"))) is not None
+    assert await redis_of(writer).zscore(keys.card_changes, field_of(key_of("i4"))) is not None
     stamp = await writer.card_stamp()
     assert stamp is not None
     await cards.write({0: owner}, NOW_MS)
@@ -157,7 +158,7 @@ async def test_every_worker_notices_what_redis_lost(
         for owner, worker in zip(owners, workers, strict=True):
             await worker.write({owner.partition: owner}, NOW_MS)
     stamp = await writer.card_stamp()
-    await writer._redis.delete(writer.keys.cards)
+    await redis_of(writer).delete(writer.keys.cards)
     for owner, worker in zip(owners, workers, strict=True):
         await worker.write({owner.partition: owner}, NOW_MS)
     assert all([await card(writer, f"i{number}") for number in range(5)])
@@ -179,14 +180,14 @@ async def test_an_endpoint_hears_of_what_changes_after_an_older_state_came_back(
     link = RedisLink(RedisAddress.from_url(valkey.url), deadline_s=2)
     await link.start()
     cards, endpoint = await written(world, writer, owner), Cards(link, keys, 1 << 24)
-    older = {name: await writer._redis.dump(name) for name in (keys.cards, keys.card_changes, keys.card_stamp)}
+    older = {name: await redis_of(writer).dump(name) for name in (keys.cards, keys.card_changes, keys.card_stamp)}
     for maturity in ("16", "18", "16", "18"):
         world.say_item("i1", film(maturity))
         await cards.write({0: owner}, NOW_MS)
     await endpoint.refresh()
     for name, value in older.items():
         assert value is not None
-        await writer._redis.restore(name, 0, value, replace=True)
+        await redis_of(writer).restore(name, 0, value, replace=True)
     world.say_item("i2", film("18"))
     await cards.write({0: owner}, NOW_MS)
     await endpoint.refresh()
@@ -201,11 +202,11 @@ async def test_an_older_state_that_comes_back_is_noticed(
     monkeypatch.setattr(item_cards, "AUDITED_PER_ROUND", 0)
     owner, keys = PartitionOwner(0, term=1), writer.keys
     cards = await written(world, writer, owner)
-    older = await writer._redis.get(keys.card_stamp), await writer._redis.hgetall(keys.cards)
+    older = await redis_of(writer).get(keys.card_stamp), await redis_of(writer).hgetall(keys.cards)
     world.say_item("i1", film("18"))
     await cards.write({0: owner}, NOW_MS)
-    await writer._redis.set(keys.card_stamp, older[0])
-    await writer._redis.hset(keys.cards, mapping=older[1])
+    await redis_of(writer).set(keys.card_stamp, older[0])
+    await redis_of(writer).hset(keys.cards, mapping=older[1])
     await cards.write({0: owner}, NOW_MS)
     found = await card(writer, "i1")
     assert found is not None
@@ -215,7 +216,7 @@ async def test_an_older_state_that_comes_back_is_noticed(
 async def test_one_card_that_is_wrong_is_found_in_its_turn(world: World, writer: ListWriter) -> None:
     owner = PartitionOwner(0, term=1)
     cards = await written(world, writer, owner)
-    await writer._redis.hset(writer.keys.cards, field_of(key_of("i2")), b"garbage")
+    await redis_of(writer).hset(writer.keys.cards, field_of(key_of("i2")), b"garbage")
     await cards.write({0: owner}, NOW_MS)
     assert await card(writer, "i2") == ItemCard.of("i2", "A film", DRAMA, details=FILM)
 

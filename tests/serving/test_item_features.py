@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from eligibility_world import World
+from listed import redis_of
 
 from agents.lists import item_features
 from agents.lists.item_features import KEPT_MS, ItemFeatures
@@ -20,7 +21,7 @@ NOW_MS = 1_800_000_000_000
 
 
 async def stored(writer: ListWriter, item_id: str) -> dict[str, Any] | None:
-    value = await writer._redis.hget(writer.keys.item_features, field_of(key_of(item_id)))  # type: ignore[misc]
+    value = await redis_of(writer).hget(writer.keys.item_features, field_of(key_of(item_id)))  # type: ignore[misc]
     return None if value is None else dict(json.loads(value))
 
 
@@ -37,7 +38,7 @@ async def test_every_item_has_figures_and_they_follow_its_events(writer: ListWri
     best = max(known, key=lambda item_id: known[item_id]["popularity"])
     assert known[best]["popularity"] == 1.0
     assert known[best]["events"] == known[best]["events_7d"] == model.events[model.index(best)] > 0
-    assert await writer._redis.delete(writer.keys.item_features)
+    assert await redis_of(writer).delete(writer.keys.item_features)
     await features.write({0: owner}, NOW_MS + 1)
     assert await stored(writer, best) is None  # nothing changed
     model.events[model.index(best)] += 1
@@ -54,7 +55,7 @@ async def test_a_round_is_bounded_and_writes_what_is_owned(writer: ListWriter, m
     world.small.model.refresh_priors(NOW_MS)
     features, owner = ItemFeatures(world.small.model, writer, 2), PartitionOwner(1, term=1)
     await features.write({1: owner}, NOW_MS)
-    assert await writer._redis.hlen(writer.keys.item_features) == 4  # type: ignore[misc]
+    assert await redis_of(writer).hlen(writer.keys.item_features) == 4  # type: ignore[misc]
     for _ in world.items:
         await features.write({1: owner}, NOW_MS)
     written = {item_id for item_id in world.items if await stored(writer, item_id) is not None}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from eligibility_world import TTL_S, World
+from listed import redis_of
 
 from serving.audience import decode
 from serving.list_format import FORMAT_VERSION, PREFIX_BYTES, read_prefix
@@ -87,7 +88,7 @@ async def test_a_list_counts_how_often_its_limits_changed_and_stays_as_it_was(wr
         assert after is not None
         assert read_prefix(after) == read_prefix(before)._replace(limits_changed=changes + (changes < 2))
         assert after[PREFIX_BYTES:] == before[PREFIX_BYTES:]
-    assert 0 < await writer._redis.ttl(user_list) <= TTL_S
+    assert 0 < await redis_of(writer).ttl(user_list) <= TTL_S
 
 
 async def test_a_list_of_another_format_is_left_as_it_is(writer: ListWriter) -> None:
@@ -96,7 +97,7 @@ async def test_a_list_of_another_format_is_left_as_it_is(writer: ListWriter) -> 
     before = await writer.read(user_list)
     assert before is not None
     former = before[:1] + bytes([FORMAT_VERSION - 1]) + before[2:]
-    await writer._redis.set(user_list, former)
+    await redis_of(writer).set(user_list, former)
     world.say_profile("u1", b'{"kids": true}')
     assert await told(world, world.limits_told(writer)) == ["u1"]
     assert await writer.read(user_list) == former

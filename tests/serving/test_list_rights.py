@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from aiokafka.errors import ProducerFenced
+from listed import redis_of
 
 from agents.followers.erasures import PartitionErasures
 from agents.lists.list_rights import PartitionLists
@@ -107,7 +108,7 @@ async def test_who_was_erased_since_redis_fell_back_is_in_doubt_until_it_is_note
     assert owner.lists.take_doubtful() == []
     assert owner.lists.knows_of(3)
 
-    await writer._redis.set(writer.keys.erased(0), b"1")  # an older state, by the same owner
+    await redis_of(writer).set(writer.keys.erased(0), b"1")  # an older state, by the same owner
     assert await owner.lists.written_position() == written_position
     assert set(owner.lists.take_doubtful()) == {"b", "c"}
     assert not owner.lists.knows_of(3)
@@ -118,13 +119,13 @@ async def test_who_was_erased_since_redis_fell_back_is_in_doubt_until_it_is_note
 async def test_an_owner_learns_that_redis_fell_back_to_before_it(writer: ListWriter) -> None:
     former, next_owner = Holder(writer, 1), Holder(writer, 2)
     await former.write("u", 4)
-    before = await writer._redis.get(writer.keys.holder(0))
+    before = await redis_of(writer).get(writer.keys.holder(0))
     assert await next_owner.lists.written_position() is None
     assert not next_owner.lists.take_fall()  # it came after somebody else, as owners do
     await next_owner.write("u", 5)
     assert await next_owner.lists.written_position() is None
     assert not next_owner.lists.take_fall()
-    await writer._redis.set(writer.keys.holder(0), before)
+    await redis_of(writer).set(writer.keys.holder(0), before)
     assert await next_owner.lists.written_position() is None
     assert next_owner.lists.take_fall()
     assert not next_owner.lists.take_fall()

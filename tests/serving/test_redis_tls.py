@@ -19,7 +19,7 @@ import redis
 from harness.certificates import Authority
 from harness.tls_front import new_authority, tls_front
 from listed import CardWriter as ListWriter
-from listed import withdraw
+from listed import redis_of, withdraw
 
 from serving.endpoint.config import EndpointConfig
 from serving.keys import Keys
@@ -96,8 +96,8 @@ async def test_lists_go_in_and_out_over_tls_with_least_rights(opened: Opened, tm
         await put_user(writer, "u", "mine")
         await put_popular(writer, "popular")
         await withdraw(writer, "other")
-        await writer._redis.sadd(KEYS.blocked, "another")  # as workers of the former release did
-        await writer._redis.set(f"{KEYS.root}blocked_stamp:{KEYS.version}", b"1")
+        await redis_of(writer).sadd(KEYS.blocked, "another")  # as workers of the former release did
+        await redis_of(writer).set(f"{KEYS.root}blocked_stamp:{KEYS.version}", b"1")
         async with running(config(f"rediss://endpoint:{address}", rate_per_minute=1000)) as client:
             assert await source(client) == "personal"
             assert (await client.get("/readyz")).json()["redis"] == "up"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from listed import redis_of
 from redis.exceptions import AuthenticationError
 
 from serving.item_card import ItemCard, field_of
@@ -43,7 +44,7 @@ def test_any_order_of_arrival_leaves_the_newest_whatever_clocks_say(
         for offset, order, generated_at_ms in writes:
             await writer.write_lists([(key, value_at(offset, generated_at_ms, order=order))], TTL_S)
         stored = await writer.read(key)
-        await writer._redis.delete(key)
+        await redis_of(writer).delete(key)
         await writer.close()
         return stored
 
@@ -83,7 +84,7 @@ async def test_whoever_owned_a_partition_before_is_refused_and_told(writer: List
     assert await write_all(former, 3.0) == [False] * 5
     assert (former.refused, former.later_term, former.is_contested) == (5, 2, True)
     assert (writer.refused, owner.refused, owner.is_contested) == (5, 0, False)
-    assert await writer._redis.zscore(zset, "a") == 2.0
+    assert await redis_of(writer).zscore(zset, "a") == 2.0
     assert [card is not None for card in await writer.cards([1, 2, 3])] == [True, True, False]
     assert await write_all(owner, 4.0) == [True] * 5
 
@@ -119,13 +120,13 @@ async def test_counts_what_was_written_and_what_was_refused(writer: ListWriter) 
 @pytest.mark.parametrize("stored", [b"", b"garbage", b"\xf5\x09" + value_at(99, 99)[2:]])
 async def test_an_unreadable_value_is_replaced(writer: ListWriter, stored: bytes) -> None:
     key = writer.keys.user_list("u")
-    await writer._redis.set(key, stored)
+    await redis_of(writer).set(key, stored)
     assert (await writer.write_lists([(key, value_at(0, 0))], TTL_S)).written == 1
 
 
 async def test_a_key_of_another_type_is_replaced(writer: ListWriter) -> None:
     key = writer.keys.user_list("u")
-    await writer._redis.sadd(key, "x")
+    await redis_of(writer).sadd(key, "x")
     assert (await writer.write_lists([(key, value_at(0, 0))], TTL_S)).written == 1
 
 
@@ -141,7 +142,7 @@ async def test_a_group_is_written_as_a_whole_or_not_at_all(writer: ListWriter) -
     assert await writer.write_together([newer], TTL_S) == WriteResult(1)
     assert await writer.write_together([older], TTL_S) == WriteResult(0, (0,))
     assert await writer.read(other) == b'{"at":5}'
-    assert 0 < await writer._redis.ttl(other) <= TTL_S
+    assert 0 < await redis_of(writer).ttl(other) <= TTL_S
 
 
 async def test_more_lists_than_a_chunk_all_arrive_and_expire(writer: ListWriter) -> None:
@@ -150,13 +151,13 @@ async def test_more_lists_than_a_chunk_all_arrive_and_expire(writer: ListWriter)
     stored = await writer.read(lists[-1][0])
     assert stored is not None
     assert read_prefix(stored).offset == len(lists) - 1
-    assert 0 < await writer._redis.ttl(lists[0][0]) <= TTL_S
+    assert 0 < await redis_of(writer).ttl(lists[0][0]) <= TTL_S
 
 
 async def test_survives_a_server_that_forgot_its_scripts(writer: ListWriter) -> None:
     key = writer.keys.user_list("u")
     await writer.write_lists([(key, value_at(1, 1))], TTL_S)
-    await writer._redis.script_flush()
+    await redis_of(writer).script_flush()
     assert await writer.write_lists([(key, value_at(2, 1)), (key, value_at(1, 1))], TTL_S) == WriteResult(1, (1,))
 
 
@@ -172,10 +173,10 @@ async def test_zset_is_replaced_as_a_whole(writer: ListWriter) -> None:
     owner, key = PartitionOwner(0, term=1), writer.keys.trending("*", "24h")
     await writer.write_zset(key, {"a": 1.0, "b": 2.0}, TTL_S, owner)
     await writer.write_zset(key, {"c": 3.0}, TTL_S, owner)
-    assert await writer._redis.zrange(key, 0, -1, withscores=True) == [(b"c", 3.0)]
-    assert await writer._redis.ttl(key) > 0
+    assert await redis_of(writer).zrange(key, 0, -1, withscores=True) == [(b"c", 3.0)]
+    assert await redis_of(writer).ttl(key) > 0
     await writer.write_zset(key, {}, TTL_S, owner)
-    assert not await writer._redis.exists(key)
+    assert not await redis_of(writer).exists(key)
 
 
 async def test_readers_of_cards_are_told_what_changed_since(
@@ -191,13 +192,13 @@ async def test_readers_of_cards_are_told_what_changed_since(
     assert first is not None
     assert first.endswith(b":5")
     await writer.change_cards(owner, {2: CARD._replace(facts=b"")})
-    changed = await writer._redis.zrange(keys.card_changes, "(5", "+inf", byscore=True)
+    changed = await redis_of(writer).zrange(keys.card_changes, "(5", "+inf", byscore=True)
     assert (changed, await writer.card_stamp()) == ([field_of(2)], first[:-1] + b"6")
-    await writer._redis.hset(keys.cards, field_of(3), b"garbage")
+    await redis_of(writer).hset(keys.cards, field_of(3), b"garbage")
     assert await writer.cards([2, 3, 9]) == [CARD._replace(facts=b""), None, None]
-    await writer._redis.delete(keys.cards)
+    await redis_of(writer).delete(keys.cards)
     assert await writer.card_stamp() is None  # whoever has a stamp and no cards has lost them
-    await writer._redis.delete(keys.card_stamp)
+    await redis_of(writer).delete(keys.card_stamp)
     await writer.change_cards(owner, {7: CARD})
     again = await writer.card_stamp()
     assert again is not None
@@ -252,9 +253,9 @@ async def test_only_who_holds_the_right_writes_and_removes(writer: ListWriter) -
 
     await writer.write_lists([(keys.user_list("v"), value_at(5, 1))], TTL_S)
     await refused()
-    await writer._redis.delete(keys.holder(3))  # as after a wipe: nobody is noted, so nobody may
+    await redis_of(writer).delete(keys.holder(3))  # as after a wipe: nobody is noted, so nobody may
     await refused()
-    assert not await writer._redis.exists(*keys.of_user("u"))
+    assert not await redis_of(writer).exists(*keys.of_user("u"))
     assert await writer.read(keys.user_list("v"))
 
 
@@ -298,7 +299,7 @@ async def test_a_later_list_of_any_kind_keeps_all_keys(writer: ListWriter, newer
 
 async def test_marks_of_readers_go_unless_they_are_newer(writer: ListWriter) -> None:
     marks = writer.reader_marks(3)
-    await writer._redis.zadd(writer.keys.readers(3), {"early": 10, "late": 20})
+    await redis_of(writer).zadd(writer.keys.readers(3), {"early": 10, "late": 20})
     await marks.remove(["early", "late", "nobody"], 10)
     assert await marks.noted_since(0, 9) == [("late", 20)]
 
@@ -311,29 +312,29 @@ async def test_a_purge_in_the_empty_namespace_takes_nothing_of_a_namespace_named
     for one in (alone, named):
         await one.write_lists([(one.keys.user_list(f"u{n}"), value_at(1, 1)) for n in range(50)], TTL_S)
         await one.change_cards(PartitionOwner(0), {1: CARD})
-        await one._redis.zadd(one.keys.readers(0), {"u": 1})
-    await one._redis.set(named.keys.live, b"x")
+        await redis_of(one).zadd(one.keys.readers(0), {"u": 1})
+    await redis_of(one).set(named.keys.live, b"x")
     assert await alone.purge_version() == 54
     assert await named.purge_namespace() == 56
-    assert await alone._redis.keys() == [b"readers:0"]
+    assert await redis_of(alone).keys() == [b"readers:0"]
     await alone.close()
     await named.close()
 
 
 async def test_purge_takes_this_version_and_nothing_else(writer: ListWriter) -> None:
     other = Keys(writer.keys.namespace, "v10")
-    await writer._redis.set(other.user_list("u"), b"x")
+    await redis_of(writer).set(other.user_list("u"), b"x")
     await writer.write_lists([(writer.keys.user_list("u"), value_at(1, 1))], TTL_S)
     await writer.change_cards(PartitionOwner(0), {1: CARD})
     assert await writer.purge_version() == 5
-    assert await writer._redis.exists(other.user_list("u"))
+    assert await redis_of(writer).exists(other.user_list("u"))
     assert await writer.purge_namespace() == 1
 
 
 @pytest.mark.parametrize("stored", [None, b"no JSON", b"[]", b"{}"])
 async def test_the_live_pointer_never_goes_back(writer: ListWriter, stored: bytes | None) -> None:
     if stored is not None:
-        await writer._redis.set(writer.keys.live, stored)
+        await redis_of(writer).set(writer.keys.live, stored)
     steps = [LivePointer({"v1": 100}, sequence=sequence) for sequence in (1, 3, 3, 2, 4)]
     assert [await writer.switch_live(pointer) for pointer in steps] == [True, True, False, False, True]
     value = await writer.read(writer.keys.live)
@@ -388,10 +389,10 @@ async def test_who_lacks_a_key_is_found_by_name(writer: ListWriter) -> None:
         for key, value in pairs:
             await writer.write_plain(key, value, 60)
     written = dict.fromkeys(values, 4)
-    assert await writer.incomplete(written) == []
-    await writer._redis.delete(values["b"][3][0])
-    assert await writer.incomplete(written) == ["b"]
-    assert await writer.incomplete({}) == []
+    assert await writer.incomplete(written, 0) == []
+    await redis_of(writer).delete(values["b"][3][0])
+    assert await writer.incomplete(written, 0) == ["b"]
+    assert await writer.incomplete({}, 0) == []
     keys = [key for pairs in values.values() for key, _ in pairs]
     assert await writer.missing(keys) == [values["b"][3][0]]
     assert await writer.missing(keys[:4]) == await writer.missing([]) == []
@@ -399,7 +400,7 @@ async def test_who_lacks_a_key_is_found_by_name(writer: ListWriter) -> None:
 
 async def test_whom_a_read_found_without_a_list_is_taken_once(writer: ListWriter) -> None:
     marks = writer.reader_marks(2)
-    await writer._redis.zadd(writer.keys.missed(2), {"late": 20, "early": 10, "gone": 15})
+    await redis_of(writer).zadd(writer.keys.missed(2), {"late": 20, "early": 10, "gone": 15})
     await marks.remove(["gone", "late", "nobody"], 15)
     assert await marks.take_missed(1) == ["early"]
     assert await marks.take_missed(5) == ["late"]

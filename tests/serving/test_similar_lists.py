@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from eligibility_world import World
+from listed import redis_of
 
 from agents.lists.shared_lists import SharedListWriter
 from serving.redis_writer import ListWriter
@@ -33,7 +34,7 @@ async def test_lists_that_a_failover_took_back_are_written_again(writer: ListWri
     assert all(after[key] != before[key] for key in keys)
     for key, value in before.items():
         assert value is not None
-        await writer._redis.set(key, value)
+        await redis_of(writer).set(key, value)
     restored = await rounds()
     assert all(restored[key] != before[key] for key in keys)
     again = await rounds()

@@ -1,7 +1,8 @@
-"""A deployment in which everything is secured: Kafka by SASL over TLS with ACLs, Redis by TLS and ACLs, and an endpoint
-that speaks HTTPS with tokens. Each process has the rights of its role and no others; events go in, lists come out.
+"""A deployment in which everything is secured: Kafka by SASL over TLS with ACLs, a Redis Cluster by TLS and ACLs, and
+an endpoint that speaks HTTPS with tokens. Each process has the rights of its role and no others; events go in, lists
+come out.
 
-Redis' TLS is ended by a proxy, because the Valkey of the tests is built without.
+TLS of each node is ended by a proxy whose port the node announces, because the Valkey of the tests is built without.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import json
 import secrets
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,10 @@ from harness.processes import FRESHET, WorkerProcess, Workers
 from harness.secured_kafka import SecuredKafka, password_of
 from harness.tls_front import tls_front
 from harness.traffic import catalogue, event_record
+from harness.valkey_nodes import PRIMARIES, free_ports, valkey_cluster
 
 from ops.exit_codes import ExitCode
 from ops.local_stack.ports import free_port
-from ops.local_stack.redis_server import RedisServer
 from streams.kafka.bulk_read import read_topics
 from streams.kafka.producer import Producer
 from streams.kafka.roles import Role
@@ -45,9 +46,9 @@ PARTITIONS = 2
 
 
 class Deployment:
-    """`redis_port` speaks TLS; `folder` holds a folder for each role."""
+    """`redis_ports` speak TLS; `folder` holds a folder for each role."""
 
-    def __init__(self, kafka: SecuredKafka, redis_port: int, authority: Authority, folder: Path) -> None:
+    def __init__(self, kafka: SecuredKafka, redis_ports: Sequence[int], authority: Authority, folder: Path) -> None:
         self.kafka = kafka
         self.topics = Topics(f"secured-{secrets.token_hex(3)}", "v1")
         self.authority = authority
@@ -55,7 +56,7 @@ class Deployment:
         self.endpoint_port = free_port()
         self.processes = Workers()
         self.said: list[str] = []  # by commands
-        self._redis_port = redis_port
+        self._redis = ",".join(f"127.0.0.1:{port}" for port in redis_ports)
 
     def environment(self, role: Role) -> dict[str, str]:
         """FRESHET_* of a process; secrets are in files, as orchestrators mount them."""
@@ -64,7 +65,7 @@ class Deployment:
         given = self.kafka.environment(role)
         secret_values = {
             "FRESHET_KAFKA_SASL_PASSWORD": given.pop("FRESHET_KAFKA_SASL_PASSWORD"),
-            "FRESHET_REDIS_URL": f"rediss://{role}:{password_of(role)}@127.0.0.1:{self._redis_port}/0"
+            "FRESHET_REDIS_URL": f"rediss+cluster://{role}:{password_of(role)}@{self._redis}"
             f"?ssl_ca_certs={self.authority.file}",
         }
         for name, value in secret_values.items():
@@ -107,8 +108,9 @@ def add_redis_users(url: str, namespace: str) -> None:
     """As docs/security.md says."""
     rules = {
         Role.WORKER: "+@all -@dangerous",
-        Role.ENDPOINT: "+ping +get +getrange +hmget +zrangebyscore +sscan +hscan +zadd +evalsha +script|load +select",
-        Role.OPERATOR: "+@all -@dangerous +info",
+        Role.ENDPOINT: "+ping +get +getrange +hmget +zrangebyscore +sscan +hscan +zadd +evalsha +script|load +select "
+        "+asking +cluster|slots",
+        Role.OPERATOR: "+@all -@dangerous +info +config|get",
     }
     with redis.Redis.from_url(url) as client:
         for role, allowed in rules.items():
@@ -120,17 +122,19 @@ def add_redis_users(url: str, namespace: str) -> None:
 @pytest.fixture
 async def deployment(secured: SecuredKafka, tmp_path: Path) -> AsyncIterator[Deployment]:
     async with AsyncExitStack() as opened:
-        valkey = RedisServer(tmp_path, free_port())
-        valkey.start()
-        opened.callback(valkey.stop)
         authority = Authority(tmp_path / "authority")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(authority.server())
-        made = Deployment(
-            secured, await opened.enter_async_context(tls_front(valkey.port, context)), authority, tmp_path
+        ports = free_ports(PRIMARIES)
+        fronts = [await opened.enter_async_context(tls_front(port, context)) for port in ports]
+        announced = dict(zip(ports, fronts, strict=True))
+        nodes = opened.enter_context(
+            valkey_cluster(tmp_path / "nodes", ports=ports, announced=announced, replicas=False)
         )
+        made = Deployment(secured, fronts[:2], authority, tmp_path)
         (tmp_path / "https.pem").write_bytes(authority.server().read_bytes())
-        add_redis_users(f"redis://{valkey.address}/0", made.topics.namespace)
+        for node in nodes.nodes:
+            add_redis_users(f"redis://{node.server}", made.topics.namespace)
         for role in Role:
             secured.allow(role, made.topics)
         opened.push_async_callback(asyncio.to_thread, made.processes.end)

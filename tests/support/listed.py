@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+from redis.asyncio import Redis
 
 from serving.eligibility import facts_of
 from serving.item_card import ItemCard
 from serving.keys import Keys
 from serving.list_format import NOTHING, Begun, Explanation, Items, ListStamp, begun, scored
+from serving.redis_clients import OneRedis
 from serving.redis_writer import Group, ListWriter, WriteResult
 from serving.seen_filter import item_hash
 from serving.write_order import PartitionOwner
@@ -127,6 +129,12 @@ class _Owner:
 _owner = _Owner().owner
 
 
+def redis_of(writer: ListWriter) -> Redis:
+    """What a writer of one server writes with."""
+    assert isinstance(writer._nodes, OneRedis)
+    return writer._nodes.redis
+
+
 class CardWriter(ListWriter):
     """A list writer that writes the cards of lists before them."""
 
@@ -142,13 +150,13 @@ class CardWriter(ListWriter):
     async def put_cards(self, key: str, value: bytes) -> None:
         """The cards of the list under a key of any version of the namespace."""
         if isinstance(value, Listed) and value.cards:
-            version = Keys(self.keys.namespace, key.removeprefix(self.keys.root).partition(":")[0])
+            version = Keys(self.keys.namespace, key.removeprefix(self.keys.root).partition(":")[0], self.keys.clustered)
             await change_cards(self, version, value.cards)
 
 
 async def change_cards(writer: ListWriter, keys: Keys, cards: Mapping[int, ItemCard]) -> None:
     """Writes cards of a version, as the owner of their partition would."""
-    assert await ListWriter(writer._redis, keys).change_cards(_owner, cards)
+    assert await ListWriter(writer._nodes, keys).change_cards(_owner, cards)
 
 
 async def withdraw(writer: ListWriter, *item_ids: str) -> None:

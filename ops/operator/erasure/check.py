@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka.structs import ConsumerRecord
-from redis import Redis
 
 from agents.delivery.table import POSITION_KEY
 from ops.operator.archive.erasure import read_erasures
@@ -13,6 +12,7 @@ from ops.operator.dead_letters.records import is_about
 from ops.operator.inspect.finding import find, partition_count, versions
 from ops.operator.snapshots.kept_files import RetainedFiles
 from serving.keys import Keys
+from serving.redis_clients import connect
 from streams.contract.erasure import users_named
 from streams.contract.id_search import Ids
 from streams.contract.identities import Identities
@@ -110,12 +110,12 @@ def redis_keys(redis_url: str, namespace: str, names: Names) -> tuple[list[str],
     """Keys of any version that carry the user's hash tag, and the sorted sets of readers that hold the user."""
     keys = Keys(namespace)
     patterns = [f"{keys.root}*{{u:{_escaped(name)}}}*" for name in sorted(names.all)]
-    with Redis.from_url(redis_url) as redis:
+    with connect(redis_url) as redis:
         found = {key.decode() for pattern in patterns for key in redis.scan_iter(match=pattern, count=1000)}
         tagged = sorted(key for key in found if any(keys.names_user(key, name) for name in names.all))
         noted = [
             key.decode()
-            for pattern in (f"{keys.root}readers:*", f"{keys.root}*:missed:*")
+            for pattern in (f"{keys.root}*readers:*", f"{keys.root}*:missed:*")
             for key in redis.scan_iter(match=pattern, count=1000)
         ]
         marked = [

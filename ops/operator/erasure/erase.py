@@ -13,7 +13,6 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import TopicPartition
-from redis import Redis
 
 from ops.operator.archive.erasure import read_erasures
 from ops.operator.dead_letters.records import blanked, is_about, rewrite, rewriter_of
@@ -23,6 +22,7 @@ from ops.operator.erasure.erasures import read_markers
 from ops.operator.inspect.finding import end_offset, find, partition_count, versions
 from ops.operator.inspect.scale import read_scale
 from ops.operator.snapshots.kept_files import RetainedFiles
+from serving.redis_clients import connect
 from streams.contract.erasure import ErasureMarker
 from streams.contract.identities import Identities
 from streams.contract.user_records import user_partition
@@ -188,7 +188,7 @@ async def _remove_records(bootstrap: str, topics: Topics, producer: AIOKafkaProd
 def _remove_keys(redis_url: str, namespace: str, names: Names) -> None:
     """What workers did not: keys of versions without workers, and those of the endpoint."""
     tagged, readers = redis_keys(redis_url, namespace, names)
-    with Redis.from_url(redis_url) as redis:
+    with connect(redis_url) as redis:
         for key in tagged:
             redis.unlink(key)
         for key in readers:

@@ -15,6 +15,7 @@ from ops.operator.inspect.finding import partition_count
 from ops.operator.inspect.running import NotThere
 from ops.operator.inspect.stored_lists import read_list
 from serving.keys import Keys
+from serving.redis_address import is_cluster
 from streams.contract.catalog import CatalogItem, parse_catalog_item
 from streams.contract.reasons import InvalidEvent
 from streams.contract.units import HOUR_MS
@@ -52,7 +53,7 @@ async def inspect_item(bootstrap: str, redis_url: str, topics: Topics, item_id: 
         raise NotThere(f"neither the catalogue nor version {topics.version} knows an item {item_id!r}")
     async with GroupProgress(bootstrap, topics.consumer_group) as progress:
         committed = (await progress.committed(topics.deltas))[partition]
-    keys = Keys(topics.namespace, topics.version)
+    keys = Keys(topics.namespace, topics.version, is_cluster(redis_url))
     return {
         "item_id": item_id,
         "version": topics.version,

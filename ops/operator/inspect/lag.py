@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 from aiokafka.structs import TopicPartition
-from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisClusterException
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from ops.configuration.sinks import SINKS
@@ -14,6 +14,7 @@ from ops.group_progress import GroupProgress
 from ops.operator.inspect.pauses import read_pauses
 from ops.operator.inspect.row_positions import read_mismatches
 from serving.keys import Keys
+from serving.redis_clients import connect, read_many
 from streams.kafka.log_begin import unread_removed
 from streams.kafka.topics import Topics
 
@@ -148,9 +149,9 @@ async def _read_sinks(bootstrap: str, topics: Topics) -> dict[str, list[Partitio
 def read_workers(redis_url: str, keys: Keys) -> list[dict[str, Any]] | None:
     """The heartbeats of a version's workers; None while Redis does not answer."""
     try:
-        with Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S) as redis:
+        with connect(redis_url, REDIS_TIMEOUT_S) as redis:
             names = sorted(redis.scan_iter(match=f"{keys.prefix}worker:*", count=1000))
-            values = redis.mget(names) if names else []
-    except (RedisConnectionError, RedisTimeoutError):
+            values = read_many(redis, names)
+    except (RedisConnectionError, RedisTimeoutError, RedisClusterException):
         return None
     return [orjson.loads(value) for value in values if value is not None]

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from aiokafka.errors import KafkaConnectionError, ProducerFenced
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisClusterException
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from ops.exit_codes import CommandFailed, ExitCode
@@ -48,7 +49,7 @@ def run(command: Coroutine[Any, Any, T]) -> T:
         raise  # it says so itself
     except KafkaConnectionError as error:
         raise NotAnswering(f"Kafka does not answer: {error}") from error
-    except (RedisConnectionError, RedisTimeoutError) as error:
+    except (RedisConnectionError, RedisTimeoutError, RedisClusterException) as error:
         raise NotAnswering(f"Redis does not answer: {error}") from error
     except TopicBusy as error:
         raise Superseded(str(error)) from error

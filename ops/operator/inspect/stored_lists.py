@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from redis import Redis
-
 from serving import joined_list
 from serving.keys import Keys
+from serving.redis_clients import connect
 
 
 def read_list(redis_url: str, keys: Keys, key: str) -> dict[str, Any] | None:
     """The header of a list with its `items` and `ttl_s`; None when there is none. Raises `UnreadableList`."""
-    with Redis.from_url(redis_url) as redis:
+    with connect(redis_url) as redis:
         value = redis.get(key)
         ttl_s = redis.ttl(key)
         if not isinstance(value, bytes):

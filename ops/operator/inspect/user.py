@@ -13,6 +13,7 @@ from ops.operator.inspect.finding import partition_count
 from ops.operator.inspect.running import NotThere
 from ops.operator.inspect.stored_lists import read_list
 from serving.keys import Keys
+from serving.redis_address import is_cluster
 from streams.contract.identities import Identities
 from streams.contract.user_records import user_partition
 from streams.kafka.bulk_read import bulk_consumer, pass_over, read_to_end
@@ -48,10 +49,10 @@ async def inspect_user(
         await read_to_end(consumer, [TopicPartition(table.topic, partition)], guarded(apply, say), damaged=pass_over)
     async with GroupProgress(bootstrap, topics.consumer_group) as progress:
         committed = (await progress.committed(topics.interactions))[partition]
-    keys = Keys(topics.namespace, topics.version)
+    keys = Keys(topics.namespace, topics.version, is_cluster(redis_url))
     user = User.load(table.rows, stored_id, HISTORY)
     marker = (await read_markers(bootstrap, topics)).get(user_id)
-    shown = read_list(redis_url, keys, keys.user_list(stored_id))
+    shown = read_list(redis_url, keys, keys.at(partition, keys.user_list(stored_id)))
     if user is None and shown is None and marker is None:
         raise NotThere(f"version {topics.version} knows no user {user_id!r} (partition {partition})")
     return {
@@ -65,7 +66,7 @@ async def inspect_user(
         "erasure": None if marker is None else msgspec.to_builtins(marker),
         **(_decoded(user) if user else {"row": None}),
         "list": shown,
-        "continue_watching": read_list(redis_url, keys, keys.continue_watching(stored_id)),
+        "continue_watching": read_list(redis_url, keys, keys.at(partition, keys.continue_watching(stored_id))),
     }
 
 

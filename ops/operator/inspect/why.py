@@ -5,14 +5,18 @@ from typing import Any
 from agents.followers.item_follower import ItemFollower
 from agents.lists.treatments import Treatments, traits_of
 from ops.operator.experiments.lifecycle import read_experiments
+from ops.operator.inspect.finding import partition_count
 from ops.operator.inspect.one_user import read_user
 from ops.operator.inspect.running import NotThere
 from ops.operator.inspect.stored_lists import read_list
 from ranking.settings import RankingSettings
 from ranking.why import why
 from serving.keys import Keys
+from serving.redis_address import is_cluster
 from streams.contract.catalog import Maturity
 from streams.contract.identities import Identities
+from streams.contract.user_records import user_partition
+from streams.kafka.bulk_read import bulk_consumer
 from streams.kafka.topics import Topics
 
 
@@ -41,8 +45,10 @@ async def explain(
     book = await read_experiments(bootstrap, topics)
     treatments = Treatments(book, settings)
     treatment = book.treatment(stored_id, traits_of((user, profile)))
-    keys = Keys(topics.namespace, topics.version)
-    stored = read_list(redis_url, keys, keys.user_list(stored_id))
+    keys = Keys(topics.namespace, topics.version, is_cluster(redis_url))
+    async with bulk_consumer(bootstrap) as consumer:
+        partition = user_partition(user_id, await partition_count(consumer, topics.interactions))
+    stored = read_list(redis_url, keys, keys.at(partition, keys.user_list(stored_id)))
     shown = [entry["item_id"] for entry in stored["items"]] if stored else []
     return {
         "user_id": user_id,

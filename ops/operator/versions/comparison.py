@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from aiokafka.structs import ConsumerRecord
-from redis import Redis
 
 from agents.versions.registry import read_registry
 from offline.versions.list_diff import ListDiff, StoredList, compare
@@ -15,6 +14,8 @@ from ops.operator.inspect.running import NotThere
 from ops.operator.versions.figures import measure, record
 from ops.operator.versions.list_sample import sampled_users, stored_lists
 from serving.keys import Keys
+from serving.redis_address import is_cluster
+from serving.redis_clients import connect
 from serving.registry import Registry
 from streams.contract.catalog import parse_catalog_item
 from streams.contract.events import InvalidEvent
@@ -69,8 +70,8 @@ def _check(registry: Registry, version: str) -> None:
 def _read_lists(
     redis_url: str, namespace: str, versions: tuple[str, str], users: int
 ) -> tuple[dict[str, StoredList], dict[str, StoredList]]:
-    a, b = (Keys(namespace, version) for version in versions)
-    with Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S) as redis:
+    a, b = (Keys(namespace, version, is_cluster(redis_url)) for version in versions)
+    with connect(redis_url, REDIS_TIMEOUT_S) as redis:
         sample = sampled_users(redis, a, users)
         return stored_lists(redis, a, sample), stored_lists(redis, b, sample)
 

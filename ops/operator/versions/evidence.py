@@ -5,7 +5,6 @@ import time
 from dataclasses import replace
 
 from aiokafka.structs import ConsumerRecord
-from redis import Redis
 
 from agents.dead_letters import FAILED
 from offline.versions.gate import Behind, GateLimits, PromotionEvidence
@@ -17,6 +16,8 @@ from ops.operator.inspect.oldest_waiting import oldest_waiting_ms
 from ops.operator.versions.list_sample import sampled_users, stored_lists
 from ops.operator.versions.outcomes import read_outcomes
 from serving.keys import Keys
+from serving.redis_address import is_cluster
+from serving.redis_clients import connect, read_many
 from serving.registry import Registry
 from serving.write_order import WrittenPosition
 from streams.kafka.bulk_read import pass_over, read_topics
@@ -72,9 +73,9 @@ async def read_behind(bootstrap: str, redis_url: str, topics: Topics, limits: Ga
 
 
 def _markers(redis_url: str, topics: Topics, partitions: list[int]) -> dict[int, int | None]:
-    keys = Keys(topics.namespace, topics.version)
-    with _redis(redis_url) as redis:
-        values = redis.mget([keys.written(partition) for partition in partitions])
+    keys = Keys(topics.namespace, topics.version, is_cluster(redis_url))
+    with connect(redis_url, REDIS_TIMEOUT_S) as redis:
+        values = read_many(redis, [keys.written(partition) for partition in partitions])
     return {
         partition: None if value is None else WrittenPosition.decode(value).position
         for partition, value in zip(partitions, values, strict=True)
@@ -93,12 +94,8 @@ async def _failed_folds(bootstrap: str, topics: Topics) -> int:
 
 
 def _list_diff(redis_url: str, topics: Topics, live: str) -> ListDiff:
-    keys, live_keys = Keys(topics.namespace, topics.version), Keys(topics.namespace, live)
-    with _redis(redis_url) as redis:
+    keys, live_keys = (Keys(topics.namespace, name, is_cluster(redis_url)) for name in (topics.version, live))
+    with connect(redis_url, REDIS_TIMEOUT_S) as redis:
         users = sampled_users(redis, live_keys, SAMPLED_USERS)
         lists_a, lists_b = stored_lists(redis, live_keys, users), stored_lists(redis, keys, users)
     return compare((live, topics.version), lists_a, lists_b, {})
-
-
-def _redis(redis_url: str) -> "Redis":
-    return Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S)

@@ -14,7 +14,7 @@ from typing import Any
 from serving import resp
 from serving.endpoint.problems import Problem
 from serving.redis_errors import RedisUnavailable
-from serving.redis_link import RedisLink
+from serving.redis_link import Link
 
 SCRIPT = files("serving").joinpath("endpoint/guard/gcra.lua").read_bytes()
 LOAD = resp.command(b"SCRIPT", b"LOAD", SCRIPT)
@@ -26,7 +26,7 @@ class RateLimit:
     """`per_minute` > 0 requests, all of which may come at once after a quiet minute. `counts` names what is counted:
     each kind has a limit of its own."""
 
-    def __init__(self, link: RedisLink, root: str, per_minute: int, counts: str = "rate") -> None:
+    def __init__(self, link: Link, root: str, per_minute: int, counts: str = "rate") -> None:
         self._link = link
         self._root = root.encode() + counts.encode() + b":{u:"
         self._one_us = _MINUTE_US // per_minute
@@ -36,7 +36,7 @@ class RateLimit:
         key = b"%b%b}" % (self._root, reader.encode())
         arguments = (b"%d" % (self._one_us * count), b"%d" % _MINUTE_US)
         try:
-            return self._link.send(resp.command(b"EVALSHA", _SHA, b"1", key, *arguments))
+            return self._link.send(resp.command(b"EVALSHA", _SHA, b"1", key, *arguments), key)
         except RedisUnavailable:
             return None
 

@@ -34,9 +34,7 @@ class ContinueWatchingRead:
         user_id, limit, at_ms = given["user_id"], given.get("limit", 20), now_ms()
         self._reads.add(user_id)
         version = store.versions.of(user_id)
-        found, audience = await asyncio.gather(
-            store.continue_list(user_id, version), store.audience(version, store.stored_id(user_id))
-        )
+        found, audience = await asyncio.gather(store.continue_list(user_id, version), store.audience(version, user_id))
         name = orjson.dumps(user_id)
         if found is None:
             made, labels = (

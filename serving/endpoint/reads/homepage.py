@@ -67,7 +67,7 @@ class HomepageRead:
             store.user_list(user_id, HOMEPAGE, version),
             store.continue_list(user_id, version),
             store.user_list(user_id, POST_PLAY, version),
-            store.audience(version, store.stored_id(user_id)),
+            store.audience(version, user_id),
         )
         page = _page(begun)
         country = given.get("country") or page["country"]

@@ -61,7 +61,7 @@ class ItemFeaturesRead(ItemRead):
         found: bytes | None = None
         try:
             names = version.keys.item_features.encode()
-            (found,) = await self._store.link.send(resp.command(b"HMGET", names, field_of(key)))
+            (found,) = await self._store.link.send(resp.command(b"HMGET", names, field_of(key)), names)
         except RedisUnavailable:
             self._store.unavailable += 1
         said = found[1:] if found is not None and found.startswith(b"{") else _NO_FIGURES
@@ -75,7 +75,7 @@ async def eligible_item(store: Store, given: Given) -> tuple[Version, int]:
     version = store.versions.first() if user_id is None else store.versions.of(user_id)
     audience, lost = None, False
     if user_id is not None:
-        audience = await store.audience(version, store.stored_id(user_id))
+        audience = await store.audience(version, user_id)
         lost = audience is None and await store.user_list(user_id, HOMEPAGE, version) is not None
     limits, at_ms = store.audiences.limits(audience, given, lost=lost), now_ms()
     for candidate in (version, *store.versions.others(version)):

@@ -73,7 +73,7 @@ class RecommendationsRead:
         store, audiences, fields = self._store, self._store.audiences, asked_fields(given)
         if country := given.get("country", ""):
             store.countries.add(country)
-        version, stored_id = store.versions.of(user_id), store.stored_id(user_id)
+        version, stored_id, key_head = store.versions.of(user_id), store.stored_id(user_id), store.head_of(user_id)
         own: Cut | None = None
         audience: Audience | None = None
         is_known = False  # whether it was asked what the user may see
@@ -84,22 +84,22 @@ class RecommendationsRead:
             asked: asyncio.Future[bytes | None] | None = None
             try:
                 held = audiences.read_before(stored_id) if listed == HOMEPAGE else None
-                asked = store.ask(version, stored_id, listed)
+                asked = store.ask(key_head, version, stored_id, listed)
                 if is_known:
                     held, start = None, await asked or b""
                 elif held is None or held.version is not version:  # both leave in the same write
                     held = None
-                    said = store.ask_audience(version, stored_id)
+                    said = store.ask_audience(key_head, version, stored_id)
                     start = await asked or b""
                     # A list of the former format is not told that what lies beside it is another.
                     beside = start[WHICH_ONE] if listed == HOMEPAGE and start and not is_former(start) else b""
                     audience = audiences.take(stored_id, await said, beside, version)
                     if audience is None:
-                        audience = await store.audience_elsewhere(version, stored_id)
+                        audience = await store.audience_elsewhere(version, user_id)
                 elif (start := await asked or b"")[WHICH_ONE] == held.beside:
                     audience, held.confirmed_s = held.audience, audiences.now_s
                 else:
-                    held, audience = None, await store.audience(version, stored_id, start[WHICH_ONE])
+                    held, audience = None, await store.audience(version, user_id, start[WHICH_ONE])
             except RedisUnavailable:
                 asked = said = None  # the exception knows this frame, which must not know the future that holds it
                 store.unavailable += 1

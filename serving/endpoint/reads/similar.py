@@ -55,7 +55,7 @@ class SimilarRead:
             near, own, audience = await asyncio.gather(
                 store.similar(item_id, version),
                 store.user_list(user_id, HOMEPAGE, version),
-                store.audience(version, store.stored_id(user_id)),
+                store.audience(version, user_id),
             )
         limits = store.audiences.limits(audience, given, lost=own is not None)
         reader, name = ListReader(limits, audience, at_ms, limit), orjson.dumps(item_id)

@@ -46,7 +46,7 @@ class TrendingRead:
         audience, own = None, None
         if user_id is not None:
             audience, own = await asyncio.gather(
-                store.audience(version, store.stored_id(user_id)), store.user_list(user_id, HOMEPAGE, version)
+                store.audience(version, user_id), store.user_list(user_id, HOMEPAGE, version)
             )
         lost = audience is None and own is not None  # who has a list and no record is no stranger
         place = {"country": region} if len(region) == COUNTRY_LETTERS else {}

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from listed import redis_of
+
 from agents.lists.reader_watch import DAY_S, OVERLAP_S, PAGE, TRIM_EVERY_S, ReaderWatch
 from serving.keys import Keys
 from serving.redis_writer import ListWriter
@@ -12,13 +14,13 @@ NOW_S = 1_800_000_000
 async def test_readers_are_followed_from_now_on_and_older_ones_known_by_name(stack: Any, namespace: str) -> None:
     writer = ListWriter.connect(stack.redis_url, Keys(namespace, "v1"))
     key = writer.keys.readers(3)
-    await writer._redis.zadd(key, {"long ago": NOW_S - 31 * DAY_S, "lately": NOW_S - DAY_S, "now": NOW_S})
+    await redis_of(writer).zadd(key, {"long ago": NOW_S - 31 * DAY_S, "lately": NOW_S - DAY_S, "now": NOW_S})
     watch = ReaderWatch(writer.reader_marks(3), active_days=30)
     assert await watch.came(NOW_S) == ["now"]
-    assert await writer._redis.zscore(key, "long ago") is None
+    assert await redis_of(writer).zscore(key, "long ago") is None
     assert await watch.active(["long ago", "lately", "now", "never"], NOW_S) == {"lately", "now"}
     many = {f"r{number:05}": NOW_S + 20 + number // PAGE for number in range(2 * PAGE + 10)}
-    await writer._redis.zadd(key, many)
+    await redis_of(writer).zadd(key, many)
     seen: set[str] = set()
     for _ in range(4):
         page = await watch.came(NOW_S + 30)
@@ -30,7 +32,7 @@ async def test_readers_are_followed_from_now_on_and_older_ones_known_by_name(sta
     await watch.forget(["now"], NOW_S + 40)
     assert await watch.active(["now"], NOW_S) == set()
     await watch.came(NOW_S + 31 * DAY_S + TRIM_EVERY_S)
-    assert await writer._redis.zcard(key) == 0
+    assert await redis_of(writer).zcard(key) == 0
     await writer.close()
 
 
@@ -38,7 +40,7 @@ async def test_readers_are_followed_after_a_clock_was_set_back(stack: Any, names
     writer = ListWriter.connect(stack.redis_url, Keys(namespace, "v1"))
     watch = ReaderWatch(writer.reader_marks(3), active_days=30)
     assert await watch.came(NOW_S + DAY_S) == []
-    await writer._redis.zadd(writer.keys.readers(3), {"now": NOW_S})
+    await redis_of(writer).zadd(writer.keys.readers(3), {"now": NOW_S})
     assert await watch.came(NOW_S) == ["now"]
     await watch.forget(["now"], NOW_S)
     await writer.close()

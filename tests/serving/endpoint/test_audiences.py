@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 import pytest
 from listed import CardWriter as ListWriter
-from listed import restate
+from listed import redis_of, restate
 
 from agents.lists.audiences import seen_filter
 from serving import audience
@@ -89,12 +89,12 @@ async def put_person(
         group.append((keys.audience(user_id), record))
     if not made:
         (told,) = [(keys.user_list(user_id), *pair, 7) for pair in group]
-        await writer._redis.set(keys.holder(OWNER.partition), b"%d" % OWNER.term)
+        await redis_of(writer).set(keys.holder(OWNER.partition), b"%d" % OWNER.term)
         await writer.change_audiences([told], TTL_S, OWNER)
         return
     for key, value in group:
         await writer.put_cards(key, value)
-        await writer._redis.set(key, value)
+        await redis_of(writer).set(key, value)
 
 
 def filter_of(met: Sequence[str]) -> tuple[int, bytes]:
@@ -247,7 +247,7 @@ async def test_countries_languages_genres_and_what_was_met_hold_for_lists_of_eve
     assert await shown(client, SIMILAR, user_id="u") == expected
     assert await shown(client, TRENDING, user_id="u") == expected
     assert await shown(client, f"{LIST}/homepage/u") == expected
-    await writer._redis.delete(writer.keys.user_list("u"))
+    await redis_of(writer).delete(writer.keys.user_list("u"))
     assert await shown(client, LIST, user_id="u") == expected
     assert "german" not in await shown(client, SIMILAR, user_id="u", country="FR")
 
@@ -281,7 +281,7 @@ async def test_what_lies_beside_a_list_is_read_once_while_the_list_stays(
     config: EndpointConfig, writer: ListWriter
 ) -> None:
     async def reads() -> int:
-        stats = await writer._redis.info("commandstats")
+        stats = await redis_of(writer).info("commandstats")
         return sum(int(stats[f"cmdstat_{name}"]["calls"]) for name in ("get", "getrange") if f"cmdstat_{name}" in stats)
 
     await put_shelves(writer)
@@ -293,7 +293,7 @@ async def test_what_lies_beside_a_list_is_read_once_while_the_list_stays(
         for _ in range(10):
             await shown(client, LIST, user_id="u")
         assert await reads() == before + 10
-        await writer._redis.delete(writer.keys.user_list("gone"))
+        await redis_of(writer).delete(writer.keys.user_list("gone"))
         await put_person(writer, "gone", age=7, listed=False)
         assert await shown(client, LIST, user_id="gone") == ["all", "seven", "horror", "french"]  # none was beside it
 
@@ -305,7 +305,7 @@ async def test_an_item_that_is_restricted_later_is_gone_from_lists_that_were_mad
     await put_shelves(writer)
     for user_id, age in (("child", 7), ("teen", 12), ("lost", 12)):
         await put_person(writer, user_id, ["own", "all"], age=age)
-    await writer._redis.delete(writer.keys.audience("lost"))
+    await redis_of(writer).delete(writer.keys.audience("lost"))
     others = {f"other {number}": facts_of(18) for number in range(3 * PAGE)}
     async with running(config) as client:
 
@@ -377,7 +377,7 @@ async def test_nobody_is_evaluated_by_the_record_of_another(config: EndpointConf
     await put_person(writer, "grown", age=18, listed=False)
     record = await writer.read(writer.keys.audience("grown"))
     assert record is not None
-    await writer._redis.set(writer.keys.audience("child"), record)
+    await redis_of(writer).set(writer.keys.audience("child"), record)
     async with running(config) as client:
         assert "adult" not in await shown(client, LIST, user_id="child")
 
@@ -391,7 +391,7 @@ async def test_what_is_missing_of_a_long_record_counts_as_met(config: EndpointCo
     await writer.write_shared(
         writer.keys.popular(), stamp("popular").shared(fragments(*met[:900]), [b"0"] * 900), TTL_S
     )
-    await writer._redis.delete(writer.keys.user_list("u"))
+    await redis_of(writer).delete(writer.keys.user_list("u"))
     async with running(config) as client:
         assert await shown(client, LIST, user_id="u") == []
 

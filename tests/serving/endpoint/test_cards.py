@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from former_lists import former_fragment, former_list
-from listed import CardWriter, change_cards, item_fragment, restate
+from listed import CardWriter, change_cards, item_fragment, redis_of, restate
 
 from serving import audience
 from serving.eligibility import ALWAYS_MS, facts_of
@@ -78,7 +78,7 @@ async def test_an_item_without_a_card_is_not_shown_and_counted_until_there_is_on
     config: EndpointConfig, writer: CardWriter, limit: str
 ) -> None:
     await put_user(writer, "u", "a", "b")
-    await writer._redis.hdel(writer.keys.cards, field_of(item_hash("a")))
+    await redis_of(writer).hdel(writer.keys.cards, field_of(item_hash("a")))
     async with started(Endpoint(config)) as (client, services):
         assert ids(await listed(client, limit=limit)) == ["b"]
         services.count()
@@ -148,7 +148,7 @@ async def test_lists_of_the_former_release_are_served_until_they_are_written_aga
     config: EndpointConfig, writer: CardWriter
 ) -> None:
     """While workers of the former release write no cards, what they hide and restrict holds; then cards do."""
-    redis, keys = writer._redis, writer.keys
+    redis, keys = redis_of(writer), writer.keys
     items = ["a", "adult", "blocked", "restated", "b"]
     facts = [facts_of(0), facts_of(18), facts_of(0), facts_of(0), facts_of(0)]
     made = [former_fragment(item_id, f"Title {item_id}") for item_id in items]
@@ -181,7 +181,7 @@ async def test_a_list_of_the_former_release_shows_only_what_the_card_the_list_an
     config: EndpointConfig, writer: CardWriter
 ) -> None:
     """Whoever goes back to workers of the former release has cards that nobody keeps up to date."""
-    redis, keys = writer._redis, writer.keys
+    redis, keys = redis_of(writer), writer.keys
     items = ["a", "withdrawn", "restated", "rerated", "by card", "b"]
     facts = [facts_of(0), facts_of(0), facts_of(0), facts_of(18), facts_of(0), facts_of(0)]
     for item_id in items:
@@ -218,7 +218,7 @@ async def test_a_damaged_list_is_as_good_as_none(client: httpx.AsyncClient, writ
             "strings": value[:-1],
             "keys": value[: keys_at + 4],
         }
-        await writer._redis.set(key, damaged[what])
+        await redis_of(writer).set(key, damaged[what])
     assert ids(await listed(client)) == ["p"]
     assert ids(await listed(client, context="search", user_id="nobody")) == ["p"]
 

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 from eligibility_world import COUNTRIES, GENRES, STRANGER, Who, World
 from listed import CardWriter as ListWriter
+from listed import redis_of
 
 from serving.endpoint.app import Endpoint
 from serving.endpoint.config import EndpointConfig
@@ -141,11 +142,11 @@ async def one_world(server: Any, namespace: str, seed: int) -> Reader:
 
         for user_id in random.sample(early, 5):
             for context in random.choice((CONTEXTS, CONTEXTS[:1])):
-                await writer._redis.delete(keys.user_list(user_id, context))
+                await redis_of(writer).delete(keys.user_list(user_id, context))
         await reader.everything(everybody, "lists evicted")
 
         for user_id in random.sample(early, 5):
-            await writer._redis.delete(keys.audience(user_id))
+            await redis_of(writer).delete(keys.audience(user_id))
         await reader.everything(everybody, "records evicted")
 
         for user_id in random.sample(early, 6):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from listed import CardStamp, continue_fragment
+from listed import CardStamp, continue_fragment, redis_of
 from made_up_experiments import STARTED_MS, running
 
 from serving import audience
@@ -87,7 +87,7 @@ async def test_the_copy_is_followed_and_never_goes_back(config: EndpointConfig, 
 
         await eventually(lambda: named("a"))
         for value in (older.encode_running(), b"nonsense"):
-            await writer._redis.set(writer.keys.experiments, value)
+            await redis_of(writer).set(writer.keys.experiments, value)
 
             async def is_read(value: bytes = value) -> bool:
                 return services.store.versions._told.value == value

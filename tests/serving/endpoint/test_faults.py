@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from listed import CardWriter as ListWriter
+from listed import redis_of
 
 from serving.endpoint.config import EndpointConfig
 from serving.keys import Keys
@@ -136,9 +137,9 @@ async def test_a_redis_that_refuses_reads(server: Any) -> None:
         await until_personal(client)
         assert (await client.get(LIST, params={"user_id": "new"})).json()["source"] == "popular"
         writer = ListWriter.connect(server.url, KEYS)
-        await writer._redis.execute_command("ACL", "SETUSER", "default", "-get", "-getrange")
+        await redis_of(writer).execute_command("ACL", "SETUSER", "default", "-get", "-getrange")
         assert await sources(client) == {"popular"}
-        await writer._redis.execute_command("ACL", "SETUSER", "default", "+@all")
+        await redis_of(writer).execute_command("ACL", "SETUSER", "default", "+@all")
         await writer.close()
         await until_personal(client)
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import httpx
 import pytest
 from listed import CardWriter as ListWriter
+from listed import redis_of
 
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.marks import UserMarks
@@ -77,10 +78,10 @@ async def test_whoever_lacks_a_list_is_told(
         "post_play": keys.user_list("u", "post_play"),
         "continue": keys.continue_watching("u"),
     }[lost]
-    await writer._redis.delete(lost_key)
+    await redis_of(writer).delete(lost_key)
     assert (await client.get(path)).status_code == 200
     await eventually(is_told(writer, "u"))
-    assert await writer._redis.zcard(keys.missed(partition_of(b"u", 4))) == 0
+    assert await redis_of(writer).zcard(keys.missed(partition_of(b"u", 4))) == 0
 
 
 async def test_whoever_has_everything_is_not_told(client: httpx.AsyncClient, writer: ListWriter) -> None:

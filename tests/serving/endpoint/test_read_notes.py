@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 from listed import CardWriter as ListWriter
+from listed import redis_of
 
 from serving.endpoint import read_notes
 from serving.endpoint.config import EndpointConfig
@@ -87,7 +88,7 @@ async def test_who_read_while_redis_was_away_is_noted_later(start_valkey: Callab
 
 async def test_marks_are_looked_up_by_name_and_by_time_and_removed(writer: ListWriter) -> None:
     marks = writer.reader_marks(0)
-    await writer._redis.zadd(writer.keys.readers(0), {"a": 10, "b": 20, "c": 30})
+    await redis_of(writer).zadd(writer.keys.readers(0), {"a": 10, "b": 20, "c": 30})
     assert await marks.noted_since(20, 5) == [("b", 20), ("c", 30)]
     assert await marks.noted_since(0, 2) == [("a", 10), ("b", 20)]
     assert await marks.who_read(["a", "b", "new"], 20) == {"b"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from listed import continue_fragment, withdraw
+from listed import continue_fragment, redis_of, withdraw
 
 from serving import audience
 from serving.eligibility import ALWAYS_MS
@@ -134,7 +134,7 @@ async def test_blocked_items_disappear_and_the_next_ones_move_up(client: httpx.A
         return await shown() == ["d", "e"]
 
     await eventually(moved_up)
-    await writer._redis.delete(*writer.keys.of_items)  # a wiped server brings nothing back
+    await redis_of(writer).delete(*writer.keys.of_items)  # a wiped server brings nothing back
     assert await shown() == ["d", "e"]
 
 
@@ -241,16 +241,16 @@ async def test_the_live_pointer_moves_users_and_never_goes_back(client: httpx.As
 
     assert await served() == "v1"
     newer = LivePointer({"v2": 100}, sequence=2, variants={"v2": "candidate"})
-    await writer._redis.set(writer.keys.live, newer.encode())
+    await redis_of(writer).set(writer.keys.live, newer.encode())
 
     async def switched() -> bool:
         return await served() == "candidate"
 
     await eventually(switched)
-    await writer._redis.set(writer.keys.live, LivePointer({"v1": 100}, sequence=1).encode())
+    await redis_of(writer).set(writer.keys.live, LivePointer({"v1": 100}, sequence=1).encode())
     stale_refreshed = LivePointer({"v2": 100}, sequence=3, variants={"v2": "later"})
     assert await served() == "candidate"
-    await writer._redis.set(writer.keys.live, stale_refreshed.encode())
+    await redis_of(writer).set(writer.keys.live, stale_refreshed.encode())
 
     async def later() -> bool:
         variant = await served()
@@ -262,7 +262,7 @@ async def test_the_live_pointer_moves_users_and_never_goes_back(client: httpx.As
 
 async def test_a_list_missing_in_one_version_comes_from_the_other(writer: ListWriter, config: EndpointConfig) -> None:
     pointer = LivePointer({"v2": 50, "v1": 50}, sequence=1, salt="s")
-    await writer._redis.set(writer.keys.live, pointer.encode())
+    await redis_of(writer).set(writer.keys.live, pointer.encode())
     users = [f"u{n}" for n in range(20)]
     for user_id in users:
         await put_user(writer, user_id, "only in v1", version="v1")

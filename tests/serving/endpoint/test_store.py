@@ -44,9 +44,9 @@ async def test_an_unknown_user_costs_one_command_once_the_popular_list_is_held(
     sent: list[bytes] = []
     send = RedisLink.send
 
-    def counted(link: RedisLink, frame: bytes) -> asyncio.Future[Any]:
+    def counted(link: RedisLink, frame: bytes, key: bytes = b"") -> asyncio.Future[Any]:
         sent.append(frame)
-        return send(link, frame)
+        return send(link, frame, key)
 
     await put_popular(writer, "p")
     await client.get(LIST, params={"user_id": "nobody"})

@@ -156,12 +156,12 @@ class UnsteadyLink(RedisLink):
 
     sent = 0
 
-    def send(self, frame: bytes) -> asyncio.Future[Any]:
+    def send(self, frame: bytes, key: bytes = b"") -> asyncio.Future[Any]:
         if b"HMGET" in frame:
             self.sent += 1
             if self.sent % 5 == 0:
                 raise RedisUnavailable("late")
-        return super().send(frame)
+        return super().send(frame, key)
 
 
 async def test_late_replies_cost_a_new_version_no_card_and_shared_lists_nothing(

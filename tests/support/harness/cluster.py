@@ -8,7 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import redis
 from aiokafka.structs import ConsumerRecord
 
 from agents.delivery.table import POSITION_KEY
@@ -22,7 +21,10 @@ from serving.item_card import ItemCard
 from serving.joined_list import read_cards, read_list
 from serving.keys import Keys
 from serving.list_format import Prefix, read_prefix
+from serving.redis_address import is_cluster
+from serving.redis_clients import connect
 from streams.contract.dead_letters import DeadLetter
+from streams.contract.partitioning import partition_of
 from streams.kafka.bulk_read import pass_over, read_topics
 from streams.kafka.producer import Acknowledgement, OutgoingRecord, Producer
 from streams.kafka.topics import Topics
@@ -86,7 +88,7 @@ class Cluster:
         self.place = place
         self.version = version
         self.topics = place.topics(version)
-        self.keys = Keys(place.namespace, version)
+        self.keys = Keys(place.namespace, version, is_cluster(place.redis_url))
         self.workers = Workers()
         self._traffic = Traffic(self.topics.interactions, seed=secrets.randbits(30))
 
@@ -95,7 +97,7 @@ class Cluster:
         self.producer = await Producer(self.place.bootstrap).__aenter__()
         self.progress = await GroupProgress(self.place.bootstrap, self.topics.consumer_group).__aenter__()
         self.group = GroupWatch(self.progress, self.topics.interactions, self.workers)
-        self.redis = redis.Redis.from_url(self.place.redis_url)
+        self.redis = connect(self.place.redis_url)
         return self
 
     async def __aexit__(
@@ -174,7 +176,8 @@ class Cluster:
 
     def list_bytes(self, user: str) -> bytes | None:
         """The user's ready list."""
-        value = self.redis.get(self.keys.user_list(user))
+        key = self.keys.at(partition_of(user.encode(), PARTITIONS), self.keys.user_list(user))
+        value = self.redis.get(key)
         assert value is None or isinstance(value, bytes)
         return value
 

