@@ -15,13 +15,13 @@ from typing import Any
 
 import httpx
 import pytest
+from harness.endpoint import started
 from harness.patience import Patience, end_of
 from listed import CardStamp, Entry, item_fragment, list_stamp
 
 from serving.eligibility import facts_of
 from serving.endpoint.app import Endpoint
 from serving.endpoint.config import EndpointConfig
-from serving.endpoint.services import Services
 
 from ..conftest import free_port
 
@@ -49,21 +49,6 @@ async def running(config: EndpointConfig) -> AsyncIterator[httpx.AsyncClient]:
     """The endpoint between its start-up and shutdown events."""
     async with started(Endpoint(config)) as (client, _):
         yield client
-
-
-@asynccontextmanager
-async def started(app: Endpoint) -> AsyncIterator[tuple[httpx.AsyncClient, Services]]:
-    """The same, with what the process owns."""
-    events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    done: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    lifespan = asyncio.create_task(app({"type": "lifespan"}, events.get, done.put))
-    await events.put({"type": "lifespan.startup"})
-    answer = (await done.get())["type"]
-    assert answer == "lifespan.startup.complete", answer
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-        yield client, app._services
-    await events.put({"type": "lifespan.shutdown"})
-    await lifespan
 
 
 @pytest.fixture
