@@ -27,9 +27,7 @@ class Sentinels:
             host, port = await self._sentinel.discover_master(self._url.master)
         except (RedisError, OSError) as error:
             raise RedisUnavailable(f"the sentinels name no primary: {error}") from error
+        finally:  # they are asked seldom
+            for sentinel in self._sentinel.sentinels:
+                await sentinel.aclose()
         return self._url.address(Server(host, int(port)))
-
-    async def close(self) -> None:
-        """Ends the connections to them."""
-        for sentinel in self._sentinel.sentinels:
-            await sentinel.aclose()
