@@ -511,7 +511,7 @@ class Settings(BaseSettings):
     )
     otlp_url: str = Field(
         "",
-        pattern=r"^(https?://[^ ]+)?$",
+        pattern=r"^(https?://[^ @]+)?$",
         description="OpenTelemetry collector that traces are sent to by OTLP over HTTP, as http://host:4318; empty = "
         "no traces.",
     )
