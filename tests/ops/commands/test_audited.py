@@ -13,8 +13,9 @@ from ops.exit_codes import CommandFailed, ExitCode
 
 #: What changes nothing that others see, or is a process or a producer: Kafka's and the processes' own logs tell.
 NOT_NOTED = {
-    "acls", "audit", "audit-log", "bench", "collect", "compare", "config", "demo", "dlq list", "dlq show", "doctor", "down",
-    "evaluate", "experiment assign", "experiment list", "experiment report", "experiment show", "experiment size",
+    "acls", "audit", "audit-log", "bench", "collect", "compare", "config", "demo", "dlq list", "dlq show", "doctor",
+    "down", "evaluate", "experiment assign", "experiment list", "experiment report", "experiment show",
+    "experiment size",
     "inspect item", "inspect user", "lag", "logs", "publish", "scale", "schema", "schema apply", "serve", "simulate",
     "sink", "snapshot list", "status", "up", "versions", "why", "worker",
 }  # fmt: skip
