@@ -163,4 +163,6 @@ class Ownership:
 
     async def _close(self, partitions: set[TopicPartition]) -> None:
         closing = [self._tasks.pop(tp) for tp in partitions]
+        for task in closing:
+            task.hand_counts_over()
         await asyncio.gather(*(task.close() for task in closing))

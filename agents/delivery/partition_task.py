@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -75,6 +75,7 @@ class PartitionTask:
         self._round_began_s = self._round_ended_s = -math.inf
         self._turn = asyncio.Lock()
         self._runner: asyncio.Task[None] | None = None
+        self._handed_over: Counter[str] = Counter()
 
     @property
     def position(self) -> int:
@@ -150,9 +151,16 @@ class PartitionTask:
         if self._runner is not None:
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
-            self._times.former.update(self.step.counters())
+            self.hand_counts_over()
         await self.producer.close()
         self.table.close()
+
+    def hand_counts_over(self) -> None:
+        """What the step counted since the last call belongs to the process from now on. To be called as the partition
+        leaves those that are owned, without anything in between: counters never step back."""
+        counted = Counter(self.step.counters())
+        self._times.former.update({name: count - self._handed_over[name] for name, count in counted.items()})
+        self._handed_over = counted
 
     def _stop_accepting(self) -> None:
         self._generation = None

@@ -17,6 +17,10 @@ BENCHES: Final = {
     "quality": ("quality.py", "How good lists are on real data, beside baselines (--data DIR, --only PART)."),
     "replay": ("replay.py", "A replay beside the live path and stock Faust; MovieLens 1M as a whole (--data DIR)."),
     "recovery": ("recovery.py", "Restore of tables, and failover after a kill."),
+    "rolling": (
+        "rolling.py",
+        "Workers restarted one by one and scaled under load, beside a stop and start; a recount.",
+    ),
     "freshness": ("freshness.py", "Event to list under load, beside an idle system: p50, p99, CPU by process."),
     "endpoint": ("endpoint.py", "The endpoint beside a naive service, a static answer and Redis itself."),
     "endpoint-faults": ("endpoint_faults.py", "The endpoint while Redis, Kafka or a worker breaks, one row a fault."),
@@ -26,7 +30,7 @@ BENCHES: Final = {
     "folds": ("folds.py", "What an event costs where it is folded, beside a former commit (--former DIR, --data DIR)."),
     "lists": ("lists.py", "What a list costs by size of batch, beside a former commit (--former DIR, --data DIR)."),
     "experiments": ("experiments.py", "Whether reports of experiments can be believed: A/A, power, SRM, layers."),
-    "metrics": ("metrics_cost.py", "What metrics cost a worker, in pairs with and without (--data DIR, --former DIR)."),
+    "metrics": ("metrics_cost.py", "What metrics and traces cost a worker that switches them off and on (--data DIR)."),
     "index": ("index.py", "Nearest item vectors at 10K, 50K and 500K items, beside exact numpy."),
 }
 

@@ -30,7 +30,9 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, interrupt)
     sys.argv = sys.argv[1:]
-    sys.path[0] = str(Path(script).parent)  # as Python does it: benches import what lies beside them
+    # As Python does it: benches import what lies beside them; and what the tests have to run and check a cluster.
+    tests = Path(script).parent.parent / "tests"
+    sys.path[:1] = [str(Path(script).parent), str(tests / "support"), str(tests / "chaos")]
     try:
         runpy.run_path(script, run_name="__main__")
     except KeyboardInterrupt:

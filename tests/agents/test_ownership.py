@@ -30,6 +30,8 @@ class Task:
 
     def resume(self, generation: int) -> None: ...
 
+    def hand_counts_over(self) -> None: ...
+
     async def close(self) -> None:
         self.is_closed = True
 
@@ -105,3 +107,21 @@ async def test_a_partition_is_kept_from_one_generation_to_the_very_next_only(
     await group.take_over([SOURCE], 4)
     assert group.tasks[SOURCE] is not first
     assert first.is_closed  # type: ignore[attr-defined]
+
+
+async def test_counts_are_handed_over_before_anything_else_runs(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    class Counted(Task):
+        def hand_counts_over(self) -> None:
+            said.append("handed over")
+
+        async def close(self) -> None:
+            await asyncio.sleep(0)
+            said.append("closed")
+
+    group._new_task = Counted  # type: ignore[assignment]
+    monkeypatch.setattr(ownership, "restore", restored_up_to(group, 0))
+    await group.take_over([SOURCE], 1)
+    await group.take_over([], 2)
+    assert said == ["handed over", "closed"]

@@ -443,3 +443,17 @@ async def test_what_comes_within_a_round_waits_behind_what_is_held_of_it(owners:
 def small_batch(owners: Owners, log: list[bytes], start: int, end: int) -> RecordBatch:
     records = [ConsumerRecord(*SOURCE, at, 0, 1, b"k", log[at], None, 0, 0, ()) for at in range(start, end)]
     return RecordBatch(records, owners.generation, start, end)
+
+
+async def test_counts_stay_when_a_partition_is_given_away() -> None:
+    owners = Owners()
+    owners.step.counters = lambda: {"folded": owners.step.folded}  # type: ignore[method-assign]
+    task = await owners.new()
+    owners.step.folded = 5
+    task.hand_counts_over()
+    assert task._times.former["folded"] == 5
+    owners.step.folded = 7  # while it ends
+    await task.close()
+    assert task._times.former["folded"] == 7
+    await task.close()
+    assert task._times.former["folded"] == 7
