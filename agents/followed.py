@@ -33,7 +33,14 @@ class Followed:
         self.refusals = Refusals(config.bootstrap, led, config.partitions, self.erasures.cover)
         report, drain = self.refusals.report, self.refusals.drain
         self.items = ItemFollower(
-            config.bootstrap, topics, config.partitions, max_model_watermark_ms, report, drain, config.default_maturity
+            config.bootstrap,
+            topics,
+            config.partitions,
+            max_model_watermark_ms,
+            report,
+            drain,
+            config.default_maturity,
+            config.sequence_model,
         )
         self.experiments = ExperimentBook()
         self._erasure_topic = topics.erasure

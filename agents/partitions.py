@@ -40,6 +40,7 @@ from agents.training.ranker import RankerStep
 from agents.training.vector_fits import FITTING_PARTITION, VectorFits
 from agents.worker_config import WorkerConfig
 from ranking.learner import load_river
+from ranking.ranker import Ranker
 from serving.redis_writer import ListWriter
 from streams.contract.units import DAY_MS, SECOND_MS
 from tables.item_plane import ItemLimits, ItemPlane
@@ -202,7 +203,8 @@ class Partitions:
     def ranker_step(self, table: ChangelogTable, _: Proof) -> tuple[PartitionStep, BackPressure]:
         """The ranker's only learner."""
         asyncio.get_running_loop().run_in_executor(None, load_river)  # should it fail, so does the first example
-        return RankerStep(table.rows, self.dead_letters, time.monotonic), NoBackPressure()
+        first = Ranker.start(self.shared.config.sequence_model)
+        return RankerStep(table.rows, self.dead_letters, time.monotonic, first), NoBackPressure()
 
     def _publish_interval_s(self) -> float:
         """What items have learned is needed by lists: behind the head there are none, and more is coalesced."""

@@ -8,6 +8,7 @@ from ranking.rerank.settings import RerankSettings
 from streams.contract.catalog import DEFAULT_MATURITY, Maturity
 from streams.contract.identities import PLAIN, Identities
 from streams.kafka.topics import Topics
+from tables.sequence.sequence_model import SequenceModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +44,4 @@ class WorkerConfig:
     commit_max_records: int = 2_000
     overload_after_s: float = 5.0
     default_maturity: Maturity = DEFAULT_MATURITY
+    sequence_model: SequenceModel | None = None

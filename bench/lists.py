@@ -4,7 +4,8 @@
 
 `values` is everything that a refresh writes of a user, `lists` the items, scores and reasons alone. Two processes have
 the state after 40,000 events of MovieLens 100K; they take turns. Of each batch the fastest of the laps counts, and of
-all batches of a size the median: what other processes take away from both is not counted.
+all batches of a size the median: what other processes take away from both is not counted. Each kind
+is also made with a sequence model of the usual size, in the same process and lap.
 """
 
 import argparse
@@ -20,6 +21,8 @@ from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
 from typing import Any
+
+import numpy as np
 
 from agents.lists.list_maker import ListMaker
 from offline.datasets.movielens_100k import MovieLens100K
@@ -53,9 +56,41 @@ def measured(data: Path) -> Iterator[dict[str, list[list[float]]]]:
     path.publish(now_ms)
     users = [user for user_id in list(known)[-USERS:] if (user := path.user(user_id)) is not None]
     kinds = {"values": _values(path, now_ms), "lists": _lists(path, now_ms)}
+    if hasattr(path.model, "sequence"):
+        columns = random_columns(path.model)
+        for kind, made in list(kinds.items()):
+            kinds[f"{kind} with a sequence model"] = _with_sequence_model(made, path.model, columns)
     yield {}
     while sys.stdin.readline():
         yield {f"{kind} {size}": _lap(make, users, size) for kind, make in kinds.items() for size in BATCHES}
+
+
+def random_columns(model: Any) -> Any:
+    """A sequence model of the usual size, of whose numbers nothing depends."""
+    from tables.sequence.sequence_columns import SequenceColumns
+    from tables.sequence.sequence_model import SHAPES, SequenceModel
+
+    random, named = np.random.default_rng(0), [item_id for item_id in model.ids if item_id]
+    sizes = {"items": len(named), "width": 64, "states": 128, "dimensions": 64, "inner": 256, "linear": 320}
+    arrays: dict[str, Any] = {}
+    for name, shape in SHAPES.items():
+        whole = [size if isinstance(size, int) else sizes[size] for size in shape]
+        arrays[name] = (0.1 * random.standard_normal(whole)).astype(np.float32)
+    arrays["linear_items"] = random.integers(0, len(named), arrays["linear_weights"].shape).astype(np.int32)
+    columns = SequenceColumns(SequenceModel(tuple(named), arrays, 0))
+    columns.follow(model.keys.keys[: len(model)])
+    return columns
+
+
+def _with_sequence_model(make: Made, model: Any, columns: Any) -> Made:
+    def made(users: Sequence[User]) -> object:
+        model.sequence = columns
+        try:
+            return make(users)
+        finally:
+            model.sequence = None
+
+    return made
 
 
 def _lap(make: Made, users: Sequence[User], size: int) -> list[float]:
@@ -109,8 +144,18 @@ def compare(former: Path | None, data: Path) -> dict[str, Any]:
         for worker in workers.values():
             worker.communicate()
     report: dict[str, Any] = {name: _medians(found) for name, found in laps.items()}
+    now = report["now"]
+    report["ratio_without_sequence_model"] = {
+        kind: round(now[kind] / now[f"{kind.partition(' ')[0]} with a sequence model {kind.partition(' ')[2]}"], 2)
+        for kind in now
+        if "sequence" not in kind
+    }
     if former:
-        report["ratio"] = {kind: round(report["former"][kind] / us, 2) for kind, us in report["now"].items()}
+        report["ratio"] = {
+            kind: round(report["former"][kind] / us, 2)
+            for kind, us in report["now"].items()
+            if kind in report["former"]
+        }
     return report
 
 

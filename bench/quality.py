@@ -2,7 +2,9 @@
 
     freshet bench quality [--data DIR] [--only PART]... [--every N] [--json]
 
-Parts: ml_100k, online_retail, ml_1m (recommend, then learn, over the last part of each log), cold_start (new users),
+Parts: ml_100k, online_retail, ml_1m (recommend, then learn, over the last part of each log), ml_1m_leave_one_out
+(the last item of every user among all items, with a sequence model that is trained first, some twenty minutes, unless
+--sequence-model names one), cold_start (new users),
 new_items (items of which only the catalogue tells), rules_cost (re-ranking on and off), item_vectors and user_embedding
 (what they are worth made otherwise), simulator (a closed loop in a world of known truth). One core; nothing is written.
 Needs the data sets: exit code 2 without them. What each figure means is in docs/evaluation.md.
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import model_parts
-from evaluators import cold_start, new_items
+from evaluators import cold_start, leave_one_out, new_items
 from evaluators.both_ways import BothWays, Recorded
 from evaluators.new_item_rankers import Chance, ContentCosine, FreshetOnNewItems
 from threadpoolctl import threadpool_limits
@@ -35,6 +37,7 @@ from offline.evaluate.models import FRESHET, MODELS, EvaluationConditions
 from offline.evaluate.prequential import EvaluatedEvents, Window, prequential
 from offline.evaluate.report import difference, model_report
 from offline.production_path import ProductionPath
+from ops.configuration.sequence_models import read_sequence_model
 from ops.configuration.settings_sources import load_settings
 from ops.publish_progress import progress_bar
 from ranking.rerank.settings import RerankSettings
@@ -52,6 +55,8 @@ TUNED = {
     "vectors of new items": "ml-100k, users of the new items that are drawn with seed 2; the default here is seed 1",
     "lambda of MMR": "events 50-80 % of ml-100k, next item",
     "step of the online update": "events 60-80 % of ml-100k, by the vector alone",
+    "sequence model": "the last item but one of every user of ml-1m: kept weights of the ridge, epoch, weights "
+    "of the ranker; the last item by nothing",
     "baselines": "the first 80,000 events of ml-100k, by NDCG@10 of whole lists",
 }
 
@@ -92,6 +97,8 @@ class Bench:
     place: Path
     seed: int
     every: int
+    state_dir: Path
+    sequence_model: str = ""
 
     @cache  # noqa: B019 - one Bench a process
     def log(self, dataset: str, limit: int | None = None) -> EvaluationLog:
@@ -154,6 +161,11 @@ class Bench:
     def ml_1m(self) -> dict[str, Any]:
         """A sample of events 200,000 to 400,000; a night is every 86,400 events, which have no times."""
         return self.accuracy(SLICES["ml_1m"])
+
+    def ml_1m_leave_one_out(self) -> dict[str, Any]:
+        """The last item of everybody, rules off."""
+        given = read_sequence_model(self.sequence_model, "--sequence-model") if self.sequence_model else None
+        return leave_one_out.evaluated(self.log("ml-1m"), given, self.state_dir / "bench", self.seed)
 
     def cold_start(self) -> dict[str, Any]:
         """Users who come in the last half of ml-100k and the last 30 % of online-retail."""
@@ -235,6 +247,7 @@ PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "ml_100k": Bench.ml_100k,
     "online_retail": Bench.online_retail,
     "ml_1m": Bench.ml_1m,
+    "ml_1m_leave_one_out": Bench.ml_1m_leave_one_out,
     "cold_start": Bench.cold_start,
     "new_items": Bench.new_items,
     "rules_cost": Bench.rules_cost,
@@ -265,13 +278,14 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=PARTS, help="only this part; may be repeated")
     parser.add_argument("--every", type=int, default=1, help="evaluate only every N-th event (default 1)")
     parser.add_argument("--seed", type=int, default=1, help="of samples, intervals and models")
+    parser.add_argument("--sequence-model", default="", help="model for ml_1m_leave_one_out, instead of training one")
     parser.add_argument("--json", action="store_true", help="print the object as the last line of standard output")
     arguments = parser.parse_args()
     place = arguments.data or load_settings().data_dir
     if place is None:
         print("no data: give --data DIR or set FRESHET_DATA_DIR", file=sys.stderr)
         sys.exit(EXIT_USAGE)
-    bench = Bench(place, arguments.seed, arguments.every)
+    bench = Bench(place, arguments.seed, arguments.every, load_settings().state_dir, arguments.sequence_model)
     result: dict[str, Any] = {}
     with threadpool_limits(1):
         for name in arguments.only or PARTS:

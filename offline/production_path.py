@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice, takewhile
 
+from ranking.decision import Decisions
 from ranking.examples import decode, example_before, wants
 from ranking.examples import encode as encode_example
 from ranking.learner import Learner
 from ranking.pipeline import DEFAULT_RULES, listed_items, recommend
+from ranking.ranker import Ranker
 from ranking.recommendations import Recommendations
 from ranking.rerank.settings import RerankSettings
 from streams.contract.catalog import CatalogItem
@@ -23,6 +25,7 @@ from tables.cleaning import CleaningLimits
 from tables.item_deltas import encode, route
 from tables.item_model import ItemModel
 from tables.item_plane import ItemLimits, ItemPlane
+from tables.sequence.sequence_model import SequenceModel
 from tables.signal import Signal
 from tables.user_plane import FoldLimits, User, UserPlane
 from tables.vector_fit import fitted_rows
@@ -45,7 +48,9 @@ class ProductionPath:
 
     `lag_ms` is how much later than its event the item model knows it, in event time; a user's own row knows at once.
     The bot rule and the daily share are off unless `cleaning` says otherwise; `rules` are those of re-ranking;
-    users idle for longer than the retention are forgotten.
+    users idle for longer than the retention are forgotten; `sequence_model` is the version's artefact, if it has one.
+    What items learn is published when a list is asked for, and after `most_unpublished` events: publication is most of
+    the cost of a log of which no lists are asked.
     """
 
     def __init__(
@@ -54,13 +59,16 @@ class ProductionPath:
         cleaning: CleaningLimits = NO_CLEANING,
         rules: RerankSettings = DEFAULT_RULES,
         retention_ms: int = RETENTION_MS,
+        sequence_model: SequenceModel | None = None,
+        most_unpublished: int = BATCH,
     ) -> None:
-        self.model = ItemModel()
-        self._learner = Learner.start()
+        self.model = ItemModel(sequence_model=sequence_model)
+        self._learner = Learner.start(Ranker.start(sequence_model))
         self.ranker = self._learner.published
         self._fitted_at_ms = 0
         self._fitted_at_offset = 0
         self._lag_ms = lag_ms
+        self._most_unpublished = most_unpublished
         self._rules = rules
         limits = FoldLimits(retention_ms=retention_ms, cleaning=cleaning, cached_users=1_000_000)
         self._users = [UserPlane(number, PARTITIONS, {}, limits) for number in range(PARTITIONS)]
@@ -76,7 +84,7 @@ class ProductionPath:
             self.model.apply_catalog(item_id, item)
 
     def learn(self, event: Interaction) -> None:
-        """Fold one event; what it tells the items waits until a list is asked for or 500 events wait."""
+        """Fold one event; what it tells the items waits until a list is asked for or too many events wait."""
         if wants(event):
             self._teach(event)
         partition = partition_of(event.user_id.encode(), PARTITIONS)
@@ -84,7 +92,7 @@ class ProductionPath:
         self._offset += 1
         if fold.signal is not None:
             self._signals.append((event.timestamp_ms, fold.signal))
-        if len(self._signals) > BATCH:
+        if len(self._signals) > self._most_unpublished:
             self.publish(event.timestamp_ms)
 
     def _teach(self, event: Interaction) -> None:
@@ -115,6 +123,16 @@ class ProductionPath:
         self.publish(now_ms)
         listed = listed_items(self.user(user_id), None, self.model, self.ranker, now_ms, size, self._rules)
         return [self.model.ids[index] for index in listed.tolist()]
+
+    def candidates(self, user_id: str, now_ms: int, size: int) -> list[str]:
+        """What is scored for the user's list of `size` items at `now_ms`."""
+        decisions = self.decisions(user_id, now_ms, size)
+        return [self.model.ids[index] for index in decisions.items.values.tolist()]
+
+    def decisions(self, user_id: str, now_ms: int, size: int) -> Decisions:
+        """What the user's list of `size` items at `now_ms` is made from."""
+        self.publish(now_ms)
+        return Decisions.of([(self.user(user_id), None)], self.model, self.ranker, now_ms, size)
 
     def list_for(self, user_id: str, now_ms: int, size: int, rules: RerankSettings | None = None) -> Recommendations:
         """The user's list at `now_ms` with scores and reasons; `rules` for this list only, when given."""

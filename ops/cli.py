@@ -41,6 +41,7 @@ from ops.commands import (
     sink,
     snapshot,
     topics,
+    train,
     versions,
     why,
     worker,
@@ -58,7 +59,7 @@ PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
     panels.LOOK: (config, doctor, lag, inspect, why, scale, audit_log, evaluate, bench),
     panels.REPAIR: (dlq, partition, erase),
     panels.EXPERIMENTS: (experiment,),
-    panels.VERSIONS: (archive, snapshot, replay, audit, compare, versions, promote, rollback, retire),
+    panels.VERSIONS: (train, archive, snapshot, replay, audit, compare, versions, promote, rollback, retire),
 }
 
 _HELP: Final = "\n\n".join(  # a paragraph each; line breaks inside one would be kept

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking import features
+from ranking import features, sequence_scores
 from ranking.decision import Decisions
 from ranking.kernels.algorithms import leading_groups
 from ranking.ragged import Ragged
@@ -35,6 +35,7 @@ _OF_FEATURE: Final = {
     "popularity_weekend": Algorithm.POPULAR,
     "popularity_night": Algorithm.POPULAR,
     "popularity_handheld": Algorithm.POPULAR,
+    **dict.fromkeys(sequence_scores.NAMES, Algorithm.SEQUENTIAL),
 }
 _GROUPS: Final = np.array([CODE[_OF_FEATURE[name]] for name in features.NAMES], np.uint8)
 

@@ -26,12 +26,15 @@ class Generator(IntFlag):
     POPULAR = 16
     EXPLORE = 32
     TRENDING_IN_SEGMENT = 64
+    SEQUENCE_MODEL = 128
 
 
 NO_GENERATOR = Generator(0)
 CO_OCCURRENCE_SIZE = 300
 SEQUENTIAL_SIZE = 100
 EMBEDDING_SIZE = 200
+#: Of either part of a sequence model.
+SEQUENCE_MODEL_SIZE = 300
 
 Flags = NDArray[np.uint8]
 Counts = NDArray[np.int64]
@@ -72,6 +75,10 @@ def gather(
             flag_best(*said.named, said.scores, *met, size, _FLAG_OF[generator], flags)
     if Generator.EMBEDDING not in off:
         _flag_nearest(generator_scores.embeddings[:, 0], met, model, flags)
+    said_after = generator_scores.sequence
+    if said_after is not None and Generator.SEQUENCE_MODEL not in off:
+        for scores in (said_after.recurrent, said_after.linear):
+            flag_nearest(scores, *met, SEQUENCE_MODEL_SIZE, _FLAG_OF[Generator.SEQUENCE_MODEL], flags)
     for generator, order, of, counts in shared:
         if generator in off:
             continue

@@ -30,7 +30,8 @@ class Decisions:
     named each, their `matrix` float32[features, candidates], and what the ranker makes of them: `scores`
     float64[candidates] in 0..1 and how `personal` those are. `considered` are the items that the rules were asked
     about, `allowed` what they said; `tried` those that may be explored; by user, `seeds` int64[users] decide where
-    chance would, and `buckets` int64[users] say how much is known."""
+    chance would, `buckets` int64[users] say how much is known, and `prior_strength` float64[users] how much the prior
+    counts against a history."""
 
     contexts: RequestContexts
     context_features: ContextFeatures
@@ -47,6 +48,7 @@ class Decisions:
     matrix: NDArray[np.float32]
     scores: Doubles
     personal: Doubles
+    prior_strength: Doubles
 
     @classmethod
     def of(
@@ -62,7 +64,7 @@ class Decisions:
         `generators_off`."""
         histories = Histories.of(asked, model)
         interests = Interests.of(asked, histories, model)
-        generator_scores = GeneratorScores.of(interests, model)
+        generator_scores = GeneratorScores.of(interests, histories, model)
         contexts = RequestContexts.of(asked, histories, model, now_ms)
         seeds = explorers.seeds_of(asked)
         if Generator.EXPLORE in generators_off:
@@ -104,6 +106,7 @@ class Decisions:
             matrix,
             scores,
             personal,
+            ranker.prior_strengths[buckets],
         )
 
 

@@ -26,7 +26,7 @@ from tables.item_model import ItemModel
 from tables.row_codec import RowCodec
 from tables.user import User
 
-EXAMPLE_VERSION = 3  # 2: weights; 3: other features
+EXAMPLE_VERSION = 4  # 2: weights; 3: other features; 4: those of the sequence model
 #: An example costs as much as half a list; one of so many events makes one. With one in 16 examples took a fifth of a
 #: worker's time, and the weights were no better for it.
 ONE_IN = 64
@@ -74,10 +74,11 @@ def example_before(
     size: int,
     shown: PassedOver = NOTHING,
 ) -> Example | None:
-    """The example in an event, of the row before it; None when it says nothing. `size` as of the user's list, `shown`
+    """The example in an event, of the row before it; None when it says nothing, or when the sequence model was trained
+    with it: what is known by heart looks as if it could be foretold. `size` as of the user's list, `shown`
     what else they had been shown."""
     chosen = model.index(event.item_id)
-    if chosen < 0 or user is None:
+    if chosen < 0 or user is None or event.timestamp_ms <= model.trained_until_ms:
         return None
     decision = Decisions.of([(user, profile)], model, ranker, now_ms, size)
     others = [(index, weight) for item_id, weight in shown if (index := model.index(item_id)) >= 0]

@@ -10,6 +10,7 @@ some context_features.
 import numpy as np
 from numpy.typing import NDArray
 
+from ranking import sequence_scores
 from ranking.context_features import ContextFeatures
 from ranking.generator_scores import GeneratorScores
 from ranking.kernels.products import products_with
@@ -36,6 +37,7 @@ NAMES = (
     "popularity_weekend",
     "popularity_night",
     "popularity_handheld",
+    *sequence_scores.NAMES,  # what the trained sequence model says, 0 without one
 )
 COUNT = len(NAMES)
 #: The same features in rows of `ranker.weights` that release 0.1 wrote.
@@ -48,7 +50,7 @@ _FORMER_NAMES = {
     "vector_lasting": "embedding_long_term",
 }
 #: Those that speak of this user rather than of everybody.
-_PERSONAL = frozenset(NAMES[:6]) | {"genre", "language"}
+_PERSONAL = frozenset(NAMES[:6]) | {"genre", "language"} | frozenset(sequence_scores.NAMES)
 PERSONAL = np.array([name in _PERSONAL for name in NAMES])
 FRESH_DAYS = 30.0
 
@@ -92,6 +94,8 @@ def matrix(
     for row, holds in enumerate(crossed, start=12):
         if holds.any():
             features[row] = features[8] * context_features.of_each(holds, items)
+    if generator_scores.sequence is not None:
+        features[15:] = generator_scores.sequence.features(items)
     return features
 
 

@@ -21,7 +21,7 @@ DISLIKED_WEIGHT = 0.5
 Asked = tuple[User | None, UserProfile | None]
 
 IS_POSITIVE = np.array([code in POSITIVE_CODES for code in range(256)])
-_IS_USE = np.array([code in CONSUMED_CODES for code in range(256)])
+IS_USE = np.array([code in CONSUMED_CODES for code in range(256)])
 _WEIGHT_OF_CODE = np.where(IS_POSITIVE, 1.0, DISLIKED_WEIGHT).astype(np.float32)
 _code_of = itemgetter(1)
 
@@ -63,7 +63,7 @@ class Interests:
         """The tastes in the histories; without one, in the items picked while onboarding."""
         history, most = histories.items, len(histories.codes)
         ends, recent, codes = np.zeros(len(asked) + 1, np.int64), np.empty(most, np.int32), np.empty(most, np.uint8)
-        take_recent(history.offsets, history.values, histories.codes, _IS_USE, RECENT_ITEMS, ends, recent, codes)
+        take_recent(history.offsets, history.values, histories.codes, IS_USE, RECENT_ITEMS, ends, recent, codes)
         found, codes = Ragged(ends, recent[: ends[-1]]), codes[: ends[-1]]
         unknown: list[tuple[str, ...]] = [()] * len(asked)
         if (history.values < 0).any():

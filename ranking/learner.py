@@ -43,7 +43,8 @@ Doubles = NDArray[np.float64]
 
 class RankerRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The accepted state: float64 little-endian `weights` and `squares` (AdaGrad's sums of squared gradients)
-    [buckets, tasks, features], `intercepts` [buckets, tasks]; `number` accepted and `rejected` rounds so far."""
+    [buckets, tasks, features], `intercepts` [buckets, tasks]; `number` accepted and `rejected` rounds so far;
+    `sequence_model` is the checksum of the model beside which it learned, "" = none."""
 
     version: int
     features: list[str]
@@ -52,6 +53,7 @@ class RankerRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     squares: bytes
     number: int
     rejected: int
+    sequence_model: str = ""
 
 
 CODEC = RowCodec(RankerRow, current=RANKER_VERSION)
@@ -97,17 +99,19 @@ class Learner:
     _round: _Round = field(default_factory=_Round)
 
     @classmethod
-    def start(cls) -> "Learner":
-        """Before anything was learned."""
-        return cls(Ranker.start(), np.full((ranker.BUCKETS, len(ranker.TASKS), features.COUNT), FIRST_SQUARES))
+    def start(cls, first: Ranker | None = None) -> "Learner":
+        """Before anything was learned, from the `first` ranker (None = the one without a sequence model)."""
+        return cls(first or Ranker.start(), np.full(_SHAPE, FIRST_SQUARES))
 
     @classmethod
-    def from_row(cls, value: bytes) -> "Learner":
-        """The learner that wrote a row, at its last accepted round; see `ranker_of` about rows of version 1."""
+    def from_row(cls, value: bytes, first: Ranker | None = None) -> "Learner":
+        """The learner that wrote a row, at its last accepted round; see `ranker_of` about rows of former releases."""
         row = CODEC.decode(value)
-        if value[1] == 1:
-            return replace(cls.start(), published=ranker_of(value), rejected=row.rejected)
-        return cls(ranker_of(value), np.frombuffer(row.squares, "<f8").reshape(_SHAPE).copy(), row.rejected)
+        published = ranker_of(value, first)
+        if value[1] == 1 or row.sequence_model != published.sequence_model:
+            return replace(cls.start(first), published=published, rejected=row.rejected)
+        squares = _placed(row.squares, _places(row.features), np.full(_SHAPE, FIRST_SQUARES))
+        return cls(published, squares, row.rejected)
 
     def to_row(self) -> bytes:
         """The accepted state."""
@@ -121,6 +125,7 @@ class Learner:
                 self.squares.astype("<f8").tobytes(),
                 published.number,
                 self.rejected,
+                published.sequence_model,
             )
         )
 
@@ -203,7 +208,8 @@ class Learner:
         finite = all(np.isfinite(array).all() for array in learned)
         if finite and ended.learned_loss <= ended.published_loss * (1 + WORSE_BY):
             weights, intercepts, self.squares = learned
-            self.published = Ranker(weights, intercepts, self.published.number + 1)
+            number = self.published.number + 1
+            self.published = replace(self.published, weights=weights, intercepts=intercepts, number=number)
         else:
             self.rejected += 1
             self._models.clear()
@@ -223,21 +229,35 @@ def load_river() -> None:
     importlib.import_module("river.linear_model")
 
 
-def ranker_of(value: bytes) -> Ranker:
-    """The ranker in a row of `ranker.weights`. Weights of version 1 were learned of features that are gone: they are
-    read as where learning starts, with the number they had. Raises ValueError when a row has other features than this
-    code."""
+def ranker_of(value: bytes, first: Ranker | None = None) -> Ranker:
+    """The ranker in a row of `ranker.weights`. Weights of version 1, and those that were learned beside another
+    sequence model (in a snapshot of another version), are of features that are gone: they are read as where learning
+    starts, the `first` ranker (None = the one without a sequence model), with the number they had. Features that came
+    since weigh what they weigh there. Raises ValueError when a row has features that this code does not know."""
     row = CODEC.decode(value)
-    if value[1] == 1:
-        return replace(Ranker.start(), number=row.number)
-    if features.present_names(row.features) != list(features.NAMES):
-        raise ValueError(f"the ranker was learned with the features {', '.join(row.features)}")
-    tasks = (ranker.BUCKETS, len(ranker.TASKS))
-    return Ranker(
-        np.frombuffer(row.weights, "<f8").reshape(*tasks, features.COUNT),
-        np.frombuffer(row.intercepts, "<f8").reshape(tasks),
-        row.number,
+    first = first or Ranker.start()
+    if value[1] == 1 or row.sequence_model != first.sequence_model:
+        return replace(first, number=row.number)
+    return replace(
+        first,
+        weights=_placed(row.weights, _places(row.features), first.weights.copy()),
+        intercepts=np.frombuffer(row.intercepts, "<f8").reshape(_SHAPE[:2]),
+        number=row.number,
     )
+
+
+def _places(stored: list[str]) -> list[int]:
+    """Where the features of a row are now."""
+    names = features.present_names(stored)
+    if not names or set(names) - set(features.NAMES) or len(set(names)) != len(names):
+        raise ValueError(f"the ranker was learned with the features {', '.join(stored)}")
+    return [features.NAMES.index(name) for name in names]
+
+
+def _placed(stored: bytes, places: list[int], array: Doubles) -> Doubles:
+    """`array` float64[buckets, tasks, features] with what was stored of the features at `places`."""
+    array[:, :, places] = np.frombuffer(stored, "<f8").reshape(*_SHAPE[:2], len(places))
+    return array
 
 
 def log_loss(probability: float, label: bool) -> float:

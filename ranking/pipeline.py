@@ -103,7 +103,9 @@ class Pooled:
         items, now_ms = decisions.items, decisions.context_features.now_ms
         prior, strength = decisions.context_features.prior(items), decisions.interests.strength
         most = max(3 * size, SMALLEST_POOL)
-        ranked = rank(items.offsets, decisions.scores, decisions.personal, prior, strength, most)
+        ranked = rank(
+            items.offsets, decisions.scores, decisions.personal, prior, strength, most, decisions.prior_strength
+        )
         ends, counts = np.zeros(len(items.offsets), np.int64), np.empty(len(strength), np.int64)
         places = np.empty(len(ranked.places) + len(decisions.tried.values), np.int64)
         fill_pools(*items, ranked.offsets, ranked.places, *decisions.tried, ends, counts, places)

@@ -1,11 +1,12 @@
 """One score from what we know of the user and what everybody likes.
 
-    score = (m * personal + 5 * prior) / (m + 5)          m = 2 n (1 + n)
+    score = (m * personal + p * prior) / (m + p)          m = 2 n (1 + n), p = 5
 
 n is how many liked items the history holds: a new user gets mostly the prior, every event moves the list towards them,
 and after five the prior hardly counts (5 parts in 65). Next items alone would have it smaller still, the next 20 of
-those who just came larger: docs/decisions/0014-generators-and-ranker.md has the figures. `personal` is the
-ranker's score divided by the highest of the request.
+those who just came larger: docs/decisions/0014-generators-and-ranker.md has the figures. How much it should count
+differs from log to log, so p may be fitted beside a sequence model, by how much is known of the user
+(`ranking.ranker`). `personal` is the ranker's score divided by the highest of the request.
 """
 
 from dataclasses import dataclass
@@ -39,16 +40,19 @@ def rank(
     prior: NDArray[np.float32],
     strength: NDArray[np.int64],
     size: int,
+    prior_strength: NDArray[np.float64] | None = None,
 ) -> Ranked:
     """The best `size` candidates of each user, those between their offsets. By candidate: the ranker's `scores` on any
-    scale >= 0, which part of each is `personal`, 0..1, and the `prior`; by user `strength`, which is n."""
+    scale >= 0, which part of each is `personal`, 0..1, and the `prior`; by user `strength`, which is n, and
+    `prior_strength` > 0, which is p (None = 5 for everybody)."""
     highest = np.empty(len(strength))
     highest_of(offsets, scores, highest)
     trust = np.where(highest > 0, trust_in(strength), 0.0)
     counts = np.diff(offsets)
-    whole = np.repeat(trust + PRIOR_STRENGTH, counts)
+    against = np.full(len(trust), PRIOR_STRENGTH) if prior_strength is None else prior_strength
+    whole = np.repeat(trust + against, counts)
     own = scores * np.repeat(trust / np.where(highest > 0, highest, 1.0), counts)
-    mixed = (own + PRIOR_STRENGTH * prior) / whole
+    mixed = (own + np.repeat(against, counts) * prior) / whole
     share = personal * own / np.maximum(mixed * whole, _TINY)
     ends, places = np.zeros(len(offsets), np.int64), np.empty(int(np.minimum(counts, size).sum()), np.int64)
     best_first(offsets, mixed, size, ends, places)

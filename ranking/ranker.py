@@ -6,13 +6,15 @@ use = the item is used at all (click, view, purchase, rating), like = it is like
 Users without history have a fixed ranker of popularity and trend: nothing personal is known that could be weighed.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ranking import features
 from ranking.kernels.relative import weigh
+from ranking.rank import PRIOR_STRENGTH
+from tables.sequence.sequence_model import RankerStart, SequenceModel
 
 TASKS = ("use", "like")
 TASK_WEIGHTS = np.array([0.7, 0.3])
@@ -66,11 +68,14 @@ Doubles = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Ranker:
     """`weights` float64[buckets, tasks, features] and `intercepts` float64[buckets, tasks]; `number` counts the updates
-    that led to it."""
+    that led to it; `sequence_model` is the checksum of the model beside which they were made, "" = none;
+    `prior_strengths` float64[buckets] > 0 are how much what everybody likes counts (`ranking.rank`)."""
 
     weights: Doubles
     intercepts: Doubles
     number: int = 0
+    sequence_model: str = ""
+    prior_strengths: Doubles = field(default_factory=lambda: np.full(BUCKETS, PRIOR_STRENGTH))
     _asked: Doubles = field(init=False, repr=False, compare=False)  # what `predict` multiplies with, by bucket
 
     def __post_init__(self) -> None:
@@ -79,17 +84,26 @@ class Ranker:
         object.__setattr__(self, "_asked", asked)
 
     @classmethod
-    def start(cls) -> "Ranker":
-        """The ranker before anything was learned."""
+    def start(cls, sequence_model: SequenceModel | None = None) -> "Ranker":
+        """The ranker before anything was learned; beside a sequence model what was fitted with it."""
         weights = np.zeros((BUCKETS, len(TASKS), features.COUNT))
         for bucket, start in enumerate(_STARTS):
             for name, weight in start.items():
                 weights[bucket, :, features.NAMES.index(name)] = weight
-        return cls(weights, np.repeat(np.array(_START_INTERCEPTS)[:, None], len(TASKS), axis=1))
+        intercepts = np.array(_START_INTERCEPTS)
+        if sequence_model is not None:
+            _take_over(sequence_model.ranker, weights, intercepts)
+        strengths = np.full(BUCKETS, PRIOR_STRENGTH)
+        if sequence_model is not None:
+            fitted = sequence_model.ranker.prior_strengths[:BUCKETS]
+            strengths[: len(fitted)] = fitted
+        digest = "" if sequence_model is None else sequence_model.digest
+        intercepts_by_task = np.repeat(intercepts[:, None], len(TASKS), axis=1)
+        return cls(weights, intercepts_by_task, sequence_model=digest, prior_strengths=strengths)
 
     def with_factors(self, factors: Doubles) -> "Ranker":
         """The same, but every weight of a feature times its factor, float64[features]."""
-        return Ranker(self.weights * factors, self.intercepts, self.number)
+        return replace(self, weights=self.weights * factors)
 
     def predict(
         self, offsets: NDArray[np.int64], matrix: NDArray[np.float32], buckets: NDArray[np.int64]
@@ -107,6 +121,18 @@ class Ranker:
     def tasks(self, features: NDArray[np.float32], bucket: int) -> Doubles:
         """float64[tasks]: the probability of each task for the features of one item."""
         return _sigmoid(features @ self.weights[bucket].T + self.intercepts[bucket])
+
+
+def _take_over(start: RankerStart, weights: Doubles, intercepts: Doubles) -> None:
+    """Writes the fitted buckets over `weights` float64[buckets, tasks, features] and `intercepts` float64[buckets].
+    Features that this release does not know are left out: what they said is lost, as with any feature that goes."""
+    known = [(place, name) for place, name in enumerate(start.features) if name in features.NAMES]
+    for bucket, row in enumerate(start.weights[:BUCKETS]):
+        if row:
+            weights[bucket] = 0
+            intercepts[bucket] = start.intercepts[bucket]
+            for place, name in known:
+                weights[bucket, :, features.NAMES.index(name)] = row[place]
 
 
 def _sigmoid(logits: Doubles) -> Doubles:

@@ -16,7 +16,7 @@ from ranking.decision import Decisions
 from ranking.filters.eligibility import RULES as HARD_RULES
 from ranking.pipeline import SMALLEST_POOL, Pooled, decided
 from ranking.ragged import Ragged
-from ranking.rank import PRIOR_STRENGTH, rank, trust_in
+from ranking.rank import rank, trust_in
 from ranking.ranker import TASK_WEIGHTS, TASKS, Ranker
 from ranking.recommendations import Lists
 from ranking.rerank.rerank import RULES as RERANK_RULES
@@ -74,6 +74,7 @@ def why(
             "co_occurrence": {"score": co_occurrence, "named": Generator.CO_OCCURRENCE in generators},
             "sequential": {"score": sequential, "named": Generator.SEQUENTIAL in generators},
             "embedding": {"score": _dot(decision, item, model), "named": Generator.EMBEDDING in generators},
+            "sequence_model": {"named": Generator.SEQUENCE_MODEL in generators},
             "trending": {"score": float(model.priors.trend_7d[item]), "named": Generator.TRENDING in generators},
             "trending_in_segment": {"named": Generator.TRENDING_IN_SEGMENT in generators},
             "popular": {
@@ -143,7 +144,7 @@ def _scored(decision: Decisions, item: int, ranker: Ranker, model: ItemModel) ->
     matrix = features.matrix(rows, decision.generator_scores, decision.context_features, model)
     scores, personal = ranker.predict(rows.offsets, matrix, decision.buckets)
     prior, strength = decision.context_features.prior(rows), decision.interests.strength
-    ranked = rank(rows.offsets, scores, personal, prior, strength, len(items))
+    ranked = rank(rows.offsets, scores, personal, prior, strength, len(items), decision.prior_strength)
     order: Ints = items[ranked.places]
     row, place = int(np.flatnonzero(items == item)[0]), _place(order, item)
     assert place is not None, "it was added to what is scored"
@@ -152,7 +153,7 @@ def _scored(decision: Decisions, item: int, ranker: Ranker, model: ItemModel) ->
         "score": float(min(ranked.scores[row], 1.0)),
         "learned": float(scores[row] / scores.max()) if scores.max() > 0 else 0.0,
         "prior": float(prior[row]),
-        "weights": {"learned": float(trust_in(strength)[0]), "prior": PRIOR_STRENGTH},
+        "weights": {"learned": float(trust_in(strength)[0]), "prior": float(decision.prior_strength[0])},
         "features": {name: float(value) for name, value in zip(features.NAMES, matrix[:, row], strict=True)},
         "feature_weights": {name: float(weight) for name, weight in zip(features.NAMES, weights, strict=True)},
         "tasks": {task: float(value) for task, value in zip(TASKS, ranker.tasks(matrix[:, row], bucket), strict=True)},

@@ -24,6 +24,8 @@ from tables.priors import Priors
 from tables.regions import COUNTRIES_OF, MIN_COUNTRY_EVENTS, REGION_OF
 from tables.search_trends import SearchTrends
 from tables.segment_priors import SegmentPriors
+from tables.sequence.sequence_columns import SequenceColumns
+from tables.sequence.sequence_model import SequenceModel
 
 NORM_SHRINK = 5.0
 TREND_HALF_LIFE_DAYS = 14.0
@@ -52,10 +54,13 @@ class ItemModel:
     `neighbours` holds up to 320 items an item that are used together with it, `successors` up to 128 that are used
     right afterwards. `visits` float64[capacity] are faded visits as of the last refresh, `norm` float32[capacity] =
     1 / sqrt(visits + 5). `facts` are figures about items, `searches` what is searched for. `default_maturity` holds for
-    users of whom it is not known up to which rating they see items.
+    users of whom it is not known up to which rating they see items. `sequence` is the trained sequence model by item,
+    None = the version has none.
     """
 
-    def __init__(self, default_maturity: Maturity = DEFAULT_MATURITY) -> None:
+    def __init__(
+        self, default_maturity: Maturity = DEFAULT_MATURITY, sequence_model: SequenceModel | None = None
+    ) -> None:
         self.keys = ItemKeys()
         self.ids = self.keys.ids
         self.default_maturity = default_maturity
@@ -63,6 +68,7 @@ class ItemModel:
         self._associations = Associations()
         self.neighbours, self.successors = self._associations.neighbours, self._associations.successors
         self.vectors = ItemVectors()
+        self.sequence = None if sequence_model is None else SequenceColumns(sequence_model)
         self.visits = np.zeros(0, np.float64)
         self._fading = 0.0  # turns forward-decayed sums into what they count as of the last refresh
         self.norm = np.zeros(0, np.float32)
@@ -80,6 +86,11 @@ class ItemModel:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def trained_until_ms(self) -> int:
+        """The newest event time that the sequence model was trained with; 0 without one."""
+        return 0 if self.sequence is None else self.sequence.model.trained_until_ms
 
     def index(self, item_id: str) -> int:
         """The index of an item, -1 when the model never heard of it."""
@@ -141,6 +152,8 @@ class ItemModel:
     def _make_room(self) -> None:
         items = len(self.keys)
         self.catalog.add(items)
+        if self.sequence is not None:
+            self.sequence.follow(self.keys.keys[:items])
         if items > len(self.norm):
             self._grow(int(items * _GROW) + 64)
 

@@ -111,9 +111,10 @@ class PrequentialEvaluator:
         return ListEvaluation(event, sent_id, listed, place, feature_cutoff_ms)
 
     def _is_before_cutoff(self, event: Interaction, feature_cutoff_ms: int) -> bool:
-        """Whether the event is older than the model's watermark: no publication is known that does not know later
-        ones."""
-        return feature_cutoff_ms > event.timestamp_ms
+        """Whether the event is older than the model's watermark, no publication is known that does not know later
+        ones; or the sequence model was trained with it."""
+        trained_until_ms = self._models.model.trained_until_ms
+        return feature_cutoff_ms > event.timestamp_ms or 0 < event.timestamp_ms <= trained_until_ms
 
     def _made(self, event: Interaction, user: User | None) -> Ints:
         model, ranker, settings = self._models.model, self._models.ranker, self._settings

@@ -17,6 +17,7 @@ from streams.contract.unreadable import read_catalog_item
 from streams.kafka.log_position import LogPosition
 from streams.kafka.topics import Topics
 from tables.item_model import ItemModel
+from tables.sequence.sequence_model import SequenceModel
 
 #: Changes that are remembered one by one; whoever asks about older ones is told "everything may have changed".
 REMEMBERED_CHANGES = 10_000
@@ -37,9 +38,11 @@ class ItemFollower:
         report: Report = say,
         drain: Callable[[], Awaitable[None]] = do_nothing,
         default_maturity: Maturity = DEFAULT_MATURITY,
+        sequence_model: SequenceModel | None = None,
     ) -> None:
-        self.model = ItemModel(default_maturity)
-        self.ranker = Ranker.start()
+        self.model = ItemModel(default_maturity, sequence_model)
+        self._first_ranker = Ranker.start(sequence_model)
+        self.ranker = self._first_ranker
         #: Grows with every change of the catalogue but those of titles: what lists follow from.
         self.catalogue_version = 0
         #: Grows with every record of the catalogue.
@@ -114,7 +117,8 @@ class ItemFollower:
 
     def _apply_ranker(self, record: ConsumerRecord) -> None:
         if record.key == RANKER_KEY:
-            self.ranker = Ranker.start() if record.value is None else ranker_of(record.value)
+            first = self._first_ranker
+            self.ranker = first if record.value is None else ranker_of(record.value, first)
 
     def _apply_model(self, record: ConsumerRecord) -> None:
         self.published_ms = max(self.published_ms, record.timestamp)

@@ -17,6 +17,7 @@ from agents.delivery.outgoing import Outgoing
 from agents.delivery.step import Effects
 from ranking.examples import decode
 from ranking.learner import RANKER_KEY, Learner
+from ranking.ranker import Ranker
 from streams.contract.events import InvalidEvent, Reason
 from streams.kafka.damaged_record import DamagedRecord
 
@@ -29,17 +30,23 @@ COMMIT_S = 5.0
 
 
 class RankerStep:
-    """One partition of `ranker.examples`; only the first has any. `rows` are the table's, `now_s` any clock."""
+    """One partition of `ranker.examples`; only the first has any. `rows` are the table's, `now_s` any clock, `first`
+    the ranker that learning starts from (None = the one without a sequence model)."""
 
     def __init__(
-        self, rows: MutableMapping[bytes, bytes], dead_letters: DeadLetters, now_s: Callable[[], float]
+        self,
+        rows: MutableMapping[bytes, bytes],
+        dead_letters: DeadLetters,
+        now_s: Callable[[], float],
+        first: Ranker | None = None,
     ) -> None:
         self._rows = rows
         self._now_s = now_s
         self._committed_s = -math.inf
         self._dead_letters = dead_letters
         self._dead: list[Outgoing] = []
-        self._learner = Learner.start()
+        self._first = first
+        self._learner = Learner.start(first)
         self._changed = False
 
     def fold(self, record: ConsumerRecord) -> None:
@@ -89,12 +96,12 @@ class RankerStep:
         """Goes on from the weights in the table's rows."""
         row, so_far = self._rows.get(RANKER_KEY), self._rows.get(ROUND_KEY)
         try:
-            self._learner = Learner.start() if row is None else Learner.from_row(row)
+            self._learner = Learner.start(self._first) if row is None else Learner.from_row(row, self._first)
             if so_far is not None:
                 self._learner.resume(so_far)
         except (ValueError, DecodeError) as error:
             logger.critical("the ranker's weights cannot be read and are learned anew: %s", error)
-            self._learner = Learner.start()
+            self._learner = Learner.start(self._first)
         self._changed = False
 
     def counters(self) -> dict[str, int]:

@@ -19,6 +19,9 @@ Settings = Mapping[str, int | float | str]
 USER_FOLD, ITEM_FOLD = "user_fold", "item_fold"
 #: How settings of the rules for lists begin.
 LIST_RULES = "rerank_"
+SEQUENCE_MODEL = "sequence_model"
+#: So many hexadecimal digits of a checksum tell one sequence model from another.
+DIGEST_SHOWN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,11 @@ class Fingerprint:
             lines += _differences(self.folds, other.folds)
         return lines + _differences(*_comparable(self.settings, other.settings))
 
+    def of_rows(self) -> "Fingerprint":
+        """Without the sequence model, on which no row depends: what matters to who begins with rows of another
+        version."""
+        return Fingerprint(_without(self.settings, {SEQUENCE_MODEL}), self.folds)
+
     def encode(self) -> bytes:
         """JSON, keys sorted."""
         return msgspec.json.encode(self, order="sorted")
@@ -56,7 +64,7 @@ def _comparable(theirs: Settings, mine: Settings) -> tuple[Settings, Settings]:
     return _without(theirs, unknown), _without(mine, unknown)
 
 
-def _without(settings: Settings, names: Collection[str]) -> Settings:
+def _without(settings: Settings, names: Collection[str]) -> dict[str, int | float | str]:
     return {name: value for name, value in settings.items() if name not in names}
 
 
@@ -78,4 +86,6 @@ def of_worker(config: WorkerConfig) -> Fingerprint:
         "user_id_key": config.identities.key_id or "none",
         **{f"{LIST_RULES}{name}": value for name, value in asdict(config.rerank).items()},
     }
+    if config.sequence_model is not None:  # versions without one say nothing of it, as those of former releases
+        settings[SEQUENCE_MODEL] = config.sequence_model.digest[:DIGEST_SHOWN]
     return Fingerprint(settings, {USER_FOLD: FOLD_VERSION, ITEM_FOLD: ITEM_FOLD_VERSION})

@@ -83,9 +83,11 @@ def evaluate(
     progress: EvaluationProgress,
     *,
     with_whole_lists: bool,
+    finished: Callable[[str, EvaluatedEvents], None] = lambda *_: None,
 ) -> Evaluation:
-    """Evaluates the models of these `names`, one after the other. Raises `NotAList`."""
-    skipped = _too_large(log.items(), names)
+    """Evaluates the models of these `names`, one after the other; `finished` hears of each when it is done. Raises
+    `NotAList`."""
+    skipped = too_large(log.items(), names)
     result = Evaluation(log, window, given, {}, {}, skipped)
     split = TimeSplit.of(log.events, MOST_LISTS, given.seed) if with_whole_lists else None
     for name in names:
@@ -93,13 +95,15 @@ def evaluate(
             continue
         with progress(name, window.stop) as advance:
             result.evaluated[name] = prequential(log.events, MODELS[name](given), window, advance)
+        finished(name, result.evaluated[name])
         if split is not None:
             with progress(f"{name}, whole lists", len(split.train)) as advance:
                 result.lists[name] = whole_lists(split, MODELS[name](replace(given, retention_ms=FOR_EVER_MS)), advance)
     return result
 
 
-def _too_large(items: int, names: Sequence[str]) -> dict[str, str]:
+def too_large(items: int, names: Sequence[str]) -> dict[str, str]:
+    """By name why a model is left out for so many items."""
     if items <= DENSE_ITEMS:
         return {}
     reason = f"keeps a dense matrix of items: {items} items are more than {DENSE_ITEMS}"

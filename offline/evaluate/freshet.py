@@ -31,3 +31,7 @@ class Freshet:
         """The list that the production path makes, without what the user met."""
         met = self._met.get(user_id, ())
         return [item for item in self.path.recommend(user_id, now_ms, size) if item not in met]
+
+    def candidates(self, user_id: str, now_ms: int, size: int) -> set[str]:
+        """Everything that was scored for that list."""
+        return set(self.path.candidates(user_id, now_ms, size))

@@ -36,9 +36,9 @@ def gains(rank: Ranks, k: int) -> Floats:
     return np.where(rank < k, 1 / np.log2(rank.astype(np.float64) + 2), 0.0)
 
 
-def reciprocals(rank: Ranks) -> Floats:
-    """1 / (rank + 1), 0 for a miss."""
-    return np.where(rank < MISS, 1 / (rank.astype(np.float64) + 1), 0.0)
+def reciprocals(rank: Ranks, k: int = MISS) -> Floats:
+    """1 / (rank + 1) among the first k, else 0."""
+    return np.where(rank < k, 1 / (rank.astype(np.float64) + 1), 0.0)
 
 
 def mean(values: Floats) -> float | None:
@@ -50,6 +50,17 @@ def coverage(lists: NDArray[np.int32], items: int, k: int = 10) -> float:
     """The share of `items` that were in somebody's top k."""
     listed = np.unique(lists[:, :k])
     return round(int((listed >= 0).sum()) / max(items, 1), 4)
+
+
+def gini(lists: NDArray[np.int32], items: int, k: int = 10) -> float | None:
+    """How unevenly the places of everybody's top k fall on `items`: 0 = all alike, 1 = on one. None without lists."""
+    listed = lists[:, :k]
+    listed = listed[listed >= 0]
+    if not len(listed):
+        return None
+    counts = np.sort(np.bincount(listed, minlength=items)).astype(np.float64)
+    order = 2 * np.arange(1, len(counts) + 1) - len(counts) - 1
+    return round(float(order @ counts / (len(counts) * counts.sum())), 4)
 
 
 def genre_flags(genres: list[tuple[str, ...]]) -> NDArray[np.bool_]:

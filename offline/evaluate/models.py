@@ -7,10 +7,14 @@ from offline.evaluate.baselines.als import ImplicitAls
 from offline.evaluate.baselines.ease import Ease
 from offline.evaluate.baselines.item_knn import ItemKnn
 from offline.evaluate.baselines.popularity import Popularity, RecentPopularity
+from offline.evaluate.baselines.vsknn import VSknn
 from offline.evaluate.freshet import Freshet
 from offline.evaluate.recommender import Recommender
-from offline.production_path import RETENTION_MS, ProductionPath
+from offline.production_path import BATCH, RETENTION_MS, ProductionPath
+from ranking.pipeline import DEFAULT_RULES
+from ranking.rerank.settings import RerankSettings
 from streams.contract.catalog import CatalogItem
+from tables.sequence.sequence_model import SequenceModel
 
 FRESHET = "freshet"
 #: Item-kNN and EASE keep dense item-item matrices: 1.6 GB at this size.
@@ -20,16 +24,27 @@ DENSE_ITEMS = 20_000
 @dataclass(frozen=True, slots=True)
 class EvaluationConditions:
     """What models are made for: the catalogue, the delay of our item model, the seed, and after how long without an
-    event we forget a user."""
+    event we forget a user; by which rules our lists are re-ranked, and with which sequence model they are ranked; and
+    after how many events of which no list is asked items are published."""
 
     catalog: Mapping[str, CatalogItem]
     lag_ms: int = 0
     seed: int = 1
     retention_ms: int = RETENTION_MS
+    rules: RerankSettings = DEFAULT_RULES
+    sequence_model: SequenceModel | None = None
+    most_unpublished: int = BATCH
 
 
 def _freshet(given: EvaluationConditions) -> Recommender:
-    return Freshet(ProductionPath(lag_ms=given.lag_ms, retention_ms=given.retention_ms), given.catalog)
+    path = ProductionPath(
+        lag_ms=given.lag_ms,
+        rules=given.rules,
+        retention_ms=given.retention_ms,
+        sequence_model=given.sequence_model,
+        most_unpublished=given.most_unpublished,
+    )
+    return Freshet(path, given.catalog)
 
 
 MODELS: Mapping[str, Callable[[EvaluationConditions], Recommender]] = {
@@ -37,6 +52,7 @@ MODELS: Mapping[str, Callable[[EvaluationConditions], Recommender]] = {
     "popularity": lambda _: Popularity(),
     "recent_popularity": lambda _: RecentPopularity(),
     "item_knn": lambda _: ItemKnn(),
+    "vsknn": lambda _: VSknn(),
     "ease_nightly": lambda _: Ease(),
     "ease_live_history": lambda _: Ease(live_history=True),
     "als_nightly": lambda given: ImplicitAls(given.seed),

@@ -66,7 +66,7 @@ class EvaluatedEvents:
 
 
 @dataclass(slots=True)
-class _Observer:
+class Observer:
     """What is known of the log so far without asking any model."""
 
     met: dict[str, set[str]] = field(default_factory=dict)
@@ -75,6 +75,7 @@ class _Observer:
     age: list[int] = field(default_factory=list)  # by item number: users who met it
 
     def note(self, event: Interaction) -> None:
+        """The event is learned."""
         self.users.setdefault(event.user_id, len(self.users))
         self.met.setdefault(event.user_id, set()).add(event.item_id)
         number = self.items.setdefault(event.item_id, len(self.items))
@@ -101,7 +102,7 @@ def prequential(
 ) -> EvaluatedEvents:
     """Replays `events` through `recommender` and evaluates those in `window`; `progress` hears how many are done.
     Raises `NotAList`."""
-    witness = _Observer()
+    witness = Observer()
     rows: list[_Row] = []
     lists: list[list[int]] = []
     met = 0
@@ -110,18 +111,19 @@ def prequential(
             given = recommender.recommend(event.user_id, event.timestamp_ms, LIST_SIZE)
             listed = witness.unmet(given, event.user_id)
             met += len(given) - len(listed)
-            rows.append(_row(number, event, listed, witness))
+            rows.append(row_of(number, event, listed, witness))
             lists.append([witness.items[item_id] for item_id in listed[:KEPT]])
         recommender.learn(event)
         witness.note(event)
         if number % 1000 == 0:
             progress(number)
-    return _evaluated(rows, lists, witness, met)
+    return evaluated_of(rows, lists, witness, met)
 
 
-def _row(
-    number: int, event: Interaction, listed: list[str], witness: _Observer
+def row_of(
+    number: int, event: Interaction, listed: list[str], witness: Observer
 ) -> tuple[int, int, int, int, int, float]:
+    """The row of an event, asked for with this number, whose user was given the list."""
     target = witness.items.get(event.item_id, -1)
     top = [witness.age[witness.items[item_id]] for item_id in listed[:10]]
     novelty = float(np.mean(-np.log2(np.array(top) / len(witness.users)))) if top else 0.0
@@ -135,7 +137,8 @@ def _row(
     )
 
 
-def _evaluated(rows: list[_Row], lists: list[list[int]], witness: _Observer, met: int) -> EvaluatedEvents:
+def evaluated_of(rows: list[_Row], lists: list[list[int]], witness: Observer, met: int) -> EvaluatedEvents:
+    """All rows with the first items of their lists; `met` items were taken off."""
     kept = np.full((len(lists), KEPT), -1, np.int32)
     for row, listed in enumerate(lists):
         kept[row, : len(listed)] = listed

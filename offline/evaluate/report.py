@@ -11,7 +11,7 @@ from offline.evaluate.metrics import HISTORY_BUCKETS, NEW_ITEM_USERS, Floats
 from offline.evaluate.prequential import EvaluatedEvents
 from streams.contract.catalog import CatalogItem
 
-_TOPS = (5, 10, 20)
+_TOPS = (1, 5, 10, 20)
 
 
 def model_report(evaluated: EvaluatedEvents, catalog: Mapping[str, CatalogItem], seed: int) -> dict[str, Any]:
@@ -28,6 +28,7 @@ def model_report(evaluated: EvaluatedEvents, catalog: Mapping[str, CatalogItem],
         },
         "new_items": _part(evaluated, evaluated.age < NEW_ITEM_USERS),
         "coverage_at_10": metrics.coverage(evaluated.lists, evaluated.seen_items),
+        "gini_at_10": metrics.gini(evaluated.lists, evaluated.seen_items),
         "genre_diversity_at_10": metrics.genre_diversity(evaluated.lists, genres),
         "three_genres_in_20": metrics.share_with_genres(evaluated.lists, genres),
         "met_items_per_list": round(evaluated.met_listed / max(len(evaluated), 1), 4),
@@ -65,6 +66,7 @@ def _at_all_tops(evaluated: EvaluatedEvents) -> dict[str, Any]:
         figures[f"ndcg_at_{k}"] = metrics.mean(metrics.gains(evaluated.rank, k))
         figures[f"precision_at_{k}"] = metrics.mean(hits / k)
         figures[f"recall_at_{k}"] = metrics.mean(hits)
+        figures[f"mrr_at_{k}"] = metrics.mean(metrics.reciprocals(evaluated.rank, k))
     return figures
 
 

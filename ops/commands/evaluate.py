@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,8 +21,19 @@ if TYPE_CHECKING:
     from offline.datasets.table_file import TextFormat
     from offline.evaluate.evaluation import Evaluation
     from offline.evaluate.log import EvaluationLog
+    from offline.evaluate.prequential import EvaluatedEvents
+    from offline.evaluate.splits import Split
+    from tables.sequence.sequence_model import SequenceModel
 
 _ALL = "all"
+
+
+class Protocol(StrEnum):
+    """How a log is evaluated."""
+
+    PREQUENTIAL = "prequential"
+    LEAVE_ONE_OUT = "leave-one-out"
+    TIME_SPLIT = "time-split"
 
 
 class CannotEvaluate(CommandFailed):
@@ -70,6 +82,23 @@ def evaluate(
             "--skip-bad-rows", help="Skip rows that cannot be used; they are counted and the first ones named."
         ),
     ] = False,
+    protocol: Annotated[
+        Protocol,
+        typer.Option(
+            help="prequential: recommend, then learn, event by event. leave-one-out: the last item of every user is "
+            "held out. time-split: the first one from --from-fraction on. The latter two without rules of re-ranking, "
+            "and every model is asked once a user.",
+        ),
+    ] = Protocol.PREQUENTIAL,
+    split: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File of the split to evaluate, as --write-split writes it.")
+    ] = None,
+    write_split: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File to write the split to that is evaluated (CSV).")
+    ] = None,
+    sequence_model: Annotated[
+        str, typer.Option(metavar="FILE", help="File of the sequence model that Freshet ranks with.")
+    ] = "",
     from_fraction: Annotated[
         float,
         typer.Option(
@@ -101,11 +130,15 @@ def evaluate(
     that workers run, and the event says what the list was worth. The first interaction of each (user, item) counts,
     every rating is a target whatever its stars, and the target is ranked among all items seen so far in the log that
     the user has not met. An item never seen before is a miss for every model. The rules against bots and floods are
-    off. Nightly models learn at midnight (UTC) of the log's time.
+    off. Nightly models learn at midnight (UTC) of the log's time. With --protocol single targets are held out instead.
     """
     from offline.datasets.bad_rows import BadRows
     from offline.datasets.table_file import TextFormat
+    from ops.configuration.sequence_models import read_sequence_model
 
+    held_out = protocol is not Protocol.PREQUENTIAL
+    if (split or write_split) and not held_out:
+        raise CannotEvaluate("--split and --write-split are of --protocol leave-one-out and time-split")
     if from_fraction >= to_fraction:
         raise CannotEvaluate("--from-fraction must be below --to-fraction")
     names = _names(models)
@@ -114,17 +147,24 @@ def evaluate(
     written = TextFormat(encoding_option(encoding), delimiter_option(delimiter))
     bad = BadRows(skip_bad_rows)
     evaluated = (
-        _kafka(limit) if log else _log(_dataset(dataset, data, events, items, columns or [], written, bad), limit)
+        log_of_kafka(limit)
+        if log
+        else log_of(dataset_of(dataset, data, events, items, columns or [], written, bad), limit)
     )
     undescribed = _undescribed(evaluated) if items else 0
     _warn(evaluated, bad, undescribed)
     if not evaluated.events:
         raise CannotEvaluate("there are no events")
     first, stop = (int(len(evaluated.events) * fraction) for fraction in (from_fraction, to_fraction))
-    evaluation = _evaluation(evaluated, (first, stop, every), names, production_lag, seed, whole_lists)
-    if picture is not None:
-        _draw(evaluation, picture)
-    report = evaluation.as_dict()
+    trained = read_sequence_model(sequence_model, "--sequence-model") if sequence_model else None
+    report: dict[str, Any]
+    if held_out:
+        report = _held_out(evaluated, protocol, first, (split, write_split), names, trained, seed)
+    else:
+        evaluation = _evaluation(evaluated, (first, stop, every), names, production_lag, seed, whole_lists, trained)
+        if picture is not None:
+            _draw(evaluation, picture)
+        report = evaluation.as_dict()
     if dataset is DatasetName.MOVIELENS_1M:
         report["time"] = "pseudo: one second an event, so that a night is every 86,400 events"
     if events:
@@ -146,7 +186,7 @@ def _names(models: str) -> list[str]:
     return names
 
 
-def _dataset(
+def dataset_of(
     known: DatasetName | None,
     place: Path | None,
     events: Path | None,
@@ -155,6 +195,7 @@ def _dataset(
     written: TextFormat,
     bad: BadRows,
 ) -> Dataset:
+    """A known data set, or one of files. Raises `CannotEvaluate`."""
     from offline.datasets.dataset import DatasetError
 
     try:
@@ -216,7 +257,8 @@ def _known(known: DatasetName, place: Path | None) -> Dataset:
     return KNOWN[known](place)
 
 
-def _log(dataset: Dataset, limit: int | None) -> EvaluationLog:
+def log_of(dataset: Dataset, limit: int | None) -> EvaluationLog:
+    """The log of a data set. Raises `CannotEvaluate`."""
     from offline.datasets.dataset import DatasetError
     from offline.evaluate.log import EvaluationLog
 
@@ -227,7 +269,8 @@ def _log(dataset: Dataset, limit: int | None) -> EvaluationLog:
     return log
 
 
-def _kafka(limit: int | None) -> EvaluationLog:
+def log_of_kafka(limit: int | None) -> EvaluationLog:
+    """The log of Kafka as it is configured."""
     from ops.configuration.command_settings import command_settings
     from ops.operator.inspect.running import run
     from ops.operator.versions.evaluation_log import read_evaluation_log
@@ -238,22 +281,79 @@ def _kafka(limit: int | None) -> EvaluationLog:
     return run(read_evaluation_log(settings.kafka, topics, limit))
 
 
+def _held_out(
+    log: EvaluationLog,
+    protocol: Protocol,
+    first: int,
+    files: tuple[Path | None, Path | None],
+    names: list[str],
+    sequence_model: SequenceModel | None,
+    seed: int,
+) -> dict[str, Any]:
+    """The report of what is held out, by the split that is given or made."""
+    from offline.evaluate.held_out_evaluation import evaluate_held_out
+    from offline.evaluate.models import EvaluationConditions
+
+    given, to_write = files
+    held = held_out_split(log, protocol, first, given)
+    try:
+        if to_write is not None:
+            held.write(to_write)
+    except OSError as problem:
+        raise CannotEvaluate(f"{to_write}: {problem}") from None
+    if not held.targets(log.events):
+        raise CannotEvaluate("nobody has a target: there are too few events by user, or none after the split")
+    conditions = EvaluationConditions(log.catalog, seed=seed, sequence_model=sequence_model)
+    evaluation = evaluate_held_out(log, held, names, conditions, _progress, _say_finished)
+    return {"protocol": protocol.value, "split": str(given) if given else "made", **evaluation.as_dict()}
+
+
+def held_out_split(log: EvaluationLog, protocol: Protocol, first: int, given: Path | None) -> Split:
+    """The split of a file, or the one that the protocol makes; a time split at the event with number `first`. Raises
+    `CannotEvaluate`."""
+    from offline.evaluate.splits import InvalidSplit, Split
+
+    if given is not None:
+        try:
+            return Split.read(given, log.events)
+        except InvalidSplit as problem:
+            raise CannotEvaluate(str(problem)) from None
+    if protocol is Protocol.LEAVE_ONE_OUT:
+        return Split.leave_one_out(log.events)
+    return Split.at_time(log.events, first)
+
+
+def _progress(what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    from ops.publish_progress import progress_bar
+
+    return progress_bar(what, total, "events")
+
+
+def _say_finished(name: str, evaluated: EvaluatedEvents) -> None:
+    """A line a model as soon as its figures are there: the others may take their time."""
+    from offline.evaluate.metrics import gains, hits, mean
+
+    rank = evaluated.rank
+    typer.echo(f"{name}: HR@10 {mean(hits(rank, 10))}, NDCG@10 {mean(gains(rank, 10))}", err=True)
+
+
 def _evaluation(
-    log: EvaluationLog, part: tuple[int, int, int], names: list[str], lag_ms: int, seed: int, whole_lists: bool
+    log: EvaluationLog,
+    part: tuple[int, int, int],
+    names: list[str],
+    lag_ms: int,
+    seed: int,
+    whole_lists: bool,
+    sequence_model: SequenceModel | None,
 ) -> Evaluation:
     from offline.evaluate.evaluation import evaluate as evaluate_models
     from offline.evaluate.models import EvaluationConditions
     from offline.evaluate.prequential import Window
-    from ops.publish_progress import progress_bar
 
     first, stop, every = part
     window = Window(first, stop, every, phase=seed % every)
-    given = EvaluationConditions(log.catalog, lag_ms, seed)
-
-    def progress(what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        return progress_bar(what, total, "events")
-
-    return evaluate_models(log, window, names, given, progress, with_whole_lists=whole_lists)
+    given = EvaluationConditions(log.catalog, lag_ms, seed, sequence_model=sequence_model)
+    return evaluate_models(log, window, names, given, _progress, with_whole_lists=whole_lists, finished=_say_finished)
 
 
 def _draw(evaluation: Evaluation, path: Path) -> None:
@@ -268,6 +368,8 @@ def _draw(evaluation: Evaluation, path: Path) -> None:
 def _show(report: dict[str, Any]) -> None:
     from ops.evaluation_table import figures_table, history_table
 
+    if "split" in report:
+        console().print(f"{report['protocol']}: {report['learned']} events learned, the split was {report['split']}")
     console().print(
         f"{report['evaluated']} of {report['events']} events evaluated; "
         f"{report['users']} users, {report['items']} items, "

@@ -25,6 +25,7 @@ def why(
     workers. `stored_slot` is where the item stands on the list in Redis, which may be older.
     """
     from ops.configuration.identities import identities_of
+    from ops.configuration.sequence_models import sequence_model_of
     from ops.operator.inspect.running import run
     from ops.operator.inspect.why import explain
     from ops.processes.worker_process import rerank_settings
@@ -45,6 +46,7 @@ def why(
             RankingSettings(rerank_settings(settings)),
             identities_of(settings),
             settings.default_maturity,
+            sequence_model_of(settings),
         )
     )
     _print(found)

@@ -242,6 +242,13 @@ class Settings(BaseSettings):
         description="Maturity rating up to which items are shown when no other limit is known: to users without "
         "`maturity_max`, unknown users, trends; the same for workers and endpoint.",
     )
+    sequence_model: Annotated[str, AfterValidator(_absolute_unless_address)] = Field(
+        "",
+        pattern=r"^[^\x00-\x20]*$",
+        description="File of the sequence model that lists are ranked with (`freshet train` makes one), a path or an "
+        "address (s3://...); empty = none. Another file is another model version.",
+        json_schema_extra={"allowed": "a path or an address"},
+    )
     evaluation_sample_rate: float = Field(
         0.02,
         ge=0.0,

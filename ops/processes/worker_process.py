@@ -12,6 +12,7 @@ from agents.versions.admission import NotAdmitted
 from agents.worker import run_worker
 from agents.worker_config import WorkerConfig
 from ops.configuration.identities import identities_of
+from ops.configuration.sequence_models import CannotUseSequenceModel, sequence_model_of
 from ops.configuration.settings import Settings
 from ops.exit_codes import ExitCode
 from ops.kafka_check import require_usable_kafka
@@ -28,7 +29,7 @@ GC_ALLOCATIONS = 50_000
 
 
 def worker_config(settings: Settings) -> WorkerConfig:
-    """What a worker needs of the settings."""
+    """What a worker needs of the settings. Raises `CannotUseSequenceModel`."""
     return WorkerConfig(
         bootstrap=settings.kafka,
         redis_url=settings.redis_url,
@@ -59,6 +60,7 @@ def worker_config(settings: Settings) -> WorkerConfig:
         commit_max_records=settings.commit_max_records,
         overload_after_s=settings.overload_after_s,
         default_maturity=settings.default_maturity,
+        sequence_model=sequence_model_of(settings),
     )
 
 
@@ -85,8 +87,12 @@ def run(settings: Settings) -> int:
     LIMITS.batch_bytes = settings.max_batch_bytes
     require_usable_redis(settings)
     require_usable_kafka(settings)
+    try:
+        config = worker_config(settings)
+    except CannotUseSequenceModel as refusal:
+        logging.critical("%s", refusal)
+        return ExitCode.USAGE
     traces = traces_of(settings, "worker")
-    config = worker_config(settings)
     config.data_dir.mkdir(parents=True, exist_ok=True)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:

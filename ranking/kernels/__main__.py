@@ -3,11 +3,37 @@
 from pathlib import Path
 
 import tables.kernels
-from ranking.kernels import candidates, filters, interests, order, products, reasons, relative, shares, slates, sums
+from ranking.kernels import (
+    candidates,
+    filters,
+    interests,
+    order,
+    products,
+    reasons,
+    relative,
+    sequences,
+    shares,
+    slates,
+    sums,
+)
 from tables.kernels import keys, pairs
 from tables.kernels.kept_code import code_folder
 
-KERNELS = (candidates, filters, interests, order, products, reasons, relative, shares, slates, sums, keys, pairs)
+KERNELS = (
+    candidates,
+    filters,
+    interests,
+    order,
+    products,
+    reasons,
+    relative,
+    sequences,
+    shares,
+    slates,
+    sums,
+    keys,
+    pairs,
+)
 
 if __name__ == "__main__":
     folder = code_folder(Path(tables.kernels.__file__).parent)

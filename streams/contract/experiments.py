@@ -36,7 +36,14 @@ _NAME: Final = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{MAX_ID_LENGTH - 1}}}\Z")
 _VERSION: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}\Z")
 
 GeneratorName = Literal[
-    "co_occurrence", "sequential", "embedding", "trending", "popular", "explore", "trending_in_segment"
+    "co_occurrence",
+    "sequential",
+    "embedding",
+    "trending",
+    "popular",
+    "explore",
+    "trending_in_segment",
+    "sequence_model",
 ]
 FeatureName = Literal[
     "co_occurrence",
@@ -54,6 +61,10 @@ FeatureName = Literal[
     "popularity_weekend",
     "popularity_night",
     "popularity_handheld",
+    "recurrent",
+    "recurrent_odds",
+    "linear_sequential",
+    "linear_sequential_root",
 ]
 MetricName = Literal[
     "impressions",

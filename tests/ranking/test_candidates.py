@@ -27,7 +27,7 @@ def test_near_items_are_the_best_that_are_not_met(items: int, seed: int, met_sha
     asked = random.standard_normal(DIMENSIONS).astype(np.float32)
     strangers = [(None, None)] * 2
     histories = Histories.of(strangers, world.model)
-    nothing = GeneratorScores.of(Interests.of(strangers, histories, world.model), world.model)
+    nothing = GeneratorScores.of(Interests.of(strangers, histories, world.model), histories, world.model)
     generator_scores = GeneratorScores(
         nothing.co_occurrence, nothing.sequential, np.stack([np.zeros_like([asked, asked]), [asked, asked]])
     )

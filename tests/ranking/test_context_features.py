@@ -64,7 +64,9 @@ def test_the_ranker_is_told_so() -> None:
     items = np.arange(len(world.model), dtype=np.int32)
     at = "2026-01-03T23:00"  # Saturday night there, Saturday noon in UTC
     for zone, night in ((HERE, True), (None, False)):
-        generator_scores = GeneratorScores.of(interests_of([(None, None)], world.model), world.model)
+        histories = Histories.of([(None, None)], world.model)
+        interests = Interests.of([(None, None)], histories, world.model)
+        generator_scores = GeneratorScores.of(interests, histories, world.model)
         segment_priors = context_features(at, zone, world=world)
         matrix = features.matrix(Ragged.of([items]), generator_scores, segment_priors, world.model)
         column = matrix[features.NAMES.index("popularity_night")]

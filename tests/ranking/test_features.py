@@ -24,10 +24,11 @@ def test_who_used_much_in_this_session_is_told_of_new_items_by_their_long_term_i
     vectors[new] = vectors[old] = (vectors[newest] + vectors[before]) / np.sqrt(2)
     model.norm[new] = 5**-0.5
     asked: list[Asked] = [(user, None)]
-    interests = Interests.of(asked, Histories.of(asked, model), model)
+    histories = Histories.of(asked, model)
+    interests = Interests.of(asked, histories, model)
     context_features, generator_scores = (
         ContextFeatures.of(asked, interests, model, NOW_MS),
-        GeneratorScores.of(interests, model),
+        GeneratorScores.of(interests, histories, model),
     )
     items = np.array([new, old], np.int32)
     matrix = features.matrix(Ragged.of([items]), generator_scores, context_features, model).T

@@ -6,12 +6,21 @@ import sys
 import msgspec
 import numpy as np
 import pytest
+from small_sequence_model import small_sequence_model
 
 from ranking import features
 from ranking.examples import Example, decode, encode
 from ranking.learner import CODEC, ROUND, ROUND_CODEC, Learner, ranker_of
 from ranking.ragged import offsets_of
 from ranking.ranker import Ranker
+from tables.sequence.sequence_model import RankerStart, SequenceModel
+
+
+def sequence_model_of(feature: str) -> SequenceModel:
+    """One beside which the ranker starts with that feature alone."""
+    start = RankerStart([feature], [[], [5.0], [5.0], [5.0]], [0.0, -4.0, -4.0, -4.0])
+    return small_sequence_model(["a", "b"], ranker=start)
+
 
 GENRE = features.NAMES.index("genre")
 POPULARITY = features.NAMES.index("popularity")
@@ -134,6 +143,38 @@ def test_weights_of_the_first_version_are_where_learning_starts() -> None:
     assert taught(1, learner).published.number == 8
     assert learner.rejected == 3
     assert ranker_of(learner.to_row()).number == 8
+
+
+def test_weights_of_a_former_release_get_the_features_that_came_since() -> None:
+    first = Ranker.start(sequence_model_of("recurrent"))
+    learner = Learner.start(first)
+    row = CODEC.decode(learner.to_row())
+    names, keep = list(features.NAMES[:15]), np.arange(15)
+    shape = (4, 2, features.COUNT)
+    weights, squares = (
+        np.frombuffer(stored, "<f8").reshape(shape)[:, :, keep] for stored in (row.weights, row.squares)
+    )
+    former = msgspec.structs.replace(
+        row, features=names, weights=(weights + 1).tobytes(), squares=(squares + 2).tobytes(), number=9
+    )
+    read = Learner.from_row(CODEC.encode(former), first)
+    assert np.array_equal(read.published.weights[:, :, :15], first.weights[:, :, :15] + 1)
+    assert np.array_equal(read.published.weights[:, :, 15:], first.weights[:, :, 15:])
+    assert read.squares[0, 0, 0] == read.squares[0, 0, 16] + 2
+    assert read.published.number == 9
+
+
+def test_weights_beside_another_sequence_model_are_where_learning_starts() -> None:
+    with_model, without = Ranker.start(sequence_model_of("recurrent")), Ranker.start()
+    assert with_model.weights[3, 0, features.NAMES.index("recurrent")] == 5.0
+    for mine, theirs in ((with_model, without), (without, with_model)):
+        learner = taught(2, Learner.start(theirs))
+        row = learner.to_row()
+        assert np.array_equal(ranker_of(row, theirs).weights, learner.published.weights)
+        found = ranker_of(row, mine)
+        assert np.array_equal(found.weights, mine.weights)
+        assert found.number == learner.published.number
+        assert Learner.from_row(row, mine).squares.min() == Learner.from_row(row, mine).squares.max()
 
 
 def test_examples_of_other_features_teach_nothing() -> None:

@@ -28,6 +28,14 @@ def test_every_liked_item_moves_the_score_from_the_prior_to_the_interests() -> N
     assert interests == pytest.approx([0.0, 4 / 9, 12 / 17, 24 / 29, 40 / 45, 60 / 65])
 
 
+def test_how_much_the_prior_counts_is_by_user() -> None:
+    offsets, two = offsets_of([2, 2]), np.array([2, 2])
+    personal, prior = np.array([1.0, 0.0] * 2), np.array([0.0, 1.0] * 2, np.float32)
+    ranked = rank(offsets, personal, np.ones(4), prior, two, 2, np.array([0.01, 24.0]))
+    assert ranked.places.tolist() == [0, 1, 3, 2]
+    assert ranked.scores.tolist() == pytest.approx([12 / 12.01, 0.01 / 12.01, 12 / 36, 24 / 36])
+
+
 def test_a_long_history_decides() -> None:
     mixed = scores(95, [4.0, 2.0], [0.0, 1.0])
     assert mixed[10] == pytest.approx(18240 / 18245)

@@ -18,6 +18,7 @@ from streams.contract.identities import Identities
 from streams.contract.user_records import user_partition
 from streams.kafka.bulk_read import bulk_consumer
 from streams.kafka.topics import Topics
+from tables.sequence.sequence_model import SequenceModel
 
 
 async def explain(
@@ -31,11 +32,12 @@ async def explain(
     settings: RankingSettings,
     identities: Identities,
     default_maturity: Maturity,
+    sequence_model: SequenceModel | None = None,
 ) -> dict[str, Any]:
     """What `ranking.why` says at `now_ms` under the user's variants, and where the item stands on the list in Redis. A
     user without events is explained as well: their list is everybody's. Raises `NotThere` when the version does not
     know the item."""
-    followed = await _followed(bootstrap, topics, now_ms, default_maturity)
+    followed = await _followed(bootstrap, topics, now_ms, default_maturity, sequence_model)
     model = followed.model
     item = model.index(item_id)
     if item < 0:
@@ -62,8 +64,10 @@ async def explain(
     }
 
 
-async def _followed(bootstrap: str, topics: Topics, now_ms: int, default_maturity: Maturity) -> ItemFollower:
-    follower = ItemFollower(bootstrap, topics, default_maturity=default_maturity)
+async def _followed(
+    bootstrap: str, topics: Topics, now_ms: int, default_maturity: Maturity, sequence_model: SequenceModel | None
+) -> ItemFollower:
+    follower = ItemFollower(bootstrap, topics, default_maturity=default_maturity, sequence_model=sequence_model)
     await follower.start()
     await follower.stop()
     follower.model.refresh_priors(now_ms)

@@ -79,7 +79,7 @@ class StartingState:
         try:
             check_topic(manifest, topic, log_id, len(begins))
             check_rows(manifest, ROW_VERSIONS)
-            check_fingerprint(manifest, theirs.differences(mine), inexact=inexact)
+            check_fingerprint(manifest, theirs.of_rows().differences(mine.of_rows()), inexact=inexact)
             check_offsets(manifest, await self.check_archive() if archive else begins, ends)
             check_positions(manifest, await self._logs(manifest))
         except SnapshotRefused as refusal:

@@ -6,6 +6,7 @@ import numpy as np
 import orjson
 from aiokafka.structs import ConsumerRecord
 from numpy.typing import NDArray
+from small_sequence_model import small_sequence_model
 from small_world import NOW_MS, SmallWorld
 
 from agents.dead_letters import DeadLetters
@@ -20,6 +21,7 @@ from ranking.ranker import Ranker
 from ranking.rerank.settings import RerankSettings
 from streams.contract.identities import PLAIN
 from streams.kafka.topics import Topics
+from tables.sequence.sequence_columns import SequenceColumns
 from tables.user_plane import FoldLimits, UserPlane
 
 TOPICS = Topics(version="v2")
@@ -117,6 +119,15 @@ def test_a_list_is_made_of_the_row_before_the_event() -> None:
     assert world.places()[listed] >= 0
     assert world.event("new", "a")
     assert world.places() == {}  # met before: the row was changed after the look
+
+
+def test_no_outcome_tells_of_an_event_that_the_sequence_model_was_trained_with() -> None:
+    world = World()
+    model = world.knowledge.model
+    model.sequence = SequenceColumns(small_sequence_model(["a", "b"], trained_until_ms=NOW_MS + MINUTE_MS))
+    model.sequence.follow(model.keys.keys[: len(model)])
+    offsets = [world.event("u", item) for item in "abc"]
+    assert list(world.places()) == offsets[2:]
 
 
 def test_only_what_was_folded_counts_and_each_once() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small_sequence_model import small_sequence_model
 
 from agents.versions import admission
 from agents.versions.admission import NotAdmitted, admit
@@ -93,6 +94,17 @@ def test_workers_with_other_secrets_differ_without_telling_them() -> None:
         assert line.startswith("user_id_key is ")
         assert "AAAA" not in line
         assert "BBBB" not in line
+    assert of_worker(one).differences(of_worker(one)) == []
+
+
+def test_workers_with_other_sequence_models_differ_and_those_without_are_as_before() -> None:
+    plain = config_for("unused:1", "")
+    assert "sequence_model" not in of_worker(plain).settings
+    one, two = (replace(plain, sequence_model=small_sequence_model(["a", "b"], seed)) for seed in (1, 2))
+    for mine, theirs in ((plain, one), (one, plain), (one, two)):
+        (line,) = of_worker(mine).differences(of_worker(theirs))
+        assert line.startswith("sequence_model is ")
+        assert of_worker(mine).of_rows().differences(of_worker(theirs).of_rows()) == [], "rows do not depend on it"
     assert of_worker(one).differences(of_worker(one)) == []
 
 

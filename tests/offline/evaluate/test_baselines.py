@@ -12,6 +12,7 @@ from offline.evaluate.baselines.item_knn import ItemKnn
 from offline.evaluate.baselines.nightly import Nightly
 from offline.evaluate.baselines.popularity import Popularity, RecentPopularity
 from offline.evaluate.baselines.seen_log import SeenLog
+from offline.evaluate.baselines.vsknn import VSknn
 from offline.evaluate.models import MODELS, EvaluationConditions
 from offline.evaluate.prequential import Window, prequential
 from offline.evaluate.recommender import Recommender
@@ -54,6 +55,15 @@ def test_item_knn_is_the_cosine_of_shared_users() -> None:
     assert model.recommend("t2", NOW_MS, 1) in (["a"], ["b"], ["d"])
     model.learn(event("t2", "a"))
     assert model.recommend("t2", NOW_MS, 3) == ["b", "c", "d"]
+
+
+def test_vsknn_lists_what_those_used_who_used_the_same_lately() -> None:
+    model = taught(VSknn(), log(["ua", "uc", "va", "vc", "wb", "wd", "xb", "xd", "yd", "zd", "ta", "tb"]))
+    # two are alike by b, the newest: 1 each, two by a: .95 each; c was used by 2 of 7, d by 4 of 7
+    assert model.recommend("t", NOW_MS, 2) == ["c", "d"]
+    model.learn(event("s", "b"))
+    assert model.recommend("s", NOW_MS, 3)[:2] == ["d", "a"]
+    assert model.recommend("nobody", NOW_MS, 1) == ["d"]
 
 
 def test_ease_is_the_closed_form() -> None:

@@ -118,3 +118,25 @@ def test_a_file_in_another_encoding_with_another_delimiter(tmp_path: Path) -> No
     )  # fmt: skip
     assert code == ExitCode.OK
     assert json.loads(output.splitlines()[-1])["users"] == 12
+
+
+def test_held_out_targets_and_their_split(tmp_path: Path) -> None:
+    events, split = tmp_path / "turned.csv", tmp_path / "split.csv"
+    lines = [f"{user},{(user + at) % 8},{1_700_000_000 + 1000 * user + at}" for user in range(12) for at in range(6)]
+    events.write_text("\n".join(["u,i,t", *lines]))
+    asked = ["--events", events, *COLUMNS, "--models", "freshet,popularity", "--json", "--protocol"]
+    code, output, _ = run(*asked, "leave-one-out", "--write-split", split)
+    assert code == ExitCode.OK
+    report = json.loads(output.splitlines()[-1])
+    assert (report["learned"], report["evaluated"]) == (60, 12)
+    assert report["models"]["freshet"]["candidate_recall"] == 1.0
+    assert report["models"]["popularity"]["candidate_recall"] is None
+    assert {"hr_at_1", "mrr_at_5", "gini_at_10"} <= report["models"]["freshet"].keys()
+    assert "freshet: HR@10" in output
+    code, output, _ = run(*asked, "time-split", "--split", split)
+    assert code == ExitCode.OK
+    assert json.loads(output.splitlines()[-1])["models"] == report["models"]
+    _, _, failure = run("--events", events, *COLUMNS, "--split", split)
+    assert "are of --protocol" in str(failure)
+    _, _, failure = run("--events", events, *COLUMNS, "--sequence-model", split)
+    assert "is no sequence model to rank with" in str(failure)
