@@ -9,7 +9,7 @@ NEEDS := pyproject.toml constraints.txt
 MADE_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help install hooks demo test test-all mutants check fuzz chaos chaos-short drill replay-equality bench up down docs constraints clean
+.PHONY: help install hooks demo storefront test test-all mutants check fuzz chaos chaos-short drill replay-equality bench up down docs constraints clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ hooks: .venv/.dev ## Check every commit before it is made (pre-commit)
 demo: .venv/.local ## Events in, lists out, live in the terminal: make demo [DATA=DIR] [ARGS="--seconds 30 --json"]
 	@echo "install: $$(( $$(date +%s) - $(MADE_AT) )) s"
 	@$(BIN)/freshet demo $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+storefront: .venv/.local ## A page whose rows change with each click, and an operator's panel: make storefront [ARGS="--port 8090"]
+	@$(BIN)/freshet storefront $(ARGS)
 
 test: .venv/.dev ## Run the tests, against a real Kafka and Valkey that they start: make test [ARGS="-k demo"]
 	@$(BIN)/pytest --numprocesses 2 --dist loadscope -m "not slow" $(ARGS)
@@ -68,6 +71,7 @@ docs: .venv/.dev ## Generate the pages and schemas that come from the code
 	$(BIN)/freshet schema --write docs/schemas
 	$(BIN)/python -m serving.endpoint.openapi
 	$(BIN)/python -m serving.collect.openapi
+	$(BIN)/python -m serving.client.generate && $(BIN)/ruff format --quiet serving/client
 
 constraints: ## Pin the newest versions that pyproject.toml allows
 	rm -rf build/pins && $(PYTHON) -m venv build/pins

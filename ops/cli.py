@@ -40,6 +40,7 @@ from ops.commands import (
     simulate,
     sink,
     snapshot,
+    storefront,
     topics,
     train,
     versions,
@@ -52,7 +53,7 @@ from ops.output import replace_unencodable
 
 #: What each heading of `--help` holds, in the order in which a newcomer needs it.
 PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
-    panels.START: (demo,),
+    panels.START: (demo, storefront),
     panels.SERVERS: (servers,),
     panels.LOG: (topics, publish, simulate, schema, acls),
     panels.RUN: (worker, serve, collect, sink),

@@ -103,7 +103,8 @@ def test_what_is_mounted_is_there_and_prometheus_scrapes_services_that_exist(com
     found = {(name, job["port"]) for entry in scraped for job in entry["dns_sd_configs"] for name in job["names"]}
     for name, port in found:
         service = compose["services"][name]
-        opened = service["environment"]["FRESHET_METRICS_PORT"] if name != "endpoint" else "8080"
+        own = {"endpoint": "8080", "collect": "8081"}
+        opened = own.get(name) or service["environment"]["FRESHET_METRICS_PORT"]
         assert str(port) == opened
 
 

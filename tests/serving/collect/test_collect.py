@@ -150,6 +150,7 @@ async def test_pages_of_listed_origins_may_send(config: CollectConfig) -> None:
     async with collecting(replace(config, cors_origins=("https://shop.example",))) as client:
         await ready(client)
         asked = await client.options(EVENTS, headers=shop | {"access-control-request-method": "POST"})
+        assert asked.headers.get_list("access-control-allow-origin") == ["https://shop.example"]
         assert asked.headers["access-control-allow-methods"] == "POST"
         assert "content-type" in asked.headers["access-control-allow-headers"]
         sent = await client.post(EVENTS, json=event(), headers=shop)

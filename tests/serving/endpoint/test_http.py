@@ -147,6 +147,7 @@ async def test_cors_knows_its_origins(config: EndpointConfig) -> None:
         assert "access-control-allow-origin" not in other.headers
         preflight = await client.options(LIST, headers={"origin": "https://shop.example"})
         assert (preflight.status_code, preflight.headers["access-control-allow-methods"]) == (204, "GET, HEAD")
+        assert preflight.headers.get_list("access-control-allow-origin") == ["https://shop.example"]
 
 
 async def test_without_a_list_of_origins_there_is_no_cors(client: httpx.AsyncClient) -> None:

@@ -1,0 +1,484 @@
+"""The clients. Generated from the OpenAPI documents by `make docs`; do not edit."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import httpx
+
+from serving.client import answers
+from serving.client.sending import Sending, judged, read_request
+
+TIMEOUT_S = 10.0
+
+
+def _headers(token: str | None) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"} if token else {}
+
+
+def _body(answer: httpx.Response) -> Any:
+    return answer.json() if "json" in answer.headers.get("content-type", "") else None
+
+
+class Client:
+    """`endpoint` and `collect` are their addresses, without a path. `token` is sent to both."""
+
+    def __init__(
+        self, endpoint: str, collect: str | None = None, *, token: str | None = None, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        self._collect = collect
+        self._http = httpx.Client(base_url=endpoint, headers=_headers(token), timeout=timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def _get(self, template: str, places: Mapping[str, str], parameters: Mapping[str, object]) -> Any:
+        request = read_request(template, places, parameters)
+        answer = self._http.get(request.path, params=request.parameters)
+        return judged(answer.status_code, _body(answer))
+
+    def _send(self, path: str, events: Sequence[Mapping[str, Any]]) -> list[str]:
+        if self._collect is None:
+            raise ValueError("the client was made without the address of collect")
+        sending = Sending(events)
+        while True:
+            answer = self._http.post(self._collect + path, json=sending.waiting)
+            wait_s = sending.answered(answer.status_code, _body(answer), answer.headers.get("retry-after"))
+            if wait_s is None:
+                return sending.event_ids
+            time.sleep(wait_s)
+
+    def events(self, events: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Sends events and returns their ids once all are in the log; ids are made where there are none, and what is
+        not confirmed is sent again. Raises `Refused` (`members["rejected"]` says what) and `NotConfirmed`."""
+        return self._send("/api/v1/events", events)
+
+    def track(self, events: Sequence[Mapping[str, Any]]) -> list[str]:
+        """The same; events without a timestamp happen when they arrive."""
+        return self._send("/api/v1/interactions/track", events)
+
+    def recommendations(
+        self,
+        *,
+        user_id: str,
+        context: Literal["homepage", "post_play", "search", "home"] | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        device_type: str | None = None,
+        fields: str | None = None,
+        refresh: Literal["true", "false"] | None = None,
+    ) -> answers.Recommendations:
+        """Answers with a cut of the list, as bytes."""
+        parameters: dict[str, object] = {
+            "user_id": user_id,
+            "context": context,
+            "limit": limit,
+            "offset": offset,
+            "country": country,
+            "max_maturity": max_maturity,
+            "device_type": device_type,
+            "fields": fields,
+            "refresh": refresh,
+        }
+        found: answers.Recommendations = self._get("/api/v1/recommendations", {}, parameters)
+        return found
+
+    def homepage(
+        self,
+        *,
+        user_id: str,
+        limit: int | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        device_type: str | None = None,
+        fields: str | None = None,
+        refresh: Literal["true", "false"] | None = None,
+    ) -> answers.Homepage:
+        """Reads the user's own rows in one round trip and joins them with the shared ones held in the process."""
+        parameters: dict[str, object] = {
+            "limit": limit,
+            "country": country,
+            "max_maturity": max_maturity,
+            "device_type": device_type,
+            "fields": fields,
+            "refresh": refresh,
+        }
+        found: answers.Homepage = self._get(
+            "/api/v1/recommendations/homepage/{user_id}", {"user_id": user_id}, parameters
+        )
+        return found
+
+    def similar(
+        self,
+        *,
+        item_id: str,
+        limit: int | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        user_id: str | None = None,
+        fields: str | None = None,
+        refresh: Literal["true", "false"] | None = None,
+    ) -> answers.Similar:
+        """Answers with the ready neighbours; an item without any gets what is popular, labelled in `source`."""
+        parameters: dict[str, object] = {
+            "limit": limit,
+            "country": country,
+            "max_maturity": max_maturity,
+            "user_id": user_id,
+            "fields": fields,
+            "refresh": refresh,
+        }
+        found: answers.Similar = self._get("/api/v1/items/{item_id}/similar", {"item_id": item_id}, parameters)
+        return found
+
+    def similar_content(
+        self,
+        *,
+        content_id: str,
+        limit: int | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        user_id: str | None = None,
+        fields: str | None = None,
+        refresh: Literal["true", "false"] | None = None,
+    ) -> answers.SimilarContent:
+        """The same by the words of others, beside ours: content_id, similarity_score, similarity_type."""
+        parameters: dict[str, object] = {
+            "limit": limit,
+            "country": country,
+            "max_maturity": max_maturity,
+            "user_id": user_id,
+            "fields": fields,
+            "refresh": refresh,
+        }
+        found: answers.SimilarContent = self._get(
+            "/api/v1/recommendations/similar/{content_id}", {"content_id": content_id}, parameters
+        )
+        return found
+
+    def item(
+        self,
+        *,
+        item_id: str,
+        fields: str | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        user_id: str | None = None,
+    ) -> answers.Item:
+        """Answers with the item's card."""
+        parameters: dict[str, object] = {
+            "fields": fields,
+            "country": country,
+            "max_maturity": max_maturity,
+            "user_id": user_id,
+        }
+        found: answers.Item = self._get("/api/v1/items/{item_id}", {"item_id": item_id}, parameters)
+        return found
+
+    def item_features(
+        self,
+        *,
+        item_id: str,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        user_id: str | None = None,
+    ) -> answers.ItemFeatures:
+        """Answers with the figures that workers keep of the item."""
+        parameters: dict[str, object] = {
+            "country": country,
+            "max_maturity": max_maturity,
+            "user_id": user_id,
+        }
+        found: answers.ItemFeatures = self._get("/api/v1/items/{item_id}/features", {"item_id": item_id}, parameters)
+        return found
+
+    def trending(
+        self,
+        *,
+        region: str | None = None,
+        window: Literal["24h", "7d"] | None = None,
+        category: str | None = None,
+        limit: int | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        user_id: str | None = None,
+        fields: str | None = None,
+        refresh: Literal["true", "false"] | None = None,
+    ) -> answers.Trending:
+        """Answers from the process's own copy, refreshed every second: no Redis on the way, unless a user is named."""
+        parameters: dict[str, object] = {
+            "region": region,
+            "window": window,
+            "category": category,
+            "limit": limit,
+            "max_maturity": max_maturity,
+            "user_id": user_id,
+            "fields": fields,
+            "refresh": refresh,
+        }
+        found: answers.Trending = self._get("/api/v1/trending", {}, parameters)
+        return found
+
+    def continue_watching(
+        self,
+        *,
+        user_id: str,
+        limit: int | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        fields: str | None = None,
+    ) -> answers.ContinueWatching:
+        """Answers with the ready list."""
+        parameters: dict[str, object] = {
+            "limit": limit,
+            "max_maturity": max_maturity,
+            "fields": fields,
+        }
+        found: answers.ContinueWatching = self._get(
+            "/api/v1/users/{user_id}/continue-watching", {"user_id": user_id}, parameters
+        )
+        return found
+
+
+class AsyncClient:
+    """`endpoint` and `collect` are their addresses, without a path. `token` is sent to both."""
+
+    def __init__(
+        self, endpoint: str, collect: str | None = None, *, token: str | None = None, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        self._collect = collect
+        self._http = httpx.AsyncClient(base_url=endpoint, headers=_headers(token), timeout=timeout_s)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    async def _get(self, template: str, places: Mapping[str, str], parameters: Mapping[str, object]) -> Any:
+        request = read_request(template, places, parameters)
+        answer = await self._http.get(request.path, params=request.parameters)
+        return judged(answer.status_code, _body(answer))
+
+    async def _send(self, path: str, events: Sequence[Mapping[str, Any]]) -> list[str]:
+        if self._collect is None:
+            raise ValueError("the client was made without the address of collect")
+        sending = Sending(events)
+        while True:
+            answer = await self._http.post(self._collect + path, json=sending.waiting)
+            wait_s = sending.answered(answer.status_code, _body(answer), answer.headers.get("retry-after"))
+            if wait_s is None:
+                return sending.event_ids
+            await asyncio.sleep(wait_s)
+
+    async def events(self, events: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Sends events and returns their ids once all are in the log; ids are made where there are none, and what is
+        not confirmed is sent again. Raises `Refused` (`members["rejected"]` says what) and `NotConfirmed`."""
+        return await self._send("/api/v1/events", events)
+
+    async def track(self, events: Sequence[Mapping[str, Any]]) -> list[str]:
+        """The same; events without a timestamp happen when they arrive."""
+        return await self._send("/api/v1/interactions/track", events)
+
+    async def recommendations(
+        self,
+        *,
+        user_id: str,
+        context: Literal["homepage", "post_play", "search", "home"] | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        device_type: str | None = None,
+        fields: str | None = None,
+        refresh: Literal["true", "false"] | None = None,
+    ) -> answers.Recommendations:
+        """Answers with a cut of the list, as bytes."""
+        parameters: dict[str, object] = {
+            "user_id": user_id,
+            "context": context,
+            "limit": limit,
+            "offset": offset,
+            "country": country,
+            "max_maturity": max_maturity,
+            "device_type": device_type,
+            "fields": fields,
+            "refresh": refresh,
+        }
+        found: answers.Recommendations = await self._get("/api/v1/recommendations", {}, parameters)
+        return found
+
+    async def homepage(
+        self,
+        *,
+        user_id: str,
+        limit: int | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        device_type: str | None = None,
+        fields: str | None = None,
+        refresh: Literal["true", "false"] | None = None,
+    ) -> answers.Homepage:
+        """Reads the user's own rows in one round trip and joins them with the shared ones held in the process."""
+        parameters: dict[str, object] = {
+            "limit": limit,
+            "country": country,
+            "max_maturity": max_maturity,
+            "device_type": device_type,
+            "fields": fields,
+            "refresh": refresh,
+        }
+        found: answers.Homepage = await self._get(
+            "/api/v1/recommendations/homepage/{user_id}", {"user_id": user_id}, parameters
+        )
+        return found
+
+    async def similar(
+        self,
+        *,
+        item_id: str,
+        limit: int | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        user_id: str | None = None,
+        fields: str | None = None,
+        refresh: Literal["true", "false"] | None = None,
+    ) -> answers.Similar:
+        """Answers with the ready neighbours; an item without any gets what is popular, labelled in `source`."""
+        parameters: dict[str, object] = {
+            "limit": limit,
+            "country": country,
+            "max_maturity": max_maturity,
+            "user_id": user_id,
+            "fields": fields,
+            "refresh": refresh,
+        }
+        found: answers.Similar = await self._get("/api/v1/items/{item_id}/similar", {"item_id": item_id}, parameters)
+        return found
+
+    async def similar_content(
+        self,
+        *,
+        content_id: str,
+        limit: int | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        user_id: str | None = None,
+        fields: str | None = None,
+        refresh: Literal["true", "false"] | None = None,
+    ) -> answers.SimilarContent:
+        """The same by the words of others, beside ours: content_id, similarity_score, similarity_type."""
+        parameters: dict[str, object] = {
+            "limit": limit,
+            "country": country,
+            "max_maturity": max_maturity,
+            "user_id": user_id,
+            "fields": fields,
+            "refresh": refresh,
+        }
+        found: answers.SimilarContent = await self._get(
+            "/api/v1/recommendations/similar/{content_id}", {"content_id": content_id}, parameters
+        )
+        return found
+
+    async def item(
+        self,
+        *,
+        item_id: str,
+        fields: str | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        user_id: str | None = None,
+    ) -> answers.Item:
+        """Answers with the item's card."""
+        parameters: dict[str, object] = {
+            "fields": fields,
+            "country": country,
+            "max_maturity": max_maturity,
+            "user_id": user_id,
+        }
+        found: answers.Item = await self._get("/api/v1/items/{item_id}", {"item_id": item_id}, parameters)
+        return found
+
+    async def item_features(
+        self,
+        *,
+        item_id: str,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        user_id: str | None = None,
+    ) -> answers.ItemFeatures:
+        """Answers with the figures that workers keep of the item."""
+        parameters: dict[str, object] = {
+            "country": country,
+            "max_maturity": max_maturity,
+            "user_id": user_id,
+        }
+        found: answers.ItemFeatures = await self._get(
+            "/api/v1/items/{item_id}/features", {"item_id": item_id}, parameters
+        )
+        return found
+
+    async def trending(
+        self,
+        *,
+        region: str | None = None,
+        window: Literal["24h", "7d"] | None = None,
+        category: str | None = None,
+        limit: int | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        user_id: str | None = None,
+        fields: str | None = None,
+        refresh: Literal["true", "false"] | None = None,
+    ) -> answers.Trending:
+        """Answers from the process's own copy, refreshed every second: no Redis on the way, unless a user is named."""
+        parameters: dict[str, object] = {
+            "region": region,
+            "window": window,
+            "category": category,
+            "limit": limit,
+            "max_maturity": max_maturity,
+            "user_id": user_id,
+            "fields": fields,
+            "refresh": refresh,
+        }
+        found: answers.Trending = await self._get("/api/v1/trending", {}, parameters)
+        return found
+
+    async def continue_watching(
+        self,
+        *,
+        user_id: str,
+        limit: int | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        fields: str | None = None,
+    ) -> answers.ContinueWatching:
+        """Answers with the ready list."""
+        parameters: dict[str, object] = {
+            "limit": limit,
+            "max_maturity": max_maturity,
+            "fields": fields,
+        }
+        found: answers.ContinueWatching = await self._get(
+            "/api/v1/users/{user_id}/continue-watching", {"user_id": user_id}, parameters
+        )
+        return found
