@@ -74,6 +74,8 @@ class Cards:
         self.held: dict[int, HeldCard] = {}
         self._heads: dict[int, bytes] = {}  # the same by themselves: answers need little else
         self._fuller: dict[Fields, _FullerHeads] = {}
+        #: Items whose cards were read: whoever makes something of the cards takes out what it has made.
+        self.changed: set[int] = set()
         self.missing = 0
         #: Grows whenever the catalogue changed: what was made of cards before is out of date.
         self.generation = 0
@@ -145,6 +147,7 @@ class Cards:
         former = self.held.pop(key, None)
         self.held[key] = held
         self._heads[key] = held.head
+        self.changed.add(key)
         for heads in self._fuller.values():
             heads.pop(key, None)
         self._bytes += _size_of(held) - (0 if former is None else _size_of(former))

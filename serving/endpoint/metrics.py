@@ -64,6 +64,7 @@ TOTALS: Final = {
     "published": _counter("published", "Request and served records handed to Kafka."),
     "publish_dropped": _counter("publish_dropped", "Request and served records dropped: Kafka was away or slow."),
     "log_dropped": _counter("log_dropped", "Log lines dropped because standard output took none."),
+    "searches_refused": _counter("searches_refused", "Searches refused because too many of them waited."),
 }
 PROCESSES: Final = _gauge("processes", "Processes that share the endpoint's port.")
 CONNECTED: Final = _gauge("redis_connected_processes", "Those whose circuit to Redis is closed.")

@@ -84,7 +84,7 @@ def _responses(route: Route, *, bodies: bool) -> dict[str, Any]:
     if route.operation in ("item", "item_features"):
         problems["404"] = "There is no such item, or not for this reader."
     if route.operation.startswith("search"):
-        problems["501"] = "Not offered by this release."
+        problems["503"] = "Too many searches wait."
     if route.guarded:
         problems |= {
             "401": "No valid token.",

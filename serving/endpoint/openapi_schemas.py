@@ -173,6 +173,31 @@ SCHEMAS: dict[str, Schema] = {
         },
         _EXPERIMENT,
     ),
+    "search": _object(
+        {
+            "query": _TEXT,
+            "recommendation_id": _RECOMMENDATION_ID,
+            "model_version": _TEXT,
+            "variant": _TEXT,
+            "items": _array("Item"),
+        },
+        _EXPERIMENT,
+    ),
+    "search_suggestions": _object({"query": _TEXT, "suggestions": _array("Suggestion")}),
+    "Suggestion": _object(
+        {"text": _TEXT, "type": {"type": "string", "enum": ["query", "person", "genre", "title"]}},
+        {"item_id": {"type": "string", "description": "Of a title."}},
+    ),
+    "search_trending": _object(
+        {
+            "region": _TEXT,
+            "window": _TEXT,
+            "searches": {
+                "type": "array",
+                "items": _object({"query": _TEXT, "score": {"type": "number", "minimum": 0, "maximum": 1}}),
+            },
+        }
+    ),
     "health": _object({"status": _TEXT}),
     "ready": _object({"status": _TEXT, "redis": _TEXT}),
     "openapi": {"type": "object"},

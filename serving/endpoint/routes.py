@@ -20,6 +20,7 @@ from serving.endpoint.reads import (
     similar,
     trending,
 )
+from serving.endpoint.search.searcher import Searcher
 from serving.endpoint.services import Services
 
 Handler = Callable[[Given], Awaitable[Response]]
@@ -86,7 +87,7 @@ def routes_of(services: Services) -> Routes:
     home = homepage.HomepageRead(store, private)
     near = similar.SimilarRead(store, public, private, services.reads)
     begun = continue_watching.ContinueWatchingRead(store, private, services.reads)
-    missing = search.SearchNotOffered()
+    searching = Searcher(store, services.search), public, private
     bare = Parameters()
     return Routes(
         (
@@ -116,8 +117,19 @@ def routes_of(services: Services) -> Routes:
                 begun,
                 user,
             ),
-            Route("/api/v1/search/suggestions", "search_suggestions", search.SUGGESTION_PARAMETERS, missing),
-            Route("/api/v1/search/trending", "search_trending", search.TRENDING_PARAMETERS, missing),
+            Route("/api/v1/search", "search", search.PARAMETERS, search.ItemSearchRead(store, *searching)),
+            Route(
+                "/api/v1/search/suggestions",
+                "search_suggestions",
+                search.SUGGESTION_PARAMETERS,
+                search.SuggestionsRead(store, *searching),
+            ),
+            Route(
+                "/api/v1/search/trending",
+                "search_trending",
+                search.TRENDING_PARAMETERS,
+                search.TrendingSearchesRead(store, *searching),
+            ),
             Route("/healthz", "health", bare, process.Health(), guarded=False),
             Route("/readyz", "ready", bare, process.Ready(services), guarded=False),
             Route("/metrics", "metrics", bare, process.MetricsPage(services), scope=METRICS),

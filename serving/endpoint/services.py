@@ -16,6 +16,7 @@ from serving.endpoint.metrics import Metrics
 from serving.endpoint.missed_lists import WRITE_EVERY_S, MissedLists
 from serving.endpoint.publisher import AnswerPublisher
 from serving.endpoint.read_notes import ReadNotes
+from serving.endpoint.search.item_search import ItemSearch
 from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Store
 from serving.keys import Keys
@@ -45,6 +46,7 @@ class Services:
         user_marks = UserMarks(config.partitions, config.identities)
         self.missed = MissedLists(link, user_marks)
         self.store = Store(config, link, self.missed, clustered)
+        self.search = ItemSearch(self.store.versions)
         self.reads = ReadNotes(link, keys, user_marks)
         self.metrics = Metrics(config.metrics_dir)
         self.lines = LineLog(supervisor=self.supervisor)
@@ -65,6 +67,7 @@ class Services:
         # Each for itself: a disk that is full may keep figures from being shared, and nothing else.
         for name, loop in (
             (REFRESHER, self._keep_fresh),
+            ("search index", self._keep_indexing),
             ("readers", self._keep_noting),
             ("missed lists", self._keep_telling),
             ("metrics", self._keep_saving),
@@ -82,6 +85,7 @@ class Services:
             ("metrics", self._save),
             ("line log", self.lines.close),
             ("background tasks", self.supervisor.close),
+            ("search", self.search.close),
             ("redis link", self.store.link.close),
         ]
         for name, end in ends:
@@ -118,6 +122,7 @@ class Services:
             "published": publisher.published if publisher else 0,
             "publish_dropped": publisher.dropped if publisher else 0,
             "log_dropped": self.lines.dropped,
+            "searches_refused": self.search.refused,
         }
 
     async def _keep_fresh(self) -> None:
@@ -128,6 +133,11 @@ class Services:
                 log.debug("not refreshed: %s", error)  # the link counts it; what we hold stays in use
             finally:
                 self._tried.set()
+            await asyncio.sleep(self.config.refresh_ms / 1000)
+
+    async def _keep_indexing(self) -> None:
+        while True:
+            await self.search.follow()
             await asyncio.sleep(self.config.refresh_ms / 1000)
 
     async def _keep_noting(self) -> None:

@@ -20,6 +20,7 @@ class Surface(StrEnum):
     SIMILAR = "similar"
     TRENDING = "trending"
     CONTINUE_WATCHING = "continue_watching"
+    SEARCH = "search"
 
 
 class Algorithm(StrEnum):

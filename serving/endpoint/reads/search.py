@@ -1,19 +1,135 @@
-"""GET /api/v1/search/…: declared, and not there yet."""
+"""GET /api/v1/search, …/suggestions, …/trending: items and words for what was typed.
+
+Whoever searches may find what they have met; nobody finds what they may not see, nor is told words that lead to nothing
+else.
+"""
 
 from __future__ import annotations
 
-from serving.endpoint.messages import Given, Response
-from serving.endpoint.parameters import Parameters, text
-from serving.endpoint.problems import Problem
-from serving.endpoint.reads.recommendations import LIMIT
+from typing import Any, Final
+from zlib import crc32
 
-SUGGESTION_PARAMETERS = Parameters((text("q", "What was typed so far.", 200, required=True), LIMIT))
-TRENDING_PARAMETERS = Parameters((LIMIT,))
+import orjson
+
+from serving.endpoint.bodies import head_of, labels_by_version, new_recommendation_id
+from serving.endpoint.card_fields import FIELDS, asked_fields
+from serving.endpoint.list_filter import joined
+from serving.endpoint.messages import Given, Header, Response, json_response
+from serving.endpoint.parameters import Parameters, integer, text
+from serving.endpoint.reads.recommendations import COUNTRY, LIMIT, MAX_MATURITY
+from serving.endpoint.reads.trending import REGION, WINDOW
+from serving.endpoint.search.searcher import Searcher, SearchReader
+from serving.endpoint.search.text_index import Match
+from serving.endpoint.search.words import is_named, query_words, words_of
+from serving.endpoint.shown import ShownAnswer
+from serving.endpoint.store import Store
+from serving.keys import GLOBAL_REGION, WINDOWS
+from streams.contract.item_details import decode_details
+from streams.contract.served import Surface
+
+QUERY = text("q", "What was typed.", 200, required=True)
+FOR_USER = text("user_id", "Who searches: finds nothing that they may not see, and first what is on their list.")
+FEW = integer("limit", "How many suggestions.", 1, 50, 10)
+PARAMETERS = Parameters((QUERY, FOR_USER, LIMIT, COUNTRY, MAX_MATURITY, FIELDS))
+SUGGESTION_PARAMETERS = Parameters((QUERY, FOR_USER, FEW, COUNTRY, MAX_MATURITY))
+TRENDING_PARAMETERS = Parameters((REGION, WINDOW, FOR_USER, FEW, COUNTRY, MAX_MATURITY))
+#: Of so many items that are found, the people and genres are suggested.
+_LOOKED_THROUGH: Final = 50
+_MOST_QUERIES: Final = 3
+_MOST_NAMES: Final = 3
+_SEARCH_REGION: Final = WINDOWS[1]
 
 
-class SearchNotOffered:
-    """A clear no, so that a client can tell it from a mistyped path."""
+class _SearchRead:
+    def __init__(self, store: Store, searcher: Searcher, cache_control: Header, private: Header) -> None:
+        self._store = store
+        self._searcher = searcher
+        self._cache_control = cache_control
+        self._private = private
 
-    async def __call__(self, _given: Given) -> Response:
-        """501."""
-        raise Problem(501, "search is not offered by this release")
+    def _answer(self, body: bytes, said: bytes, given: Given, shown: ShownAnswer | None = None) -> Response:
+        control = self._private if "user_id" in given else self._cache_control
+        return json_response(body, control, b'W/"%x"' % crc32(said), shown)
+
+
+class ItemSearchRead(_SearchRead):
+    """Answers with the items that fit what was typed."""
+
+    async def __call__(self, given: Given) -> Response:
+        """200, without items where nothing fits."""
+        query, limit, user_id = given["q"], given.get("limit", 20), given.get("user_id")
+        reader = await self._searcher.reader(given)
+        found = (await self._searcher.found(reader, query, limit))[:limit]
+        version = reader.version
+        items = joined(self._searcher.items(reader, found), 0, limit, version.cards.cards, asked_fields(given))
+        labels = labels_by_version(version, self._store.versions.version_treatment(user_id))
+        made = new_recommendation_id()
+        told = b'%b,"items":[%b]}' % (labels, items)
+        body = b'{"query":%b,"recommendation_id":"%b",%b' % (orjson.dumps(query), made, told)
+        head = head_of(user_id or "", made, b"search", labels)
+        return self._answer(body, told, given, ShownAnswer(reader.at_ms, given, "search", head, items, Surface.SEARCH))
+
+
+class SuggestionsRead(_SearchRead):
+    """Answers with words that go on from what was typed: searches of many, titles, people, genres."""
+
+    async def __call__(self, given: Given) -> Response:
+        """200, without suggestions where nothing fits."""
+        query, limit = given["q"], given.get("limit", 10)
+        reader = await self._searcher.reader(given)
+        found = await self._searcher.found(reader, query, limit)
+        suggestions = [
+            *await self._queries(reader, query, given.get("country", GLOBAL_REGION)),
+            *self._names(reader, query, found),
+            *self._titles(reader, found[:limit]),
+        ]
+        body = orjson.dumps({"query": query, "suggestions": suggestions[:limit]})
+        return self._answer(body, body, given)
+
+    async def _queries(self, reader: SearchReader, query: str, region: str) -> list[dict[str, Any]]:
+        typed, told = query_words(query), list[dict[str, Any]]()
+        for searched, _ in await self._searcher.queries(reader.version, region, _SEARCH_REGION):
+            fits = len(told) < _MOST_QUERIES and is_named(words_of(searched), typed)
+            if fits and await self._searcher.leads_somewhere(reader, searched):
+                told.append({"text": searched, "type": "query"})
+        return told
+
+    @staticmethod
+    def _names(reader: SearchReader, query: str, found: list[Match]) -> list[dict[str, Any]]:
+        typed, held = query_words(query), reader.version.cards.cards.held
+        people, genres = dict[str, None](), dict[str, None]()
+        for key, _ in found[:_LOOKED_THROUGH]:
+            details = decode_details(held[key].details) if key in held else decode_details(b"")
+            people |= {name: None for name in details.people if is_named(words_of(name), typed)}
+            genres |= {name: None for name in details.genres if is_named(words_of(name), typed)}
+        return [
+            {"text": name, "type": kind}
+            for kind, names in (("person", people), ("genre", genres))
+            for name in list(names)[:_MOST_NAMES]
+        ]
+
+    @staticmethod
+    def _titles(reader: SearchReader, found: list[Match]) -> list[dict[str, Any]]:
+        held = reader.version.cards.cards.held
+        cards = [orjson.loads(held[key].head + b"0}") for key, _ in found if key in held]
+        return [{"text": card["title"], "type": "title", "item_id": card["item_id"]} for card in cards]
+
+
+class TrendingSearchesRead(_SearchRead):
+    """Answers with what many search for now, where it leads to something that the reader may see."""
+
+    async def __call__(self, given: Given) -> Response:
+        """200; no searches, and a Redis that was never read, are an empty list."""
+        region, window, limit = (
+            given.get("region", GLOBAL_REGION),
+            given.get("window", WINDOWS[0]),
+            given.get("limit", 10),
+        )
+        place = {"country": region} if len(region) == len("DE") else {}
+        reader = await self._searcher.reader(given | place)
+        searches: list[dict[str, Any]] = []
+        for query, score in await self._searcher.queries(reader.version, region, window):
+            if len(searches) < limit and await self._searcher.leads_somewhere(reader, query):
+                searches.append({"query": query, "score": round(score, 4)})
+        body = orjson.dumps({"region": region, "window": window, "searches": searches})
+        return self._answer(body, body, given)

@@ -41,6 +41,7 @@ class Reader:
         self.checked: Counter[str] = Counter()
         self.items = 0
         self.shown_by_name = 0
+        self.found = 0
 
     async def everything(self, users: list[str], phase: str, *, redis: bool = True) -> None:
         """All routes for all users; while `redis` is away who was never read is a stranger."""
@@ -57,6 +58,8 @@ class Reader:
             await self._ask("/api/v1/trending", phase, who, user_id=user_id, **self._trend())
             await self._ask("/api/v1/trending", phase, STRANGER, **self._trend())
             await self._ask(f"/api/v1/recommendations/similar/{self._item()}", phase, who, user_id=user_id)
+            await self._search(phase, who, user_id=user_id)
+            await self._search(phase, STRANGER)
             for page in ("", "/features"):
                 await self._ask_for_item(self._item(), page, phase, who, user_id=user_id)
                 await self._ask_for_item(self._item(), page, phase, STRANGER)
@@ -68,6 +71,28 @@ class Reader:
         choose = self.random.choice
         given = {"region": choose(("*", *COUNTRIES, *REGIONS)), "window": choose(WINDOWS)}
         return given | ({"category": choose(GENRES)} if self.random.random() < 0.3 else {})
+
+    async def _search(self, phase: str, who: Who, **given: str) -> None:
+        """Titles, people and words of everything there is, what nobody may see included."""
+        choose = self.random.choice
+        if self.random.random() < 0.3:
+            given["max_maturity"] = choose(("all", "7", "12", "16", "18"))
+        if self.random.random() < 0.3:
+            given["country"] = choose(COUNTRIES)
+        asking = who.asking(given.get("max_maturity"), given.get("country"))
+        typed = choose(("t", "title", f"Title {self._item()[1:]}", "titel", "drama", "horror", "7"))
+        before_ms = _now_ms()
+        found = await self.client.get("/api/v1/search", params={**given, "q": typed, "limit": "100"})
+        suggested = await self.client.get("/api/v1/search/suggestions", params={**given, "q": typed, "limit": "50"})
+        after_ms = _now_ms()
+        assert (found.status_code, suggested.status_code) == (200, 200), (found.text, suggested.text)
+        shown = [item["item_id"] for item in found.json()["items"]]
+        shown += [said["item_id"] for said in suggested.json()["suggestions"] if said["type"] == "title"]
+        for item_id in shown:
+            why = set(self.world.objections(item_id, asking, before_ms, after_ms)) - {"met"}
+            assert not why, (phase, typed, given, item_id, who, why)
+            self.found += 1
+        self.checked[phase] += 2
 
     async def _ask_for_item(self, item_id: str, page: str, phase: str, who: Who, **given: str) -> None:
         """Who asks for an item by name may have met it, but not see it when nobody would show it to them."""
@@ -138,6 +163,7 @@ async def one_world(server: Any, namespace: str, seed: int) -> Reader:
     async with started(Endpoint(config)) as (client, services):
         reader = Reader(client, world, random)
         everybody = [*early, "nobody-1", "nobody-2"]
+        await services.search.follow()  # later on what is found is of a catalogue that was
         await reader.everything(everybody, "as it is")
 
         for user_id in random.sample(early, 5):
@@ -193,13 +219,15 @@ async def _until_up(services: Services) -> None:
 
 
 async def test_no_answer_shows_what_its_reader_may_not_see(start_valkey: Callable[..., Any]) -> None:
-    server, checked, items, by_name, seed = start_valkey(), Counter[str](), 0, 0, FIRST_SEED
+    server, checked, items, by_name, found, seed = start_valkey(), Counter[str](), 0, 0, 0, FIRST_SEED
     while checked.total() < ANSWERS:
         reader = await one_world(server, f"eligible-{seed}", seed)
         checked += reader.checked
         items += reader.items
         by_name += reader.shown_by_name
+        found += reader.found
         seed += 1
     print(f"{checked.total()} answers with {items} items in {seed - FIRST_SEED} worlds, 0 ineligible: {dict(checked)}")
     assert items > checked.total()  # nobody is safe because nothing is shown
     assert by_name > 0
+    assert found > 0

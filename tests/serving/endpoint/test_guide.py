@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
 
+import httpx
 import pytest
 from harness import patience
 from listed import CardWriter as ListWriter
 
 from serving.keys import Keys
 
-from .conftest import TTL_S, for_everybody, fragments, stamp
+from .conftest import TTL_S, eventually, for_everybody, fragments, stamp
 from .test_reads import put_popular, put_user
 
 REPOSITORY = Path(__file__).parents[3]
@@ -36,7 +37,14 @@ async def address(serve: Any, valkey: Any, namespace: str) -> str:
     trend = stamp("popular").shared(*for_everybody(fragments("t1")))
     await writer.write_shared(writer.keys.trending_list("*", "7d"), trend, TTL_S)
     await writer.close()
-    return str(serve(namespace))
+    address = str(serve(namespace))
+    async with httpx.AsyncClient(base_url=address) as client:
+
+        async def is_indexed() -> bool:
+            return len((await client.get("/api/v1/search", params={"q": "title"})).json()["items"]) >= 3
+
+        await eventually(is_indexed)
+    return address
 
 
 def output(command: list[str], address: str) -> str:
@@ -54,11 +62,14 @@ async def test_every_example_works(address: str) -> None:
     assert (bodies[3]["region"], [item["item_id"] for item in bodies[3]["items"]]) == ("*", ["t1"])
     assert [bodies[place]["item_id"] for place in (5, 6)] == ["i1", "i1"]
     assert bodies[7]["recommendations"] == bodies[0]["recommendations"] + [ANY]
-    assert bodies[8]["item_id"] == "show/12"
+    assert [item["title"] for item in bodies[8]["items"]] == ["Title i1", "Title i2"]
+    assert {"type": "title", "text": "Title i1", "item_id": "i1"} in bodies[9]["suggestions"]
+    assert bodies[10]["searches"] == []
+    assert bodies[11]["item_id"] == "show/12"
     shown_answer, *_, shown_problem = (json.loads(block) for block in blocks("json"))
     assert set(shown_answer) == set(bodies[0])
-    assert [item["item_id"] for item in bodies[9]["recommendations"]] == ["i1", "i2", "i3"]
-    assert shown_problem == bodies[10]
+    assert [item["item_id"] for item in bodies[12]["recommendations"]] == ["i1", "i2", "i3"]
+    assert shown_problem == bodies[13]
     (python,) = blocks("python")
     assert output([sys.executable, "-c", python], address).splitlines() == ["0 i1 Title i1", "1 i2 Title i2"]
     node = shutil.which("node")

@@ -98,11 +98,6 @@ async def test_addresses_that_are_too_long(client: httpx.AsyncClient) -> None:
     assert (await client.get("/" + "x" * 2000)).status_code == 414
 
 
-@pytest.mark.parametrize("path", ["/api/v1/search/suggestions?q=a", "/api/v1/search/trending"])
-async def test_search_is_not_offered_yet(client: httpx.AsyncClient, path: str) -> None:
-    assert (await client.get(path)).status_code == 501
-
-
 async def test_head_is_get_without_the_body(client: httpx.AsyncClient, writer: ListWriter) -> None:
     await put_user(writer, "u", "a")
     get, head = await client.get(LIST, params=USER), await client.head(LIST, params=USER)

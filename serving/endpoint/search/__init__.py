@@ -1,0 +1,1 @@
+"""Items by what people type: words, the text index, and the order of what is found."""

@@ -1,0 +1,101 @@
+"""The text indexes of the versions that serve, kept beside their cards, and asked without holding anybody up.
+
+An index follows the cards of its version within a refresh. It is written in one thread and asked in another, because a
+commit takes 30 ms and a wide query 10: the loop that answers everything else has neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Final
+
+from serving.endpoint.problems import Problem
+from serving.endpoint.search.text_index import IndexedItem, Match, TextIndex
+from serving.endpoint.search.words import query_words
+from serving.endpoint.versions import LiveVersions, Version
+from serving.item_card import NOBODYS
+
+ITEMS_A_TURN: Final = 2_000
+#: Searches that wait for the thread; a hundred of them take a fifth of a second.
+MAX_WAITING: Final = 100
+#: What was found last, of so many queries: people type the same beginnings.
+MAX_REMEMBERED: Final = 2_048
+CANDIDATES: Final = 200
+
+
+class ItemSearch:
+    """Made within the event loop. `refused` counts searches that came while too many waited."""
+
+    def __init__(self, versions: LiveVersions) -> None:
+        self.refused = 0
+        self._versions = versions
+        self._indexes: dict[str, TextIndex] = {}
+        self._remembered: OrderedDict[tuple[str, tuple[str, ...], bool], list[Match]] = OrderedDict()
+        self._writing = ThreadPoolExecutor(1, "search index")
+        self._asking = ThreadPoolExecutor(1, "search")
+        self._waiting = 0
+
+    async def follow(self) -> None:
+        """Brings the indexes up to what the cards are now; of a follow that failed everything is due again."""
+        serving = {version.keys.version: version for version in self._versions.all}
+        for name in self._indexes.keys() - serving.keys():
+            del self._indexes[name]
+        for name, version in serving.items():
+            changed = version.cards.cards.changed
+            while changed:
+                keys = list(islice(changed, ITEMS_A_TURN))
+                items = [self._item(version, key) for key in keys]
+                changed.difference_update(keys)  # now: a card that changes meanwhile is due again
+                index = self._indexes.get(name) or TextIndex()
+                try:
+                    await asyncio.get_running_loop().run_in_executor(self._writing, index.put, items)
+                except BaseException:
+                    changed.update(keys)
+                    raise
+                self._indexes[name] = index
+                self._remembered.clear()
+
+    def _item(self, version: Version, key: int) -> IndexedItem:
+        cards = version.cards.cards
+        card = cards.held.get(key)
+        if card is None or card.facts == NOBODYS:
+            return IndexedItem(key, None)
+        return IndexedItem(key, cards.title_of(key), card.details)
+
+    async def find(self, version: Version, query: str, wanted: int) -> list[Match]:
+        """Items that have all the words of a query, best first; where fewer than `wanted` do, then those that have them
+        but for mistyped letters. Raises a 503 Problem while too many searches wait."""
+        words = query_words(query)
+        found = await self._asked(version, words, mistyped=False)
+        if len(found) < wanted and words:
+            known = {match.key for match in found}
+            found = found + [m for m in await self._asked(version, words, mistyped=True) if m.key not in known]
+        return found
+
+    async def _asked(self, version: Version, words: tuple[str, ...], *, mistyped: bool) -> list[Match]:
+        index, name = self._indexes.get(version.keys.version), (version.keys.version, words, mistyped)
+        known = self._remembered.get(name)
+        if known is not None or index is None or not words:
+            return known or []
+        if self._waiting >= MAX_WAITING:
+            self.refused += 1
+            raise Problem(503, "too many searches wait", sent_headers=[(b"retry-after", b"1")])
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            found = await loop.run_in_executor(self._asking, lambda: index.find(words, CANDIDATES, mistyped=mistyped))
+        finally:
+            self._waiting -= 1
+        if self._indexes.get(version.keys.version) is index:
+            self._remembered[name] = found
+            if len(self._remembered) > MAX_REMEMBERED:
+                self._remembered.popitem(last=False)
+        return found
+
+    async def close(self) -> None:
+        """Ends both threads; what waits is not asked any more."""
+        for pool in (self._writing, self._asking):
+            pool.shutdown(wait=False, cancel_futures=True)

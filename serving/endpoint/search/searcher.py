@@ -1,0 +1,143 @@
+"""One reader's search: what is found, without what they may not see, in the order of the text and of their taste."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from serving import resp
+from serving.eligibility import ViewingLimits
+from serving.endpoint.bodies import now_ms
+from serving.endpoint.list_filter import Item, keys_of
+from serving.endpoint.messages import Given
+from serving.endpoint.search.item_search import ItemSearch
+from serving.endpoint.search.text_index import Match
+from serving.endpoint.search.words import is_named, query_words, words_of
+from serving.endpoint.store import Store
+from serving.endpoint.supply import ListReader
+from serving.endpoint.versions import Version
+from serving.fragments import SCORE_BYTES, SCORE_STEPS, reason_tail
+from serving.keys import HOMEPAGE
+from serving.redis_errors import RedisUnavailable
+
+#: How much a place on the reader's own list counts beside the text (1 = the best fit), and one on the popular list.
+TASTE: Final = 0.4
+POPULAR: Final = 0.2
+_HALF_PLACE: Final = 20
+_REASON: Final = reason_tail("Matches your search", "search", "content")
+#: So short a beginning names too much: what the reader and everybody likes is looked through too.
+SHORT: Final = 2
+QUERIES_KEPT_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SearchReader:
+    """Whom an answer is for. `own` and `popular` are places by key of the item."""
+
+    version: Version
+    limits: ViewingLimits
+    at_ms: int
+    own: dict[int, int]
+    popular: dict[int, int]
+
+    def may_see(self, key: int) -> bool:
+        """By the card as it is now; without a card nobody may."""
+        card = self.version.cards.cards.held.get(key)
+        return card is not None and self.limits.allow(card.facts, self.at_ms)
+
+
+class TrendingQueries(NamedTuple):
+    """What is searched for in a region, best first, as it was read at a time of the monotonic clock."""
+
+    read_s: float
+    queries: list[tuple[str, float]]
+
+
+class Searcher:
+    """Searches for readers."""
+
+    def __init__(self, store: Store, search: ItemSearch) -> None:
+        self._store = store
+        self._search = search
+        self._queries: dict[bytes, TrendingQueries] = {}  # by key: countries and regions are few
+
+    async def reader(self, given: Given) -> SearchReader:
+        """Who asks: never a stranger when they have a list and no record of what they may see."""
+        store, user_id, at_ms = self._store, given.get("user_id"), now_ms()
+        version = store.versions.first() if user_id is None else store.versions.of(user_id)
+        audience, own = None, None
+        if user_id is not None:
+            audience, own = await asyncio.gather(
+                store.audience(version, store.stored_id(user_id)), store.user_list(user_id, HOMEPAGE, version)
+            )
+        limits = store.audiences.limits(audience, given, lost=audience is None and own is not None)
+        everybodys = ListReader(limits, None, at_ms, 1)
+        found, _ = await store.supply.popular(version, HOMEPAGE, given.get("country", ""), everybodys)
+        popular = keys_of(found.value, found.prefix) if found.version is version else []
+        listed = keys_of(own.value, own.prefix) if own is not None and own.version is version else []
+        return SearchReader(version, limits, at_ms, _places(listed), _places(popular))
+
+    async def found(self, reader: SearchReader, query: str, wanted: int) -> list[Match]:
+        """Items that the reader may see, best first, with scores in (0, 1] that never rise. Raises as
+        `ItemSearch.find`."""
+        words, cards = query_words(query), reader.version.cards.cards
+        matches = {match.key: match.score for match in await self._search.find(reader.version, query, wanted)}
+        if words and len(words) == 1 and len(words[0]) <= SHORT:
+            best = max(matches.values(), default=1.0)
+            for key in (*reader.own, *reader.popular):
+                title = cards.title_of(key)
+                if title is not None and is_named(words_of(title), words):
+                    matches.setdefault(key, best)
+        await cards.fetch(matches)
+        best = max(matches.values(), default=1.0)
+        worth = {
+            key: score / best + TASTE * _near_top(reader.own, key) + POPULAR * _near_top(reader.popular, key)
+            for key, score in matches.items()
+            if reader.may_see(key)
+        }
+        highest = max(worth.values(), default=1.0)
+        ordered = sorted(worth, key=worth.__getitem__, reverse=True)
+        return [Match(key, worth[key] / highest) for key in ordered]
+
+    def items(self, reader: SearchReader, found: list[Match]) -> list[Item]:
+        """What answers say of them."""
+        held = reader.version.cards.cards.held
+        return [
+            (key, held[key].head + SCORE_BYTES[round(score * SCORE_STEPS)] + _REASON)
+            for key, score in found
+            if key in held
+        ]
+
+    async def leads_somewhere(self, reader: SearchReader, query: str) -> bool:
+        """Whether the reader may see anything that a query finds: what others searched for is told to nobody else, or a
+        child would be told the titles of what it may not see."""
+        found = await self._search.find(reader.version, query, 1)
+        await reader.version.cards.cards.fetch([match.key for match in found])
+        return any(reader.may_see(match.key) for match in found)
+
+    async def queries(self, version: Version, region: str, window: str) -> list[tuple[str, float]]:
+        """What is searched for in a country or region, and how much relative to the first: at most a second old, and
+        as it was last known while Redis is away."""
+        key = version.keys.search_trending(region, window).encode()
+        known, at_s = self._queries.get(key), time.monotonic()
+        if known is None or at_s - known.read_s >= QUERIES_KEPT_S:
+            frame = resp.command(b"ZRANGEBYSCORE", key, b"-inf", b"+inf", b"WITHSCORES")
+            try:
+                said: list[bytes] = await self._store.link.send(frame)
+            except RedisUnavailable:
+                self._store.unavailable += 1
+                return known.queries if known is not None else []
+            pairs = [(name.decode(), float(score)) for name, score in zip(said[::2], said[1::2], strict=True)]
+            known = self._queries[key] = TrendingQueries(at_s, pairs[::-1])
+        return known.queries
+
+
+def _places(keys: list[int]) -> dict[int, int]:
+    return {key: place for place, key in enumerate(keys)}
+
+
+def _near_top(places: dict[int, int], key: int) -> float:
+    place = places.get(key)
+    return 0.0 if place is None else _HALF_PLACE / (_HALF_PLACE + place)

@@ -1,0 +1,301 @@
+"""Search: what is found for what was typed, in which order, by whom, and how soon."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from listed import CardWriter as ListWriter
+from listed import change_cards, withdraw
+
+from serving.eligibility import facts_of
+from serving.endpoint.app import Endpoint
+from serving.endpoint.config import EndpointConfig
+from serving.endpoint.search import item_search
+from serving.endpoint.search.item_search import ItemSearch
+from serving.endpoint.search.text_index import IndexedItem, TextIndex
+from serving.endpoint.search.words import MAX_WORD_CHARACTERS, MAX_WORDS, is_named, query_words, words_of
+from serving.endpoint.services import Services
+from serving.item_card import ItemCard
+from serving.keys import Keys
+from serving.seen_filter import item_hash
+from serving.write_order import PartitionOwner
+from streams.contract.catalog import CatalogItem
+from streams.contract.item_details import encode_details
+
+from ..conftest import PrivateValkey
+from .conftest import TTL_S, eventually, started
+from .test_reads import put_popular, put_user
+
+CATALOGUE = (
+    CatalogItem("amelie", title="Le Fabuleux Destin d'Amélie Poulain", genres=("Comedy",), cast=("Audrey Tautou",)),
+    CatalogItem("matrix", title="The Matrix", genres=("Sci-Fi",), cast=("Keanu Reeves", "Carrie-Anne Moss")),
+    CatalogItem("matrix2", title="The Matrix Reloaded", genres=("Sci-Fi",), cast=("Keanu Reeves",)),
+    CatalogItem("tokyo", title="東京物語", genres=("Drama",)),
+    CatalogItem("parasite", title="기생충", genres=("Thriller",)),
+    CatalogItem("gundam", title="ガンダム", genres=("Anime",)),
+    CatalogItem("strasse", title="STRASSE der Träume", genres=("Drama",), director="Søren Ødegård"),
+    CatalogItem("adult", title="The Matron", genres=("Horror",)),
+)
+
+
+async def put_catalogue(writer: ListWriter, *items: CatalogItem, age: int = 0) -> None:
+    cards = {
+        item_hash(item.item_id): ItemCard.of(
+            item.item_id, item.title, facts_of(18 if item.item_id == "adult" else age), details=encode_details(item)
+        )
+        for item in items
+    }
+    await change_cards(writer, writer.keys, cards)
+
+
+async def told(client: httpx.AsyncClient, path: str, **asked: str) -> Any:
+    answer = await client.get(path, params=asked or None)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def found(client: httpx.AsyncClient, query: str, **asked: str) -> list[str]:
+    return [item["item_id"] for item in (await told(client, "/api/v1/search", q=query, **asked))["items"]]
+
+
+async def suggested(client: httpx.AsyncClient, query: str, **asked: str) -> list[tuple[str, str]]:
+    body = await told(client, "/api/v1/search/suggestions", q=query, **asked)
+    return [(said["type"], said["text"]) for said in body["suggestions"]]
+
+
+@pytest.fixture
+async def filled(client: httpx.AsyncClient, writer: ListWriter) -> httpx.AsyncClient:
+    await put_catalogue(writer, *CATALOGUE)
+
+    async def is_found() -> bool:
+        return await found(client, "strasse") == ["strasse"]
+
+    await eventually(is_found)
+    return client
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("amelie", ["amelie"]),
+        ("AMÉLIE", ["amelie"]),
+        ("amélie poul", ["amelie"]),
+        ("poulain amelie", ["amelie"]),
+        ("amelei", ["amelie"]),  # two letters changed places
+        ("tautuo", ["amelie"]),
+        ("東京", ["tokyo"]),
+        ("東", ["tokyo"]),
+        ("기생", ["parasite"]),
+        ("기ㅅ", ["parasite"]),  # a syllable that is half typed
+        ("ｶﾞﾝﾀﾞ", ["gundam"]),
+        ("straße", ["strasse"]),
+        ("oden", []),
+        ("odegard", ["strasse"]),
+        ("keanu", ["matrix", "matrix2"]),
+        ("m", ["matrix", "matrix2"]),
+        ("", None),
+        ("!?", []),
+        ("zzzzzzzz", []),
+    ],
+)
+async def test_what_is_typed_finds_items(filled: httpx.AsyncClient, typed: str, expected: list[str] | None) -> None:
+    if expected is None:
+        assert (await filled.get("/api/v1/search", params={"q": typed})).status_code == 400
+    elif typed == "m":
+        assert {"matrix", "matrix2"} <= set(await found(filled, typed))
+    else:
+        assert sorted(await found(filled, typed)) == sorted(expected)
+
+
+async def test_answers_are_lists_like_others(filled: httpx.AsyncClient) -> None:
+    body = await told(filled, "/api/v1/search", q="the matrix", fields="genres", limit="1", user_id="u1")
+    (item,) = body["items"]
+    assert item == {
+        "item_id": "matrix",
+        "title": "The Matrix",
+        "genres": ["Sci-Fi"],
+        "score": 1.0,
+        "reason": "Matches your search",
+        "reason_code": "search",
+        "algorithm": "content",
+    }
+    assert (body["query"], body["model_version"]) == ("the matrix", "v1")
+    assert body["recommendation_id"]
+    scores = [item["score"] for item in (await told(filled, "/api/v1/search", q="matr"))["items"]]
+    assert scores == sorted(scores, reverse=True)
+
+
+async def test_what_the_reader_likes_comes_first(filled: httpx.AsyncClient, writer: ListWriter) -> None:
+    assert (await found(filled, "matrix"))[0] == "matrix"
+    await put_user(writer, "u1", "matrix2")
+    await put_popular(writer, "matrix2")
+    await put_catalogue(writer, *CATALOGUE)  # the lists were written with cards of their own
+    assert (await found(filled, "keanu", user_id="u1"))[0] == "matrix2"
+
+
+async def test_nobody_finds_what_they_may_not_see(filled: httpx.AsyncClient, writer: ListWriter) -> None:
+    everything = {"max_maturity": "18"}
+    assert "adult" not in await found(filled, "the matron", **everything)  # a stranger's default is 16
+    assert ("title", "The Matron") not in await suggested(filled, "matr")
+    await withdraw(writer, "matrix")
+
+    async def is_gone() -> bool:
+        return await found(filled, "matrix") == ["matrix2"]
+
+    await eventually(is_gone)
+
+
+async def test_the_index_follows_the_catalogue(filled: httpx.AsyncClient, writer: ListWriter) -> None:
+    await put_catalogue(writer, CatalogItem("matrix", title="Another name"), CatalogItem("new", title="Brand new"))
+
+    async def is_followed() -> bool:
+        return await found(filled, "another name") == ["matrix"] and await found(filled, "brand") == ["new"]
+
+    await eventually(is_followed)
+    assert await found(filled, "matrix") == ["matrix2"]
+
+
+async def test_suggestions_are_searches_names_and_titles(filled: httpx.AsyncClient, writer: ListWriter) -> None:
+    searches = {"matrix reloaded": 1.0, "matron of horror": 0.9, "nothing there": 0.5}
+    owner = PartitionOwner(0, term=1)
+    await writer.write_zset(writer.keys.search_trending("*", "7d"), searches, TTL_S, owner)
+    assert await suggested(filled, "matr") == [
+        ("query", "matrix reloaded"),
+        ("title", "The Matrix"),
+        ("title", "The Matrix Reloaded"),
+    ]
+    assert (await suggested(filled, "keanu"))[0] == ("person", "Keanu Reeves")
+    assert ("genre", "Sci-Fi") in await suggested(filled, "sci")
+    assert len(await suggested(filled, "matr", limit="1")) == 1
+
+
+async def test_trending_searches_are_those_that_lead_somewhere(filled: httpx.AsyncClient, writer: ListWriter) -> None:
+    owner = PartitionOwner(0, term=1)
+    for region in ("*", "DE"):
+        searches = {f"matrix {region}".strip(" *").lower().replace(" de", ""): 1.0, "the matron": 0.9, "amelie": 0.5}
+        await writer.write_zset(writer.keys.search_trending(region, "24h"), searches, TTL_S, owner)
+    body = await told(filled, "/api/v1/search/trending", region="DE")
+    assert body == {
+        "region": "DE",
+        "window": "24h",
+        "searches": [{"query": "matrix", "score": 1.0}, {"query": "amelie", "score": 0.5}],
+    }
+    assert (await told(filled, "/api/v1/search/trending", limit="1"))["searches"] == [{"query": "matrix", "score": 1.0}]
+    assert (await told(filled, "/api/v1/search/trending", region="FR"))["searches"] == []
+
+
+async def test_search_goes_on_without_redis(start_valkey: Any, namespace: str) -> None:
+    server: PrivateValkey = start_valkey()
+    writer = ListWriter.connect(server.url, Keys(namespace, "v1"))
+    await put_catalogue(writer, *CATALOGUE)
+    await writer.write_zset(writer.keys.search_trending("*", "24h"), {"amelie": 1.0}, TTL_S, PartitionOwner(0, term=1))
+    async with started(_app(server, namespace)) as (client, _):
+
+        async def is_found() -> bool:
+            return await found(client, "strasse") == ["strasse"]
+
+        await eventually(is_found)
+        assert (await told(client, "/api/v1/search/trending"))["searches"]
+        server.kill()
+        assert (await found(client, "amelie", user_id="u1")) == ["amelie"]
+        assert (await told(client, "/api/v1/search/trending"))["searches"] == [{"query": "amelie", "score": 1.0}]
+        assert await suggested(client, "ameli") == [("title", CATALOGUE[0].title)]
+    await writer.close()
+
+
+def _app(server: PrivateValkey, namespace: str) -> Endpoint:
+    return Endpoint(EndpointConfig(server.url, namespace, redis_deadline_ms=2000, refresh_ms=20))
+
+
+async def test_too_many_searches_are_refused_and_counted(
+    config: EndpointConfig, writer: ListWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(item_search, "MAX_WAITING", 1)
+    await put_catalogue(writer, *CATALOGUE)
+    async with started(Endpoint(config)) as (client, services):
+
+        async def is_found() -> bool:
+            return await found(client, "strasse") == ["strasse"]
+
+        await eventually(is_found)
+        assert {answer.status_code for answer in await _at_once(client)} == {200, 503}
+        assert services.search.refused > 0
+        assert "searches_refused" in _totals(services)
+
+
+async def _at_once(client: httpx.AsyncClient) -> list[httpx.Response]:
+    return list(await asyncio.gather(*(client.get("/api/v1/search", params={"q": f"word{n}"}) for n in range(5))))
+
+
+def _totals(services: Services) -> dict[str, float]:
+    services.count()
+    return dict(services.metrics.totals)
+
+
+async def test_a_commit_that_fails_is_tried_again(
+    config: EndpointConfig, writer: ListWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put_catalogue(writer, *CATALOGUE)
+    failures = iter([OSError("no room")])
+    put = TextIndex.put
+
+    def failing(index: TextIndex, items: Any) -> None:
+        for failure in failures:
+            raise failure
+        put(index, items)
+
+    monkeypatch.setattr(TextIndex, "put", failing)
+    async with started(Endpoint(config)) as (_, services):
+        search = ItemSearch(services.store.versions)
+        version = services.store.versions.first()
+
+        async def is_read() -> bool:
+            return len(version.cards.cards.held) == len(CATALOGUE)
+
+        await eventually(is_read)
+        version.cards.cards.changed.update(version.cards.cards.held)
+
+        async def is_found() -> bool:
+            return bool(await services.search.find(version, "strasse", 1))
+
+        await eventually(is_found)
+        assert not await search.find(version, "strasse", 1)  # another one has read nothing
+        await search.close()
+
+
+@given(st.text(max_size=60))
+@settings(max_examples=300)
+def test_words_are_bounded_and_their_own_words(text: str) -> None:
+    words = words_of(text)
+    assert all(0 < len(word) <= MAX_WORD_CHARACTERS for word in words)
+    assert len(query_words(text)) <= MAX_WORDS
+    again = words_of(" ".join(words))
+    assert again == words
+    if words:
+        assert is_named(words, words[:1])
+
+
+@given(st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=8), st.text(max_size=20))
+@settings(max_examples=40, deadline=None)
+def test_every_title_is_found_by_its_own_words_whatever_they_are(titles: list[str], typed: str) -> None:
+    index = TextIndex()
+    index.put([IndexedItem(place, title) for place, title in enumerate(titles)])
+    for place, title in enumerate(titles):
+        words = query_words(title)
+        if words:
+            assert place in {match.key for match in index.find(words, 50)}
+    for mistyped in (False, True):
+        index.find(query_words(typed), 5, mistyped=mistyped)
+
+
+def test_keys_of_items_are_any_64_bits() -> None:
+    index, keys = TextIndex(), (0, 1, 2**63 - 1, 2**63, 2**64 - 1)
+    index.put([IndexedItem(key, "same") for key in keys])
+    assert {match.key for match in index.find(("same",), 50)} == set(keys)
+    index.put([IndexedItem(2**64 - 1, None)])
+    assert {match.key for match in index.find(("same",), 50)} == set(keys[:-1])
