@@ -32,6 +32,7 @@ FIELDS: Final = Parameter(
     _SCHEMA,
     f"words with commas between, out of {', '.join(WORDS)}, attributes.NAME",
     pattern=re.compile(f"{_WORD}(?:,{_WORD})*"),
+    is_ascii=True,
 )
 #: What an item's own page says without being asked.
 EVERYTHING: Final = ",".join(WORDS[:-2])

@@ -45,6 +45,11 @@ _ITEM = _object(
     {
         "algorithm": {"type": "string", "enum": list(ALGORITHMS), "description": "Which generator names the item."},
         **_KNOWN,
+        "source": {
+            "type": "string",
+            "enum": ["genre", "segment", "popular"],
+            "description": "Of an item that is not of the user's own list, in an answer that was narrowed.",
+        },
     },
 )
 _FIGURE: Schema = {"type": "number", "minimum": 0, "maximum": 1, "description": "Relative to the highest of all items."}
@@ -112,7 +117,16 @@ SCHEMAS: dict[str, Schema] = {
             },
         }
     ),
-    "recommendations": _object({**_LABELS, "recommendations": _array("Item")}, _EXPERIMENT),
+    "recommendations": _object(
+        {**_LABELS, "recommendations": _array("Item")},
+        {
+            **_EXPERIMENT,
+            "next_page": {
+                "type": ["string", "null"],
+                "description": "Of an answer that was narrowed: `page` of the next one; null = there is none.",
+            },
+        },
+    ),
     "homepage": _object({**_LABELS, "sections": _array("Row")}, _EXPERIMENT),
     "similar": _object({"item_id": _TEXT, "similar_items": _array("Item"), **_SIMILAR}, _EXPERIMENT),
     "similar_content": _object(

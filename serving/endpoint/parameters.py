@@ -37,7 +37,7 @@ def decode_text(name: str, raw: bytes, *, plus_is_space: bool = True) -> str:
 @dataclass(frozen=True)
 class Parameter:
     """One parameter. `choices` maps raw bytes to values: a lookup is both the fastest and the strictest parser. A text
-    is all of a `pattern` of ASCII characters, when there is one."""
+    is all of a `pattern`, when there is one; `is_ascii`: nothing else fits it."""
 
     name: str
     description: str
@@ -46,13 +46,14 @@ class Parameter:
     required: bool = False
     choices: Mapping[bytes, Any] | None = None
     pattern: re.Pattern[str] | None = None
+    is_ascii: bool = False
 
     @property
     def longest_bytes(self) -> int:
         """Of a value in an address, every byte of it percent-encoded."""
         if self.choices is not None:
             return 3 * max(map(len, self.choices))
-        if self.pattern is not None:
+        if self.is_ascii:
             return 3 * int(self.schema["maxLength"])
         return _BYTES_PER_CHARACTER * int(self.schema["maxLength"])
 

@@ -13,6 +13,7 @@ from serving.endpoint.card_fields import FIELDS, Fields, asked_fields
 from serving.endpoint.list_filter import joined
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters, integer, one_of, text
+from serving.endpoint.reads import narrowed
 from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Cut, Store
 from serving.endpoint.supply import ListReader
@@ -49,6 +50,7 @@ PARAMETERS = Parameters(
         DEVICE_TYPE,
         FIELDS,
         REFRESH,
+        *narrowed.PARAMETERS,
     )
 )
 #: Whose list a context shows: its own, else the homepage's.
@@ -65,9 +67,12 @@ class RecommendationsRead:
     ) -> None:
         self._store = store
         self._cache_control = cache_control
+        self._narrowed = narrowed.NarrowedRead(store, cache_control)
 
     async def __call__(self, given: Given) -> Response:
         """Always 200: personal, else segment or popular, labelled in `source`."""
+        if not narrowed.NAMES.isdisjoint(given):
+            return await self._narrowed(given)
         user_id, context = given["user_id"], given.get("context", HOMEPAGE)
         offset, limit = given.get("offset", 0), given.get("limit", 20)
         store, audiences, fields = self._store, self._store.audiences, asked_fields(given)

@@ -122,6 +122,8 @@ class Reader:
         if chance() < 0.3:
             given["fields"] = choose(("card", "genres,attributes.mood", "content_id"))
         if path.endswith("recommendations") and chance() < 0.3:
+            given |= choose(({"genre": choose(GENRES)}, {"page": "first"}, {"exclude": f"{self._item()},i1"}))
+        if path.endswith("recommendations") and chance() < 0.3:
             given["offset"] = choose(("1", "10", "25"))
         place = given.get("region") or given.get("country")
         who = who.asking(given.get("max_maturity"), place if place and len(place) == len("DE") else None)

@@ -1,0 +1,93 @@
+"""What a request narrows a list to: parameters, and whether an item's card fits them.
+
+An item of which the catalogue does not say what is asked for does not fit.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, NamedTuple
+
+from serving.endpoint.messages import Given
+from serving.endpoint.parameters import Parameter, text
+from streams.contract.catalog import primary_language
+from streams.contract.item_details import ItemDetails
+
+_NUMBER: Final = "[1-9][0-9]{0,6}"
+_DAY: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_ATTRIBUTE: Final = r"[A-Za-z0-9_-]{1,64}:[^\x00-\x1f\x7f-\x9f]{1,128}"
+ITEM_TYPE: Final = text("item_type", "Only items of this type.", 64)
+GENRE: Final = text("genre", "Only items of this genre.", 64)
+LANGUAGE: Final = text("language", "Only items in this language; de is de-AT too.", 32)
+
+
+def _shaped(name: str, description: str, pattern: str, allowed: str, longest: int) -> Parameter:
+    schema = {"type": "string", "maxLength": longest, "pattern": f"^{pattern}$"}
+    return Parameter(name, description, schema, allowed, pattern=re.compile(pattern), is_ascii=longest < _SHORT)
+
+
+_SHORT: Final = 100
+MAX_DURATION: Final = _shaped("max_duration_s", "No longer than so many seconds.", _NUMBER, "1 to 9999999", 7)
+RELEASED_AFTER: Final = _shaped("released_after", "Released after this day, UTC.", _DAY, "a day as 2026-01-31", 10)
+ATTRIBUTE: Final = _shaped(
+    "attribute",
+    "Only items with this value of an attribute, or with it among the values.",
+    _ATTRIBUTE,
+    "NAME:VALUE",
+    193,
+)
+FILTERS: Final = (ITEM_TYPE, GENRE, LANGUAGE, MAX_DURATION, RELEASED_AFTER, ATTRIBUTE)
+
+
+class ItemFilter(NamedTuple):
+    """What is asked for; "" and 0 = anything."""
+
+    item_type: str = ""
+    genre: str = ""
+    language: str = ""
+    max_duration_s: int = 0
+    released_after: str = ""
+    attribute: str = ""
+
+    @classmethod
+    def of(cls, given: Given) -> ItemFilter:
+        """What a request asks for."""
+        return cls(
+            given.get("item_type", "").casefold(),
+            given.get("genre", "").casefold(),
+            primary_language(given.get("language", "")),
+            int(given.get("max_duration_s", 0)),
+            given.get("released_after", ""),
+            given.get("attribute", ""),
+        )
+
+    def fits(self, details: ItemDetails, released_on: str) -> bool:
+        """Whether an item fits that was released on a day ("" = not known).
+
+        >>> ItemFilter(genre="war", max_duration_s=60).fits(ItemDetails(genres=("War",), duration_s=60.0), "")
+        True
+        >>> ItemFilter(released_after="1999-12-31").fits(ItemDetails(), "1999-12-31")
+        False
+        """
+        if self.item_type and (details.item_type or "").casefold() != self.item_type:
+            return False
+        if self.genre and self.genre not in map(str.casefold, details.genres):
+            return False
+        if self.language and (not details.language or primary_language(details.language) != self.language):
+            return False
+        if self.max_duration_s and (details.duration_s is None or details.duration_s > self.max_duration_s):
+            return False
+        if self.released_after and released_on <= self.released_after:
+            return False
+        if not self.attribute:
+            return True
+        name, _, value = self.attribute.partition(":")
+        return value in _values(details.attributes.get(name))
+
+
+def _values(said: Any) -> list[str]:
+    if isinstance(said, list):
+        return [value for one in said for value in _values(one)]
+    if isinstance(said, bool):
+        return ["true" if said else "false"]
+    return [] if said is None else [str(said)]
