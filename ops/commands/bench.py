@@ -23,6 +23,7 @@ BENCHES: Final = {
     ),
     "freshness": ("freshness.py", "Event to list under load, beside an idle system: p50, p99, CPU by process."),
     "endpoint": ("endpoint.py", "The endpoint beside a naive service, a static answer and Redis itself."),
+    "search": ("search.py", "Search and filters at 50,000 titles, beside a list that is read."),
     "endpoint-faults": ("endpoint_faults.py", "The endpoint while Redis, Kafka or a worker breaks, one row a fault."),
     "endpoint-soak": ("endpoint_soak.py", "A million checked answers while Redis stops again and again; memory."),
     "collect": ("collect.py", "Events over HTTP until Kafka has them, beside FastAPI and aiokafka."),

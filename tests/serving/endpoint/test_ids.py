@@ -56,7 +56,9 @@ def address(route: Route, raw_id: str) -> str:
     path = route.template
     if route.path_parameter is not None:
         path = path.replace("{" + route.path_parameter.name + "}", raw_id)
-    query = "&".join(f"{p.name}={raw_id}" for p in route.parameters.declared if p.name.endswith("_id"))
+    named = [f"{p.name}={raw_id}" for p in route.parameters.declared if p.name.endswith("_id")]
+    needed = [f"{p.name}=a" for p in route.parameters.declared if p.required and not p.name.endswith("_id")]
+    query = "&".join(named + needed)
     return f"{path}?{query}" if query else path
 
 
