@@ -125,7 +125,7 @@ class Searcher:
         if known is None or at_s - known.read_s >= QUERIES_KEPT_S:
             frame = resp.command(b"ZRANGEBYSCORE", key, b"-inf", b"+inf", b"WITHSCORES")
             try:
-                said: list[bytes] = await self._store.link.send(frame)
+                said: list[bytes] = await self._store.link.send(frame, key)
             except RedisUnavailable:
                 self._store.unavailable += 1
                 return known.queries if known is not None else []
