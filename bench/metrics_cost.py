@@ -1,9 +1,9 @@
-"""What metrics and traces cost a worker: one process that switches them off and on several times a second, by CPU.
+"""What metrics and traces cost a worker: one process that switches them off and on every few hundred events, by CPU.
 
     freshet bench metrics [--data DIR] [--events N] [--runs N] [--json]
 
 Four arms take turns in random order while the worker folds and writes lists: `off` (nothing is observed), `counted`
-(instruments alone), `scraped` (one reading of the page in each slice, sixty times as often as usual) and `traced`
+(instruments alone), `scraped` (one reading of the page in each slice, a hundred times as often as usual) and `traced`
 (instruments, and one record in a hundred comes with a sampled `traceparent`; spans go to a collector in this process).
 So all arms see the same state, the same traffic and the same neighbours on the machine; only chance differs, and the
 interval says how much. Counters that are plain additions are not switched: each takes some 0.03 µs. Ratios are of
@@ -93,6 +93,7 @@ async def measure(stack: LocalStack, name: str, folder: Path, collector: str) ->
         "FRESHET_STATE_DIR": str(folder),
         "FRESHET_PARTITIONS": str(PARTITIONS),
         "FRESHET_OVERLOAD_AFTER_S": "0",
+        "FRESHET_BATCH_MAX_RECORDS": "100",  # slices begin and end between batches
         "FRESHET_METRICS_PORT": str(port),
         "FRESHET_OTLP_URL": collector,
     }
@@ -108,8 +109,9 @@ async def measure(stack: LocalStack, name: str, folder: Path, collector: str) ->
     try:
         async with GroupProgress(stack.bootstrap, topics.consumer_group) as progress:
             while not await progress.caught_up([topics.interactions, topics.deltas]):
-                if process.returncode is not None:
-                    raise RuntimeError((folder / f"{name}.log").read_text()[-2000:])
+                if process.returncode is not None:  # a machine that is too busy ends transactions: what it said stays
+                    print(f"the worker ended with {process.returncode} before it was done", file=sys.stderr)
+                    break
                 await asyncio.sleep(1)
     finally:
         if process.returncode is None:

@@ -20,7 +20,8 @@ from streams.metrics import Distribution
 
 OFF, COUNTED, SCRAPED, TRACED = "off", "counted", "scraped", "traced"
 ARMS = (OFF, COUNTED, SCRAPED, TRACED)
-SLICE_S, SETTLE_S = 0.25, 0.02
+#: A slice is so many events, since a busy machine gives few in a time; or so long, where none come.
+SLICE_EVENTS, SLICE_AT_MOST_S, LOOK_S = 400, 5.0, 0.02
 #: What is switched: the class, what it is without (of counting: nothing), and the methods.
 _COUNTING = (Distribution, ("observe", "observe_all"))
 _TRACING = (
@@ -67,10 +68,10 @@ class ToggledWorker(worker.Worker):
         while True:
             for arm in chance.sample(ARMS, len(ARMS)):
                 switches.set(arm)
-                await asyncio.sleep(SETTLE_S)
                 print(arm, flush=True)
-                cpu_s, folded = time.process_time(), self._tally.folded
-                await asyncio.sleep(SLICE_S)
+                cpu_s, folded, end_s = time.process_time(), self._tally.folded, time.monotonic() + SLICE_AT_MOST_S
+                while self._tally.folded < folded + SLICE_EVENTS and time.monotonic() < end_s:  # noqa: ASYNC110
+                    await asyncio.sleep(LOOK_S)
                 took = {"cpu_s": time.process_time() - cpu_s, "folded": self._tally.folded - folded}
                 print(json.dumps({"arm": arm, **took}), flush=True)
 
