@@ -26,6 +26,10 @@ FRESHNESS_BOUNDS_S = (0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 15.0
 RESTORE_BOUNDS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
 
 
+#: So many values are faster counted one by one (0.2 µs each) than by numpy (16 µs a call).
+FEW = 64
+
+
 class MetricKind(StrEnum):
     """Prometheus' types."""
 
@@ -55,6 +59,10 @@ class Distribution:
         >>> ages = Distribution((1.0, 2.0)); ages.observe_all(np.array([0.5, 1.0, 1.5, 9.0])); ages.counts
         [2, 1, 1]
         """
+        if len(values) < FEW:
+            for value in values.tolist():
+                self.observe(value)
+            return
         import numpy as np  # the endpoint has no arrays, and starts without
 
         for place, count in enumerate(np.bincount(np.searchsorted(self.bounds, values), minlength=len(self.counts))):
