@@ -31,7 +31,10 @@ BENCHES: Final = {
     "folds": ("folds.py", "What an event costs where it is folded, beside a former commit (--former DIR, --data DIR)."),
     "lists": ("lists.py", "What a list costs by size of batch, beside a former commit (--former DIR, --data DIR)."),
     "experiments": ("experiments.py", "Whether reports of experiments can be believed: A/A, power, SRM, layers."),
-    "metrics": ("metrics_cost.py", "What metrics and traces cost a worker that switches them off and on (--data DIR)."),
+    "metrics": (
+        "metrics_cost.py",
+        "What counting and traces cost, by the same batches through copies of a partition (--data DIR).",
+    ),
     "index": ("index.py", "Nearest item vectors at 10K, 50K and 500K items, beside exact numpy."),
 }
 
