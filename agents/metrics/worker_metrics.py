@@ -175,7 +175,7 @@ class WorkerMetrics:
         items = parts.followed.items
         yield of.MODEL_AGE.of(max(0.0, (self._now_ms() - items.published_ms) / 1000) if items.published_ms else 0.0)
         yield of.MODEL_ITEMS.of(float(len(items.model)))
-        yield of.MODEL_BYTES.of(float(_column_bytes(items.model)))
+        yield of.MODEL_BYTES.of(float(column_bytes(items.model)))
 
     def _quality(self) -> Iterator[Reading]:
         parts, figures = self._parts, self._parts.maker.figures
@@ -204,7 +204,7 @@ def _by_partition(values: Mapping[TopicPartition, float]) -> Samples:
     return {(tp.topic, str(tp.partition)): value for tp, value in values.items()}
 
 
-def _column_bytes(owner: object, depth: int = 4) -> int:
+def column_bytes(owner: object, depth: int = 4) -> int:
     """Bytes of the arrays that an object holds, and the objects of ours that it holds."""
     if isinstance(owner, np.ndarray):
         return owner.nbytes
@@ -212,4 +212,4 @@ def _column_bytes(owner: object, depth: int = 4) -> int:
         return 0
     names = {name for kind in type(owner).__mro__ for name in getattr(kind, "__slots__", ())}
     held = [getattr(owner, name, None) for name in names] + list(getattr(owner, "__dict__", {}).values())
-    return sum(_column_bytes(one, depth - 1) for one in held)
+    return sum(column_bytes(one, depth - 1) for one in held)

@@ -30,6 +30,7 @@ BENCHES: Final = {
     "sinks": ("sinks.py", "Rows a second into each analytic store, beside a naive writer of single rows."),
     "folds": ("folds.py", "What an event costs where it is folded, beside a former commit (--former DIR, --data DIR)."),
     "lists": ("lists.py", "What a list costs by size of batch, beside a former commit (--former DIR, --data DIR)."),
+    "sizes": ("sizes.py", "Bytes of a user, an item and a profile, in a worker and in Redis (--data DIR)."),
     "experiments": ("experiments.py", "Whether reports of experiments can be believed: A/A, power, SRM, layers."),
     "metrics": (
         "metrics_cost.py",
