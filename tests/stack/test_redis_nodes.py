@@ -31,7 +31,7 @@ pytestmark = pytest.mark.stack
 LIST = "/api/v1/recommendations"
 PRELOADED = 400
 #: Of machines that are busy with other tests: what is late is served from memory, and that is not what is tested here.
-DEADLINE_MS = 2_000
+DEADLINE_MS = 10_000
 #: Of each partition some readers, and some who do something only in the tail that is lost.
 READERS = {partition: [] for partition in range(PARTITIONS)}
 TAIL = {partition: [] for partition in range(PARTITIONS)}
