@@ -158,6 +158,7 @@ async def test_a_cluster_is_resharded_and_loses_a_primary_under_load(
 ) -> None:
     async with served(stack, nodes.url, tmp_path) as (cluster, client):
         readings = Readings(client)
+        await readings.are_personal()  # every primary is connected
         holder = cluster.keys.holder
         async with cluster.load(), readings.going_on():
             slot = slot_of(holder(1).encode())
@@ -168,6 +169,7 @@ async def test_a_cluster_is_resharded_and_loses_a_primary_under_load(
         for partition, sources in readings.sources.items():
             assert set(sources) == {"personal"}, partition
         await lists_are_right(cluster)
+        await readings.are_personal()
 
         lost = nodes.primary_of(holder(0))
         replica = nodes.replica_of(lost)
@@ -186,6 +188,7 @@ async def test_what_the_sentinels_promote_is_followed(stack: LocalStack, tmp_pat
     with valkey_sentinels(tmp_path / "nodes") as nodes:
         async with served(stack, nodes.url, tmp_path) as (cluster, client):
             readings = Readings(client)
+            await readings.are_personal()
             primary, replica = nodes.servers
             async with cluster.load(), readings.going_on():
                 await loses_a_tail(cluster, 0, primary, replica, nodes.primary)

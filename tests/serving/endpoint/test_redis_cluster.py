@@ -83,7 +83,12 @@ def slot(user: str) -> int:
 @asynccontextmanager
 async def endpoint(cluster: ValkeyCluster) -> AsyncIterator[tuple[httpx.AsyncClient, ClusterLink]]:
     config = EndpointConfig(
-        cluster.url, KEYS.namespace, redis_deadline_ms=10_000, refresh_ms=50, partitions=PARTITIONS, rate_per_minute=9999
+        cluster.url,
+        KEYS.namespace,
+        redis_deadline_ms=10_000,
+        refresh_ms=50,
+        partitions=PARTITIONS,
+        rate_per_minute=9999,
     )
     async with started(Endpoint(config)) as (client, services):
         assert isinstance(services.store.link, ClusterLink)

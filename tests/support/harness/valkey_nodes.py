@@ -20,8 +20,8 @@ from serving.redis_address import Server
 from serving.redis_slots import SLOTS, SlotMap, slot_of
 
 PRIMARIES = 3
-#: How long a node is given before it counts as lost.
-NODE_TIMEOUT_MS = 1_500
+#: How long a node is given before it counts as lost: one that a busy machine keeps waiting must not.
+NODE_TIMEOUT_MS = 5_000
 SENTINEL_NAME = "lists"
 _POLL_S = 0.02
 
