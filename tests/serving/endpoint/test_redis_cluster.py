@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from harness.polling import eventually
 from harness.valkey_nodes import ValkeyCluster, valkey_cluster
 from listed import CardWriter
 
@@ -24,7 +25,7 @@ from serving.redis_slots import slot_of
 from serving.write_order import PartitionOwner
 from streams.contract.partitioning import partition_of
 
-from .conftest import TTL_S, eventually, for_everybody, fragments, stamp, started
+from .conftest import TTL_S, for_everybody, fragments, stamp, started
 from .test_reads import LIST, put_popular
 
 KEYS = Keys("sharded", "v1", clustered=True)
@@ -110,7 +111,7 @@ async def until_all_personal(client: httpx.AsyncClient) -> None:
     async def personal() -> bool:
         return set(await sources(client)) == {"personal"}
 
-    await eventually(personal, within_s=60)
+    await eventually("personal answers", personal)
 
 
 @pytest.mark.usefixtures("lists")
@@ -137,7 +138,7 @@ async def test_a_slot_that_moves_costs_no_reader_anything(cluster: ValkeyCluster
         async def is_known() -> bool:
             return link._map.of(moved) == target.server
 
-        await eventually(is_known)
+        await eventually("the link knows", is_known)
 
 
 async def test_a_lost_primary_is_missed_by_its_own_readers_only(cluster: ValkeyCluster, lists: Lists) -> None:
@@ -163,7 +164,7 @@ async def test_a_lost_primary_is_missed_by_its_own_readers_only(cluster: ValkeyC
             assert set(await sources(client, spared)) == {"personal"}
             return set(await sources(client, hit)) == {"personal"}
 
-        await eventually(taken_over, within_s=60)
+        await eventually("a replica takes over", taken_over)
 
         async def written() -> bool:
             try:
@@ -173,7 +174,7 @@ async def test_a_lost_primary_is_missed_by_its_own_readers_only(cluster: ValkeyC
                 return False
             return True
 
-        await eventually(written, within_s=60)
+        await eventually("all are written", written)
         lost.start()  # it comes back as a replica of the one that took over
-        await eventually(lambda: asyncio.to_thread(lambda: cluster.is_in_step(lost)), within_s=60)
+        await eventually("the lost one follows", lambda: asyncio.to_thread(cluster.is_in_step, lost))
         await until_all_personal(client)
