@@ -14,7 +14,6 @@ from typing import Final
 
 from serving.endpoint.problems import Problem
 from serving.endpoint.search.text_index import IndexedItem, Match, TextIndex
-from serving.endpoint.search.words import query_words
 from serving.endpoint.versions import LiveVersions, Version
 from serving.item_card import NOBODYS
 
@@ -65,17 +64,8 @@ class ItemSearch:
             return IndexedItem(key, None)
         return IndexedItem(key, cards.title_of(key), card.details)
 
-    async def find(self, version: Version, query: str, wanted: int) -> list[Match]:
-        """Items that have all the words of a query, best first; where fewer than `wanted` do, then those that have them
-        but for mistyped letters. Raises a 503 Problem while too many searches wait."""
-        words = query_words(query)
-        found = await self._asked(version, words, mistyped=False)
-        if len(found) < wanted and words:
-            known = {match.key for match in found}
-            found = found + [m for m in await self._asked(version, words, mistyped=True) if m.key not in known]
-        return found
-
-    async def _asked(self, version: Version, words: tuple[str, ...], *, mistyped: bool) -> list[Match]:
+    async def find(self, version: Version, words: tuple[str, ...], *, mistyped: bool = False) -> list[Match]:
+        """As `TextIndex.find`. Raises a 503 Problem while too many searches wait."""
         index, name = self._indexes.get(version.keys.version), (version.keys.version, words, mistyped)
         known = self._remembered.get(name)
         if known is not None or index is None or not words:

@@ -79,18 +79,29 @@ class Searcher:
         listed = keys_of(own.value, own.prefix) if own is not None and own.version is version else []
         return SearchReader(version, limits, at_ms, _places(listed), _places(popular))
 
-    async def found(self, reader: SearchReader, query: str, wanted: int) -> list[Match]:
-        """Items that the reader may see, best first, with scores in (0, 1] that never rise. Raises as
-        `ItemSearch.find`."""
-        words, cards = query_words(query), reader.version.cards.cards
-        matches = {match.key: match.score for match in await self._search.find(reader.version, query, wanted)}
-        if words and len(words) == 1 and len(words[0]) <= SHORT:
+    async def found(self, reader: SearchReader, query: str) -> list[Match]:
+        """Items that the reader may see, best first, with scores in (0, 1] that never rise; with mistyped letters when
+        there are none with the right ones. Raises as `ItemSearch.find`."""
+        words = query_words(query)
+        found = self._ordered(reader, await self._matches(reader, words, mistyped=False))
+        return found or self._ordered(reader, await self._matches(reader, words, mistyped=True))
+
+    async def _matches(self, reader: SearchReader, words: tuple[str, ...], *, mistyped: bool) -> dict[int, float]:
+        """Scores by key of items of which the cards are held."""
+        cards = reader.version.cards.cards
+        found = await self._search.find(reader.version, words, mistyped=mistyped)
+        matches = {match.key: match.score for match in found}
+        if len(words) == 1 and len(words[0]) <= SHORT:
             best = max(matches.values(), default=1.0)
             for key in (*reader.own, *reader.popular):
                 title = cards.title_of(key)
                 if title is not None and is_named(words_of(title), words):
                     matches.setdefault(key, best)
         await cards.fetch(matches)
+        return matches
+
+    @staticmethod
+    def _ordered(reader: SearchReader, matches: dict[int, float]) -> list[Match]:
         best = max(matches.values(), default=1.0)
         worth = {
             key: score / best + TASTE * _near_top(reader.own, key) + POPULAR * _near_top(reader.popular, key)
@@ -113,7 +124,7 @@ class Searcher:
     async def leads_somewhere(self, reader: SearchReader, query: str) -> bool:
         """Whether the reader may see anything that a query finds: what others searched for is told to nobody else, or a
         child would be told the titles of what it may not see."""
-        found = await self._search.find(reader.version, query, 1)
+        found = await self._search.find(reader.version, query_words(query))
         await reader.version.cards.cards.fetch([match.key for match in found])
         return any(reader.may_see(match.key) for match in found)
 

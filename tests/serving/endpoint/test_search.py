@@ -265,10 +265,10 @@ async def test_a_commit_that_fails_is_tried_again(
         version.cards.cards.changed.update(version.cards.cards.held)
 
         async def is_found() -> bool:
-            return bool(await services.search.find(version, "strasse", 1))
+            return bool(await services.search.find(version, ("strasse",)))
 
         await eventually(is_found)
-        assert not await search.find(version, "strasse", 1)  # another one has read nothing
+        assert not await search.find(version, ("strasse",))  # another one has read nothing
         await search.close()
 
 
