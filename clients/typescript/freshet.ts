@@ -1,7 +1,7 @@
 // Generated from the OpenAPI documents by `make docs`; do not edit.
 // A client of the endpoint and of collect, for browsers and Node 20; it needs nothing but fetch.
 
-export class Refused extends Error {
+export class RequestRefused extends Error {
   readonly status: number;
   readonly members: Record<string, unknown>;
 
@@ -14,7 +14,7 @@ export class Refused extends Error {
 }
 
 /** Events that are perhaps not in the log: send `events` again, they have their ids. */
-export class NotConfirmed extends Refused {
+export class NotConfirmed extends RequestRefused {
   readonly events: FreshetEvent[];
 
   constructor(status: number, members: Record<string, unknown>, events: FreshetEvent[]) {
@@ -23,7 +23,7 @@ export class NotConfirmed extends Refused {
   }
 }
 
-export interface Item {
+export interface ItemAnswer {
   item_id: string;
   title: string;
   content_id?: string;
@@ -39,7 +39,7 @@ export interface Item {
   attributes?: Record<string, unknown>;
 }
 
-export interface BegunItem {
+export interface BegunItemAnswer {
   item_id: string;
   title: string;
   progress_pct: number;
@@ -58,13 +58,13 @@ export interface BegunItem {
   attributes?: Record<string, unknown>;
 }
 
-export interface Row {
+export interface RowAnswer {
   id: "top_picks" | "continue_watching" | "because_you_watched" | "trending" | "new_releases" | "popular_in_genre" | "popular";
   title: string;
-  items: Array<Item | BegunItem>;
+  items: Array<ItemAnswer | BegunItemAnswer>;
 }
 
-export interface Recommendations {
+export interface RecommendationsAnswer {
   user_id: string;
   recommendation_id: string;
   model_version: string;
@@ -74,11 +74,11 @@ export interface Recommendations {
   expires_at: string;
   stale: boolean;
   as_of: Record<string, unknown> | null;
-  recommendations: Array<Item>;
+  recommendations: Array<ItemAnswer>;
   experiment_id?: string;
 }
 
-export interface Homepage {
+export interface HomepageAnswer {
   user_id: string;
   recommendation_id: string;
   model_version: string;
@@ -88,13 +88,13 @@ export interface Homepage {
   expires_at: string;
   stale: boolean;
   as_of: Record<string, unknown> | null;
-  sections: Array<Row>;
+  sections: Array<RowAnswer>;
   experiment_id?: string;
 }
 
-export interface Similar {
+export interface SimilarAnswer {
   item_id: string;
-  similar_items: Array<Item>;
+  similar_items: Array<ItemAnswer>;
   recommendation_id: string;
   source: "similar" | "popular";
   model_version: string;
@@ -102,10 +102,10 @@ export interface Similar {
   experiment_id?: string;
 }
 
-export interface SimilarContent {
+export interface SimilarContentAnswer {
   item_id: string;
   content_id: string;
-  similar_items: Array<ContentItem>;
+  similar_items: Array<ContentItemAnswer>;
   recommendation_id: string;
   source: "similar" | "popular";
   model_version: string;
@@ -113,10 +113,10 @@ export interface SimilarContent {
   experiment_id?: string;
 }
 
-export interface ContentItem {
+export interface ContentItemAnswer {
 }
 
-export interface ItemFeatures {
+export interface ItemFeaturesAnswer {
   item_id: string;
   model_version: string;
   updated_at: string | null;
@@ -131,12 +131,12 @@ export interface ItemFeatures {
   average_rating?: number | null;
 }
 
-export interface Trending {
+export interface TrendingAnswer {
   region: string;
   window: string;
   category: string | null;
   recommendation_id: string;
-  items: Array<Item>;
+  items: Array<ItemAnswer>;
   updated_at: string;
   stale: boolean;
   model_version: string;
@@ -144,16 +144,16 @@ export interface Trending {
   experiment_id?: string;
 }
 
-export interface ContinueWatching {
+export interface ContinueWatchingAnswer {
   user_id: string;
   recommendation_id: string;
   model_version: string;
   variant: string;
-  items: Array<BegunItem>;
+  items: Array<BegunItemAnswer>;
   experiment_id?: string;
 }
 
-export interface Problem {
+export interface ProblemAnswer {
   type: string;
   title: string;
   status: number;
@@ -224,7 +224,7 @@ export class Freshet {
     const answer = await this.fetch(this.options.endpoint + asked, { headers: this.headers() });
     const body: unknown = await answer.json();
     if (!answer.ok) {
-      throw new Refused(answer.status, body as Record<string, unknown>);
+      throw new RequestRefused(answer.status, body as Record<string, unknown>);
     }
     return body as Answer;
   }
@@ -247,7 +247,7 @@ export class Freshet {
       }
       const members = (await answer.json()) as Record<string, unknown>;
       if (answer.status !== 503) {
-        throw new Refused(answer.status, members);
+        throw new RequestRefused(answer.status, members);
       }
       const places = Object.keys((members["unconfirmed"] ?? {}) as Record<string, string>).map(Number);
       if (places.length > 0) {
@@ -272,47 +272,47 @@ export class Freshet {
   }
 
   /** Answers with a cut of the list, as bytes. */
-  recommendations(given: { user_id: string; context?: "homepage" | "post_play" | "search" | "home"; limit?: number; offset?: number; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18"; device_type?: string; fields?: string; refresh?: "true" | "false" }): Promise<Recommendations> {
+  recommendations(given: { user_id: string; context?: "homepage" | "post_play" | "search" | "home"; limit?: number; offset?: number; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18"; device_type?: string; fields?: string; refresh?: "true" | "false" }): Promise<RecommendationsAnswer> {
     return this.get(`/api/v1/recommendations`, given);
   }
 
   /** Reads the user's own rows in one round trip and joins them with the shared ones held in the process. */
-  homepage(given: { user_id: string; limit?: number; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18"; device_type?: string; fields?: string; refresh?: "true" | "false" }): Promise<Homepage> {
+  homepage(given: { user_id: string; limit?: number; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18"; device_type?: string; fields?: string; refresh?: "true" | "false" }): Promise<HomepageAnswer> {
     const { user_id, ...parameters } = given;
     return this.get(`/api/v1/recommendations/homepage/${encodeURIComponent(user_id)}`, parameters);
   }
 
   /** Answers with the ready neighbours; an item without any gets what is popular, labelled in `source`. */
-  similar(given: { item_id: string; limit?: number; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18"; user_id?: string; fields?: string; refresh?: "true" | "false" }): Promise<Similar> {
+  similar(given: { item_id: string; limit?: number; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18"; user_id?: string; fields?: string; refresh?: "true" | "false" }): Promise<SimilarAnswer> {
     const { item_id, ...parameters } = given;
     return this.get(`/api/v1/items/${encodeURIComponent(item_id)}/similar`, parameters);
   }
 
   /** The same by the words of others, beside ours: content_id, similarity_score, similarity_type. */
-  similarContent(given: { content_id: string; limit?: number; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18"; user_id?: string; fields?: string; refresh?: "true" | "false" }): Promise<SimilarContent> {
+  similarContent(given: { content_id: string; limit?: number; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18"; user_id?: string; fields?: string; refresh?: "true" | "false" }): Promise<SimilarContentAnswer> {
     const { content_id, ...parameters } = given;
     return this.get(`/api/v1/recommendations/similar/${encodeURIComponent(content_id)}`, parameters);
   }
 
   /** Answers with the item's card. */
-  item(given: { item_id: string; fields?: string; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18"; user_id?: string }): Promise<Item> {
+  item(given: { item_id: string; fields?: string; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18"; user_id?: string }): Promise<ItemAnswer> {
     const { item_id, ...parameters } = given;
     return this.get(`/api/v1/items/${encodeURIComponent(item_id)}`, parameters);
   }
 
   /** Answers with the figures that workers keep of the item. */
-  itemFeatures(given: { item_id: string; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18"; user_id?: string }): Promise<ItemFeatures> {
+  itemFeatures(given: { item_id: string; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18"; user_id?: string }): Promise<ItemFeaturesAnswer> {
     const { item_id, ...parameters } = given;
     return this.get(`/api/v1/items/${encodeURIComponent(item_id)}/features`, parameters);
   }
 
   /** Answers from the process's own copy, refreshed every second: no Redis on the way, unless a user is named. */
-  trending(given: { region?: string; window?: "24h" | "7d"; category?: string; limit?: number; max_maturity?: "all" | "7" | "12" | "16" | "18"; user_id?: string; fields?: string; refresh?: "true" | "false" } = {}): Promise<Trending> {
+  trending(given: { region?: string; window?: "24h" | "7d"; category?: string; limit?: number; max_maturity?: "all" | "7" | "12" | "16" | "18"; user_id?: string; fields?: string; refresh?: "true" | "false" } = {}): Promise<TrendingAnswer> {
     return this.get(`/api/v1/trending`, given);
   }
 
   /** Answers with the ready list. */
-  continueWatching(given: { user_id: string; limit?: number; max_maturity?: "all" | "7" | "12" | "16" | "18"; fields?: string }): Promise<ContinueWatching> {
+  continueWatching(given: { user_id: string; limit?: number; max_maturity?: "all" | "7" | "12" | "16" | "18"; fields?: string }): Promise<ContinueWatchingAnswer> {
     const { user_id, ...parameters } = given;
     return this.get(`/api/v1/users/${encodeURIComponent(user_id)}/continue-watching`, parameters);
   }

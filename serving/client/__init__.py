@@ -10,6 +10,6 @@ so is the client in TypeScript, clients/typescript/freshet.ts.
 
 from serving.client.answers import *  # noqa: F403  every type of an answer, as the documents name them
 from serving.client.client import AsyncClient, Client
-from serving.client.errors import FreshetError, NotConfirmed, Refused
+from serving.client.errors import FreshetError, NotConfirmed, RequestRefused
 
-__all__ = ["AsyncClient", "Client", "FreshetError", "NotConfirmed", "Refused"]
+__all__ = ["AsyncClient", "Client", "FreshetError", "NotConfirmed", "RequestRefused"]

@@ -3,23 +3,23 @@
 from typing import Any, Literal, NotRequired, TypedDict
 
 __all__ = [
-    "BegunItem",
-    "ContentItem",
-    "ContinueWatching",
-    "Homepage",
-    "Item",
-    "ItemFeatures",
-    "Problem",
-    "Recommendations",
-    "Row",
-    "Similar",
-    "SimilarContent",
-    "Trending",
+    "BegunItemAnswer",
+    "ContentItemAnswer",
+    "ContinueWatchingAnswer",
+    "HomepageAnswer",
+    "ItemAnswer",
+    "ItemFeaturesAnswer",
+    "ProblemAnswer",
+    "RecommendationsAnswer",
+    "RowAnswer",
+    "SimilarAnswer",
+    "SimilarContentAnswer",
+    "TrendingAnswer",
 ]
 
 
-class Item(TypedDict):
-    """`Item` of the document."""
+class ItemAnswer(TypedDict):
+    """`ItemAnswer` of the document."""
 
     item_id: str
     title: str
@@ -36,8 +36,8 @@ class Item(TypedDict):
     attributes: NotRequired[dict[str, Any]]
 
 
-class BegunItem(TypedDict):
-    """`BegunItem` of the document."""
+class BegunItemAnswer(TypedDict):
+    """`BegunItemAnswer` of the document."""
 
     item_id: str
     title: str
@@ -57,8 +57,8 @@ class BegunItem(TypedDict):
     attributes: NotRequired[dict[str, Any]]
 
 
-class Row(TypedDict):
-    """`Row` of the document."""
+class RowAnswer(TypedDict):
+    """`RowAnswer` of the document."""
 
     id: Literal[
         "top_picks",
@@ -70,27 +70,11 @@ class Row(TypedDict):
         "popular",
     ]
     title: str
-    items: list["Item | BegunItem"]
+    items: list["ItemAnswer | BegunItemAnswer"]
 
 
-class Recommendations(TypedDict):
-    """`Recommendations` of the document."""
-
-    user_id: str
-    recommendation_id: str
-    model_version: str
-    variant: str
-    source: Literal["personal", "segment", "popular"]
-    generated_at: str
-    expires_at: str
-    stale: bool
-    as_of: dict[str, Any] | None
-    recommendations: list["Item"]
-    experiment_id: NotRequired[str]
-
-
-class Homepage(TypedDict):
-    """`Homepage` of the document."""
+class RecommendationsAnswer(TypedDict):
+    """`RecommendationsAnswer` of the document."""
 
     user_id: str
     recommendation_id: str
@@ -101,15 +85,31 @@ class Homepage(TypedDict):
     expires_at: str
     stale: bool
     as_of: dict[str, Any] | None
-    sections: list["Row"]
+    recommendations: list["ItemAnswer"]
     experiment_id: NotRequired[str]
 
 
-class Similar(TypedDict):
-    """`Similar` of the document."""
+class HomepageAnswer(TypedDict):
+    """`HomepageAnswer` of the document."""
+
+    user_id: str
+    recommendation_id: str
+    model_version: str
+    variant: str
+    source: Literal["personal", "segment", "popular"]
+    generated_at: str
+    expires_at: str
+    stale: bool
+    as_of: dict[str, Any] | None
+    sections: list["RowAnswer"]
+    experiment_id: NotRequired[str]
+
+
+class SimilarAnswer(TypedDict):
+    """`SimilarAnswer` of the document."""
 
     item_id: str
-    similar_items: list["Item"]
+    similar_items: list["ItemAnswer"]
     recommendation_id: str
     source: Literal["similar", "popular"]
     model_version: str
@@ -117,12 +117,12 @@ class Similar(TypedDict):
     experiment_id: NotRequired[str]
 
 
-class SimilarContent(TypedDict):
-    """`SimilarContent` of the document."""
+class SimilarContentAnswer(TypedDict):
+    """`SimilarContentAnswer` of the document."""
 
     item_id: str
     content_id: str
-    similar_items: list["ContentItem"]
+    similar_items: list["ContentItemAnswer"]
     recommendation_id: str
     source: Literal["similar", "popular"]
     model_version: str
@@ -130,12 +130,12 @@ class SimilarContent(TypedDict):
     experiment_id: NotRequired[str]
 
 
-class ContentItem(TypedDict):
-    """`ContentItem` of the document."""
+class ContentItemAnswer(TypedDict):
+    """`ContentItemAnswer` of the document."""
 
 
-class ItemFeatures(TypedDict):
-    """`ItemFeatures` of the document."""
+class ItemFeaturesAnswer(TypedDict):
+    """`ItemFeaturesAnswer` of the document."""
 
     item_id: str
     model_version: str
@@ -151,14 +151,14 @@ class ItemFeatures(TypedDict):
     average_rating: NotRequired[float | None]
 
 
-class Trending(TypedDict):
-    """`Trending` of the document."""
+class TrendingAnswer(TypedDict):
+    """`TrendingAnswer` of the document."""
 
     region: str
     window: str
     category: str | None
     recommendation_id: str
-    items: list["Item"]
+    items: list["ItemAnswer"]
     updated_at: str
     stale: bool
     model_version: str
@@ -166,19 +166,19 @@ class Trending(TypedDict):
     experiment_id: NotRequired[str]
 
 
-class ContinueWatching(TypedDict):
-    """`ContinueWatching` of the document."""
+class ContinueWatchingAnswer(TypedDict):
+    """`ContinueWatchingAnswer` of the document."""
 
     user_id: str
     recommendation_id: str
     model_version: str
     variant: str
-    items: list["BegunItem"]
+    items: list["BegunItemAnswer"]
     experiment_id: NotRequired[str]
 
 
-class Problem(TypedDict):
-    """`Problem` of the document."""
+class ProblemAnswer(TypedDict):
+    """`ProblemAnswer` of the document."""
 
     type: str
     title: str

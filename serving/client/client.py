@@ -63,7 +63,7 @@ class Client:
 
     def events(self, events: Sequence[Mapping[str, Any]]) -> list[str]:
         """Sends events and returns their ids once all are in the log; ids are made where there are none, and what is
-        not confirmed is sent again. Raises `Refused` (`members["rejected"]` says what) and `NotConfirmed`."""
+        not confirmed is sent again. Raises `RequestRefused` (`members["rejected"]` says what) and `NotConfirmed`."""
         return self._send("/api/v1/events", events)
 
     def track(self, events: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -82,7 +82,7 @@ class Client:
         device_type: str | None = None,
         fields: str | None = None,
         refresh: Literal["true", "false"] | None = None,
-    ) -> answers.Recommendations:
+    ) -> answers.RecommendationsAnswer:
         """Answers with a cut of the list, as bytes."""
         parameters: dict[str, object] = {
             "user_id": user_id,
@@ -95,7 +95,7 @@ class Client:
             "fields": fields,
             "refresh": refresh,
         }
-        found: answers.Recommendations = self._get("/api/v1/recommendations", {}, parameters)
+        found: answers.RecommendationsAnswer = self._get("/api/v1/recommendations", {}, parameters)
         return found
 
     def homepage(
@@ -108,7 +108,7 @@ class Client:
         device_type: str | None = None,
         fields: str | None = None,
         refresh: Literal["true", "false"] | None = None,
-    ) -> answers.Homepage:
+    ) -> answers.HomepageAnswer:
         """Reads the user's own rows in one round trip and joins them with the shared ones held in the process."""
         parameters: dict[str, object] = {
             "limit": limit,
@@ -118,7 +118,7 @@ class Client:
             "fields": fields,
             "refresh": refresh,
         }
-        found: answers.Homepage = self._get(
+        found: answers.HomepageAnswer = self._get(
             "/api/v1/recommendations/homepage/{user_id}", {"user_id": user_id}, parameters
         )
         return found
@@ -133,7 +133,7 @@ class Client:
         user_id: str | None = None,
         fields: str | None = None,
         refresh: Literal["true", "false"] | None = None,
-    ) -> answers.Similar:
+    ) -> answers.SimilarAnswer:
         """Answers with the ready neighbours; an item without any gets what is popular, labelled in `source`."""
         parameters: dict[str, object] = {
             "limit": limit,
@@ -143,7 +143,7 @@ class Client:
             "fields": fields,
             "refresh": refresh,
         }
-        found: answers.Similar = self._get("/api/v1/items/{item_id}/similar", {"item_id": item_id}, parameters)
+        found: answers.SimilarAnswer = self._get("/api/v1/items/{item_id}/similar", {"item_id": item_id}, parameters)
         return found
 
     def similar_content(
@@ -156,7 +156,7 @@ class Client:
         user_id: str | None = None,
         fields: str | None = None,
         refresh: Literal["true", "false"] | None = None,
-    ) -> answers.SimilarContent:
+    ) -> answers.SimilarContentAnswer:
         """The same by the words of others, beside ours: content_id, similarity_score, similarity_type."""
         parameters: dict[str, object] = {
             "limit": limit,
@@ -166,7 +166,7 @@ class Client:
             "fields": fields,
             "refresh": refresh,
         }
-        found: answers.SimilarContent = self._get(
+        found: answers.SimilarContentAnswer = self._get(
             "/api/v1/recommendations/similar/{content_id}", {"content_id": content_id}, parameters
         )
         return found
@@ -179,7 +179,7 @@ class Client:
         country: str | None = None,
         max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
         user_id: str | None = None,
-    ) -> answers.Item:
+    ) -> answers.ItemAnswer:
         """Answers with the item's card."""
         parameters: dict[str, object] = {
             "fields": fields,
@@ -187,7 +187,7 @@ class Client:
             "max_maturity": max_maturity,
             "user_id": user_id,
         }
-        found: answers.Item = self._get("/api/v1/items/{item_id}", {"item_id": item_id}, parameters)
+        found: answers.ItemAnswer = self._get("/api/v1/items/{item_id}", {"item_id": item_id}, parameters)
         return found
 
     def item_features(
@@ -197,14 +197,16 @@ class Client:
         country: str | None = None,
         max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
         user_id: str | None = None,
-    ) -> answers.ItemFeatures:
+    ) -> answers.ItemFeaturesAnswer:
         """Answers with the figures that workers keep of the item."""
         parameters: dict[str, object] = {
             "country": country,
             "max_maturity": max_maturity,
             "user_id": user_id,
         }
-        found: answers.ItemFeatures = self._get("/api/v1/items/{item_id}/features", {"item_id": item_id}, parameters)
+        found: answers.ItemFeaturesAnswer = self._get(
+            "/api/v1/items/{item_id}/features", {"item_id": item_id}, parameters
+        )
         return found
 
     def trending(
@@ -218,7 +220,7 @@ class Client:
         user_id: str | None = None,
         fields: str | None = None,
         refresh: Literal["true", "false"] | None = None,
-    ) -> answers.Trending:
+    ) -> answers.TrendingAnswer:
         """Answers from the process's own copy, refreshed every second: no Redis on the way, unless a user is named."""
         parameters: dict[str, object] = {
             "region": region,
@@ -230,7 +232,7 @@ class Client:
             "fields": fields,
             "refresh": refresh,
         }
-        found: answers.Trending = self._get("/api/v1/trending", {}, parameters)
+        found: answers.TrendingAnswer = self._get("/api/v1/trending", {}, parameters)
         return found
 
     def continue_watching(
@@ -240,14 +242,14 @@ class Client:
         limit: int | None = None,
         max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
         fields: str | None = None,
-    ) -> answers.ContinueWatching:
+    ) -> answers.ContinueWatchingAnswer:
         """Answers with the ready list."""
         parameters: dict[str, object] = {
             "limit": limit,
             "max_maturity": max_maturity,
             "fields": fields,
         }
-        found: answers.ContinueWatching = self._get(
+        found: answers.ContinueWatchingAnswer = self._get(
             "/api/v1/users/{user_id}/continue-watching", {"user_id": user_id}, parameters
         )
         return found
@@ -292,7 +294,7 @@ class AsyncClient:
 
     async def events(self, events: Sequence[Mapping[str, Any]]) -> list[str]:
         """Sends events and returns their ids once all are in the log; ids are made where there are none, and what is
-        not confirmed is sent again. Raises `Refused` (`members["rejected"]` says what) and `NotConfirmed`."""
+        not confirmed is sent again. Raises `RequestRefused` (`members["rejected"]` says what) and `NotConfirmed`."""
         return await self._send("/api/v1/events", events)
 
     async def track(self, events: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -311,7 +313,7 @@ class AsyncClient:
         device_type: str | None = None,
         fields: str | None = None,
         refresh: Literal["true", "false"] | None = None,
-    ) -> answers.Recommendations:
+    ) -> answers.RecommendationsAnswer:
         """Answers with a cut of the list, as bytes."""
         parameters: dict[str, object] = {
             "user_id": user_id,
@@ -324,7 +326,7 @@ class AsyncClient:
             "fields": fields,
             "refresh": refresh,
         }
-        found: answers.Recommendations = await self._get("/api/v1/recommendations", {}, parameters)
+        found: answers.RecommendationsAnswer = await self._get("/api/v1/recommendations", {}, parameters)
         return found
 
     async def homepage(
@@ -337,7 +339,7 @@ class AsyncClient:
         device_type: str | None = None,
         fields: str | None = None,
         refresh: Literal["true", "false"] | None = None,
-    ) -> answers.Homepage:
+    ) -> answers.HomepageAnswer:
         """Reads the user's own rows in one round trip and joins them with the shared ones held in the process."""
         parameters: dict[str, object] = {
             "limit": limit,
@@ -347,7 +349,7 @@ class AsyncClient:
             "fields": fields,
             "refresh": refresh,
         }
-        found: answers.Homepage = await self._get(
+        found: answers.HomepageAnswer = await self._get(
             "/api/v1/recommendations/homepage/{user_id}", {"user_id": user_id}, parameters
         )
         return found
@@ -362,7 +364,7 @@ class AsyncClient:
         user_id: str | None = None,
         fields: str | None = None,
         refresh: Literal["true", "false"] | None = None,
-    ) -> answers.Similar:
+    ) -> answers.SimilarAnswer:
         """Answers with the ready neighbours; an item without any gets what is popular, labelled in `source`."""
         parameters: dict[str, object] = {
             "limit": limit,
@@ -372,7 +374,9 @@ class AsyncClient:
             "fields": fields,
             "refresh": refresh,
         }
-        found: answers.Similar = await self._get("/api/v1/items/{item_id}/similar", {"item_id": item_id}, parameters)
+        found: answers.SimilarAnswer = await self._get(
+            "/api/v1/items/{item_id}/similar", {"item_id": item_id}, parameters
+        )
         return found
 
     async def similar_content(
@@ -385,7 +389,7 @@ class AsyncClient:
         user_id: str | None = None,
         fields: str | None = None,
         refresh: Literal["true", "false"] | None = None,
-    ) -> answers.SimilarContent:
+    ) -> answers.SimilarContentAnswer:
         """The same by the words of others, beside ours: content_id, similarity_score, similarity_type."""
         parameters: dict[str, object] = {
             "limit": limit,
@@ -395,7 +399,7 @@ class AsyncClient:
             "fields": fields,
             "refresh": refresh,
         }
-        found: answers.SimilarContent = await self._get(
+        found: answers.SimilarContentAnswer = await self._get(
             "/api/v1/recommendations/similar/{content_id}", {"content_id": content_id}, parameters
         )
         return found
@@ -408,7 +412,7 @@ class AsyncClient:
         country: str | None = None,
         max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
         user_id: str | None = None,
-    ) -> answers.Item:
+    ) -> answers.ItemAnswer:
         """Answers with the item's card."""
         parameters: dict[str, object] = {
             "fields": fields,
@@ -416,7 +420,7 @@ class AsyncClient:
             "max_maturity": max_maturity,
             "user_id": user_id,
         }
-        found: answers.Item = await self._get("/api/v1/items/{item_id}", {"item_id": item_id}, parameters)
+        found: answers.ItemAnswer = await self._get("/api/v1/items/{item_id}", {"item_id": item_id}, parameters)
         return found
 
     async def item_features(
@@ -426,14 +430,14 @@ class AsyncClient:
         country: str | None = None,
         max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
         user_id: str | None = None,
-    ) -> answers.ItemFeatures:
+    ) -> answers.ItemFeaturesAnswer:
         """Answers with the figures that workers keep of the item."""
         parameters: dict[str, object] = {
             "country": country,
             "max_maturity": max_maturity,
             "user_id": user_id,
         }
-        found: answers.ItemFeatures = await self._get(
+        found: answers.ItemFeaturesAnswer = await self._get(
             "/api/v1/items/{item_id}/features", {"item_id": item_id}, parameters
         )
         return found
@@ -449,7 +453,7 @@ class AsyncClient:
         user_id: str | None = None,
         fields: str | None = None,
         refresh: Literal["true", "false"] | None = None,
-    ) -> answers.Trending:
+    ) -> answers.TrendingAnswer:
         """Answers from the process's own copy, refreshed every second: no Redis on the way, unless a user is named."""
         parameters: dict[str, object] = {
             "region": region,
@@ -461,7 +465,7 @@ class AsyncClient:
             "fields": fields,
             "refresh": refresh,
         }
-        found: answers.Trending = await self._get("/api/v1/trending", {}, parameters)
+        found: answers.TrendingAnswer = await self._get("/api/v1/trending", {}, parameters)
         return found
 
     async def continue_watching(
@@ -471,14 +475,14 @@ class AsyncClient:
         limit: int | None = None,
         max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
         fields: str | None = None,
-    ) -> answers.ContinueWatching:
+    ) -> answers.ContinueWatchingAnswer:
         """Answers with the ready list."""
         parameters: dict[str, object] = {
             "limit": limit,
             "max_maturity": max_maturity,
             "fields": fields,
         }
-        found: answers.ContinueWatching = await self._get(
+        found: answers.ContinueWatchingAnswer = await self._get(
             "/api/v1/users/{user_id}/continue-watching", {"user_id": user_id}, parameters
         )
         return found

@@ -1,8 +1,8 @@
 """What can go wrong, as one tree.
 
 FreshetError
-├── Refused          an answer other than a good one: a problem (RFC 9457)
-│   └── NotConfirmed events that are perhaps not in the log; send them again, under the same ids
+└── RequestRefused      an answer other than a good one: a problem (RFC 9457)
+    └── NotConfirmed    events that are perhaps not in the log; send them again, under the same ids
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ class FreshetError(Exception):
     """The message is for people."""
 
 
-class Refused(FreshetError):
+class RequestRefused(FreshetError):
     """`status` is HTTP's, `members` are those of the problem: `detail`, `parameter`, `rejected` …"""
 
     def __init__(self, status: int, members: dict[str, Any]) -> None:
@@ -23,7 +23,7 @@ class Refused(FreshetError):
         self.members = members
 
 
-class NotConfirmed(Refused):
+class NotConfirmed(RequestRefused):
     """`events` are those that Kafka did not acknowledge, with the ids to send them again under."""
 
     def __init__(self, status: int, members: dict[str, Any], events: list[dict[str, Any]]) -> None:

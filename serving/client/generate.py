@@ -40,7 +40,8 @@ def _types(document: Schema) -> dict[str, Schema]:
 
 
 def _type_name(name: str) -> str:
-    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+    """Within Freshet some of these words are classes that work; here they are what arrives."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_")) + "Answer"
 
 
 def _answer_of(operation: Schema) -> str:
@@ -158,7 +159,7 @@ class {name}:
 
     {d}def events(self, events: Sequence[Mapping[str, Any]]) -> list[str]:
         """Sends events and returns their ids once all are in the log; ids are made where there are none, and what is
-        not confirmed is sent again. Raises `Refused` (`members["rejected"]` says what) and `NotConfirmed`."""
+        not confirmed is sent again. Raises `RequestRefused` (`members["rejected"]` says what) and `NotConfirmed`."""
         return {w}self._send("{events}", events)
 
     {d}def track(self, events: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -209,7 +210,7 @@ def _python_argument(parameter: Schema) -> str:
 _TYPESCRIPT_HEAD: Final = """// {made}
 // A client of the endpoint and of collect, for browsers and Node 20; it needs nothing but fetch.
 
-export class Refused extends Error {{
+export class RequestRefused extends Error {{
   readonly status: number;
   readonly members: Record<string, unknown>;
 
@@ -222,7 +223,7 @@ export class Refused extends Error {{
 }}
 
 /** Events that are perhaps not in the log: send `events` again, they have their ids. */
-export class NotConfirmed extends Refused {{
+export class NotConfirmed extends RequestRefused {{
   readonly events: FreshetEvent[];
 
   constructor(status: number, members: Record<string, unknown>, events: FreshetEvent[]) {{
@@ -268,7 +269,7 @@ export class Freshet {{
     const answer = await this.fetch(this.options.endpoint + asked, {{ headers: this.headers() }});
     const body: unknown = await answer.json();
     if (!answer.ok) {{
-      throw new Refused(answer.status, body as Record<string, unknown>);
+      throw new RequestRefused(answer.status, body as Record<string, unknown>);
     }}
     return body as Answer;
   }}
@@ -291,7 +292,7 @@ export class Freshet {{
       }}
       const members = (await answer.json()) as Record<string, unknown>;
       if (answer.status !== 503) {{
-        throw new Refused(answer.status, members);
+        throw new RequestRefused(answer.status, members);
       }}
       const places = Object.keys((members["unconfirmed"] ?? {{}}) as Record<string, string>).map(Number);
       if (places.length > 0) {{

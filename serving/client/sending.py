@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
-from serving.client.errors import NotConfirmed, Refused
+from serving.client.errors import NotConfirmed, RequestRefused
 
 Event = dict[str, Any]
 #: How often events are sent before `NotConfirmed`.
@@ -43,9 +43,9 @@ def with_ids(events: Sequence[Mapping[str, Any]]) -> list[Event]:
 
 
 def judged(status: int, body: Any) -> Any:
-    """The body of a good answer. Raises `Refused`."""
+    """The body of a good answer. Raises `RequestRefused`."""
     if status >= 300:
-        raise Refused(status, body if isinstance(body, dict) else {})
+        raise RequestRefused(status, body if isinstance(body, dict) else {})
     return body
 
 
@@ -57,8 +57,8 @@ class Sending:
         self._attempts = 0
 
     def answered(self, status: int, body: Any, retry_after: str | None) -> float | None:
-        """None when all are in the log, else the seconds to wait before `waiting` is sent. Raises `Refused`, which says
-        what was refused, and `NotConfirmed` after the last attempt."""
+        """None when all are in the log, else the seconds to wait before `waiting` is sent. Raises `RequestRefused`,
+        which says what was refused, and `NotConfirmed` after the last attempt."""
         self._attempts += 1
         if status == 503 and isinstance(body, dict):
             places = body.get("unconfirmed")

@@ -58,6 +58,7 @@ class Collector:
         self._added_headers = CAUTIOUS if config.tokens else []
         self._document = files("serving").joinpath("collect/openapi.json").read_bytes()
         self._access_log: SampledLog | None = None
+        self._admission: Admission | None = None
         self._link: Link | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,10 +117,20 @@ class Collector:
         content_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if content_type not in TYPES:
             raise Problem(415, "events are application/json, or the same as text/plain", allowed="application/json")
-        body = await _body(headers, receive)
+        announced = headers.get(b"content-length", b"0")
+        if len(announced) > 9 or int(announced) > MAX_BODY_BYTES:
+            raise _too_large()
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        if message.get("more_body"):
+            body = await _rest(body, receive)
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large()
         sent = read_body(body, time.time_ns() // 1_000_000, adds_time=adds_time)
         client = (scope.get("client") or ("",))[0]
-        wait_ms = await self._admission.admit(route, sent, headers.get(b"authorization"), client)
+        wait_ms = 0
+        if self._admission is not None:
+            wait_ms = await self._admission.admit(route, sent, headers.get(b"authorization"), client)
         receipt: Receipt | None = None
         away = ""
         if sent.checked:
@@ -198,7 +209,8 @@ class Collector:
             limit = RateLimit(self._link, Keys(config.namespace, "v1").root, config.rate_per_minute, "events")
             await self._link.start()
         audit = self._lines if config.audit else None
-        self._admission = Admission(self._tokens, limit, audit, config.identities)
+        if self._tokens is not None or limit is not None or audit is not None:
+            self._admission = Admission(self._tokens, limit, audit, config.identities)
         if config.access_log_share:
             self._access_log = SampledLog(self._lines, config.access_log_share)
         self._reads = {
@@ -226,25 +238,15 @@ _ALLOW_POST = (b"allow", b"POST, OPTIONS")
 _ALLOW_GET = (b"allow", b"GET, HEAD, OPTIONS")
 
 
-async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
-    """The whole body. Raises a 413 Problem for a larger one than MAX_BODY_BYTES, read no further."""
-    announced = headers.get(b"content-length", b"0")
-    if len(announced) > 9 or int(announced) > MAX_BODY_BYTES:
-        raise _too_large()
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if message.get("more_body"):
-        pieces, length = [body], len(body)
-        while message.get("more_body"):
-            message = await receive()
-            pieces.append(message.get("body", b""))
-            length += len(pieces[-1])
-            if length > MAX_BODY_BYTES:
-                raise _too_large()
-        body = b"".join(pieces)
-    if len(body) > MAX_BODY_BYTES:
-        raise _too_large()
-    return body
+async def _rest(body: bytes, receive: Receive) -> bytes:
+    """The whole of a body that arrives in pieces, `body` first; read no further than is too large."""
+    pieces, length, more = [body], len(body), True
+    while more:
+        message = await receive()
+        pieces.append(message.get("body", b""))
+        length += len(pieces[-1])
+        more = length <= MAX_BODY_BYTES and message.get("more_body", False)
+    return b"".join(pieces)
 
 
 def _too_large() -> Problem:

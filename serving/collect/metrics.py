@@ -39,15 +39,16 @@ class CollectMetrics:
     def __init__(self, writer: EventWriter) -> None:
         self.refused: Counter[str] = Counter()
         self._writer = writer
-        self._requests: Counter[tuple[str, str]] = Counter()
+        self._requests: Counter[tuple[str, int]] = Counter()
         self._durations: dict[str, Distribution] = {}
 
     def observe(self, route: str, status: int, duration_s: float) -> None:
         """One finished request."""
-        self._requests[route, str(status)] += 1
-        if route not in self._durations:
-            self._durations[route] = Distribution(DURATION_BOUNDS_S)
-        self._durations[route].observe(duration_s)
+        self._requests[route, status] += 1
+        durations = self._durations.get(route)
+        if durations is None:
+            durations = self._durations[route] = Distribution(DURATION_BOUNDS_S)
+        durations.observe(duration_s)
 
     def page(self) -> bytes:
         """The Prometheus text page."""
@@ -55,7 +56,7 @@ class CollectMetrics:
 
     def _readings(self) -> Iterable[Reading]:
         writer = self._writer
-        yield REQUESTS, {names: float(count) for names, count in self._requests.items()}
+        yield REQUESTS, {(route, str(status)): float(count) for (route, status), count in self._requests.items()}
         yield DURATIONS.by(self._durations)
         yield ACKNOWLEDGED.of(float(writer.acknowledged))
         yield REFUSED.by({reason: float(count) for reason, count in self.refused.items()})

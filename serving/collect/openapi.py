@@ -59,14 +59,17 @@ def document() -> dict[str, Any]:
 
 def _write(operation: str, summary: str, event: str) -> dict[str, Any]:
     one = {"$ref": f"#/components/schemas/{event}"}
-    several = {"type": "array", "minItems": 1, "maxItems": MAX_EVENTS, "items": one}
+    several = {"type": "array", "minItems": 1, "items": one, "description": f"At most {MAX_EVENTS}."}
     held = {
         "type": "object",
         "required": ["events"],
         "additionalProperties": False,
         "properties": {
             "events": several,
-            "access_token": {**_TEXT, "description": "For senders that can set no Authorization header."},
+            "access_token": {
+                "type": ["string", "null"],
+                "description": "For senders that can set no Authorization header.",
+            },
         },
     }
     body = {"schema": {"anyOf": [one, several, held]}}

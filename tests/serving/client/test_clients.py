@@ -20,7 +20,7 @@ from listed import CardWriter
 
 from ops.local_stack.ports import free_port
 from ops.local_stack.stack import LocalStack
-from serving.client import AsyncClient, Client, NotConfirmed, Refused, generate
+from serving.client import AsyncClient, Client, NotConfirmed, RequestRefused, generate
 from serving.client.sending import ATTEMPTS, Sending
 from serving.keys import Keys
 from streams.kafka.topics import Topics
@@ -92,11 +92,11 @@ def test_lists_and_events_in_python(addresses: tuple[str, str]) -> None:
         timeless = event()
         del timeless["timestamp"]
         assert len(freshet.track([timeless])) == 1
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             freshet.events([event(rating=9)])
         assert refused.value.status == 422
         assert refused.value.members["rejected"][0]["reason"] == "out_of_range"
-        with pytest.raises(Refused, match="400"):
+        with pytest.raises(RequestRefused, match="400"):
             freshet.recommendations(user_id="u", limit=500)
 
 
@@ -147,7 +147,7 @@ def test_what_is_checked_in_is_what_the_documents_say(tmp_path: Path) -> None:
 def test_lists_and_events_in_typescript(addresses: tuple[str, str], tmp_path: Path) -> None:
     (tmp_path / "use.ts").write_text(
         """
-        import { Freshet, Refused } from "./freshet";
+        import { Freshet, RequestRefused } from "./freshet";
         const freshet = new Freshet({ endpoint: ENDPOINT, collect: COLLECT });
         const shown = await freshet.recommendations({ user_id: "u", limit: 2 });
         const near = await freshet.similar({ item_id: "a", user_id: "u" });
@@ -160,7 +160,7 @@ def test_lists_and_events_in_typescript(addresses: tuple[str, str], tmp_path: Pa
         try {
           await freshet.events([{ event_type: "play", user_id: "u", item_id: "a", timestamp: 1 }]);
         } catch (problem) {
-          status = problem instanceof Refused ? problem.status : -1;
+          status = problem instanceof RequestRefused ? problem.status : -1;
         }
         const first = shown.recommendations.map((one) => one.item_id);
         console.log(JSON.stringify([first, near.item_id, ids, tracked.length, status]));
