@@ -76,6 +76,7 @@ export interface RecommendationsAnswer {
   as_of: Record<string, unknown> | null;
   recommendations: Array<ItemAnswer>;
   experiment_id?: string;
+  next_page?: string | null;
 }
 
 export interface HomepageAnswer {
@@ -151,6 +152,32 @@ export interface ContinueWatchingAnswer {
   variant: string;
   items: Array<BegunItemAnswer>;
   experiment_id?: string;
+}
+
+export interface SearchAnswer {
+  query: string;
+  recommendation_id: string;
+  model_version: string;
+  variant: string;
+  items: Array<ItemAnswer>;
+  experiment_id?: string;
+}
+
+export interface SearchSuggestionsAnswer {
+  query: string;
+  suggestions: Array<SuggestionAnswer>;
+}
+
+export interface SuggestionAnswer {
+  text: string;
+  type: "query" | "person" | "genre" | "title";
+  item_id?: string;
+}
+
+export interface SearchTrendingAnswer {
+  region: string;
+  window: string;
+  searches: Array<Record<string, unknown>>;
 }
 
 export interface ProblemAnswer {
@@ -272,7 +299,7 @@ export class Freshet {
   }
 
   /** Answers with a cut of the list, as bytes. */
-  recommendations(given: { user_id: string; context?: "homepage" | "post_play" | "search" | "home"; limit?: number; offset?: number; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18"; device_type?: string; fields?: string; refresh?: "true" | "false" }): Promise<RecommendationsAnswer> {
+  recommendations(given: { user_id: string; context?: "homepage" | "post_play" | "search" | "home"; limit?: number; offset?: number; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18"; device_type?: string; fields?: string; refresh?: "true" | "false"; item_type?: string; genre?: string; language?: string; max_duration_s?: string; released_after?: string; attribute?: string; exclude?: string; page?: string }): Promise<RecommendationsAnswer> {
     return this.get(`/api/v1/recommendations`, given);
   }
 
@@ -315,5 +342,20 @@ export class Freshet {
   continueWatching(given: { user_id: string; limit?: number; max_maturity?: "all" | "7" | "12" | "16" | "18"; fields?: string }): Promise<ContinueWatchingAnswer> {
     const { user_id, ...parameters } = given;
     return this.get(`/api/v1/users/${encodeURIComponent(user_id)}/continue-watching`, parameters);
+  }
+
+  /** Answers with the items that fit what was typed. */
+  search(given: { q: string; user_id?: string; limit?: number; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18"; fields?: string }): Promise<SearchAnswer> {
+    return this.get(`/api/v1/search`, given);
+  }
+
+  /** Answers with words that go on from what was typed: searches of many, titles, people, genres. */
+  searchSuggestions(given: { q: string; user_id?: string; limit?: number; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18" }): Promise<SearchSuggestionsAnswer> {
+    return this.get(`/api/v1/search/suggestions`, given);
+  }
+
+  /** Answers with what many search for now, where it leads to something that the reader may see. */
+  searchTrending(given: { region?: string; window?: "24h" | "7d"; user_id?: string; limit?: number; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18" } = {}): Promise<SearchTrendingAnswer> {
+    return this.get(`/api/v1/search/trending`, given);
   }
 }

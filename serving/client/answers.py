@@ -12,8 +12,12 @@ __all__ = [
     "ProblemAnswer",
     "RecommendationsAnswer",
     "RowAnswer",
+    "SearchAnswer",
+    "SearchSuggestionsAnswer",
+    "SearchTrendingAnswer",
     "SimilarAnswer",
     "SimilarContentAnswer",
+    "SuggestionAnswer",
     "TrendingAnswer",
 ]
 
@@ -87,6 +91,7 @@ class RecommendationsAnswer(TypedDict):
     as_of: dict[str, Any] | None
     recommendations: list["ItemAnswer"]
     experiment_id: NotRequired[str]
+    next_page: NotRequired[str | None]
 
 
 class HomepageAnswer(TypedDict):
@@ -175,6 +180,40 @@ class ContinueWatchingAnswer(TypedDict):
     variant: str
     items: list["BegunItemAnswer"]
     experiment_id: NotRequired[str]
+
+
+class SearchAnswer(TypedDict):
+    """`SearchAnswer` of the document."""
+
+    query: str
+    recommendation_id: str
+    model_version: str
+    variant: str
+    items: list["ItemAnswer"]
+    experiment_id: NotRequired[str]
+
+
+class SearchSuggestionsAnswer(TypedDict):
+    """`SearchSuggestionsAnswer` of the document."""
+
+    query: str
+    suggestions: list["SuggestionAnswer"]
+
+
+class SuggestionAnswer(TypedDict):
+    """`SuggestionAnswer` of the document."""
+
+    text: str
+    type: Literal["query", "person", "genre", "title"]
+    item_id: NotRequired[str]
+
+
+class SearchTrendingAnswer(TypedDict):
+    """`SearchTrendingAnswer` of the document."""
+
+    region: str
+    window: str
+    searches: list[dict[str, Any]]
 
 
 class ProblemAnswer(TypedDict):

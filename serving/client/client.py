@@ -82,6 +82,14 @@ class Client:
         device_type: str | None = None,
         fields: str | None = None,
         refresh: Literal["true", "false"] | None = None,
+        item_type: str | None = None,
+        genre: str | None = None,
+        language: str | None = None,
+        max_duration_s: str | None = None,
+        released_after: str | None = None,
+        attribute: str | None = None,
+        exclude: str | None = None,
+        page: str | None = None,
     ) -> answers.RecommendationsAnswer:
         """Answers with a cut of the list, as bytes."""
         parameters: dict[str, object] = {
@@ -94,6 +102,14 @@ class Client:
             "device_type": device_type,
             "fields": fields,
             "refresh": refresh,
+            "item_type": item_type,
+            "genre": genre,
+            "language": language,
+            "max_duration_s": max_duration_s,
+            "released_after": released_after,
+            "attribute": attribute,
+            "exclude": exclude,
+            "page": page,
         }
         found: answers.RecommendationsAnswer = self._get("/api/v1/recommendations", {}, parameters)
         return found
@@ -254,6 +270,70 @@ class Client:
         )
         return found
 
+    def search(
+        self,
+        *,
+        q: str,
+        user_id: str | None = None,
+        limit: int | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        fields: str | None = None,
+    ) -> answers.SearchAnswer:
+        """Answers with the items that fit what was typed."""
+        parameters: dict[str, object] = {
+            "q": q,
+            "user_id": user_id,
+            "limit": limit,
+            "country": country,
+            "max_maturity": max_maturity,
+            "fields": fields,
+        }
+        found: answers.SearchAnswer = self._get("/api/v1/search", {}, parameters)
+        return found
+
+    def search_suggestions(
+        self,
+        *,
+        q: str,
+        user_id: str | None = None,
+        limit: int | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+    ) -> answers.SearchSuggestionsAnswer:
+        """Answers with words that go on from what was typed: searches of many, titles, people, genres."""
+        parameters: dict[str, object] = {
+            "q": q,
+            "user_id": user_id,
+            "limit": limit,
+            "country": country,
+            "max_maturity": max_maturity,
+        }
+        found: answers.SearchSuggestionsAnswer = self._get("/api/v1/search/suggestions", {}, parameters)
+        return found
+
+    def search_trending(
+        self,
+        *,
+        region: str | None = None,
+        window: Literal["24h", "7d"] | None = None,
+        user_id: str | None = None,
+        limit: int | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+    ) -> answers.SearchTrendingAnswer:
+        """Answers with what many search for now, where it leads to something that the reader may see."""
+        parameters: dict[str, object] = {
+            "region": region,
+            "window": window,
+            "user_id": user_id,
+            "limit": limit,
+            "country": country,
+            "max_maturity": max_maturity,
+        }
+        found: answers.SearchTrendingAnswer = self._get("/api/v1/search/trending", {}, parameters)
+        return found
+
 
 class AsyncClient:
     """`endpoint` and `collect` are their addresses, without a path. `token` is sent to both."""
@@ -313,6 +393,14 @@ class AsyncClient:
         device_type: str | None = None,
         fields: str | None = None,
         refresh: Literal["true", "false"] | None = None,
+        item_type: str | None = None,
+        genre: str | None = None,
+        language: str | None = None,
+        max_duration_s: str | None = None,
+        released_after: str | None = None,
+        attribute: str | None = None,
+        exclude: str | None = None,
+        page: str | None = None,
     ) -> answers.RecommendationsAnswer:
         """Answers with a cut of the list, as bytes."""
         parameters: dict[str, object] = {
@@ -325,6 +413,14 @@ class AsyncClient:
             "device_type": device_type,
             "fields": fields,
             "refresh": refresh,
+            "item_type": item_type,
+            "genre": genre,
+            "language": language,
+            "max_duration_s": max_duration_s,
+            "released_after": released_after,
+            "attribute": attribute,
+            "exclude": exclude,
+            "page": page,
         }
         found: answers.RecommendationsAnswer = await self._get("/api/v1/recommendations", {}, parameters)
         return found
@@ -485,4 +581,68 @@ class AsyncClient:
         found: answers.ContinueWatchingAnswer = await self._get(
             "/api/v1/users/{user_id}/continue-watching", {"user_id": user_id}, parameters
         )
+        return found
+
+    async def search(
+        self,
+        *,
+        q: str,
+        user_id: str | None = None,
+        limit: int | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        fields: str | None = None,
+    ) -> answers.SearchAnswer:
+        """Answers with the items that fit what was typed."""
+        parameters: dict[str, object] = {
+            "q": q,
+            "user_id": user_id,
+            "limit": limit,
+            "country": country,
+            "max_maturity": max_maturity,
+            "fields": fields,
+        }
+        found: answers.SearchAnswer = await self._get("/api/v1/search", {}, parameters)
+        return found
+
+    async def search_suggestions(
+        self,
+        *,
+        q: str,
+        user_id: str | None = None,
+        limit: int | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+    ) -> answers.SearchSuggestionsAnswer:
+        """Answers with words that go on from what was typed: searches of many, titles, people, genres."""
+        parameters: dict[str, object] = {
+            "q": q,
+            "user_id": user_id,
+            "limit": limit,
+            "country": country,
+            "max_maturity": max_maturity,
+        }
+        found: answers.SearchSuggestionsAnswer = await self._get("/api/v1/search/suggestions", {}, parameters)
+        return found
+
+    async def search_trending(
+        self,
+        *,
+        region: str | None = None,
+        window: Literal["24h", "7d"] | None = None,
+        user_id: str | None = None,
+        limit: int | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+    ) -> answers.SearchTrendingAnswer:
+        """Answers with what many search for now, where it leads to something that the reader may see."""
+        parameters: dict[str, object] = {
+            "region": region,
+            "window": window,
+            "user_id": user_id,
+            "limit": limit,
+            "country": country,
+            "max_maturity": max_maturity,
+        }
+        found: answers.SearchTrendingAnswer = await self._get("/api/v1/search/trending", {}, parameters)
         return found
