@@ -34,7 +34,7 @@ CO_OCCURRENCE_SIZE = 300
 SEQUENTIAL_SIZE = 100
 EMBEDDING_SIZE = 200
 #: Of either part of a sequence model.
-SEQUENCE_MODEL_SIZE = 300
+SEQUENCE_MODEL_SIZE = 600
 
 Flags = NDArray[np.uint8]
 Counts = NDArray[np.int64]
