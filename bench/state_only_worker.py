@@ -25,7 +25,6 @@ from ops.configuration.settings_sources import load_settings
 from ops.processes import worker_process
 from ranking.ranker import Ranker
 from streams.kafka.log_position import LogPosition
-from streams.metrics import Observe
 from tables.item_model import ItemModel
 from tables.user_plane import UserPlane
 
@@ -109,8 +108,8 @@ class StateOnlyWorker(Worker):
         self._followed.items = NoFollower()  # type: ignore[assignment]
 
 
-async def run_state_only_worker(config: WorkerConfig, _observe: Observe | None = None) -> int:
-    """Works until SIGTERM; returns the exit code. It exports no metrics."""
+async def run_state_only_worker(config: WorkerConfig, *_observers: object) -> int:
+    """Works until SIGTERM; returns the exit code. Nobody observes it."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     return await StateOnlyWorker(config).run(stop)

@@ -175,17 +175,17 @@ def parse_interaction(value: bytes | None, append_time_ms: int) -> Interaction:
         wire.watch_duration,
         100.0 if completion_clamped else completion_pct,
         wire.rating,
-        _optional_id(wire.session_id, "session_id"),
+        None if wire.session_id is None else id_of(wire.session_id, "session_id"),
         wire.device_type or None,
         country if country is None else upper_country(country, "country"),
         wire.language or None,
         wire.referrer or None,
         wire.query or None,
-        _optional_id(wire.recommendation_id, "recommendation_id"),
+        None if wire.recommendation_id is None else id_of(wire.recommendation_id, "recommendation_id"),
         wire.position,
-        _optional_id(wire.experiment_id, "experiment_id"),
-        _optional_id(wire.variant, "variant"),
-        _optional_id(wire.schema_version, "schema_version"),
+        None if wire.experiment_id is None else id_of(wire.experiment_id, "experiment_id"),
+        None if wire.variant is None else id_of(wire.variant, "variant"),
+        None if wire.schema_version is None else id_of(wire.schema_version, "schema_version"),
         completion_clamped,
     )
     if may_hold_problem(value):  # type: ignore[arg-type]  # decode refused None
@@ -264,6 +264,8 @@ def _begins_before_1970(raw: WireTime) -> bool:
 def _completion_pct(wire: WireInteraction) -> float | None:
     """The percentage as sent, which may be a little more than 100."""
     percent = wire.completion_pct
+    if wire.completion_percentage is None and wire.progress_pct is None:
+        return percent
     for alias in (wire.completion_percentage, wire.progress_pct):
         if alias is None:
             continue
@@ -272,7 +274,3 @@ def _completion_pct(wire: WireInteraction) -> float | None:
             raise InvalidEvent(Reason.CONFLICTING_COMPLETION, detail)
         percent = alias
     return percent
-
-
-def _optional_id(raw: str | int | None, field: str) -> str | None:
-    return None if raw is None else id_of(raw, field)
