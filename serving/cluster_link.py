@@ -18,7 +18,7 @@ import logging
 from typing import Any
 
 from serving import resp
-from serving.redis_address import RedisUrl, Server
+from serving.redis_address import HostPort, RedisUrl
 from serving.redis_errors import RedisUnavailable
 from serving.redis_link import DEADLINE_S, RedisLink
 from serving.redis_slots import SlotMap, UnusableSlotMap, redirected_to, slot_of
@@ -46,7 +46,7 @@ class ClusterLink:
         self._deadline_s = deadline_s
         self._on_connect = on_connect
         self._supervisor = supervisor or LoopSupervisor()
-        self._links: dict[Server, RedisLink] = {}
+        self._links: dict[HostPort, RedisLink] = {}
         self._map = SlotMap([])
         self._to_look = asyncio.Event()
         self._looked = asyncio.Event()  # once: all slots have a link that is up
@@ -86,7 +86,7 @@ class ClusterLink:
         server = self._map.of(slot_of(key))
         return server is not None and self._is_up(server)
 
-    def _is_up(self, server: Server) -> bool:
+    def _is_up(self, server: HostPort) -> bool:
         link = self._links.get(server)
         return link is not None and link.is_up
 
@@ -139,7 +139,7 @@ class ClusterLink:
         if server is not None and server in self._links:
             self._links[server].reset()
 
-    def _redirected(self, asked: Server, error: str, frame: bytes, future: asyncio.Future[Any]) -> bool:
+    def _redirected(self, asked: HostPort, error: str, frame: bytes, future: asyncio.Future[Any]) -> bool:
         """Sends what a node refused to whom it named; False = nobody is there who would answer it in time."""
         named = redirected_to(error, asked)
         if named is None:
@@ -191,7 +191,7 @@ class ClusterLink:
             self.why_unknown = ""
             return
 
-    async def _follow(self, reply: Any, asked: Server) -> None:
+    async def _follow(self, reply: Any, asked: HostPort) -> None:
         self._map = SlotMap.from_reply(reply, asked)
         for server in self._map.primaries - self._links.keys():
             self._open(server)
@@ -201,7 +201,7 @@ class ClusterLink:
                 self._former = self._former[0] + link.trips, self._former[1] + link.connects
                 await link.close()
 
-    def _open(self, server: Server) -> RedisLink:
+    def _open(self, server: HostPort) -> RedisLink:
         link = self._links[server] = RedisLink(
             self._url.address(server),
             deadline_s=self._deadline_s,

@@ -22,7 +22,7 @@ class RedisKind(StrEnum):
     SENTINEL = "sentinel"
 
 
-class Server(NamedTuple):
+class HostPort(NamedTuple):
     """One process that listens."""
 
     host: str
@@ -53,7 +53,7 @@ class RedisUrl:
     """`servers` are those to ask first: the server, nodes of the cluster, or sentinels, who know where `master` is."""
 
     kind: RedisKind
-    servers: tuple[Server, ...]
+    servers: tuple[HostPort, ...]
     username: str = ""
     password: str | None = field(default=None, repr=False)
     database: int = 0
@@ -108,7 +108,7 @@ class RedisUrl:
             login.get("sentinel_password"),
         )
 
-    def address(self, server: Server) -> RedisAddress:
+    def address(self, server: HostPort) -> RedisAddress:
         """How a server that holds lists is spoken to."""
         greeting = []
         if self.password is not None:
@@ -156,13 +156,13 @@ def _path_of(parts: SplitResult, kind: RedisKind) -> tuple[str, int]:
     return "", database
 
 
-def _servers(hosts: str, port: int) -> tuple[Server, ...]:
+def _servers(hosts: str, port: int) -> tuple[HostPort, ...]:
     """
     >>> _servers("a:7000,[::1]", 6379)
-    (Server(host='a', port=7000), Server(host='::1', port=6379))
+    (HostPort(host='a', port=7000), HostPort(host='::1', port=6379))
     """
     split = [urlsplit(f"//{host}") for host in hosts.split(",")]
-    return tuple(Server(host.hostname or "127.0.0.1", host.port or port) for host in split)
+    return tuple(HostPort(host.hostname or "127.0.0.1", host.port or port) for host in split)
 
 
 def _tls(options: dict[str, str]) -> ssl.SSLContext:

@@ -22,7 +22,7 @@ from redis.cluster import ClusterNode
 from redis.retry import Retry as BlockingRetry
 from redis.sentinel import Sentinel as BlockingSentinel
 
-from serving.redis_address import RedisKind, RedisUrl, Server
+from serving.redis_address import HostPort, RedisKind, RedisUrl
 from serving.redis_errors import RedisUnavailable
 from serving.redis_slots import SlotMap, UnusableSlotMap, slot_of
 
@@ -103,9 +103,9 @@ class ClusterClients:
     def __init__(self, url: RedisUrl, timeout_s: float) -> None:
         self._url = url
         self._timeout_s = timeout_s
-        self._clients: dict[Server, Redis] = {}
+        self._clients: dict[HostPort, Redis] = {}
         self._map: SlotMap | None = None
-        self._doubted: set[Server] = set()  # whoever failed or was wrong since the last look
+        self._doubted: set[HostPort] = set()  # whoever failed or was wrong since the last look
         self._looked_s = 0.0
         self._looking = asyncio.Lock()
 
@@ -120,7 +120,7 @@ class ClusterClients:
             except exceptions.MovedError as error:
                 self._doubted.add(server)
                 if self._map is not None:
-                    self._map.moved(error.slot_id, Server(error.host or server.host, error.port))
+                    self._map.moved(error.slot_id, HostPort(error.host or server.host, error.port))
             except exceptions.AskError as error:
                 raise RedisUnavailable(f"slot {slot} is being moved") from error
             except _AWAY:
@@ -133,7 +133,7 @@ class ClusterClients:
         if self._map is None:
             await self._look()
         assert self._map is not None
-        places: dict[Server | None, list[int]] = {}
+        places: dict[HostPort | None, list[int]] = {}
         for place, key in enumerate(keys):
             places.setdefault(self._map.of(slot_of(key.encode())), []).append(place)
         return places.values()
@@ -154,7 +154,7 @@ class ClusterClients:
         """See `RedisNodes`."""
         await asyncio.gather(*[client.aclose() for client in self._clients.values()])
 
-    def _client(self, server: Server) -> Redis:
+    def _client(self, server: HostPort) -> Redis:
         client = self._clients.get(server)
         if client is None:
             client = self._clients[server] = Redis(
@@ -167,7 +167,7 @@ class ClusterClients:
             )
         return client
 
-    async def _server_of(self, slot: int) -> Server:
+    async def _server_of(self, slot: int) -> HostPort:
         server = None if self._map is None else self._map.of(slot)
         if server is None or server in self._doubted:
             await self._look()
@@ -183,7 +183,7 @@ class ClusterClients:
             if self._map is not None and monotonic() - self._looked_s < LOOK_AGAIN_S:
                 return
             why: Exception | None = None
-            failed: set[Server] = set()
+            failed: set[HostPort] = set()
             for server in self._to_ask():
                 try:
                     reply = await self._client(server).execute_command("CLUSTER", "SLOTS")  # type: ignore[no-untyped-call]
@@ -202,7 +202,7 @@ class ClusterClients:
             self._looked_s = monotonic()
             await self._forget()
 
-    def _to_ask(self) -> list[Server]:
+    def _to_ask(self) -> list[HostPort]:
         known = [] if self._map is None else sorted(self._map.primaries)
         return sorted(dict.fromkeys([*known, *self._url.servers]), key=self._doubted.__contains__)
 
@@ -253,7 +253,7 @@ def connect(redis_url: str, timeout_s: float | None = None) -> BlockingRedis:
     return cast(BlockingRedis, RedisCluster(startup_nodes=nodes, **limits, **url.client_options()))
 
 
-def connect_to(url: RedisUrl, server: Server, timeout_s: float) -> BlockingRedis:
+def connect_to(url: RedisUrl, server: HostPort, timeout_s: float) -> BlockingRedis:
     """A client of one server of several."""
     return BlockingRedis(
         host=server.host,

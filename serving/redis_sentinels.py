@@ -7,7 +7,7 @@ from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from serving.redis_address import RedisAddress, RedisUrl, Server
+from serving.redis_address import HostPort, RedisAddress, RedisUrl
 from serving.redis_errors import RedisUnavailable
 
 TIMEOUT_S = 0.25
@@ -30,4 +30,4 @@ class Sentinels:
         finally:  # they are asked seldom
             for sentinel in self._sentinel.sentinels:
                 await sentinel.aclose()
-        return self._url.address(Server(host, int(port)))
+        return self._url.address(HostPort(host, int(port)))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from harness import patience
 
-from serving.redis_address import RedisKind, RedisUrl, Server
+from serving.redis_address import HostPort, RedisKind, RedisUrl
 from serving.redis_slots import SLOTS, SlotMap, UnusableSlotMap, redirected_to
 
 from .conftest import free_port
@@ -20,15 +20,15 @@ from .endpoint.conftest import REPOSITORY
 
 def test_a_url_names_servers_and_how_they_are_spoken_to() -> None:
     single = RedisUrl.parse("redis://reader:p%40ss@cache:7000/3")
-    assert (single.kind, single.servers, single.password) == (RedisKind.SINGLE, (Server("cache", 7000),), "p@ss")
+    assert (single.kind, single.servers, single.password) == (RedisKind.SINGLE, (HostPort("cache", 7000),), "p@ss")
     assert single.client_options() == {"username": "reader", "password": "p@ss", "db": 3}
-    assert single.address(Server("other", 1)).greeting[0].startswith(b"*3\r\n$4\r\nAUTH")
+    assert single.address(HostPort("other", 1)).greeting[0].startswith(b"*3\r\n$4\r\nAUTH")
     cluster = RedisUrl.parse("rediss+cluster://reader:secret@a,b:7001?ssl_cert_reqs=none")
-    assert cluster.servers == (Server("a", 6379), Server("b", 7001))
+    assert cluster.servers == (HostPort("a", 6379), HostPort("b", 7001))
     assert cluster.client_options()["ssl"] is True
     sentinels = RedisUrl.parse("redis+sentinel://u:p@a,b/lists/2?sentinel_password=other")
     assert (sentinels.servers, sentinels.master, sentinels.database) == (
-        (Server("a", 26379), Server("b", 26379)),
+        (HostPort("a", 26379), HostPort("b", 26379)),
         "lists",
         2,
     )
@@ -53,21 +53,21 @@ def test_any_other_url_is_refused(url: str, says: str) -> None:
 
 
 def test_a_slot_map_says_who_serves_what_and_what_nobody_serves() -> None:
-    asked = Server("asked", 1)
+    asked = HostPort("asked", 1)
     slots = SlotMap.from_reply(
         [[0, 99, [b"a", 7000, b"id", []], [b"b", 7001, b"id"]], [200, SLOTS - 1, [b"", 7002]]], asked
     )
-    assert (slots.of(99), slots.of(100), slots.of(200)) == (Server("a", 7000), None, Server("asked", 7002))
-    assert (slots.uncovered, slots.primaries) == (100, {Server("a", 7000), Server("asked", 7002)})
+    assert (slots.of(99), slots.of(100), slots.of(200)) == (HostPort("a", 7000), None, HostPort("asked", 7002))
+    assert (slots.uncovered, slots.primaries) == (100, {HostPort("a", 7000), HostPort("asked", 7002)})
     for reply in (None, [[0]], [[0, 1, [b"a", b"x"]]]):
         with pytest.raises(UnusableSlotMap):
             SlotMap.from_reply(reply, asked)
 
 
 def test_a_node_names_who_is_to_be_asked() -> None:
-    asked = Server("asked", 1)
-    assert redirected_to("ASK 7 :7001", asked) == (False, 7, Server("asked", 7001))
-    assert redirected_to("MOVED 7 ::1:7001", asked) == (True, 7, Server("::1", 7001))
+    asked = HostPort("asked", 1)
+    assert redirected_to("ASK 7 :7001", asked) == (False, 7, HostPort("asked", 7001))
+    assert redirected_to("MOVED 7 ::1:7001", asked) == (True, 7, HostPort("::1", 7001))
     assert redirected_to("CLUSTERDOWN Hash slot not served", asked) is None
 
 

