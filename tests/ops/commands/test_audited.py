@@ -17,7 +17,7 @@ NOT_NOTED = {
     "down", "evaluate", "experiment assign", "experiment list", "experiment report", "experiment show",
     "experiment size",
     "inspect item", "inspect user", "lag", "logs", "publish", "scale", "schema", "schema apply", "serve", "simulate",
-    "sink", "snapshot list", "status", "up", "versions", "why", "worker",
+    "sink", "snapshot list", "status", "storefront", "train", "up", "versions", "why", "worker",
 }  # fmt: skip
 
 
