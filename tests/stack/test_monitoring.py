@@ -31,6 +31,7 @@ from ops.local_stack.ports import free_port
 from ops.local_stack.stack import LocalStack
 from ops.operator.experiments.lifecycle import Lifecycle
 from streams.contract.experiments import Experiment, RankingOverrides, Variant
+from streams.kafka import clients
 from streams.kafka.producer import OutgoingRecord
 
 pytestmark = [pytest.mark.stack, pytest.mark.skipif(not is_installed(), reason=HOW_TO_INSTALL)]
@@ -151,7 +152,7 @@ async def test_every_panel_has_data_and_alerts_fire_for_their_faults(
         demo = Demo(cluster, probed_worker(cluster, "worker"), endpoint_process(cluster))
         jobs = {"freshet-worker": [demo.worker.port], "freshet-endpoint": [demo.endpoint.port]}
         if clickhouse is not None:
-            jobs["freshet-sink"] = [_sink(cluster, clickhouse)]
+            jobs["freshet-sink"] = [_sink(SinkWorld(place, clickhouse), cluster)]
         await demo.worker.ready()
         await demo.endpoint.ready()
         await experiment(cluster)
@@ -165,9 +166,9 @@ async def test_every_panel_has_data_and_alerts_fire_for_their_faults(
             prometheus.stop()
 
 
-def _sink(cluster: Cluster, clickhouse: ClickHouseServer) -> int:
+def _sink(world: SinkWorld, cluster: Cluster) -> int:
     """The port of a sink that runs."""
-    world, port = SinkWorld(cluster.place, clickhouse), free_port()
+    port = free_port()
     applied = world.freshet("schema", "apply", "clickhouse")
     assert applied.returncode == 0, applied.stderr
     environment = world.environment | {"FRESHET_METRICS_PORT": str(port)}
@@ -203,8 +204,31 @@ async def _drills(prometheus: Prometheus, demo: Demo, stack: LocalStack) -> None
     stack.stop_redis(kill=True)
     await prometheus.fires("FreshetRedisUnavailable", "FreshetPersonalShareLow")
     stack.start_redis()
+    await prometheus.fires("FreshetFreshnessSlow")  # lists that waited are written
     await prometheus.is_silent("FreshetRedisUnavailable", "FreshetPersonalShareLow")
+
+    async with _hanging_transaction(stack.bootstrap, demo.cluster):
+        await prometheus.fires("FreshetNoProgress")
+    await prometheus.is_silent("FreshetNoProgress", "FreshetLagHigh")  # which a slow machine may see too
     assert await prometheus.firing() - OF_SPEED == set()
 
     await demo.worker.process.terminate()
     await prometheus.fires("FreshetProcessDown", "FreshetPartitionUnowned")
+
+
+@asynccontextmanager
+async def _hanging_transaction(bootstrap: str, cluster: Cluster) -> AsyncIterator[None]:
+    """A producer holds a transaction open on one partition: nobody who reads committed records gets beyond it."""
+    producer = clients.producer(
+        bootstrap, transactional_id=f"hangs-{secrets.token_hex(4)}", transaction_timeout_ms=900_000
+    )
+    await producer.start()
+    try:
+        await producer.begin_transaction()
+        await producer.send_and_wait(cluster.topics.interactions, b"{}", b"u0", 0)
+        try:
+            yield
+        finally:
+            await producer.abort_transaction()
+    finally:
+        await producer.stop()

@@ -17,8 +17,8 @@ MONITORING = Path(__file__).parents[3] / "deploy" / "monitoring"
 RULES = MONITORING / "rules" / "freshet.yml"
 #: Why tests are skipped without it.
 HOW_TO_INSTALL = "no Prometheus here: apt-get install prometheus"
-#: Windows of minutes, and how long an alert waits, would be a test of an hour.
-_SHORT_WINDOW, _FOR = "20s", "1s"
+#: Windows of minutes and days, and how long an alert waits, would be a test of a week.
+_WINDOWS, _FOR = {"5m": "20s", "15m": "20s", "6h": "60s", "7d": "5m", "1d": "60s"}, "1s"
 
 
 def is_installed() -> bool:
@@ -28,7 +28,7 @@ def is_installed() -> bool:
 
 def quick_rules() -> str:
     """The rules with windows of seconds, and alerts that wait for a second; bounds stay."""
-    text = re.sub(r"\[(5m|15m)\]", f"[{_SHORT_WINDOW}]", RULES.read_text())
+    text = re.sub(r"\[(\w+)\]", lambda found: f"[{_WINDOWS[found[1]]}]", RULES.read_text())
     return re.sub(r"for: \w+", f"for: {_FOR}", text)
 
 
