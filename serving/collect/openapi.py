@@ -97,7 +97,13 @@ def _read(operation: str, summary: str, *problems: str) -> dict[str, Any]:
 
 def _schemas() -> dict[str, Any]:
     event = {name: value for name, value in schemas()["interaction"].items() if name not in ("$schema", "$id")}
-    tracked = {**event, "required": [name for name in event["required"] if name != "timestamp"]}
+    time = event["properties"]["timestamp"]
+    absent = {**time, "anyOf": [*time["anyOf"], {"type": "null"}, {"enum": [""]}]}
+    tracked = {
+        **event,
+        "properties": {**event["properties"], "timestamp": absent},
+        "required": [name for name in event["required"] if name != "timestamp"],
+    }
     problem = SCHEMAS["Problem"]
     return {
         "Event": event,
