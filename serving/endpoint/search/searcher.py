@@ -23,7 +23,7 @@ from serving.keys import HOMEPAGE
 from serving.redis_errors import RedisUnavailable
 
 #: How much a place on the reader's own list counts beside the text (1 = the best fit), and one on the popular list.
-TASTE: Final = 0.4
+INTERESTS: Final = 0.4
 POPULAR: Final = 0.2
 _HALF_PLACE: Final = 20
 _REASON: Final = reason_tail("Matches your search", "search", "content")
@@ -104,7 +104,7 @@ class Searcher:
     def _ordered(reader: SearchReader, matches: dict[int, float]) -> list[Match]:
         best = max(matches.values(), default=1.0)
         worth = {
-            key: score / best + TASTE * _near_top(reader.own, key) + POPULAR * _near_top(reader.popular, key)
+            key: score / best + INTERESTS * _near_top(reader.own, key) + POPULAR * _near_top(reader.popular, key)
             for key, score in matches.items()
             if reader.may_see(key)
         }
