@@ -5,7 +5,7 @@
         freshet.events([{"event_type": "play", "user_id": "u17", "item_id": "m42", "timestamp": now_ms}])
 
 `AsyncClient` is the same to be awaited. Methods and types are generated from the OpenAPI documents (`make docs`), and
-so is the client in TypeScript, clients/typescript/freshet.ts.
+so is the client in TypeScript, serving/client/typescript/freshet.ts.
 """
 
 from serving.client.answers import *  # noqa: F403  every type of an answer, as the documents name them

@@ -17,7 +17,7 @@ from serving.endpoint import openapi as of_endpoint
 HERE: Final = Path(__file__).parent
 ANSWERS: Final = HERE / "answers.py"
 READS: Final = HERE / "client.py"
-TYPESCRIPT: Final = HERE.parents[1] / "clients" / "typescript" / "freshet.ts"
+TYPESCRIPT: Final = HERE / "typescript" / "freshet.ts"
 _MADE: Final = "Generated from the OpenAPI documents by `make docs`; do not edit."
 Schema = dict[str, Any]
 
