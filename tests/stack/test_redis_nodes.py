@@ -2,7 +2,6 @@
 answered, what the successor of a lost primary never heard of is written again, and nothing older stays."""
 
 import asyncio
-import contextlib
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -77,6 +76,7 @@ class Readings:
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
+        self._over = False
         self.sources: defaultdict[int, Counter[str]] = defaultdict(Counter)
 
     async def read(self) -> None:
@@ -98,18 +98,18 @@ class Readings:
         await eventually("personal answers", all_personal)
 
     async def _run(self) -> None:
-        while True:
+        while not self._over:
             await self.read()
 
     @asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
+        self._over = False
         task = asyncio.create_task(self._run())
         try:
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        finally:  # not by cancelling, which a reply that arrives at that moment swallows
+            self._over = True
+            await task
 
 
 async def lists_are_right(cluster: Cluster) -> None:
