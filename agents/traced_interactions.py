@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka.structs import ConsumerRecord
+from opentelemetry.trace import Span
 
 from agents.interactions import InteractionsStep
 from agents.lists.list_keeper import ListKeeper
-from agents.record_traces import ListsOfBatch, RecordTraces
+from agents.record_traces import ListsOfBatch, RecordTraces, never_raising
 from serving.redis_writer import Group
 from streams.contract.identities import Identities
 from streams.contract.reasons import Reason
@@ -38,7 +39,11 @@ class TracedStep(InteractionsStep):
         if self._reason is not None:
             self._traces.rejected(span, self._reason)
         else:  # so the key is the user id
-            self._traces.folded(span, self._identities.of(record.key.decode()))
+            self._folded(span, record)
+
+    @never_raising
+    def _folded(self, span: Span, record: ConsumerRecord) -> None:
+        self._traces.folded(span, self._identities.of(record.key.decode()))
 
     def _reject(self, record: ConsumerRecord, reason: Reason, detail: str) -> None:
         self._reason = reason
@@ -66,5 +71,5 @@ class TracedLists(ListKeeper):
     def _note_written(self, listed: Sequence[str], users: Mapping[str, User]) -> None:
         super()._note_written(listed, users)
         if self._batch is not None:
-            self._traces.done(self._batch.written(listed))
+            self._traces.done(self._batch.written(listed) or ())
             self._batch = None

@@ -64,6 +64,9 @@ EVENTS: Final[dict[str, dict[str, str]]] = {
     "agents.lists.shared_lists": {
         "shared lists wait: %s": "shared_lists_wait",
     },
+    "agents.record_traces": {
+        "a record is not traced further; others of th": "record_trace_failed",
+    },
     "agents.replay.coordinator": {
         "%s: %s, was %s": "replay_phase_changed",
     },

@@ -11,13 +11,14 @@ from aiokafka.structs import ConsumerRecord
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanContext
 
 from agents import record_traces
 from agents.dead_letters import DeadLetters
 from agents.followers.erasures import Erasures
 from agents.interactions import OutgoingDeltas
 from agents.lists.failed_lists import FailedLists
-from agents.record_traces import RecordTraces, sampled_parent
+from agents.record_traces import ListsOfBatch, RecordTraces, sampled_parent
 from agents.traced_interactions import TracedStep
 from streams.contract.identities import Identities
 from tables.user_plane import FoldLimits, UserPlane
@@ -61,7 +62,7 @@ class World:
             if written:
                 self.traces.done(batch.written(users))
 
-    def send(self, user: str, *headers: tuple[str, bytes], value: bytes | None = None) -> None:
+    def send(self, user: str, *headers: tuple[str, bytes | None], value: bytes | None = None) -> None:
         self.offset += 1
         event = {"event_type": "view", "user_id": user, "item_id": "i", "timestamp": NOW_MS, "event_id": self.offset}
         self.step.fold(
@@ -89,13 +90,14 @@ def ids(span: ReadableSpan) -> tuple[str, int, int]:
         (("other", b"1"),),
         (parent(flags="00"),),
         (("traceparent", b""),),
+        (("traceparent", None),),
         (("traceparent", b"nonsense-01"),),
         (("traceparent", b"\xff\xfe1"),),
         (parent(0),),
         (parent(trace_id="0" * 32),),
     ],
 )
-def test_what_is_not_traced(headers: tuple[tuple[str, bytes], ...]) -> None:
+def test_what_is_not_traced(headers: tuple[tuple[str, bytes | None], ...]) -> None:
     world = World()
     world.send("u1", *headers)
     asyncio.run(world.step.effects(2, force=True))
@@ -105,6 +107,59 @@ def test_what_is_not_traced(headers: tuple[tuple[str, bytes], ...]) -> None:
 def test_the_state_of_the_trace_goes_along() -> None:
     record = ConsumerRecord("t", 0, 0, 0, 1, b"u", b"", None, 0, 0, (parent(), ("tracestate", b"a=1"), ("x", b"y")))
     assert sampled_parent(record) == {"traceparent": parent()[1].decode(), "tracestate": "a=1"}
+
+
+def test_a_state_without_a_value_is_none() -> None:
+    world = World()
+    world.send("u1", parent(), ("tracestate", None))  # Kafka's headers may have no value
+    assert world.step.plane.view(IDENTITIES.of("u1")) is not None
+    assert len(world.take()) == 1
+
+
+class BrokenTracer:
+    """In the library's place: whatever it is asked for fails, from the start or once a span has begun."""
+
+    def __init__(self, begins: int) -> None:
+        self.begins = begins
+
+    def start_span(self, *_: object, **__: object) -> Any:
+        self.begins -= 1
+        if self.begins < 0:
+            raise RuntimeError("no span begins")
+        return self
+
+    def end(self, *_: object) -> None:
+        raise RuntimeError("no span ends")
+
+    set_attribute = set_status = end
+
+    def get_span_context(self) -> Any:
+        return SpanContext(1, 1, is_remote=False)
+
+
+@pytest.mark.parametrize("begins", [0, 1_000])
+def test_what_tracing_meets_costs_no_record(
+    begins: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(record_traces, "_told", set())
+    world = World()
+    tracer: Any = BrokenTracer(begins)
+    world.step._traces = RecordTraces(tracer, "user.interactions", 0, "freshet.v1")
+    for number in range(3):
+        world.send("u1", parent(number + 1))
+    world.send("u1", parent(), value=b"{")
+    effects = asyncio.run(world.step.effects(5, force=True))
+    assert world.step.plane.view(IDENTITIES.of("u1")) is not None
+    assert effects is not None
+    assert len(effects.outgoing) >= 1, "the dead letter is told as without traces"
+    assert len([record for record in caplog.records if record.name == "agents.record_traces"]) == 1
+
+
+def test_lists_are_made_and_written_whatever_tracing_meets() -> None:
+    tracer: Any = BrokenTracer(0)
+    batch = ListsOfBatch(tracer, {"u1": [SpanContext(1, 1, is_remote=False)]}, 1, 0)
+    batch.made()
+    assert not batch.written(["u1"])
 
 
 def test_a_record_is_traced_through_fold_list_and_write() -> None:
