@@ -50,7 +50,10 @@ def end_within(seconds: float, what: str, loop: asyncio.AbstractEventLoop) -> No
 
 
 def _end_late(seconds: float, what: str, loop: asyncio.AbstractEventLoop) -> None:
-    waiting = "\n".join(sorted(_waits_of(loop)))
+    try:
+        waiting = "\n".join(sorted(_waits_of(loop)))
+    except Exception as error:  # noqa: BLE001  the loop runs on in its own thread while its tasks are looked at
+        waiting = f"unknown: {error!r}"
     late = TimeoutError(f"not done after {seconds:g} s, and nothing uncommitted is acknowledged; waiting:\n{waiting}")
     die(what, late)
 

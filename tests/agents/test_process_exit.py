@@ -50,6 +50,25 @@ def test_an_orderly_end_that_never_comes_is_bounded() -> None:
     assert re.search(r"main:\d+ > close:\d+ > connect:\d+", done.stderr), "and what it waits for"
 
 
+def test_the_end_comes_though_the_tasks_cannot_be_looked_at() -> None:
+    broken = """
+import threading
+from agents.delivery.process_exit import end_within
+
+class Coroutine:
+    def get_coro(self):
+        raise RuntimeError("changed during iteration")
+
+import asyncio
+asyncio.all_tasks = lambda loop: [Coroutine()]
+end_within(0.1, "shutdown", object())
+threading.Event().wait(60)
+"""
+    done = subprocess.run([sys.executable, "-c", broken], capture_output=True, text=True, check=False)
+    assert done.returncode == EXIT_UNEXPECTED
+    assert "waiting:\nunknown: RuntimeError('changed during iteration')" in done.stderr
+
+
 def test_an_orderly_end_in_time_is_not_disturbed() -> None:
     command = [sys.executable, "-c", END_WITHIN + "asyncio.run(main(600, True))"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
