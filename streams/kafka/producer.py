@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Final, NamedTuple, Protocol, Self
 
@@ -25,6 +26,8 @@ _LINGER_MS: Final = 5
 _METADATA_TIMEOUT_S: Final = 3.0
 _POLL_S: Final = 0.2
 _MAX_BATCH_BYTES: Final = 128 * 1024
+#: How long leaving with an error waits for what was sent, and then for requests under way to end.
+_CLOSE_S: Final = 5.0
 
 
 class OutgoingRecord(NamedTuple):
@@ -56,8 +59,10 @@ class Acknowledgement(Protocol):
 class Producer:
     """Publishes to Kafka; use it as `async with Producer("localhost:9092") as producer`.
 
-    `delivery_timeout_s` bounds how long a record may wait for its acknowledgement, a broker's restart included;
-    `start_timeout_s` how long entering waits for a broker. Larger records than `max_request_bytes` are refused.
+    `delivery_timeout_s` bounds how long a record may wait for its acknowledgement, a broker's restart included, and how
+    long leaving waits for all that was sent; `start_timeout_s` how long entering waits for a broker. aiokafka itself
+    gives up no record of an idempotent producer, nor does its `stop` return before. Larger records than
+    `max_request_bytes` are refused.
     """
 
     def __init__(
@@ -71,7 +76,7 @@ class Producer:
     ) -> None:
         self._bootstrap = bootstrap
         self._start_timeout_s = start_timeout_s
-        self._delivery_timeout_ms = int(delivery_timeout_s * 1000)
+        self._delivery_timeout_s = delivery_timeout_s
         self._linger_ms = linger_ms
         self._max_request_bytes = max_request_bytes
         self._topics: set[str] = set()
@@ -84,7 +89,7 @@ class Producer:
             linger_ms=self._linger_ms,
             max_batch_size=_MAX_BATCH_BYTES,
             max_request_size=self._max_request_bytes,
-            request_timeout_ms=self._delivery_timeout_ms,
+            request_timeout_ms=int(self._delivery_timeout_s * 1000),
         )
         try:
             async with asyncio.timeout(self._start_timeout_s):
@@ -100,17 +105,35 @@ class Producer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._kafka.stop()
+        try:
+            async with asyncio.timeout(self._delivery_timeout_s if error is None else _CLOSE_S):
+                await self._kafka.stop()
+        except TimeoutError as late:
+            await self._abandon()
+            if error is None:
+                raise KafkaUnreachable(
+                    f"no Kafka broker took all that was sent within {self._delivery_timeout_s:g} s"
+                ) from late
+
+    async def _abandon(self) -> None:
+        """Ends what `stop` waits for: nothing more is sent."""
+        self._kafka._message_accumulator.fail_all(kafka_errors.KafkaConnectionError("the producer was ended"))
+        sender = self._kafka._sender.sender_task
+        sender.cancel()
+        closing = asyncio.ensure_future(self._kafka.client.close())
+        await asyncio.wait([sender, closing], timeout=_CLOSE_S)
 
     async def send(self, record: OutgoingRecord) -> "asyncio.Future[Acknowledgement]":
         """Hands the record over, waiting while the buffer of its partition is full.
 
         The future gives the acknowledgement or fails with an error of aiokafka's; `publish` and `publish_all` make a
-        `PublishError` of it. A topic that does not exist is a `PublishError` at once.
+        `PublishError` of it. A topic that does not exist is a `PublishError` at once. Raises `KafkaUnreachable` when
+        no broker says whether it does.
         """
         try:
             if record.topic not in self._topics:
-                await self._require_topic(record.topic)
+                async with self._in_time(record):
+                    await self._require_topic(record.topic)
             sent: asyncio.Future[Acknowledgement] = await self._kafka.send(
                 record.topic, record.value, record.key, record.partition, headers=list(record.headers)
             )
@@ -119,8 +142,14 @@ class Producer:
         return sent
 
     async def publish(self, record: OutgoingRecord) -> Acknowledgement:
-        """Sends one record and waits until it is in the log. Raises `PublishError`."""
-        return await _acknowledged(record, await self.send(record))
+        """Sends one record and waits until it is in the log.
+
+        Raises:
+            PublishError: Kafka refused it.
+            KafkaUnreachable: it was not acknowledged in time; it may be in the log all the same.
+        """
+        async with self._in_time(record):
+            return await _acknowledged(record, await self.send(record))
 
     async def publish_all(
         self,
@@ -130,7 +159,7 @@ class Producer:
         """Sends records in order and waits until all are in the log; returns how many.
 
         `on_acknowledged` hears of each record, in the order given. Raises `PublishError` at the first record that is
-        not acknowledged; later ones may be in the log already.
+        not acknowledged, `KafkaUnreachable` at the first that is not in time; later ones may be in the log already.
         """
         count = 0
         in_flight: deque[tuple[OutgoingRecord, asyncio.Future[Acknowledgement]]] = deque()
@@ -139,16 +168,35 @@ class Producer:
             nonlocal count
             while len(in_flight) > limit or (in_flight and in_flight[0][1].done()):
                 record, future = in_flight.popleft()
-                acknowledgement = await _acknowledged(record, future)
+                if future.done():
+                    acknowledgement = await _acknowledged(record, future)
+                else:
+                    async with self._in_time(record):
+                        acknowledgement = await _acknowledged(record, future)
                 count += 1
                 if on_acknowledged is not None:
                     on_acknowledged(record, acknowledgement)
 
-        async for record in _each(records):
-            in_flight.append((record, await self.send(record)))
-            await settle_down_to(MAX_IN_FLIGHT)
-        await settle_down_to(0)
+        try:
+            async for record in _each(records):
+                in_flight.append((record, await self.send(record)))
+                await settle_down_to(MAX_IN_FLIGHT)
+            await settle_down_to(0)
+        finally:
+            for _, future in in_flight:  # after a failure nobody hears of them
+                future.cancel()
         return count
+
+    @asynccontextmanager
+    async def _in_time(self, record: OutgoingRecord) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._delivery_timeout_s):
+                yield
+        except TimeoutError as late:
+            raise KafkaUnreachable(
+                f"a record of key {record.key!r} was not acknowledged by {record.topic} within "
+                f"{self._delivery_timeout_s:g} s"
+            ) from late
 
     async def partitions(self, topic: str) -> int:
         """How many partitions the topic has. Raises `PublishError` when it does not exist."""

@@ -60,7 +60,7 @@ class World:
         if batch is not None:
             batch.made()
             if written:
-                self.traces.done(batch.written(users))
+                self.traces.done(batch.written(users) or ())
 
     def send(self, user: str, *headers: tuple[str, bytes | None], value: bytes | None = None) -> None:
         self.offset += 1
