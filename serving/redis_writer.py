@@ -26,6 +26,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from serving.experiments import ExperimentBook
+from serving.first_failure import FirstFailure
 from serving.item_card import ItemCard, field_of
 from serving.keys import Keys
 from serving.list_format import ordered
@@ -159,12 +160,15 @@ class ListWriter:
             order = owner.next()
             groups = [((key, ordered(value, order)), *others) for (key, value), *others in groups]
         replies = [LIST_NOT_THE_WRITERS] * len(groups)
+        failure = FirstFailure()
         for places in await self._nodes.split([group[0][0] for group in groups]):
-            for start in range(0, len(places), CHUNK_LISTS):
-                chunk = places[start : start + CHUNK_LISTS]
-                written = await self._write_chunk([groups[place] for place in chunk], ttl_s, guard)
-                for place, reply in zip(chunk, written, strict=True):
-                    replies[place] = reply
+            with failure.kept():  # the other servers hold what is theirs
+                for start in range(0, len(places), CHUNK_LISTS):
+                    chunk = places[start : start + CHUNK_LISTS]
+                    written = await self._write_chunk([groups[place] for place in chunk], ttl_s, guard)
+                    for place, reply in zip(chunk, written, strict=True):
+                        replies[place] = reply
+        failure.tell()
         if LIST_NOT_THE_WRITERS in replies:
             raise NotTheWriter
         refused = tuple(place for place, reply in enumerate(replies) if not self._is_written(reply, owner))

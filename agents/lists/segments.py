@@ -12,6 +12,7 @@ from functools import partial
 from agents.lists.list_maker import ListMaker
 from agents.lists.maturity_lists import MaturityLists
 from ranking.shared_lists import new_releases, popular_in, popular_of_genre, trending
+from serving.first_failure import FirstFailure
 from serving.keys import GENRE_ROW, GLOBAL_REGION, HOMEPAGE, LIST_TTL_S, NEW_ROW, REGIONS, TRENDING_TTL_S, WINDOWS, Keys
 from serving.redis_writer import ListWriter
 from serving.write_order import PartitionOwner
@@ -51,16 +52,20 @@ class SegmentLists:
         self._share = 0
 
     async def write_next(self, owned: Mapping[int, PartitionOwner], now_ms: int) -> None:
-        """One round: the places of owned item partitions whose turn it is."""
+        """One round: the places of owned item partitions whose turn it is. Raises RedisUnavailable after the last."""
+        failure = FirstFailure()
         if owner := owned.get(self._partition(EVERYWHERE)):
-            await self._write(EVERYWHERE, owner, now_ms)
+            with failure.kept():
+                await self._write(EVERYWHERE, owner, now_ms)
         if not self._left:
             self._left = deque(self._segments(now_ms))
             self._share = -(-len(self._left) // ROUNDS_A_TURN)
         for _ in range(min(self._share, len(self._left))):
             place = self._left.popleft()
             if owner := owned.get(self._partition(place)):
-                await self._write(place, owner, now_ms)
+                with failure.kept():
+                    await self._write(place, owner, now_ms)
+        failure.tell()
 
     def _segments(self, now_ms: int) -> list[AudienceSegment]:
         """What there are lists for now: countries with events, their regions, the largest genres."""

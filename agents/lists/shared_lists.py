@@ -17,6 +17,7 @@ from agents.lists.list_maker import ListMaker
 from agents.lists.maturity_lists import MaturityLists
 from agents.lists.segments import SegmentLists
 from ranking.shared_lists import popular, similar
+from serving.first_failure import FirstFailure
 from serving.keys import LIST_TTL_S, Keys
 from serving.list_format import ordered
 from serving.redis_errors import RedisUnavailable
@@ -77,38 +78,56 @@ class SharedListWriter:
             await asyncio.sleep(ROUND_S)
 
     async def _round(self, now_ms: int) -> None:
-        owned = self._owned()
-        await self._cards.write(owned, now_ms)
+        """In a cluster each kind is on a primary of its own, or on several: one that is away stops only what it holds.
+        Raises RedisUnavailable when all is done that can be."""
+        owned, failure = self._owned(), FirstFailure()
+        with failure.kept():
+            await self._cards.write(owned, now_ms)
         if 0 in owned:
-            await self._write_popular(owned[0], now_ms)
-        await self._places.write_next(owned, now_ms)
-        await self._write_similar(owned, now_ms)
-        await self._features.write(owned, now_ms)
+            with failure.kept():
+                await self._write_popular(owned[0], now_ms)
+        with failure.kept():
+            await self._places.write_next(owned, now_ms)
+        with failure.kept():
+            await self._write_similar(owned, now_ms)
+        with failure.kept():
+            await self._features.write(owned, now_ms)
+        failure.tell()
 
     async def _write_popular(self, owner: PartitionOwner, now_ms: int) -> None:
         make = partial(popular, self._maker.model, now_ms, self._maker.list_size)
         await self._for_ages.write(self._keys.popular, make, owner, now_ms, LIST_TTL_S)
 
     async def _write_similar(self, owned: Mapping[int, PartitionOwner], now_ms: int) -> None:
+        failure = FirstFailure()
         for key, value in list(self._similar_last.values()):  # no two are the same bytes
-            if await self._writer.read(key) != value:
-                self._similar_written.clear()  # Redis was wiped, or fell back: what was written may be gone
-                self._similar_last.clear()
-                break
-        await self._audit_similar()
+            with failure.kept():
+                if await self._writer.read(key) != value:
+                    self._similar_written.clear()  # Redis was wiped, or fell back: what was written may be gone
+                    self._similar_last.clear()
+                    break
+        with failure.kept():
+            await self._audit_similar()
         chosen = self._next_items(owned, now_ms)
         by_partition: dict[int, list[int]] = {}
         for index in chosen:
             by_partition.setdefault(item_partition(self._maker.model.ids[index], self._partitions), []).append(index)
         for partition, indices in by_partition.items():
-            values = [self._similar_value(index, now_ms) for index in indices]
-            result = await self._writer.write_lists(values, LIST_TTL_S, owned[partition])
-            written = [index for place, index in enumerate(indices) if place not in result.refused]
-            self._similar_written |= {index: chosen[index] for index in written}
-            for index in written:
-                key, value = values[indices.index(index)]
-                last = {server: kept for server, kept in self._similar_last.items() if kept[0] != key}
-                self._similar_last = last | {self._writer.server_of(key): (key, ordered(value, owned[partition].order))}
+            with failure.kept():
+                await self._write_similar_of(owned[partition], {index: chosen[index] for index in indices}, now_ms)
+        failure.tell()
+
+    async def _write_similar_of(
+        self, owner: PartitionOwner, chosen: Mapping[int, tuple[float, int, int]], now_ms: int
+    ) -> None:
+        values = {index: self._similar_value(index, now_ms) for index in chosen}
+        result = await self._writer.write_lists(list(values.values()), LIST_TTL_S, owner)
+        written = [index for place, index in enumerate(values) if place not in result.refused]
+        self._similar_written |= {index: chosen[index] for index in written}
+        for index in written:
+            key, value = values[index]
+            last = {server: kept for server, kept in self._similar_last.items() if kept[0] != key}
+            self._similar_last = last | {self._writer.server_of(key): (key, ordered(value, owner.order))}
 
     def _similar_value(self, index: int, now_ms: int) -> tuple[str, bytes]:
         listed = similar(self._maker.model, index, now_ms, SIMILAR_SIZE)

@@ -6,11 +6,8 @@ either: workers pass over them, so that each costs a member of a sorted set ever
 
 from __future__ import annotations
 
-import asyncio
-
 from serving.endpoint.marks import UserMarks
 from serving.keys import Keys
-from serving.redis_errors import RedisUnavailable
 from serving.redis_link import Link
 
 AGAIN_S = 5  # later reads of the same user tell it again: a worker may have ended over it
@@ -40,12 +37,8 @@ class MissedLists:
         read."""
         waiting, self._waiting = self._waiting, {}
         for keys, users in waiting.values():
-            try:
-                await asyncio.gather(
-                    *[self._link.send(*mark) for mark in self._user_marks.frames(keys.missed, users, int(now_s))]
-                )
-            except RedisUnavailable:
-                self._told.difference_update((user_id, keys.version) for user_id in users)
+            away = await self._user_marks.write(self._link, keys.missed, users, int(now_s))
+            self._told.difference_update((user_id, keys.version) for user_id in away)
         if now_s >= self._forget_at_s:
             self._told.clear()
             self._forget_at_s = now_s + AGAIN_S

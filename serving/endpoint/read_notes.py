@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from serving.endpoint.marks import UserMarks
 from serving.keys import Keys
-from serving.redis_errors import RedisUnavailable
 from serving.redis_link import Link
 
 AGAIN_S = 600  # a reader is noted once in this time; the workers think in days
@@ -34,14 +31,11 @@ class ReadNotes:
     async def write(self, now_s: int) -> None:
         """Notes those who wait, at `now_s` seconds since the epoch. While Redis is away they are read readers again."""
         waiting, self._waiting = self._waiting, []
+        missed = waiting
         try:
-            frames = self._user_marks.frames(self._keys.readers, waiting, now_s)
-            await asyncio.gather(*[self._link.send(*frame) for frame in frames])
-        except RedisUnavailable:
-            self._known.difference_update(waiting)
-        except Exception:
-            self._known.difference_update(waiting)
-            raise
+            missed = await self._user_marks.write(self._link, self._keys.readers, waiting, now_s)
+        finally:
+            self._known.difference_update(missed)
         if not 0 < self._forget_at_s - now_s <= AGAIN_S or len(self._known) > MAX_KNOWN:
             self._known.clear()
             self._forget_at_s = now_s + AGAIN_S

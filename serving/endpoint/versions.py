@@ -12,6 +12,7 @@ import orjson
 
 from serving.endpoint.version_cards import VersionCards
 from serving.experiments import UNTREATED, ExperimentBook, Treatment, UserTraits
+from serving.first_failure import FirstFailure
 from serving.keys import Keys
 from serving.live_pointer import LivePointer
 from serving.redis_link import Link
@@ -149,8 +150,16 @@ class LiveVersions:
         return versions
 
     async def refresh(self) -> None:
-        """Reads the pointer, the running experiments and the cards that changed. Raises RedisUnavailable."""
-        value, told = await asyncio.gather(self._link.get(self._live_key), self._link.get(self._experiments_key))
+        """Reads the pointer, the running experiments and the cards that changed. In a cluster each is where it is: what
+        answers is followed, then RedisUnavailable is raised."""
+        failure = FirstFailure()
+
+        async def read(key: bytes) -> bytes | None:
+            with failure.kept():
+                return await self._link.get(key)
+            return None
+
+        value, told = await asyncio.gather(read(self._live_key), read(self._experiments_key))
         pointer = self._newer(value) if value is not None else None
         if told is not None:
             self._told = self._newest(told)
@@ -162,6 +171,7 @@ class LiveVersions:
         await self._refresh_all([*self._versions.values(), *versions.values()])
         if is_new:  # only now: a version has nothing to show before its items are known
             self._follow(pointer, experiments, versions)
+        failure.tell()
 
     def _follow(self, pointer: LivePointer, experiments: ExperimentBook, versions: dict[str, Version]) -> None:
         self._pointer, self.experiments, self._versions = pointer, experiments, versions
