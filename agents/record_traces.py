@@ -36,6 +36,8 @@ TRACESTATE: Final = "tracestate"
 _SAMPLED: Final = frozenset(b"13579bdf")
 #: Records whose list was not written yet; the oldest of more are forgotten.
 MAX_WAITING: Final = 1_000
+#: Records of one user among them; the oldest of more are forgotten.
+MAX_WAITING_OF_USER: Final = 32
 #: Other records of a batch that a span names.
 MAX_LINKS: Final = 32
 
@@ -152,7 +154,9 @@ class RecordTraces:
     def folded(self, span: Span, user_id: str) -> None:
         """It is in the rows of this user, whose list is to come."""
         span.end()
-        self._waiting.setdefault(user_id, []).append(span.get_span_context())
+        of_user = self._waiting.setdefault(user_id, [])
+        of_user.append(span.get_span_context())
+        del of_user[:-MAX_WAITING_OF_USER]
         if len(self._waiting) > MAX_WAITING:
             del self._waiting[next(iter(self._waiting))]
 

@@ -245,3 +245,14 @@ def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     world.take()
     world.make_lists([IDENTITIES.of(f"u{number}") for number in range(3)])
     assert len(world.take()) == 4  # of the two newest
+
+
+def test_so_is_what_waits_of_one_user() -> None:
+    world = World()
+    sent = record_traces.MAX_WAITING_OF_USER + 3
+    for number in range(sent):
+        world.send("u1", parent(number + 1, trace_id=f"{number + 1:032x}"))
+    world.take()
+    world.make_lists([IDENTITIES.of("u1")])
+    spans = world.take()
+    assert [int(ids(span)[0], 16) for span in spans if span.name == "write lists"] == list(range(4, sent + 1))
