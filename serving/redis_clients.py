@@ -24,7 +24,7 @@ from redis.sentinel import Sentinel as BlockingSentinel
 
 from serving.redis_address import HostPort, RedisKind, RedisUrl
 from serving.redis_errors import RedisUnavailable
-from serving.redis_slots import SlotMap, UnusableSlotMap, slot_of
+from serving.redis_slots import SlotMap, UnusableSlotMap, named, slot_of
 
 #: Requests that are sent again because a node said that the slot is elsewhere by now.
 TRIES = 3
@@ -111,7 +111,7 @@ class ClusterClients:
 
     async def ask(self, key: str, ask: Ask[Answer]) -> Answer:
         """See `RedisNodes`. A slot that is being moved is unavailable: parts of what belongs together are on either
-        side."""
+        side. So is what was asked for together and is on several servers by now."""
         slot = slot_of(key.encode())
         for _ in range(TRIES):
             server = await self._server_of(slot)
@@ -120,7 +120,9 @@ class ClusterClients:
             except exceptions.MovedError as error:
                 self._doubted.add(server)
                 if self._map is not None:
-                    self._map.moved(error.slot_id, HostPort(error.host or server.host, error.port))
+                    self._map.moved(error.slot_id, named(error.host, error.port, server))
+                if error.slot_id != slot:  # of what else is asked for: `split` knows by now, this server does not
+                    raise RedisUnavailable(f"slot {error.slot_id} has moved") from error
             except exceptions.AskError as error:
                 raise RedisUnavailable(f"slot {slot} is being moved") from error
             except _AWAY:

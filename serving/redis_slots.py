@@ -59,12 +59,18 @@ class SlotMap:
 
 def _server(node: Sequence[Any], asked: HostPort) -> HostPort:
     host, port = node[0], int(node[1])
-    name = host.decode() if isinstance(host, bytes) else host
-    return HostPort(name if name and name != "?" else asked.host, port)  # a node may not know how it is called
+    return named(host.decode() if isinstance(host, bytes) else host, port, asked)
+
+
+def named(host: str | None, port: int, asked: HostPort) -> HostPort:
+    """Whom the node `asked` names. One that does not know how it, or another, is called says "" or "?", and means the
+    host that it was asked at."""
+    return HostPort(host if host and host != "?" else asked.host, port)
 
 
 def redirected_to(error: str, asked: HostPort) -> tuple[bool, int, HostPort] | None:
-    """What MOVED or ASK says: whether for good, the slot, and who is to be asked; None for every other error.
+    """What MOVED or ASK says: whether for good, the slot, and who is to be asked; None for every other error, and for
+    what names no slot or no port.
 
     >>> redirected_to("MOVED 3999 127.0.0.1:6381", HostPort("a", 1))
     (True, 3999, HostPort(host='127.0.0.1', port=6381))
@@ -73,4 +79,6 @@ def redirected_to(error: str, asked: HostPort) -> tuple[bool, int, HostPort] | N
     if words[0] not in ("MOVED", "ASK") or len(words) != 3:
         return None
     host, _, port = words[2].rpartition(":")
-    return words[0] == "MOVED", int(words[1]), HostPort(host or asked.host, int(port))
+    if not (words[1].isdecimal() and int(words[1]) < SLOTS and port.isdecimal() and 0 < int(port) < 65_536):
+        return None
+    return words[0] == "MOVED", int(words[1]), named(host, int(port), asked)

@@ -68,7 +68,15 @@ def test_a_node_names_who_is_to_be_asked() -> None:
     asked = HostPort("asked", 1)
     assert redirected_to("ASK 7 :7001", asked) == (False, 7, HostPort("asked", 7001))
     assert redirected_to("MOVED 7 ::1:7001", asked) == (True, 7, HostPort("::1", 7001))
+    assert redirected_to("MOVED 7 ?:7001", asked) == (True, 7, HostPort("asked", 7001))
     assert redirected_to("CLUSTERDOWN Hash slot not served", asked) is None
+
+
+@pytest.mark.parametrize(
+    "error", ["MOVED 7 a:", "MOVED 7 a", "MOVED 7 a:x", "MOVED 7 a:0", "MOVED 7 a:65536", "ASK x a:1", "ASK 16384 a:1"]
+)
+def test_what_names_nobody_is_any_other_error(error: str) -> None:
+    assert redirected_to(error, HostPort("asked", 1)) is None
 
 
 @pytest.mark.parametrize(
