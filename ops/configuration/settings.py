@@ -526,8 +526,8 @@ class Settings(BaseSettings):
         0.01,
         ge=0.0,
         le=1.0,
-        description="Share of requests to the endpoint without a traceparent that are traced; those with one, and "
-        "records, are traced when it says so.",
+        description="Share of requests to the endpoint without a valid traceparent that are traced; those with one, "
+        "and records, are traced when it says so.",
     )
     state_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         default_factory=_state_home,

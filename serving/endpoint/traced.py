@@ -6,20 +6,20 @@ import random
 from collections.abc import Callable
 from typing import Final
 
+from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from serving.endpoint.app import Endpoint, Message, Receive, Scope, Send
 
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
-#: The last character of a `traceparent` that is sampled.
-_SAMPLED: Final = frozenset(b"13579bdf")
 _W3C: Final = (b"traceparent", b"tracestate")
 
 
 class TracedEndpoint:
-    """ASGI. Traces requests that come with a sampled `traceparent`, and the `share` of those that come with none.
-    `close` is called at the end of the process.
+    """ASGI. Traces requests that come with a sampled `traceparent`, and the `share` of those that come with none, or
+    with one that is invalid. `close` is called at the end of the process.
 
     Spans have the route's template, never the address: that may hold a user id. Names and attributes: OpenTelemetry
     semantic conventions for HTTP servers, 1.27.
@@ -41,22 +41,18 @@ class TracedEndpoint:
             await self._endpoint(scope, receive, send)
             return
         w3c = {name: value for name, value in scope["headers"] if name in _W3C}
-        parent = w3c.get(_W3C[0])
-        is_traced = parent[-1:] and parent[-1] in _SAMPLED if parent is not None else random.random() < self._share
-        if not is_traced:
+        parent = _context_of(w3c) if w3c else None
+        if not (random.random() < self._share if parent is None else _is_sampled(parent)):
             await self._endpoint(scope, receive, send)
             return
-        carrier = {name.decode(): value.decode("ascii", "replace") for name, value in w3c.items()}
-        await self._trace(carrier, scope, receive, send)
+        await self._trace(parent, scope, receive, send)
 
-    async def _trace(self, carrier: dict[str, str], scope: Scope, receive: Receive, send: Send) -> None:
+    async def _trace(self, parent: Context | None, scope: Scope, receive: Receive, send: Send) -> None:
         method, route = str(scope["method"]), self._endpoint.template_of(scope["raw_path"])
         attributes = {"http.request.method": method, "url.scheme": str(scope.get("scheme", "http"))}
         if route:
             attributes["http.route"] = route
-        span = self._tracer.start_span(
-            f"{method} {route}".rstrip(), _PROPAGATOR.extract(carrier), SpanKind.SERVER, attributes
-        )
+        span = self._tracer.start_span(f"{method} {route}".rstrip(), parent, SpanKind.SERVER, attributes)
 
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -71,3 +67,13 @@ class TracedEndpoint:
             await self._endpoint(scope, receive, noting)
         finally:
             span.end()
+
+
+def _context_of(w3c: dict[bytes, bytes]) -> Context | None:
+    """What a request's headers say; None unless they name a trace and a span of it."""
+    context = _PROPAGATOR.extract({name.decode(): value.decode("ascii", "replace") for name, value in w3c.items()})
+    return context if trace.get_current_span(context).get_span_context().is_valid else None
+
+
+def _is_sampled(parent: Context) -> bool:
+    return trace.get_current_span(parent).get_span_context().trace_flags.sampled

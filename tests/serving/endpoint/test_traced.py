@@ -74,10 +74,20 @@ async def test_a_parent_decides_whatever_the_share() -> None:
     assert span.name == "GET"  # there is nothing at this path
 
 
-@pytest.mark.parametrize("parent", ["", "1", f"{'f' * 5000}1"])
+@pytest.mark.parametrize(
+    "parent",
+    ["", "1", f"{'f' * 5000}1", f"00-{'0' * 32}-b7ad6b7169203331-01", f"{PARENT[:36]}{'0' * 16}-01", f"{PARENT}-1"],
+)
 async def test_a_parent_that_is_none(parent: str) -> None:
-    for span in await World(0.0).spans("/healthz", traceparent=parent):
-        assert span.parent is None
+    assert not await World(0.0).spans("/healthz", traceparent=parent), "nobody is traced for an odd header"
+    (span,) = await World(1.0).spans("/healthz", traceparent=parent)
+    assert span.parent is None
+
+
+async def test_a_state_without_a_parent_is_none() -> None:
+    assert not await World(0.0).spans("/healthz", tracestate="a=1")
+    (span,) = await World(1.0).spans("/healthz", tracestate="a=1")
+    assert span.parent is None
 
 
 async def test_what_failed_is_an_error() -> None:
