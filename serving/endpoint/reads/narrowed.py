@@ -53,7 +53,7 @@ class NarrowedRead:
         offset, limit, country = given.get("offset", 0), given.get("limit", 20), given.get("country", "")
         version, stored_id = store.versions.of(user_id), store.stored_id(user_id)
         own, audience = await asyncio.gather(
-            store.user_list(user_id, context, version), store.audience(version, stored_id)
+            store.user_list(user_id, context, version), store.audience(version, user_id)
         )
         if own is None and context != HOMEPAGE:
             own = await store.user_list(user_id, HOMEPAGE, version)

@@ -70,7 +70,7 @@ class Searcher:
         audience, own = None, None
         if user_id is not None:
             audience, own = await asyncio.gather(
-                store.audience(version, store.stored_id(user_id)), store.user_list(user_id, HOMEPAGE, version)
+                store.audience(version, user_id), store.user_list(user_id, HOMEPAGE, version)
             )
         limits = store.audiences.limits(audience, given, lost=audience is None and own is not None)
         everybodys = ListReader(limits, None, at_ms, 1)

@@ -8,10 +8,15 @@ from typing import Any
 
 import orjson
 import pytest
-from listed import continue_fragment
+from listed import change_cards, continue_fragment
 
+from serving import audience
+from serving.eligibility import ALWAYS_MS, facts_of
 from serving.endpoint.config import EndpointConfig
+from serving.item_card import ItemCard
 from serving.redis_writer import ListWriter
+from serving.seen_filter import item_hash
+from serving.write_order import PartitionOwner
 from streams.contract.identities import Identities
 from streams.contract.partitioning import partition_of
 from streams.contract.user_records import user_of
@@ -20,7 +25,7 @@ from streams.kafka.topics_admin import ensure_topics
 
 from .conftest import TTL_S, eventually, running, stamp
 from .test_publisher import read
-from .test_reads import LIST, put_user
+from .test_reads import LIST, put_popular, put_user
 
 HASHED = Identities(b"0123456789abcdef0123456789abcdef")
 USER = 'me ",\\"recommendation_id":'  # as odd as an id may be
@@ -53,6 +58,43 @@ async def test_the_homepage_and_what_was_begun(hashed: EndpointConfig, writer: L
     assert home["user_id"] == watching["user_id"] == "u"
     assert [row["id"] for row in home["sections"]] == ["top_picks", "continue_watching"]
     assert [item["item_id"] for item in watching["items"]] == ["c"]
+
+
+@pytest.mark.parametrize("has_list", [False, True])
+async def test_on_every_route_a_child_is_held_to_its_own_record(
+    hashed: EndpointConfig, writer: ListWriter, has_list: bool
+) -> None:
+    """The record lies under the stored id of the reader, and not under the stored id of that."""
+    keys, stored = writer.keys, HASHED.of("child")
+    if has_list:
+        await put_user(writer, stored, "tame")
+    record = audience.encode(stored, 6, "", b"", (), until_ms=ALWAYS_MS)
+    await writer.write_together([((keys.audience(stored), record),)], TTL_S)
+    await put_popular(writer, "wild", "tame")
+    searches = {"title wild": 1.0, "title tame": 0.5}
+    for window in ("24h", "7d"):
+        await writer.write_zset(keys.search_trending("*", window), searches, TTL_S, PartitionOwner(0, term=1))
+    ages = {"wild": 16, "tame": 0}
+    cards = {item_hash(name): ItemCard.of(name, f"Title {name}", facts_of(age)) for name, age in ages.items()}
+    await change_cards(writer, keys, cards)
+    routes = (
+        f"{LIST}?page=first",
+        f"{LIST}?exclude=none",
+        "/api/v1/search?q=title",
+        "/api/v1/search/suggestions?q=title",
+        "/api/v1/search/trending?region=*",
+    )
+    async with running(hashed) as client:
+
+        async def is_indexed() -> bool:
+            return "wild" in (await client.get("/api/v1/search?q=title&user_id=grown")).text
+
+        await eventually(is_indexed)
+        for route in routes:
+            assert "wild" in (await client.get(f"{route}&user_id=grown")).text, route
+            told = (await client.get(f"{route}&user_id=child")).text
+            assert "tame" in told, route
+            assert "wild" not in told, route
 
 
 async def test_what_is_published_and_noted_holds_stored_ids_only(
