@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
 import orjson
 
 from serving.endpoint.messages import Given
@@ -38,6 +39,7 @@ FIELDS: Final = Parameter(
 EVERYTHING: Final = ",".join(WORDS[:-2])
 
 Fields = tuple[str, ...]
+_ENCODER: Final = msgspec.json.Encoder()  # also of whole numbers beyond 64 bits, which a card may hold
 
 
 @lru_cache(maxsize=1024)
@@ -73,7 +75,7 @@ def members(shown: bytes, details: bytes, fields: Fields) -> bytes:
     if named and "attributes" not in fields:
         said["attributes"] = {name: known.attributes[name] for name in named if name in known.attributes}
     said = {field: value for field, value in said.items() if value not in (None, (), {})}
-    return b"," + orjson.dumps(said)[1:-1] if said else b""
+    return b"," + _ENCODER.encode(said)[1:-1] if said else b""
 
 
 def _value(known: ItemDetails, field: str, shown: bytes) -> Any:

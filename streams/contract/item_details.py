@@ -91,6 +91,13 @@ def _short(text: str | None) -> str | None:
 
 
 def _is_plain(value: Any) -> bool:
-    if isinstance(value, list):
-        return all(isinstance(one, str | int | float) for one in value)
-    return isinstance(value, str | int | float)
+    return all(map(_is_one, value)) if isinstance(value, list) else _is_one(value)
+
+
+def _is_one(value: Any) -> bool:
+    """Whole numbers of 64 bits at most: many readers of JSON know no others."""
+    return _LEAST <= value <= _MOST if isinstance(value, int) else isinstance(value, str | float)
+
+
+_LEAST: Final = -(2**63)
+_MOST: Final = 2**64 - 1

@@ -159,6 +159,28 @@ async def test_an_item_has_a_page_for_whoever_may_see_it(filled: httpx.AsyncClie
             assert "no such item" in (await told(filled, path, 404, **given))["detail"]
 
 
+async def test_numbers_beyond_64_bits_cost_no_answer(filled: httpx.AsyncClient, writer: ListWriter) -> None:
+    """None is written, and a card that holds one, of whatever worker, is shown."""
+    edges = {"least": -(2**63), "most": 2**64 - 1, "listed": [1, 2.5]}
+    beyond = {"large": 2**64, "small": -(2**63) - 1, "far": [10**30]}
+    plain = CatalogItem("i1", title="Title i1", attributes=edges | beyond)
+    assert decode_details(encode_details(plain)).attributes == edges
+    details = b'{"year":1999,"attributes":{"large":%d,"small":-%d}}' % (2**64, 2**70)
+    card = ItemCard.of("i1", "Title i1", facts_of(0), details=details)
+    await change_cards(writer, writer.keys, {item_hash("i1"): card})
+
+    async def is_another() -> bool:
+        answer = await filled.get("/api/v1/items/i1")
+        return answer.status_code != 200 or answer.json().get("year") == 1999
+
+    await eventually(is_another)
+    page = await filled.get("/api/v1/items/i1")
+    assert page.status_code == 200, page.text
+    assert b'"large":%d,"small":-%d' % (2**64, 2**70) in page.content
+    listed = await filled.get("/api/v1/recommendations?user_id=u1&fields=attributes.large")
+    assert (listed.status_code, b"%d" % 2**64 in listed.content) == (200, True)
+
+
 async def test_an_item_has_figures(filled: httpx.AsyncClient, writer: ListWriter) -> None:
     assert await told(filled, "/api/v1/items/i1/features") == {
         "item_id": "i1",
