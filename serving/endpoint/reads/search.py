@@ -20,7 +20,7 @@ from serving.endpoint.reads.recommendations import COUNTRY, LIMIT, MAX_MATURITY
 from serving.endpoint.reads.trending import REGION, WINDOW
 from serving.endpoint.search.searcher import Searcher, SearchReader
 from serving.endpoint.search.text_index import Match
-from serving.endpoint.search.words import is_named, query_words, words_of
+from serving.endpoint.search.words import is_named, name_words, query_words, words_of
 from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Store
 from serving.keys import GLOBAL_REGION, WINDOWS
@@ -100,8 +100,8 @@ class SuggestionsRead(_SearchRead):
         people, genres = dict[str, None](), dict[str, None]()
         for key, _ in found[:_LOOKED_THROUGH]:
             details = decode_details(held[key].details) if key in held else decode_details(b"")
-            people |= {name: None for name in details.people if is_named(words_of(name), typed)}
-            genres |= {name: None for name in details.genres if is_named(words_of(name), typed)}
+            people |= {name: None for name in details.people if is_named(name_words(name), typed)}
+            genres |= {name: None for name in details.genres if is_named(name_words(name), typed)}
         return [
             {"text": name, "type": kind}
             for kind, names in (("person", people), ("genre", genres))

@@ -7,12 +7,12 @@ commit takes 30 ms and a wide query 10: the loop that answers everything else ha
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Final
 
 from serving.endpoint.problems import Problem
+from serving.endpoint.search.remembered import RememberedMatches
 from serving.endpoint.search.text_index import IndexedItem, Match, TextIndex
 from serving.endpoint.versions import LiveVersions, Version
 from serving.item_card import NOBODYS
@@ -20,8 +20,6 @@ from serving.item_card import NOBODYS
 ITEMS_A_TURN: Final = 2_000
 #: Searches that wait for the thread; a hundred of them take a fifth of a second.
 MAX_WAITING: Final = 100
-#: What was found last, of so many queries: people type the same beginnings.
-MAX_REMEMBERED: Final = 2_048
 CANDIDATES: Final = 200
 
 
@@ -32,7 +30,7 @@ class ItemSearch:
         self.refused = 0
         self._versions = versions
         self._indexes: dict[str, TextIndex] = {}
-        self._remembered: OrderedDict[tuple[str, tuple[str, ...], bool], list[Match]] = OrderedDict()
+        self._remembered = RememberedMatches()
         self._writing = ThreadPoolExecutor(1, "search index")
         self._asking = ThreadPoolExecutor(1, "search")
         self._waiting = 0
@@ -80,9 +78,7 @@ class ItemSearch:
         finally:
             self._waiting -= 1
         if self._indexes.get(version.keys.version) is index:
-            self._remembered[name] = found
-            if len(self._remembered) > MAX_REMEMBERED:
-                self._remembered.popitem(last=False)
+            self._remembered.keep(name, found)
         return found
 
     async def close(self) -> None:

@@ -14,7 +14,7 @@ from serving.endpoint.list_filter import Item, keys_of
 from serving.endpoint.messages import Given
 from serving.endpoint.search.item_search import ItemSearch
 from serving.endpoint.search.text_index import Match
-from serving.endpoint.search.words import is_named, query_words, words_of
+from serving.endpoint.search.words import is_named, name_words, query_words
 from serving.endpoint.store import Store
 from serving.endpoint.supply import ListReader
 from serving.endpoint.versions import Version
@@ -95,7 +95,7 @@ class Searcher:
             best = max(matches.values(), default=1.0)
             for key in (*reader.own, *reader.popular):
                 title = cards.title_of(key)
-                if title is not None and is_named(words_of(title), words):
+                if title is not None and is_named(name_words(title), words):
                     matches.setdefault(key, best)
         await cards.fetch(matches)
         return matches

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from typing import Any
 
 import httpx
@@ -17,8 +18,18 @@ from serving.endpoint.app import Endpoint
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.search import item_search
 from serving.endpoint.search.item_search import ItemSearch
-from serving.endpoint.search.text_index import IndexedItem, TextIndex
-from serving.endpoint.search.words import MAX_WORD_CHARACTERS, MAX_WORDS, is_named, query_words, words_of
+from serving.endpoint.search.remembered import MAX_MATCHES, QUERY_COST, RememberedMatches
+from serving.endpoint.search.text_index import IndexedItem, Match, TextIndex
+from serving.endpoint.search.words import (
+    MAX_NAME_WORDS,
+    MAX_TEXT_CHARACTERS,
+    MAX_WORD_CHARACTERS,
+    MAX_WORDS,
+    is_named,
+    name_words,
+    query_words,
+    words_of,
+)
 from serving.endpoint.services import Services
 from serving.item_card import ItemCard
 from serving.keys import Keys
@@ -295,6 +306,55 @@ def test_every_title_is_found_by_its_own_words_whatever_they_are(titles: list[st
             assert place in {match.key for match in index.find(words, 50)}
     for mistyped in (False, True):
         index.find(query_words(typed), 5, mistyped=mistyped)
+
+
+LONG_WORDS = ("어벤져스엔드게임", "достопримечательностями", "ประวัติศาสตร์ชาติไทยทั้งหมด", "x" * 31, "𝒙𐐨" * 16, "𐐨" * 40)
+
+
+@pytest.mark.parametrize("word", LONG_WORDS)
+def test_long_words_of_any_script_are_found_whole_and_begun(word: str) -> None:
+    """Forty bytes are fourteen letters of Hangul, twenty of Cyrillic."""
+    index = TextIndex()
+    index.put([IndexedItem(1, word), IndexedItem(2, "Another")])
+    for typed in (word, word[: len(word) // 2], f"{word} {word}"):
+        assert [match.key for match in index.find(query_words(typed), 50)] == [1], typed
+
+
+#: One character that is eighteen when it is taken apart.
+EXPANDING = "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}"
+
+
+def test_what_was_typed_leaves_nothing_behind() -> None:
+    tracemalloc.start()
+    try:
+        before_bytes, _ = tracemalloc.get_traced_memory()
+        for place in range(200):
+            query_words(f"{place} {EXPANDING * 195}")
+        kept_bytes = tracemalloc.get_traced_memory()[0] - before_bytes
+    finally:
+        tracemalloc.stop()
+    assert kept_bytes < 100_000
+
+
+def test_no_text_has_more_than_so_many_words() -> None:
+    most = MAX_TEXT_CHARACTERS * 18
+    assert sum(map(len, words_of(EXPANDING * 100_000))) <= most
+    assert query_words("first " + EXPANDING * 100_000 + " last words")[-2:] == ("last", "words")
+    assert len(name_words("a " * 1000)) == MAX_NAME_WORDS
+
+
+def test_what_was_found_is_remembered_up_to_a_size() -> None:
+    remembered, found = RememberedMatches(), [Match(key, 1.0) for key in range(1000)]
+    for place in range(MAX_MATCHES // 1000 + 5):
+        remembered.keep(("v1", (f"w{place}",), False), found)
+    assert remembered.get(("v1", ("w0",), False)) is None
+    assert remembered.get(("v1", (f"w{place}",), False)) == found
+    assert remembered.size <= MAX_MATCHES
+    for place in range(3 * MAX_MATCHES // QUERY_COST):
+        remembered.keep(("v1", (str(place),), True), [])  # one that found nothing costs something too
+    assert remembered.size <= MAX_MATCHES
+    remembered.clear()
+    assert remembered.size == 0
 
 
 def test_keys_of_items_are_any_64_bits() -> None:
