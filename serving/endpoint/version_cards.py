@@ -34,6 +34,14 @@ class VersionCards:
             self._made_of = made_of
             self.stamp = b"%b-%b" % (self.cards.stamp, self.formerly.stamp)
 
+    def facts_of(self, key: int) -> bytes | None:
+        """Facts of an item that is shown though no list of its version names it: what its card and the former release
+        say, the stricter of both; None = its card is not held."""
+        card, told = self.cards.held.get(key), self.formerly.facts.get(key)
+        if card is None or told is None:
+            return None if card is None else card.facts
+        return strictest(card.facts, told)
+
     def of_former(self, item: FormerItem) -> tuple[bytes, int]:
         """Facts of an item of a list of the former format, and when they last changed. Nobody may be shown it whom the
         list, what the former release told, or the card forbid it: whoever went back to workers of the former release

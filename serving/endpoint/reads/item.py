@@ -82,9 +82,9 @@ async def eligible_item(store: Store, given: Given) -> tuple[Version, int]:
         cards = candidate.cards.cards
         if key not in cards.held:
             await cards.fetch([key])
-        card = cards.held.get(key)
-        if card is not None:
-            if limits.allow(card.facts, at_ms) and orjson.loads(cards.page_of(key, ()))["item_id"] == given["item_id"]:
+        facts = candidate.cards.facts_of(key)
+        if facts is not None:
+            if limits.allow(facts, at_ms) and orjson.loads(cards.page_of(key, ()))["item_id"] == given["item_id"]:
                 return candidate, key
             break
     raise Problem(404, "there is no such item for this reader")

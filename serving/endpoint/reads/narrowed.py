@@ -27,6 +27,7 @@ from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Store
 from serving.endpoint.supply import FoundList, ListReader
 from serving.experiments import UNTREATED
+from serving.item_card import NOBODYS
 from serving.keys import GENRE_ROW, HOMEPAGE
 from serving.seen_filter import item_hash
 from streams.contract.item_details import decode_details
@@ -70,7 +71,7 @@ class NarrowedRead:
                 supplied.append(("genre", *row))
         supplied.append((source_of(opening(popular[0], user_id, at_ms)), *popular))
         before = shown_before(given.get("page"))
-        wanted = _wanted(main, supplied, before, given)
+        wanted = _wanted(main, supplied, before, given, reader)
         chosen = [item for _, item in zip(range(offset + limit), wanted, strict=False)][offset:]
         items = joined(_falling(chosen), 0, limit, main.version.cards.cards, asked_fields(given))
         token = token_after(before, [key for key, _ in chosen])
@@ -88,10 +89,15 @@ class NarrowedRead:
 
 
 def _wanted(
-    main: FoundList, supplied: list[tuple[str, FoundList, list[Item]]], before: frozenset[bytes], given: Given
+    main: FoundList,
+    supplied: list[tuple[str, FoundList, list[Item]]],
+    before: frozenset[bytes],
+    given: Given,
+    reader: ListReader,
 ) -> Iterator[Item]:
     """The items that were asked for and not shown yet, each once, of lists of one version."""
-    asked, held = ItemFilter.of(given), main.version.cards.cards.held
+    asked, cards = ItemFilter.of(given), main.version.cards
+    held, told = cards.cards.held, cards.formerly.facts
     passed_over = {item_hash(name) for name in given.get("exclude", "").split(",")}
     for source, found, items in supplied:
         if found.version is not main.version:
@@ -99,6 +105,9 @@ def _wanted(
         for key, fragment in items:
             card = held.get(key)
             if card is None or key in passed_over or mark_of(key) in before:
+                continue
+            # The cards were looked at where the list was; those that the former release may have hidden are few.
+            if key in told and not reader.limits.allow(cards.facts_of(key) or NOBODYS, reader.at_ms):
                 continue
             details = decode_details(card.details)
             if asked.fits(details, _day(details.released_at_ms)):

@@ -43,9 +43,9 @@ class SearchReader:
     popular: dict[int, int]
 
     def may_see(self, key: int) -> bool:
-        """By the card as it is now; without a card nobody may."""
-        card = self.version.cards.cards.held.get(key)
-        return card is not None and self.limits.allow(card.facts, self.at_ms)
+        """By what is known of the item now; without a card nobody may."""
+        facts = self.version.cards.facts_of(key)
+        return facts is not None and self.limits.allow(facts, self.at_ms)
 
 
 class TrendingQueries(NamedTuple):

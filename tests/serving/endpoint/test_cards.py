@@ -201,6 +201,34 @@ async def test_a_list_of_the_former_release_shows_only_what_the_card_the_list_an
         assert ids(await listed(client, user_id="lost")) == ["a", "rerated", "by card", "b"]  # as it was made
 
 
+async def test_what_the_former_release_hides_is_neither_found_nor_shown_by_itself(
+    config: EndpointConfig, writer: CardWriter
+) -> None:
+    redis, keys = redis_of(writer), writer.keys
+    await put_user(writer, "u", "a", "withdrawn", "restated")
+    await put_popular(writer, "p", "withdrawn", "restated")
+    await redis.sadd(keys.blocked, "withdrawn")
+    await redis.hset(keys.restated, "restated", b"%d %b" % (NOW_MS, facts_of(18)))
+    for kind in ("blocked", "restated"):
+        await redis.set(f"{keys.root}{kind}_stamp:v1", b"1")
+    async with running(config) as client:
+
+        async def is_indexed() -> bool:
+            return {"a", "p"} <= set(ids((await client.get("/api/v1/search?q=title")).json()["items"]))
+
+        await eventually(is_indexed)
+        assert set(ids((await client.get("/api/v1/search?q=title")).json()["items"])) == {"a", "p"}
+        suggested = (await client.get("/api/v1/search/suggestions?q=title")).json()["suggestions"]
+        assert {one["item_id"] for one in suggested} == {"a", "p"}
+        for item_id, status in (("a", 200), ("withdrawn", 404), ("restated", 404)):
+            for path in (f"/api/v1/items/{item_id}", f"/api/v1/items/{item_id}/features"):
+                assert (await client.get(path)).status_code == status, path
+        assert ids(await listed(client, page="first")) == ["a", "p"]
+        await redis.delete(keys.audience("u"))
+    async with running(config) as client:
+        assert ids(await listed(client, page="first")) == ["a"]
+
+
 @pytest.mark.parametrize("what", ["score", "saying", "strings", "keys"])
 async def test_a_damaged_list_is_as_good_as_none(client: httpx.AsyncClient, writer: CardWriter, what: str) -> None:
     await put_user(writer, "u", "a", "b", "c")
