@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.guard.rate_limit import LOAD, RateLimit
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 PING_S = 1.0
 #: What brings the live pointer, the cards of items and the fallbacks up to date.
 REFRESHER = "refresher"
+#: So long a start waits for the search index, which a large catalogue takes longer to make: until then little is found.
+INDEXED_WITHIN_S = 5.0
 
 
 class Services:
@@ -55,6 +58,7 @@ class Services:
         self.publisher = AnswerPublisher(config, self.supervisor) if config.kafka_bootstrap else None
         self.metrics.restarts = self.supervisor.restarts
         self._tried = asyncio.Event()
+        self._indexed = asyncio.Event()
 
     async def start(self) -> None:
         """Connects and loads the fallbacks; neither Redis, Kafka nor the JWKS address has to be there."""
@@ -75,6 +79,8 @@ class Services:
         ):
             self.supervisor.keep(name, loop)
         await self._tried.wait()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._indexed.wait(), INDEXED_WITHIN_S)
 
     async def stop(self) -> None:
         """Ends everything; what is counted and logged is written first, as far as it can be."""
@@ -136,8 +142,12 @@ class Services:
             await asyncio.sleep(self.config.refresh_ms / 1000)
 
     async def _keep_indexing(self) -> None:
+        await self._tried.wait()
         while True:
-            await self.search.follow()
+            try:
+                await self.search.follow()
+            finally:
+                self._indexed.set()
             await asyncio.sleep(self.config.refresh_ms / 1000)
 
     async def _keep_noting(self) -> None:

@@ -104,6 +104,11 @@ class LiveVersions:
         """Every version that serves, in bucket order."""
         return list(self._versions.values())
 
+    @property
+    def known(self) -> list[Version]:
+        """Those that serve, and those that will as soon as their cards are read."""
+        return list((self._preparing | self._versions).values())
+
     def of(self, user_id: str) -> Version:
         """The version that serves a user."""
         return self._everyones or self._of(user_id)

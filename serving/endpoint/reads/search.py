@@ -59,7 +59,7 @@ class ItemSearchRead(_SearchRead):
         """200, without items where nothing fits."""
         query, limit, user_id = given["q"], given.get("limit", 20), given.get("user_id")
         reader = await self._searcher.reader(given)
-        found = (await self._searcher.found(reader, query))[:limit]
+        found = (await self._searcher.found(reader, query, limit))[:limit]
         version = reader.version
         items = joined(self._searcher.items(reader, found), 0, limit, version.cards.cards, asked_fields(given))
         labels = labels_by_version(version, self._store.versions.version_treatment(user_id))
@@ -77,7 +77,7 @@ class SuggestionsRead(_SearchRead):
         """200, without suggestions where nothing fits."""
         query, limit = given["q"], given.get("limit", 10)
         reader = await self._searcher.reader(given)
-        found = await self._searcher.found(reader, query)
+        found = await self._searcher.found(reader, query, limit)
         suggestions = [
             *await self._queries(reader, query, given.get("country", GLOBAL_REGION)),
             *self._names(reader, query, found),

@@ -12,8 +12,8 @@ MAX_MATCHES: Final = 200_000
 #: What a query costs by itself, in matches: eight words of 32 characters, and its places.
 QUERY_COST: Final = 20
 
-#: The version, the words, and whether they may have wrong letters.
-QueryName = tuple[str, tuple[str, ...], bool]
+#: The version, the words, how many items were asked for, and whether words may have wrong letters.
+QueryName = tuple[str, tuple[str, ...], int, bool]
 
 
 class RememberedMatches:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, NamedTuple
 
 from serving import resp
@@ -12,7 +14,7 @@ from serving.eligibility import ViewingLimits
 from serving.endpoint.bodies import now_ms
 from serving.endpoint.list_filter import Item, keys_of
 from serving.endpoint.messages import Given
-from serving.endpoint.search.item_search import ItemSearch
+from serving.endpoint.search.item_search import CANDIDATES, MOST_CANDIDATES, ItemSearch
 from serving.endpoint.search.text_index import Match
 from serving.endpoint.search.words import is_named, name_words, query_words
 from serving.endpoint.store import Store
@@ -21,14 +23,13 @@ from serving.endpoint.versions import Version
 from serving.fragments import SCORE_BYTES, SCORE_STEPS, reason_tail
 from serving.keys import HOMEPAGE
 from serving.redis_errors import RedisUnavailable
+from streams.contract.item_details import decode_details
 
 #: How much a place on the reader's own list counts beside the text (1 = the best fit), and one on the popular list.
 INTERESTS: Final = 0.4
 POPULAR: Final = 0.2
 _HALF_PLACE: Final = 20
 _REASON: Final = reason_tail("Matches your search", "search", "content")
-#: So short a beginning names too much: what the reader and everybody likes is looked through too.
-SHORT: Final = 2
 QUERIES_KEPT_S: Final = 1.0
 
 
@@ -79,26 +80,50 @@ class Searcher:
         listed = keys_of(own.value, own.prefix) if own is not None and own.version is version else []
         return SearchReader(version, limits, at_ms, _places(listed), _places(popular))
 
-    async def found(self, reader: SearchReader, query: str) -> list[Match]:
-        """Items that the reader may see, best first, with scores in (0, 1] that never rise; with mistyped letters when
-        there are none with the right ones. Raises as `ItemSearch.find`."""
+    async def found(self, reader: SearchReader, query: str, wanted: int) -> list[Match]:
+        """Items that the reader may see, best first, with scores in (0, 1] that never rise: of `wanted` so many, where
+        there are, or more; with mistyped letters when there are none with the right ones. Raises as
+        `ItemSearch.find`."""
         words = query_words(query)
-        found = self._ordered(reader, await self._matches(reader, words, mistyped=False))
-        return found or self._ordered(reader, await self._matches(reader, words, mistyped=True))
+        return self._ordered(
+            reader,
+            await self._visible(reader, words, wanted, mistyped=False)
+            or await self._visible(reader, words, wanted, mistyped=True),
+        )
 
-    async def _matches(self, reader: SearchReader, words: tuple[str, ...], *, mistyped: bool) -> dict[int, float]:
-        """Scores by key of items of which the cards are held."""
+    async def _visible(
+        self, reader: SearchReader, words: tuple[str, ...], wanted: int, *, mistyped: bool
+    ) -> dict[int, float]:
+        """Scores by key of items that the reader may see."""
         cards = reader.version.cards.cards
         found = await self._search.find(reader.version, words, mistyped=mistyped)
         matches = {match.key: match.score for match in found}
-        if len(words) == 1 and len(words[0]) <= SHORT:
-            best = max(matches.values(), default=1.0)
-            for key in (*reader.own, *reader.popular):
-                title = cards.title_of(key)
-                if title is not None and is_named(name_words(title), words):
-                    matches.setdefault(key, best)
+        is_cut = len(found) >= CANDIDATES
+        if is_cut and not mistyped:  # what they and everybody like may be beyond the cut, and comes before it
+            least = min(matches.values())
+            matches = dict.fromkeys(self._liked(reader, words), least) | matches
         await cards.fetch(matches)
-        return matches
+        visible = {key: score for key, score in matches.items() if reader.may_see(key)}
+        if is_cut and len(visible) < wanted:
+            more = await self._search.find(reader.version, words, MOST_CANDIDATES, mistyped=mistyped)
+            rest = [match for match in more if match.key not in matches]
+            for start in range(0, len(rest), CANDIDATES):
+                if len(visible) >= wanted:
+                    break
+                turn = rest[start : start + CANDIDATES]
+                await cards.fetch([key for key, _ in turn])
+                visible |= {key: score for key, score in turn if reader.may_see(key)}
+        return visible
+
+    @staticmethod
+    def _liked(reader: SearchReader, words: tuple[str, ...]) -> Iterator[int]:
+        held = reader.version.cards.cards.held
+        for key in (*reader.own, *reader.popular):
+            if (card := held.get(key)) is not None:
+                details = decode_details(card.details)
+                said = (reader.version.cards.cards.title_of(key) or "", *details.people, *details.genres)
+                if is_named(tuple(chain.from_iterable(map(name_words, said))), words):
+                    yield key
 
     @staticmethod
     def _ordered(reader: SearchReader, matches: dict[int, float]) -> list[Match]:
@@ -106,7 +131,6 @@ class Searcher:
         worth = {
             key: score / best + INTERESTS * _near_top(reader.own, key) + POPULAR * _near_top(reader.popular, key)
             for key, score in matches.items()
-            if reader.may_see(key)
         }
         highest = max(worth.values(), default=1.0)
         ordered = sorted(worth, key=worth.__getitem__, reverse=True)
@@ -124,9 +148,7 @@ class Searcher:
     async def leads_somewhere(self, reader: SearchReader, query: str) -> bool:
         """Whether the reader may see anything that a query finds: what others searched for is told to nobody else, or a
         child would be told the titles of what it may not see."""
-        found = await self._search.find(reader.version, query_words(query))
-        await reader.version.cards.cards.fetch([match.key for match in found])
-        return any(reader.may_see(match.key) for match in found)
+        return bool(await self._visible(reader, query_words(query), 1, mistyped=False))
 
     async def queries(self, version: Version, region: str, window: str) -> list[tuple[str, float]]:
         """What is searched for in a country or region, and how much relative to the first: at most a second old, and

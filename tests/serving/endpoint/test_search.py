@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import tracemalloc
-from typing import Any
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -31,8 +34,11 @@ from serving.endpoint.search.words import (
     words_of,
 )
 from serving.endpoint.services import Services
+from serving.endpoint.versions import LiveVersions
 from serving.item_card import ItemCard
 from serving.keys import Keys
+from serving.live_pointer import LivePointer
+from serving.redis_link import Link
 from serving.seen_filter import item_hash
 from serving.write_order import PartitionOwner
 from streams.contract.catalog import CatalogItem
@@ -151,6 +157,55 @@ async def test_what_the_reader_likes_comes_first(filled: httpx.AsyncClient, writ
         return await found(filled, "keanu", user_id="u1") == ["matrix2", "matrix"]
 
     await eventually(comes_first)
+
+
+MANY = 5 + item_search.CANDIDATES
+
+
+async def test_what_may_be_seen_and_what_is_liked_is_found_beyond_the_first_that_fit(
+    config: EndpointConfig, writer: ListWriter
+) -> None:
+    """All fit equally well, and those that were indexed first are found first."""
+    shows = [CatalogItem(f"show{place}", title="Night show", cast=("Ann Host",)) for place in range(MANY)]
+    async with started(Endpoint(config)) as (client, services):
+        await put_user(writer, "u1", "show204")
+        await put_popular(writer, "show203")
+        forbidden = {item_hash(show.item_id): _night(show, 18) for show in shows[: item_search.CANDIDATES]}
+        await change_cards(writer, writer.keys, forbidden)
+        await eventually(lambda: _all_indexed(services, len(forbidden) + 2))
+        allowed = {item_hash(show.item_id): _night(show, 0) for show in shows[item_search.CANDIDATES :]}
+        await change_cards(writer, writer.keys, allowed)
+
+        async def is_found() -> bool:
+            return set(await found(client, "night")) == {show.item_id for show in shows[item_search.CANDIDATES :]}
+
+        await eventually(is_found)
+        assert ("title", "Night show") in await suggested(client, "night sh")
+        await writer.write_zset(
+            writer.keys.search_trending("*", "24h"), {"night show": 1.0}, TTL_S, PartitionOwner(0, term=1)
+        )
+        assert (await told(client, "/api/v1/search/trending"))["searches"]
+
+        await change_cards(
+            writer, writer.keys, {key: _night(show, 0) for key, show in zip(forbidden, shows, strict=False)}
+        )
+
+        async def come_first() -> bool:
+            for query in ("night", "ann ho", "host night"):
+                if (await found(client, query, user_id="u1"))[:2] != ["show204", "show203"]:
+                    return False
+            return len(await found(client, "night", limit="100")) == 100
+
+        await eventually(come_first)
+
+
+def _night(show: CatalogItem, age: int) -> ItemCard:
+    return ItemCard.of(show.item_id, show.title, facts_of(age), details=encode_details(show))
+
+
+async def _all_indexed(services: Services, count: int) -> bool:
+    cards = services.store.versions.first().cards.cards
+    return len(cards.held) >= count and not cards.changed
 
 
 async def test_nobody_finds_what_they_may_not_see(filled: httpx.AsyncClient, writer: ListWriter) -> None:
@@ -283,6 +338,103 @@ async def test_a_commit_that_fails_is_tried_again(
         await search.close()
 
 
+async def test_what_is_there_is_found_as_soon_as_an_endpoint_has_started(
+    config: EndpointConfig, writer: ListWriter
+) -> None:
+    await put_catalogue(writer, *CATALOGUE)
+    async with started(Endpoint(config)) as (client, _):
+        assert await found(client, "strasse") == ["strasse"]
+
+
+@dataclass
+class Searched:
+    """A search without Redis, of versions whose cards tests put."""
+
+    versions: LiveVersions
+    search: ItemSearch
+
+    async def put(self, version: str, *item_ids: str) -> None:
+        """Cards of items, named as they are."""
+        (cards,) = (known.cards.cards for known in self.versions.known if known.keys.version == version)
+        for item_id in item_ids:
+            cards._take(item_hash(item_id), ItemCard.of(item_id, f"Title {item_id}", facts_of(0)))
+        await self.search.follow()
+
+    def all_read(self, version: str) -> None:
+        """Redis has no more cards of a version."""
+        (cards,) = (known.cards.cards for known in self.versions.known if known.keys.version == version)
+        cards.stamp = b"e:1"
+
+    def prepare(self, version: str) -> None:
+        """It will serve alone."""
+        self.versions._preparing = self.versions._versions_of(LivePointer({version: 100}, 1), self.versions.experiments)
+
+    def promote(self, version: str) -> None:
+        """It serves alone."""
+        pointer = LivePointer({version: 100}, 1)
+        self.versions._follow(pointer, self.versions.experiments, self.versions._preparing)
+
+    async def found(self, *words: str) -> set[int]:
+        """Keys that the version finds that serves most."""
+        return {match.key for match in await self.search.find(self.versions.first(), words)}
+
+
+@pytest.fixture
+async def searched() -> AsyncIterator[Searched]:
+    versions = LiveVersions("ns", "v1", cast("Link", None))
+    search = ItemSearch(versions)
+    yield Searched(versions, search)
+    await search.close()
+
+
+async def test_another_version_finds_what_the_former_one_found_from_its_first_moment(searched: Searched) -> None:
+    searched.all_read("v1")
+    await searched.put("v1", "a", "b")
+    searched.prepare("v2")
+    await searched.put("v2", "a")  # its first cards: the others are being read
+    searched.promote("v2")
+    both = {item_hash("a"), item_hash("b")}
+    assert await searched.found("title") == both
+    await searched.search.follow()
+    assert await searched.found("title") == both
+    searched.all_read("v2")
+    await searched.put("v2", "b", "c")
+    assert await searched.found("title") == both | {item_hash("c")}
+    assert searched.search._indexes.keys() == {"v2"}
+
+
+async def test_a_version_is_indexed_before_it_serves(searched: Searched) -> None:
+    searched.all_read("v1")
+    await searched.put("v1", "a")
+    searched.prepare("v2")
+    searched.all_read("v2")
+    await searched.put("v2", "a", "new")
+    searched.promote("v2")
+    assert await searched.found("title") == {item_hash("a"), item_hash("new")}
+
+
+async def test_what_was_found_before_a_change_is_not_remembered_after_it(
+    searched: Searched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched.all_read("v1")
+    await searched.put("v1", "a")
+    has_found, is_changed, find = threading.Event(), threading.Event(), TextIndex.find
+
+    def late(*asked: Any, **how: Any) -> list[Match]:
+        found = find(*asked, **how)
+        has_found.set()
+        assert is_changed.wait(30)
+        return found
+
+    monkeypatch.setattr(TextIndex, "find", late)
+    asking = asyncio.create_task(searched.found("title"))
+    await asyncio.to_thread(has_found.wait, 30)
+    await searched.put("v1", "b")
+    is_changed.set()
+    assert await asking == {item_hash("a")}
+    assert await searched.found("title") == {item_hash("a"), item_hash("b")}
+
+
 @given(st.text(max_size=60))
 @settings(max_examples=300)
 def test_words_are_bounded_and_their_own_words(text: str) -> None:
@@ -346,12 +498,12 @@ def test_no_text_has_more_than_so_many_words() -> None:
 def test_what_was_found_is_remembered_up_to_a_size() -> None:
     remembered, found = RememberedMatches(), [Match(key, 1.0) for key in range(1000)]
     for place in range(MAX_MATCHES // 1000 + 5):
-        remembered.keep(("v1", (f"w{place}",), False), found)
-    assert remembered.get(("v1", ("w0",), False)) is None
-    assert remembered.get(("v1", (f"w{place}",), False)) == found
+        remembered.keep(("v1", (f"w{place}",), 200, False), found)
+    assert remembered.get(("v1", ("w0",), 200, False)) is None
+    assert remembered.get(("v1", (f"w{place}",), 200, False)) == found
     assert remembered.size <= MAX_MATCHES
     for place in range(3 * MAX_MATCHES // QUERY_COST):
-        remembered.keep(("v1", (str(place),), True), [])  # one that found nothing costs something too
+        remembered.keep(("v1", (str(place),), 200, True), [])  # one that found nothing costs something too
     assert remembered.size <= MAX_MATCHES
     remembered.clear()
     assert remembered.size == 0
