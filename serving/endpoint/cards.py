@@ -20,6 +20,7 @@ import orjson
 from serving import resp
 from serving.eligibility import ViewingLimits
 from serving.endpoint.card_fields import Fields, members
+from serving.endpoint.genre_names import GenreNames
 from serving.fragments import SCORE_BYTES, reason_tail, rfc3339
 from serving.item_card import ItemCard, field_of, key_in
 from serving.keys import Keys
@@ -35,6 +36,7 @@ from serving.list_format import (
 )
 from serving.redis_errors import RedisUnavailable
 from serving.redis_link import Link
+from streams.contract.item_details import decode_details
 
 PAGE: Final = 200  # cards in one reply, 30 KB: it arrives well within the deadline that all replies have
 #: What a card costs beside its bytes: objects and its place in the dictionary.
@@ -76,6 +78,8 @@ class Cards:
         self._fuller: dict[Fields, _FullerHeads] = {}
         #: Items whose cards were read: whoever makes something of the cards takes out what it has made.
         self.changed: set[int] = set()
+        #: Of all items whose cards were read.
+        self.genres = GenreNames()
         self.missing = 0
         #: Grows whenever the catalogue changed: what was made of cards before is out of date.
         self.generation = 0
@@ -148,6 +152,7 @@ class Cards:
         self.held[key] = held
         self._heads[key] = held.head
         self.changed.add(key)
+        self.genres.learn(decode_details(card.details).genres)
         for heads in self._fuller.values():
             heads.pop(key, None)
         self._bytes += _size_of(held) - (0 if former is None else _size_of(former))

@@ -52,21 +52,26 @@ class NarrowedRead:
         store, at_ms = self._store, now_ms()
         user_id, context = given["user_id"], given.get("context", HOMEPAGE)
         offset, limit, country = given.get("offset", 0), given.get("limit", 20), given.get("country", "")
+        if country:
+            store.countries.add(country)
         version, stored_id = store.versions.of(user_id), store.stored_id(user_id)
         own, audience = await asyncio.gather(
             store.user_list(user_id, context, version), store.audience(version, user_id)
         )
-        if own is None and context != HOMEPAGE:
-            own = await store.user_list(user_id, HOMEPAGE, version)
+        mine = [] if own is None else store.eligible(own, audience, given, at_ms)
+        if not mine and context != HOMEPAGE:
+            own = await store.user_list(user_id, HOMEPAGE, version) or own
+            mine = [] if own is None else store.eligible(own, audience, given, at_ms)
         limits = store.audiences.limits(audience, given, lost=own is not None)
         reader = ListReader(limits, audience, at_ms, _LOOKED_THROUGH)
-        popular = await store.supply.popular(own.version if own else version, HOMEPAGE, country, reader)
+        popular = await store.supply.popular(own.version if own else version, context, country, reader)
         main = own or popular[0]
         supplied: list[tuple[str, FoundList, list[Item]]] = []
         if own is not None:
-            supplied.append(("", own, store.eligible(own, audience, given, at_ms)))
+            supplied.append(("", own, mine))
         if genre := given.get("genre"):
-            row = await store.supply.row(main.version, GENRE_ROW, (genre,), reader)
+            names = main.version.cards.cards.genres.names_of(genre)
+            row = await store.supply.row(main.version, GENRE_ROW, (genre, *names), reader)
             if row is not None:
                 supplied.append(("genre", *row))
         supplied.append((source_of(opening(popular[0], user_id, at_ms)), *popular))

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from listed import CardWriter as ListWriter
-from listed import change_cards
+from listed import change_cards, withdraw
 
 from serving.eligibility import facts_of
+from serving.endpoint.app import Endpoint
+from serving.endpoint.config import EndpointConfig
 from serving.endpoint.item_filter import ItemFilter
 from serving.endpoint.page_token import MAX_SHOWN, mark_of, shown_before, token_after
 from serving.item_card import ItemCard
@@ -21,7 +23,7 @@ from serving.seen_filter import item_hash
 from streams.contract.catalog import CatalogItem
 from streams.contract.item_details import ItemDetails, encode_details
 
-from .conftest import TTL_S, eventually, for_everybody, fragments, stamp
+from .conftest import TTL_S, eventually, for_everybody, fragments, stamp, started
 from .test_reads import LIST, ids, put_popular, put_user
 
 DAY_MS = 86_400_000
@@ -91,7 +93,7 @@ async def filled(client: httpx.AsyncClient, writer: ListWriter) -> httpx.AsyncCl
 async def test_nothing_is_shown_that_was_not_asked_for(filled: httpx.AsyncClient, asked: Any, fits: Any) -> None:
     body = await answered(filled, **asked)
     shown = ids(body["recommendations"])
-    row = NAMES[6:24] if asked.get("genre") == "War" else []
+    row = NAMES[6:24] if "genre" in asked else []
     supply = dict.fromkeys((*NAMES[:10], *row, *NAMES[20:]))
     assert shown == [name for name in supply if fits(ITEMS[name])]
     assert len(shown) == len(set(shown))
@@ -127,6 +129,45 @@ async def test_no_page_shows_again_what_one_before_showed_though_the_list_is_rew
         offset += 1
     assert body["next_page"] is None
     assert sorted(shown) == sorted({*NAMES[:10], *NAMES[20:]})
+
+
+@pytest.mark.parametrize("typed", ["war", "WAR", "War"])
+async def test_the_row_of_a_genre_is_found_however_it_is_typed(filled: httpx.AsyncClient, typed: str) -> None:
+    shown = ids((await answered(filled, genre=typed))["recommendations"])
+    supply = dict.fromkeys((*NAMES[:10], *NAMES[6:24], *NAMES[20:]))
+    assert shown == [name for name in supply if "War" in ITEMS[name].genres]
+
+
+@pytest.mark.parametrize("items", [(), ("i39",)])
+async def test_where_a_context_has_nothing_for_the_reader_the_homepages_list_is_narrowed(
+    filled: httpx.AsyncClient, writer: ListWriter, items: tuple[str, ...]
+) -> None:
+    empty = stamp().personal("u1", 7, *for_everybody(fragments(*items)), context="post_play")
+    await writer.write_lists([(writer.keys.user_list("u1", "post_play"), empty)], TTL_S)
+    await withdraw(writer, "i39")
+
+    async def is_read() -> bool:
+        return "i39" not in ids((await answered(filled, page="first"))["recommendations"])
+
+    await eventually(is_read)
+    body = await answered(filled, context="post_play", page="first", limit="10")
+    assert (ids(body["recommendations"]), body["source"]) == (NAMES[:10], "personal")
+    await put_popular(writer, "i30", context="post_play")
+
+    async def is_of_context() -> bool:
+        body = await answered(filled, user_id="nobody", context="post_play", page="first")
+        return ids(body["recommendations"]) == ["i30"]
+
+    await eventually(is_of_context)
+
+
+async def test_the_popular_list_of_a_country_is_held_before_redis_is_away(
+    config: EndpointConfig, writer: ListWriter
+) -> None:
+    await put_popular(writer, "local", country="DE")
+    async with started(Endpoint(config)) as (client, services):
+        await answered(client, country="DE", page="first")
+        assert services.store.countries == {"DE"}
 
 
 async def test_a_plain_answer_is_what_it_was(filled: httpx.AsyncClient) -> None:
