@@ -45,9 +45,11 @@ CARD_OVERHEAD_BYTES: Final = 300
 LEAST_BYTES: Final = 1 << 20
 MAX_WORDINGS: Final = 512
 MAX_TAILS: Final = 20_000
-#: Different `fields` of which beginnings of fragments are kept, and of how many items of each: 30 MB at 400 bytes.
+#: Different `fields` of which beginnings of fragments are kept, and how much of each: 32 MB together.
 MAX_FULLER: Final = 8
-MAX_FULLER_ITEMS: Final = 10_000
+MAX_FULLER_BYTES: Final = 4 << 20
+#: What one costs beside its bytes.
+FULLER_OVERHEAD_BYTES: Final = 150
 #: A reason that cites an item of which nobody knows the title any more.
 UNCITED: Final = ("Picked for you", "for_you")
 _SCORE: Final = b',"score":'
@@ -75,7 +77,7 @@ class Cards:
     def __init__(self, link: Link, keys: Keys, most_bytes: int) -> None:
         self.held: dict[int, HeldCard] = {}
         self._heads: dict[int, bytes] = {}  # the same by themselves: answers need little else
-        self._fuller: dict[Fields, _FullerHeads] = {}
+        self._fuller: dict[Fields, FullerHeads] = {}
         #: Items whose cards were read: whoever makes something of the cards takes out what it has made.
         self.changed: set[int] = set()
         #: Of all items whose cards were read.
@@ -154,7 +156,7 @@ class Cards:
         self.changed.add(key)
         self.genres.learn(decode_details(card.details).genres)
         for heads in self._fuller.values():
-            heads.pop(key, None)
+            heads.forget(key)
         self._bytes += _size_of(held) - (0 if former is None else _size_of(former))
 
     def _trim(self) -> None:
@@ -164,7 +166,7 @@ class Cards:
             self._bytes -= _size_of(self.held.pop(oldest))
             del self._heads[oldest]
             for heads in self._fuller.values():
-                heads.pop(oldest, None)
+                heads.forget(oldest)
 
     def touch(self, keys: Iterable[int]) -> None:
         """Items were shown: their cards are the last to go."""
@@ -237,12 +239,12 @@ class Cards:
             return fragment  # of a list of the former format, with a former title
         return self._heads_with(fields)[key][: -len(_SCORE)] + fragment[len(opened) :]
 
-    def _heads_with(self, fields: Fields) -> _FullerHeads:
+    def _heads_with(self, fields: Fields) -> FullerHeads:
         heads = self._fuller.get(fields)
         if heads is None:
             if len(self._fuller) >= MAX_FULLER:
                 self._fuller.clear()
-            heads = self._fuller[fields] = _FullerHeads(self.held, fields)
+            heads = self._fuller[fields] = FullerHeads(self.held, fields)
         return heads
 
     def page_of(self, key: int, fields: Fields) -> bytes:
@@ -292,22 +294,32 @@ class Cards:
         return made
 
 
-class _FullerHeads(dict[int, bytes]):
-    """The beginnings of fragments by key of the item, with some of its details. Raises KeyError where no card is
-    held."""
+class FullerHeads(dict[int, bytes]):
+    """The beginnings of fragments by key of the item, with some of its details, of MAX_FULLER_BYTES together. Raises
+    KeyError where no card is held."""
 
     def __init__(self, held: Mapping[int, HeldCard], fields: Fields) -> None:
         super().__init__()
+        self.size_bytes = 0
         self._held = held
         self._fields = fields
 
     def __missing__(self, key: int) -> bytes:
         card = self._held[key]
         opened = card.head[: -len(_SCORE)]
-        if len(self) >= MAX_FULLER_ITEMS:
+        head = opened + members(opened + b"}", card.details, self._fields) + _SCORE
+        size_bytes = len(head) + FULLER_OVERHEAD_BYTES
+        if self.size_bytes + size_bytes > MAX_FULLER_BYTES:
             self.clear()
-        head = self[key] = opened + members(opened + b"}", card.details, self._fields) + _SCORE
+            self.size_bytes = 0
+        self[key] = head
+        self.size_bytes += size_bytes
         return head
+
+    def forget(self, key: int) -> None:
+        """Its card is another one, or gone."""
+        if (head := self.pop(key, None)) is not None:
+            self.size_bytes -= len(head) + FULLER_OVERHEAD_BYTES
 
 
 class _Wording(dict[bytes, bytes]):

@@ -16,6 +16,7 @@ from serving.eligibility import ALWAYS_MS, facts_of
 from serving.endpoint import cards as cards_module
 from serving.endpoint.app import Endpoint
 from serving.endpoint.audiences import OPEN, Audiences, Held
+from serving.endpoint.cards import FULLER_OVERHEAD_BYTES, MAX_FULLER_BYTES, FullerHeads, HeldCard
 from serving.endpoint.config import EndpointConfig
 from serving.item_card import ItemCard, field_of
 from serving.keys import Keys
@@ -199,6 +200,20 @@ async def test_a_list_of_the_former_release_shows_only_what_the_card_the_list_an
         assert ids(await listed(client)) == ["a", "b"]
         assert ids(await listed(client, user_id="stranger")) == ["a", "b"]
         assert ids(await listed(client, user_id="lost")) == ["a", "rerated", "by card", "b"]  # as it was made
+
+
+def test_what_is_kept_of_details_is_bounded_by_its_size() -> None:
+    details = b'{"people":["%b"]}' % (b"p" * 2000)
+    cards = {key: HeldCard(b'{"item_id":"%d","title":"T","score":' % key, b"0", 0, details) for key in range(5_000)}
+    heads = FullerHeads(cards, ("people",))
+    for key in cards:
+        assert heads[key].startswith(b'{"item_id":"%d"' % key)
+        assert heads.size_bytes <= MAX_FULLER_BYTES
+        if key % 1_000 == 0:
+            heads.forget(key)
+            heads.forget(key)
+            assert heads.size_bytes == sum(map(len, heads.values())) + FULLER_OVERHEAD_BYTES * len(heads)
+    assert len(heads) > 1_000
 
 
 async def test_what_the_former_release_hides_is_neither_found_nor_shown_by_itself(
