@@ -20,7 +20,7 @@ from serving.endpoint.reads.recommendations import COUNTRY, LIMIT, MAX_MATURITY
 from serving.endpoint.reads.trending import REGION, WINDOW
 from serving.endpoint.search.searcher import Searcher, SearchReader
 from serving.endpoint.search.text_index import Match
-from serving.endpoint.search.words import is_named, name_words, query_words, words_of
+from serving.endpoint.search.words import is_named, name_words, query_words
 from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Store
 from serving.keys import GLOBAL_REGION, WINDOWS
@@ -88,10 +88,10 @@ class SuggestionsRead(_SearchRead):
 
     async def _queries(self, reader: SearchReader, query: str, region: str) -> list[dict[str, Any]]:
         typed, told = query_words(query), list[dict[str, Any]]()
-        for searched, _ in await self._searcher.queries(reader.version, region, _SEARCH_REGION):
-            fits = len(told) < _MOST_QUERIES and is_named(words_of(searched), typed)
+        for searched in await self._searcher.queries(reader.version, region, _SEARCH_REGION):
+            fits = len(told) < _MOST_QUERIES and is_named(searched.words, typed)
             if fits and await self._searcher.leads_somewhere(reader, searched):
-                told.append({"text": searched, "type": "query"})
+                told.append({"text": searched.text, "type": "query"})
         return told
 
     @staticmethod
@@ -128,8 +128,8 @@ class TrendingSearchesRead(_SearchRead):
         place = {"country": region} if len(region) == len("DE") else {}
         reader = await self._searcher.reader(given | place)
         searches: list[dict[str, Any]] = []
-        for query, score in await self._searcher.queries(reader.version, region, window):
+        for query in await self._searcher.queries(reader.version, region, window):
             if len(searches) < limit and await self._searcher.leads_somewhere(reader, query):
-                searches.append({"query": query, "score": round(score, 4)})
+                searches.append({"query": query.text, "score": round(query.score, 4)})
         body = orjson.dumps({"region": region, "window": window, "searches": searches})
         return self._answer(body, body, given)

@@ -49,11 +49,19 @@ class SearchReader:
         return facts is not None and self.limits.allow(facts, self.at_ms)
 
 
+class TrendingQuery(NamedTuple):
+    """What many search for, its words, and how much relative to the first."""
+
+    text: str
+    score: float
+    words: tuple[str, ...]
+
+
 class TrendingQueries(NamedTuple):
     """What is searched for in a region, best first, as it was read at a time of the monotonic clock."""
 
     read_s: float
-    queries: list[tuple[str, float]]
+    queries: list[TrendingQuery]
 
 
 class Searcher:
@@ -145,13 +153,13 @@ class Searcher:
             if key in held
         ]
 
-    async def leads_somewhere(self, reader: SearchReader, query: str) -> bool:
+    async def leads_somewhere(self, reader: SearchReader, query: TrendingQuery) -> bool:
         """Whether the reader may see anything that a query finds: what others searched for is told to nobody else, or a
         child would be told the titles of what it may not see."""
-        return bool(await self._visible(reader, query_words(query), 1, mistyped=False))
+        return bool(await self._visible(reader, query.words, 1, mistyped=False))
 
-    async def queries(self, version: Version, region: str, window: str) -> list[tuple[str, float]]:
-        """What is searched for in a country or region, and how much relative to the first: at most a second old, and
+    async def queries(self, version: Version, region: str, window: str) -> list[TrendingQuery]:
+        """What is searched for in a country or region: at most a second old, and
         as it was last known while Redis is away."""
         key = version.keys.search_trending(region, window).encode()
         known, at_s = self._queries.get(key), time.monotonic()
@@ -162,8 +170,9 @@ class Searcher:
             except RedisUnavailable:
                 self._store.unavailable += 1
                 return known.queries if known is not None else []
-            pairs = [(name.decode(), float(score)) for name, score in zip(said[::2], said[1::2], strict=True)]
-            known = self._queries[key] = TrendingQueries(at_s, pairs[::-1])
+            texts, scores = [name.decode() for name in said[-2::-2]], map(float, said[::-2])
+            found = list(map(TrendingQuery, texts, scores, map(query_words, texts)))
+            known = self._queries[key] = TrendingQueries(at_s, found)
         return known.queries
 
 
