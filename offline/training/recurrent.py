@@ -259,7 +259,8 @@ def train(
 ) -> TrainedRecurrent:
     """Trains, or goes on at the `checkpoint` of the same settings and sequences; `report` hears of every epoch. Raises
     `TrainingDiverged`."""
-    begun_as = {**asdict(settings), "items": len(sequences.items), "events": sum(map(len, sequences.histories))}
+    # Counts would not do: all leave-one-out splits of one log have the same ones, and other targets.
+    begun_as = {**asdict(settings), "sequences": sequences.digest()}
     key = jax.random.key(settings.seed, impl="rbg")
     parameters = first_parameters(jax.random.fold_in(key, 0), len(sequences.items))
     state, done = _optimizer.init(parameters), 0

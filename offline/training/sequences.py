@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Self
 
 import numpy as np
@@ -37,3 +38,14 @@ class Sequences:
             np.array([place[event.user_id] for event in known], np.int64),
             np.array([number[event.item_id] for event in known], np.int32),
         )
+
+    def digest(self) -> str:
+        """SHA-256 of all of it, hexadecimal: other histories, items or targets have another one."""
+        hashed = sha256()
+        lengths = np.array([len(history) for history in self.histories], "<i8")
+        for array in (lengths, *self.histories, self.asked, self.targets):
+            hashed.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
+        for item in self.items:
+            named = item.encode()
+            hashed.update(len(named).to_bytes(8, "little") + named)
+        return hashed.hexdigest()

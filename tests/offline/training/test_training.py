@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,27 @@ def test_a_training_that_was_ended_goes_on_as_if_it_had_not_been(tmp_path: Path)
     assert all(np.array_equal(resumed.best[name], whole.best[name]) for name in whole.best)
     other = recurrent.train(own, RecurrentSettings(epochs=1, seed=9), tmp_path / "half")
     assert len(other.curve) == 1, "a checkpoint of another training is not gone on with"
+
+
+def epochs_trained(own: Sequences, checkpoint: Path) -> list[int]:
+    heard: list[int] = []
+    recurrent.train(own, RecurrentSettings(epochs=2), checkpoint, lambda epoch: heard.append(epoch.number))
+    return heard
+
+
+def test_a_checkpoint_of_other_sequences_is_not_gone_on_with(tmp_path: Path) -> None:
+    own = sequences(circular(users=8))
+    others = (
+        replace(own, histories=[own.histories[0][::-1].copy(), *own.histories[1:]]),
+        replace(own, targets=own.targets[::-1].copy()),
+        replace(own, asked=own.asked[::-1].copy()),
+        replace(own, items=own.items[::-1]),
+    )
+    assert len({own.digest(), *(other.digest() for other in others)}) == 5
+    assert epochs_trained(own, tmp_path / "x") == [1, 2]
+    for other in others:  # as many users, items, events and targets
+        assert epochs_trained(other, tmp_path / "x") == [1, 2]
+    assert epochs_trained(others[-1], tmp_path / "x") == [], "its own is"
 
 
 def test_training_stops_when_nothing_gets_better(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
