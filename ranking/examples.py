@@ -8,7 +8,7 @@ a list is wrong.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from zlib import crc32
 
 import msgspec
@@ -42,6 +42,7 @@ class _Example(msgspec.Struct, array_like=True, frozen=True, gc=False):
     liked: bool
     features: bytes
     weights: bytes = b""
+    sequence_model: str = ""
 
 
 _CODEC = RowCodec(_Example, current=EXAMPLE_VERSION)
@@ -51,12 +52,14 @@ _CODEC = RowCodec(_Example, current=EXAMPLE_VERSION)
 class Example:
     """`features` float32[candidates, COUNT], the chosen item first; `liked` whether it was liked, bought or finished;
     `bucket` how much was known of the user (see ranker.bucket_of). `weights` float32[candidates] in (0, 1] say how much
-    each counts; empty = 1 each. Without candidates it teaches nothing."""
+    each counts; empty = 1 each. `sequence_model` is the checksum of the model that the decision was made beside, "" =
+    none. Without candidates it teaches nothing."""
 
     bucket: int
     liked: bool
     features: Matrix
     weights: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    sequence_model: str = ""
 
 
 def wants(event: Interaction) -> bool:
@@ -82,7 +85,10 @@ def example_before(
         return None
     decision = Decisions.of([(user, profile)], model, ranker, now_ms, size)
     others = [(index, weight) for item_id, weight in shown if (index := model.index(item_id)) >= 0]
-    return example_of(decision, chosen, liked=is_liked(event), event_id=event.event_id, shown=others)
+    example = example_of(decision, chosen, liked=is_liked(event), event_id=event.event_id, shown=others)
+    if example is None or model.sequence is None:
+        return example
+    return replace(example, sequence_model=model.sequence.model.digest)
 
 
 def example_of(
@@ -109,7 +115,8 @@ def example_of(
 def encode(example: Example) -> bytes:
     """One record of `ranker.examples`."""
     matrix, weights = example.features.astype("<f4").tobytes(), example.weights.astype("<f4").tobytes()
-    return _CODEC.encode(_Example(EXAMPLE_VERSION, example.bucket, example.liked, matrix, weights))
+    of_model = example.sequence_model
+    return _CODEC.encode(_Example(EXAMPLE_VERSION, example.bucket, example.liked, matrix, weights, of_model))
 
 
 def decode(value: bytes) -> Example:
@@ -127,4 +134,4 @@ def decode(value: bytes) -> Example:
         raise ValueError("no example: another bucket, or other weights, than there can be")
     if not (np.isfinite(matrix).all() and np.isfinite(weights).all() and (weights >= 0).all()):
         raise ValueError("no example: a feature or a weight is not finite")
-    return Example(record.bucket, record.liked, matrix, weights)
+    return Example(record.bucket, record.liked, matrix, weights, record.sequence_model)

@@ -61,7 +61,7 @@ CODEC = RowCodec(RankerRow, current=RANKER_VERSION)
 
 class RoundRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A round that is not over, of `examples` examples, on top of the accepted state with this `number` and so many
-    `rejected` rounds: arrays as in `RankerRow`, and the log losses so far."""
+    `rejected` rounds: arrays and `sequence_model` as in `RankerRow`, and the log losses so far."""
 
     version: int
     features: list[str]
@@ -73,6 +73,7 @@ class RoundRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     examples: int
     learned_loss: float
     published_loss: float
+    sequence_model: str = ""
 
 
 ROUND_CODEC = RowCodec(RoundRow, current=1)
@@ -108,7 +109,9 @@ class Learner:
         """The learner that wrote a row, at its last accepted round; see `ranker_of` about rows of former releases."""
         row = CODEC.decode(value)
         published = ranker_of(value, first)
-        if value[1] == 1 or row.sequence_model != published.sequence_model:
+        if row.sequence_model != published.sequence_model:
+            return replace(cls.start(first), published=published)
+        if value[1] == 1:
             return replace(cls.start(first), published=published, rejected=row.rejected)
         squares = _placed(row.squares, _places(row.features), np.full(_SHAPE, FIRST_SQUARES))
         return cls(published, squares, row.rejected)
@@ -138,15 +141,16 @@ class Learner:
         return ROUND_CODEC.encode(
             RoundRow(
                 *(1, list(features.NAMES), number, self.rejected, weights, intercepts, squares),
-                *(so_far.examples, so_far.learned_loss, so_far.published_loss),
+                *(so_far.examples, so_far.learned_loss, so_far.published_loss, self.published.sequence_model),
             )
         )
 
     def resume(self, value: bytes) -> None:
-        """Goes on in the round that `round_row` kept; one of other features or on top of another state is given up."""
+        """Goes on in the round that `round_row` kept; one of other features, beside another sequence model or on top of
+        another state is given up."""
         row = ROUND_CODEC.decode(value)
-        mine = (list(features.NAMES), self.published.number, self.rejected)
-        if (features.present_names(row.features), row.number, row.rejected) != mine:
+        mine = (list(features.NAMES), self.published.number, self.rejected, self.published.sequence_model)
+        if (features.present_names(row.features), row.number, row.rejected, row.sequence_model) != mine:
             return
         self._begun = (
             np.frombuffer(row.weights, "<f8").reshape(_SHAPE),
@@ -156,8 +160,9 @@ class Learner:
         self._round = _Round(row.examples, row.learned_loss, row.published_loss)
 
     def learn(self, example: Example) -> bool:
-        """Learn from one example; True when a round ended by it (accepted or rejected)."""
-        if not len(example.features):
+        """Learn from one example; True when a round ended by it (accepted or rejected). One of a decision beside
+        another sequence model (it waited in a snapshot of another version) teaches nothing."""
+        if not len(example.features) or example.sequence_model != self.published.sequence_model:
             return False
         if example.bucket:  # the ranker of users without history is fixed
             for task in range(len(ranker.TASKS)):
@@ -232,11 +237,14 @@ def load_river() -> None:
 def ranker_of(value: bytes, first: Ranker | None = None) -> Ranker:
     """The ranker in a row of `ranker.weights`. Weights of version 1, and those that were learned beside another
     sequence model (in a snapshot of another version), are of features that are gone: they are read as where learning
-    starts, the `first` ranker (None = the one without a sequence model), with the number they had. Features that came
-    since weigh what they weigh there. Raises ValueError when a row has features that this code does not know."""
+    starts, the `first` ranker (None = the one without a sequence model); those of version 1 with the number they had.
+    Features that came since weigh what they weigh there. Raises ValueError when a row has features that this code does
+    not know."""
     row = CODEC.decode(value)
     first = first or Ranker.start()
-    if value[1] == 1 or row.sequence_model != first.sequence_model:
+    if row.sequence_model != first.sequence_model:
+        return first
+    if value[1] == 1:
         return replace(first, number=row.number)
     return replace(
         first,

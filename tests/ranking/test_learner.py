@@ -27,19 +27,19 @@ POPULARITY = features.NAMES.index("popularity")
 BUCKET = 3
 
 
-def example(generator: np.random.Generator, chosen_by: int = GENRE) -> Example:
-    """Nine candidates of which the one strongest in a feature was chosen."""
+def example(generator: np.random.Generator, chosen_by: int = GENRE, of: Ranker | None = None) -> Example:
+    """Nine candidates of which the one strongest in a feature was chosen, for the learner of a ranker like `of`."""
     matrix = generator.random((9, features.COUNT)).astype(np.float32)
     best = int(matrix[:, chosen_by].argmax())
     matrix[[0, best]] = matrix[[best, 0]]
-    return Example(BUCKET, True, matrix)
+    return Example(BUCKET, True, matrix, sequence_model="" if of is None else of.sequence_model)
 
 
 def taught(rounds: int, learner: Learner | None = None, chosen_by: int = GENRE) -> Learner:
     generator = np.random.default_rng(3)
     learner = learner or Learner.start()
     for _ in range(rounds * ROUND):
-        learner.learn(example(generator, chosen_by))
+        learner.learn(example(generator, chosen_by, learner.published))
     return learner
 
 
@@ -173,8 +173,40 @@ def test_weights_beside_another_sequence_model_are_where_learning_starts() -> No
         assert np.array_equal(ranker_of(row, theirs).weights, learner.published.weights)
         found = ranker_of(row, mine)
         assert np.array_equal(found.weights, mine.weights)
-        assert found.number == learner.published.number
+        assert found.number == 0, "updates beside another model are none of this one"
         assert Learner.from_row(row, mine).squares.min() == Learner.from_row(row, mine).squares.max()
+
+
+@pytest.mark.parametrize("rounds", [0, 2])
+def test_a_round_beside_another_sequence_model_is_given_up(rounds: int) -> None:
+    with_model, without = Ranker.start(sequence_model_of("recurrent")), Ranker.start()
+    for mine, theirs in ((with_model, without), (without, with_model)):
+        learner = taught(rounds, Learner.start(theirs))
+        learner.rejected = 1
+        learner.learn(example(np.random.default_rng(5), of=theirs))
+        row, begun = learner.to_row(), learner.round_row() or b""
+        restored = Learner.from_row(row, mine)
+        restored.resume(begun)
+        assert restored.round_row() is None
+        assert (restored.published.number, restored.rejected) == (0, 0)
+        untouched = Learner.start(mine)
+        untouched.resume(begun)
+        assert untouched.round_row() is None
+        assert np.array_equal(taught(1, untouched).published.weights, taught(1, Learner.start(mine)).published.weights)
+        own = Learner.from_row(row, theirs)
+        own.resume(begun)
+        assert own.round_row() == begun, "its own goes on"
+
+
+def test_examples_beside_another_sequence_model_teach_nothing() -> None:
+    with_model, without = Ranker.start(sequence_model_of("recurrent")), Ranker.start()
+    for mine, theirs in ((with_model, without), (without, with_model)):
+        learner = Learner.start(mine)
+        waiting = decode(encode(example(np.random.default_rng(5), of=theirs)))
+        assert not any(learner.learn(waiting) for _ in range(2 * ROUND))
+        assert learner.round_row() is None
+        learner.learn(decode(encode(example(np.random.default_rng(5), of=mine))))
+        assert learner.round_row() is not None
 
 
 def test_examples_of_other_features_teach_nothing() -> None:

@@ -10,7 +10,7 @@ from small_world import NOW_MS, SmallWorld
 from ranking import features, sequence_scores
 from ranking.candidates import SEQUENCE_MODEL_SIZE, Generator
 from ranking.decision import Decisions
-from ranking.examples import example_before
+from ranking.examples import decode, encode, example_before
 from ranking.interests import Asked, Histories
 from ranking.pipeline import recommend_all
 from ranking.ranker import Ranker
@@ -83,7 +83,7 @@ def linear_by_hand(history: list[str], model: SequenceModel) -> dict[str, float]
 @given(LOGS)
 def test_scores_are_those_of_one_item_after_the_other(histories: list[list[str]]) -> None:
     world, asked = trained_world(histories)
-    model = world.model.sequence.model  # type: ignore[union-attr]
+    model = world.model.sequence.model
     found = SequenceScores.of(Histories.of(asked, world.model), world.model)
     assert found is not None
     for number, (user, _) in enumerate(asked):
@@ -179,3 +179,5 @@ def test_nothing_is_learned_from_what_the_model_was_trained_with() -> None:
         event = Interaction("e", EventType.VIEW, "u0", "i4", at_ms)
         example = example_before(event, user, None, world.model, Ranker.start(), at_ms, 20)
         assert (example is not None) == teaches
+        if example is not None:
+            assert decode(encode(example)).sequence_model == world.model.sequence.model.digest
