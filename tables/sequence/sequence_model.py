@@ -48,6 +48,7 @@ SHAPES: Final[Mapping[str, tuple[str | int, ...]]] = {
     "linear_items": ("items", "linear"),
     "linear_weights": ("items", "linear"),
 }
+_INTEGERS: Final = frozenset({"linear_items"})
 #: By place of a recent item, newest first: what it counts in the linear part.
 LINEAR_DECAY: Final = 0.85
 LINEAR_WINDOW: Final = 20
@@ -166,7 +167,9 @@ def _check(model: SequenceModel) -> None:
         raise UnusableSequenceModel(f"it lacks, or has beside those known: {', '.join(sorted(missing))}")
     sizes: dict[str, int] = {"items": len(model.items), "states": 2 * model.arrays["decay"].shape[-1]}
     for name, dimensions in SHAPES.items():
-        array = model.arrays[name]
+        array, kind = model.arrays[name], np.dtype(np.int32 if name in _INTEGERS else np.float32)
+        if array.dtype != kind:
+            raise UnusableSequenceModel(f"{name} has numbers of kind {array.dtype} instead of {kind}")
         if array.ndim != len(dimensions):
             raise UnusableSequenceModel(f"{name} has {array.ndim} dimensions instead of {len(dimensions)}")
         for dimension, size in zip(dimensions, array.shape, strict=True):
@@ -182,7 +185,7 @@ def _check_numbers(model: SequenceModel) -> None:
     if not (np.hypot(*model.arrays["decay"].astype(np.float64)) < 1).all():
         raise UnusableSequenceModel("a state would grow for ever: its decay is 1 or more")
     named = model.arrays["linear_items"]
-    if named.dtype != np.int32 or not ((named >= 0) & (named < len(model.items))).all():
+    if not ((named >= 0) & (named < len(model.items))).all():
         raise UnusableSequenceModel("linear_items name items that there are not")
     ranker = model.ranker
     if len(ranker.weights) != len(ranker.intercepts) or len(set(ranker.features)) != len(ranker.features):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from small_sequence_model import small_sequence_model
 
+from tables.sequence import sequence_model
 from tables.sequence.sequence_model import RankerStart, SequenceModel, UnusableSequenceModel
 
 ITEMS = ("a", "b", "c", "d")
@@ -48,6 +49,21 @@ def test_what_is_no_number_is_refused(name: str, number: float) -> None:
     array.flat[-1] = number
     with pytest.raises(UnusableSequenceModel, match=f"{name} holds what is no number"):
         changed(**{name: array}).encode()
+
+
+@pytest.mark.parametrize("name", sorted(small_sequence_model(ITEMS).arrays))
+def test_numbers_of_another_kind_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    array = small_sequence_model(ITEMS).arrays[name]
+    kind, other = ("int32", np.float32) if name == "linear_items" else ("float32", np.int32)
+    why = f"{name} has numbers of kind {np.dtype(other)} instead of {kind}"
+    for dtype in (other, np.float64):
+        with pytest.raises(UnusableSequenceModel, match=f"{name} has numbers of kind {np.dtype(dtype)} instead of"):
+            changed(**{name: array.astype(dtype)}).encode()
+    monkeypatch.setattr(sequence_model, "_check", lambda _: None)
+    data = changed(**{name: array.astype(other)}).encode()
+    monkeypatch.undo()
+    with pytest.raises(UnusableSequenceModel, match=why):
+        SequenceModel.decode(data)
 
 
 def test_what_does_not_fit_together_is_refused() -> None:
