@@ -84,6 +84,7 @@ def train(
     from offline.datasets.table_file import TextFormat
     from offline.evaluate.splits import Split
     from ops.publish_progress import progress_bar
+    from tables.sequence.sequence_model import UnusableSequenceModel
 
     try:
         from offline.training.recurrent import RecurrentSettings, TrainingDiverged
@@ -124,6 +125,8 @@ def train(
         partial.replace(output)
     except (TooLittleToTrain, TrainingDiverged) as problem:
         raise CannotTrain(str(problem)) from None
+    except UnusableSequenceModel as problem:
+        raise CannotTrain(f"what was trained is no model to rank with: {problem}; a lower --rate may help") from None
     except OSError as problem:
         raise CannotTrain(f"{output}: {problem}") from None
     console().print(f"{output}: {len(model.items)} items, checksum {model.digest[:16]}…", markup=False)

@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from offline.training import recurrent
 from ops.cli import build_app
 from ops.commands.train import CannotTrain
 from ops.configuration.sequence_models import CannotUseSequenceModel, sequence_model_of
@@ -58,6 +60,18 @@ def test_wrong_usage(events: Path, tmp_path: Path) -> None:
         _, _, failure = run("train", file, *arguments)
         assert isinstance(failure, CannotTrain)
         assert problem in str(failure)
+    assert not file.exists()
+
+
+def test_a_model_that_nobody_could_rank_with_is_not_written(
+    events: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrays_of = recurrent.arrays_of
+    monkeypatch.setattr(recurrent, "arrays_of", lambda found: arrays_of(found) | {"decay": np.ones((2, 64), "f4")})
+    file = tmp_path / "trained.model"
+    _, _, failure = run("train", file, "--events", events, *COLUMNS, "--epochs", 1)
+    assert isinstance(failure, CannotTrain)
+    assert "a state would grow for ever" in str(failure)
     assert not file.exists()
 
 
