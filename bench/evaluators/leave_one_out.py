@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from offline.evaluate.foreknowledge import HELD_OUT, refuse_known_targets
 from offline.evaluate.held_out_evaluation import evaluate_held_out
 from offline.evaluate.log import EvaluationLog
 from offline.evaluate.models import FRESHET, EvaluationConditions
@@ -17,13 +18,13 @@ SEEDS = (0,)
 
 
 def trained(log: EvaluationLog, split: Split, folder: Path) -> SequenceModel:
-    """The sequence model of what the split does not hold out; one that was trained before into `folder` is used again,
-    and a training that was ended goes on."""
+    """The sequence model of what the split does not hold out; one that was trained by it before into `folder` is used
+    again, and a training that was ended goes on."""
     from offline.training.train import TrainingPlan, train
 
     kept = folder / "ml-1m-leave-one-out.model"
-    if kept.exists():
-        return SequenceModel.decode(kept.read_bytes())
+    if kept.exists() and (found := SequenceModel.decode(kept.read_bytes())).about.get(HELD_OUT) == split.digest():
+        return found
     folder.mkdir(parents=True, exist_ok=True)
 
     def told(seed: int, epoch: Any) -> None:
@@ -40,9 +41,11 @@ def trained(log: EvaluationLog, split: Split, folder: Path) -> SequenceModel:
 
 
 def evaluated(log: EvaluationLog, given: SequenceModel | None, folder: Path, seed: int) -> dict[str, Any]:
-    """Figures with a sequence model, the `given` one or one that is trained here, and without any."""
+    """Figures with a sequence model, the `given` one or one that is trained here, and without any. Raises `KnownBefore`
+    when the given one was trained by another split."""
     split = Split.leave_one_out(log.events)
     model = given or trained(log, split, folder)
+    refuse_known_targets(model, split, log.events)
 
     def progress(what: str, total: int) -> Any:
         return progress_bar(what, total, "events")

@@ -1,7 +1,8 @@
 """Which interactions of a log nobody may learn: the protocols that hold out one item of each user.
 
     leave-one-out   of users with at least three: the last one is the target, the one before it is for tuning
-    time-split      of users who come back after a moment: the first one from then on; what follows is not used
+    time-split      of users who come back after a moment: the first one from then on; what follows is not used. Of
+                    those who were there lately before it, the last one before it is for tuning
 
 A split is a CSV file of what is held out, user_id,item_id,part; whatever it does not name is learned from. Who gives
 the same file evaluates the same targets: where times are equal, which interaction is the last depends on the order of
@@ -13,12 +14,15 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
 from streams.contract.events import Interaction
 
 LEAST_EVENTS = 3
+#: Users who came behind this part of what is learned are tuned on by a time split.
+TUNED_FROM = 0.8
 _HEADER = ["user_id", "item_id", "part"]
 
 Pair = tuple[str, str]
@@ -56,11 +60,12 @@ class Split:
 
     @classmethod
     def at_time(cls, events: Sequence[Interaction], start: int) -> Self:
-        """Events from number `start` on are held out, but for those of its very moment; of users with a history the
-        first one is the target."""
+        """Events from the moment of number `start` on are held out; of users with a history the first one is the
+        target. What is before is tuned on as `for_tuning` says; behind the log nothing else is held out."""
         start_ms = events[start].timestamp_ms if start < len(events) else 1 << 62
+        before = [event for event in events if event.timestamp_ms < start_ms]
+        parts = cls.for_tuning(before, int(len(before) * TUNED_FROM)).parts
         known: set[str] = set()
-        parts: dict[Pair, Part] = {}
         asked: set[str] = set()
         for event in events:
             if event.timestamp_ms < start_ms:
@@ -111,6 +116,12 @@ class Split:
             rows = csv.writer(lines, lineterminator="\n")
             rows.writerow(_HEADER)
             rows.writerows([*pair, part.value] for pair, part in self.parts.items())
+
+    def digest(self) -> str:
+        """SHA-256 of what is held out but for tuning, hexadecimal: who was trained by a split with the same digest has
+        learned nothing of what this one asks for."""
+        held = sorted((*pair, part.value) for pair, part in self.parts.items() if part is not Part.VALIDATION)
+        return sha256(repr(held).encode()).hexdigest()
 
     def learned(self, events: Sequence[Interaction], *, with_validation: bool = True) -> list[Interaction]:
         """What is learned from before the targets are asked for, in the order of the log."""

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from offline.evaluate.evaluation import FOR_EVER_MS
+from offline.evaluate.foreknowledge import HELD_OUT
 from offline.evaluate.held_out_evaluation import SELDOM
 from offline.evaluate.log import EvaluationLog
 from offline.evaluate.splits import Part, Split
@@ -65,7 +66,7 @@ def train(
     best, seed = _best(sequences, plan, report)
     named, weights = linear.fit(sequences)
     arrays = recurrent.arrays_of(best.best) | {"linear_items": named, "linear_weights": weights}
-    until_ms = max(event.timestamp_ms for event in learned)
+    until_ms = max(event.timestamp_ms for event in (*learned, *targets))  # epochs and weights are chosen by targets
     model = _readable(SequenceModel(tuple(sequences.items), arrays, until_ms))
     decisions, recall = _decisions(log.catalog, learned, targets, model, progress)
     start, fitted = ranker_fit.fit(decisions)
@@ -74,6 +75,7 @@ def train(
         "users": len(sequences.histories),
         "items": len(sequences.items),
         "validation_targets": len(targets),
+        HELD_OUT: split.digest(),
         "seed": seed,
         "settings": asdict(plan.settings),
         "curve": [asdict(epoch) for epoch in best.curve],

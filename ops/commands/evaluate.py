@@ -97,7 +97,12 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE", help="File to write the split to that is evaluated (CSV).")
     ] = None,
     sequence_model: Annotated[
-        str, typer.Option(metavar="FILE", help="File of the sequence model that Freshet ranks with.")
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="File of the sequence model that Freshet ranks with; refused when it was trained with what is "
+            "evaluated.",
+        ),
     ] = "",
     from_fraction: Annotated[
         float,
@@ -161,6 +166,8 @@ def evaluate(
     if held_out:
         report = _held_out(evaluated, protocol, first, (split, write_split), names, trained, seed)
     else:
+        if trained is not None:
+            _refuse_known(trained, evaluated, first, stop, whole_lists)
         evaluation = _evaluation(evaluated, (first, stop, every), names, production_lag, seed, whole_lists, trained)
         if picture is not None:
             _draw(evaluation, picture)
@@ -291,6 +298,7 @@ def _held_out(
     seed: int,
 ) -> dict[str, Any]:
     """The report of what is held out, by the split that is given or made."""
+    from offline.evaluate.foreknowledge import KnownBefore, refuse_known_targets
     from offline.evaluate.held_out_evaluation import evaluate_held_out
     from offline.evaluate.models import EvaluationConditions
 
@@ -303,9 +311,29 @@ def _held_out(
         raise CannotEvaluate(f"{to_write}: {problem}") from None
     if not held.targets(log.events):
         raise CannotEvaluate("nobody has a target: there are too few events by user, or none after the split")
+    if sequence_model is not None:
+        try:
+            refuse_known_targets(sequence_model, held, log.events)
+        except KnownBefore as problem:
+            raise CannotEvaluate(f"--sequence-model: {problem}") from None
     conditions = EvaluationConditions(log.catalog, seed=seed, sequence_model=sequence_model)
     evaluation = evaluate_held_out(log, held, names, conditions, _progress, _say_finished)
     return {"protocol": protocol.value, "split": str(given) if given else "made", **evaluation.as_dict()}
+
+
+def _refuse_known(model: SequenceModel, log: EvaluationLog, first: int, stop: int, whole_lists: bool) -> None:
+    """Raises `CannotEvaluate` when the model may know what it would be evaluated by."""
+    from offline.evaluate.foreknowledge import KnownBefore, refuse_known
+
+    if whole_lists:
+        raise CannotEvaluate(
+            "--sequence-model: whole lists are evaluated by the last events of every user, which it was trained with: "
+            "give --no-whole-lists"
+        )
+    try:
+        refuse_known(model, log.events[first:stop])
+    except KnownBefore as problem:
+        raise CannotEvaluate(f"--sequence-model: {problem}") from None
 
 
 def held_out_split(log: EvaluationLog, protocol: Protocol, first: int, given: Path | None) -> Split:

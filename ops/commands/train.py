@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from offline.training.recurrent import Epoch
 
 
-#: Users who came behind this part of a log are tuned on by default, by their last item.
-LEARNED = 0.8
-
-
 class CannotTrain(CommandFailed):
     """There is nothing to train on, or what is needed is not installed: exit code 2."""
 
@@ -57,10 +53,19 @@ def train(
         Protocol,
         typer.Option(
             help="What is kept back to tune on. time-split: the last item of everybody who came in the last fifth of "
-            "the log. leave-one-out: the last item but one of every user, and the last one is not learned either: for "
-            "figures to compare with others'."
+            "what is trained on. leave-one-out: the last item but one of every user, and the last one is not learned "
+            "either: for figures to compare with others'."
         ),
     ] = Protocol.TIME_SPLIT,
+    from_fraction: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Of time-split: train on what is before this fraction of the log, as `freshet evaluate` with the same "
+            "--from-fraction asks for what is behind it. 1 = on all of it, for lists and not for figures.",
+        ),
+    ] = 1.0,
     split: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="File of a split, as `freshet evaluate --write-split` writes it."),
@@ -82,7 +87,6 @@ def train(
     """
     from offline.datasets.bad_rows import BadRows
     from offline.datasets.table_file import TextFormat
-    from offline.evaluate.splits import Split
     from ops.publish_progress import progress_bar
     from tables.sequence.sequence_model import UnusableSequenceModel
 
@@ -103,10 +107,7 @@ def train(
         read = log_of(dataset_of(dataset, data, events, items, columns or [], TextFormat(), bad), limit)
     for sentence in bad.named:
         typer.echo(f"skipped: {sentence}", err=True)
-    if protocol is Protocol.LEAVE_ONE_OUT or split is not None:
-        held = held_out_split(read, protocol, 0, split)
-    else:
-        held = Split.for_tuning(read.events, int(len(read.events) * LEARNED))
+    held = held_out_split(read, protocol, int(len(read.events) * from_fraction), split)
     folder = checkpoints or output.with_name(f"{output.name}.checkpoints")
     plan = TrainingPlan(folder, range(seeds), RecurrentSettings(epochs, rate))
 

@@ -91,8 +91,8 @@ class _File(msgspec.Struct, array_like=True, frozen=True, gc=False):
 @dataclass(frozen=True, slots=True)
 class SequenceModel:
     """`items` are ids, parallel to the rows of the `arrays` (see `SHAPES`). Of a complex state the real parts come
-    first. `trained_until_ms` is the newest event time it has learned from: what it says of earlier events is no
-    forecast. `about` says how it was trained. `digest` is the SHA-256 of the file's content."""
+    first. `trained_until_ms` is the newest event time it has learned from or was tuned by: what it says of events up to
+    then is no forecast. `about` says how it was trained. `digest` is the SHA-256 of the file's content."""
 
     items: tuple[str, ...]
     arrays: Mapping[str, NDArray[Any]]

@@ -1,6 +1,6 @@
 """A sequence model of few numbers, drawn at random: every part of it says something."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,11 @@ WIDTH, DIMENSIONS, INNER, LINEAR = 4, 6, 8, 3
 
 
 def small_sequence_model(
-    items: Sequence[str], seed: int = 0, trained_until_ms: int = 0, ranker: RankerStart | None = None
+    items: Sequence[str],
+    seed: int = 0,
+    trained_until_ms: int = 0,
+    ranker: RankerStart | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> SequenceModel:
     """The model over `items`."""
     random = np.random.default_rng(seed)
@@ -37,5 +41,5 @@ def small_sequence_model(
         "linear_items": random.integers(0, count, (count, LINEAR)).astype(np.int32),
         "linear_weights": drawn(count, LINEAR),
     }
-    model = SequenceModel(tuple(items), arrays, trained_until_ms, ranker or RankerStart())
+    model = SequenceModel(tuple(items), arrays, trained_until_ms, ranker or RankerStart(), about or {})
     return SequenceModel.decode(model.encode())

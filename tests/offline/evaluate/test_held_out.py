@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_up_log import Scripted, log
+from small_sequence_model import small_sequence_model
 
+from offline.evaluate.foreknowledge import HELD_OUT, KnownBefore, refuse_known, refuse_known_targets
 from offline.evaluate.held_out import held_out
 from offline.evaluate.metrics import gini, reciprocals
 from offline.evaluate.prequential import MISS
@@ -30,6 +32,35 @@ def test_from_a_moment_on_the_first_of_who_comes_back_is_asked_for_and_nothing_l
     split = Split.at_time(EVENTS, 4)
     assert names(split.learned(EVENTS)) == ["ua", "ub", "va", "uc"]
     assert names(split.targets(EVENTS)) == ["vb"]
+    assert names(split.targets(EVENTS, Part.VALIDATION)) == ["uc"], "nothing from the moment on is tuned on"
+    assert names(split.learned(EVENTS, with_validation=False)) == ["ua", "ub", "va"]
+    assert Split.at_time(EVENTS, len(EVENTS)) == Split.for_tuning(EVENTS, 7)
+
+
+def test_splits_that_hold_out_something_else_have_another_digest() -> None:
+    one, other = log(["ua", "ub", "uc", "va"]), log(["ua", "uc", "ub", "va"])
+    splits = [Split.leave_one_out(one), Split.leave_one_out(other), Split.at_time(one, 2), Split.at_time(one, 4)]
+    assert len({split.digest() for split in splits}) == 4
+    again = Split(dict(reversed([*splits[0].parts.items()])))
+    assert again.digest() == splits[0].digest()
+
+
+def test_what_a_model_was_trained_with_does_not_evaluate_it() -> None:
+    split = Split.leave_one_out(EVENTS)
+    newest_ms = EVENTS[-2].timestamp_ms  # wc, a target; uc is older
+    for model, known in (
+        (small_sequence_model("ab", trained_until_ms=newest_ms), 2),
+        (small_sequence_model("ab", trained_until_ms=newest_ms - 1), 1),
+        (small_sequence_model("ab", trained_until_ms=newest_ms, about={HELD_OUT: Split({}).digest()}), 2),
+    ):
+        with pytest.raises(KnownBefore, match=f"another split.*and {known} of those"):
+            refuse_known_targets(model, split, EVENTS)
+    refuse_known_targets(small_sequence_model("ab", trained_until_ms=EVENTS[3].timestamp_ms - 1), split, EVENTS)
+    by_the_same = small_sequence_model("ab", trained_until_ms=newest_ms, about={HELD_OUT: split.digest()})
+    refuse_known_targets(by_the_same, split, EVENTS)
+    with pytest.raises(KnownBefore, match="and 1 of those"):
+        refuse_known(by_the_same, EVENTS[-2:])
+    refuse_known(by_the_same, EVENTS[-1:])
 
 
 def test_who_trains_tunes_on_the_last_item_of_those_who_were_there_lately() -> None:

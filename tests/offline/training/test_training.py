@@ -63,9 +63,8 @@ def test_what_a_log_is_made_by_is_found(trained: tuple[EvaluationLog, SequenceMo
     assert best > 0.9, "the next item is always the same"
     assert model.about["curve"][0]["number"] == 1
     split = Split.leave_one_out(log.events)
-    assert model.trained_until_ms == max(
-        event.timestamp_ms for event in split.learned(log.events, with_validation=False)
-    )
+    assert model.trained_until_ms == max(event.timestamp_ms for event in split.learned(log.events)), "tuned by, too"
+    assert model.about["held_out"] == split.digest()
     assert set(model.items) == set(ITEMS)
 
 

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from offline.training import recurrent
 from ops.cli import build_app
+from ops.commands.evaluate import CannotEvaluate
 from ops.commands.train import CannotTrain
 from ops.configuration.sequence_models import CannotUseSequenceModel, sequence_model_of
 from ops.configuration.settings import Settings
@@ -34,7 +35,8 @@ def run(*arguments: object) -> tuple[int, str, BaseException | None]:
 
 def test_a_model_is_trained_read_and_ranked_with(events: Path, tmp_path: Path) -> None:
     file = tmp_path / "trained.model"
-    code, output, _ = run("train", file, "--events", events, *COLUMNS, "--epochs", 1, "--json")
+    by = ["--protocol", "leave-one-out"]
+    code, output, _ = run("train", file, "--events", events, *COLUMNS, *by, "--epochs", 1, "--json")
     assert code == ExitCode.OK
     told = json.loads(output.splitlines()[-1])
     assert "seed 0, epoch 1: loss" in output
@@ -48,6 +50,30 @@ def test_a_model_is_trained_read_and_ranked_with(events: Path, tmp_path: Path) -
     )  # fmt: skip
     assert code == ExitCode.OK
     assert json.loads(output.splitlines()[-1])["evaluated"] == 12
+    for arguments, problem in (
+        (["--protocol", "time-split"], "was trained by another split"),
+        (["--protocol", "prequential", "--no-whole-lists"], "was trained with events up to"),
+        (["--protocol", "prequential"], "give --no-whole-lists"),
+    ):
+        _, _, failure = run(
+            "evaluate", "--events", events, *COLUMNS, "--models", "freshet", "--sequence-model", file, *arguments
+        )
+        assert isinstance(failure, CannotEvaluate)
+        assert problem in str(failure)
+
+
+def test_who_trains_before_a_moment_evaluates_from_it_on(events: Path, tmp_path: Path) -> None:
+    file = tmp_path / "trained.model"
+    part = ["--from-fraction", 0.7]
+    code, _, _ = run("train", file, "--events", events, *COLUMNS, "--epochs", 1, "--protocol", "time-split", *part)
+    assert code == ExitCode.OK
+    asked = ["evaluate", "--events", events, *COLUMNS, "--models", "freshet", "--sequence-model", file, "--json"]
+    for arguments, evaluated in ((["--protocol", "time-split"], 12), (["--no-whole-lists"], 22)):
+        code, output, _ = run(*asked, *arguments, *part)
+        assert code == ExitCode.OK
+        assert json.loads(output.splitlines()[-1])["evaluated"] == evaluated
+        _, _, failure = run(*asked, *arguments, "--from-fraction", 0.5)
+        assert isinstance(failure, CannotEvaluate)
 
 
 def test_wrong_usage(events: Path, tmp_path: Path) -> None:
