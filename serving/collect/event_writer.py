@@ -6,10 +6,11 @@
     not in the log                             perhaps in the log
 
 A lane sends what has gathered as one batch of Kafka's (2 µs an event, where a send each costs 40) and takes no more
-until that is acknowledged, so a user's events stay in order and a partition without a leader delays no other. Every
-in-sync replica confirms a batch, and retries within the client cannot double it (idempotent producer). After a failure
-the producer is made anew: what was under way then may be in the log, and is sent again by whoever asked, under the same
-`event_id`, which counts once.
+until that is acknowledged, so a user's events stay in order. Every in-sync replica confirms a batch, and retries
+within the client cannot double it (idempotent producer). After a failure the producer is ended for good and made anew:
+what was under way then, in any partition, may be in the log, and is sent again by whoever asked, under the same
+`event_id`, which counts once. So a partition without a leader costs the others a new producer for each batch of its own
+that fails.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError as ClientError
 
 from serving.collect.request_body import CheckedEvent
@@ -91,7 +91,7 @@ class EventWriter:
         self._bootstrap, self._topic = bootstrap, topic
         self._queue_bytes, self._wait_s = queue_bytes, wait_s
         self._supervisor = supervisor
-        self._producer: AIOKafkaProducer | None = None
+        self._producer: clients.EndableProducer | None = None
         self._connected = asyncio.Event()
         self._broken = asyncio.Event()
         self._lanes: list[_Lane] = []
@@ -108,9 +108,10 @@ class EventWriter:
         self._supervisor.keep("waiting requests", self._keep_expiring)
 
     async def write(self, events: Sequence[CheckedEvent]) -> Receipt:
-        """Returns when the fate of all is known, or after `wait_s`. Raises QueueFull at once."""
+        """Returns when the fate of all is known, or after `wait_s`. Raises QueueFull at once; never while nothing
+        waits, or what is larger than the queue could not be sent at all."""
         size = sum(map(_size, events))
-        if self.queued_bytes + size > self._queue_bytes:
+        if self.queued_bytes and self.queued_bytes + size > self._queue_bytes:
             raise QueueFull(f"{self.queued_bytes} bytes wait for Kafka")
         self.queued_bytes += size
         receipt = Receipt(len(events), self._loop.create_future())
@@ -129,8 +130,12 @@ class EventWriter:
         return receipt
 
     async def close(self) -> None:
-        """Ends the connection, once what is under way is acknowledged. No request waits any more by then."""
-        await self._disconnect()
+        """Ends the connection. No request waits any more by then, so nothing that is under way matters for long."""
+        self._connected.clear()
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await asyncio.gather(asyncio.wait_for(producer.stop(), STOP_S), return_exceptions=True)
+            await producer.abandon()
 
     async def _keep_expiring(self) -> None:
         """Ends the wait of requests whose time is over. All wait equally long, so who came first is over first, and
@@ -141,6 +146,11 @@ class EventWriter:
             now_s = self._loop.time()
             while receipts and (receipts[0][1].done.done() or receipts[0][0] <= now_s):
                 receipts.popleft()[1].end()
+            # Lanes take nothing while Kafka is away: what is not counted as queued any more is not kept either.
+            for waiting in (self._early, *(lane.waiting for lane in self._lanes)):
+                while waiting and waiting[0][0].done.done():
+                    waiting.popleft()
+                    self.withdrawn += 1
 
     def _partition_of(self, user_id: str) -> int:
         return partition_of(user_id.encode(), len(self._lanes))
@@ -155,7 +165,10 @@ class EventWriter:
             except (ClientError, KafkaError, OSError, TimeoutError) as error:
                 self._note_away(str(error) or type(error).__name__)
             finally:
-                await self._disconnect()
+                producer, self._producer = self._producer, None
+                self._connected.clear()
+                if producer is not None:
+                    await producer.abandon()
             await asyncio.sleep(RECONNECT_S)
 
     async def _connect(self) -> None:
@@ -195,12 +208,6 @@ class EventWriter:
             self._lanes[self._place(entry[1].user_id)].waiting.append(entry)
         self.call_lanes()
 
-    async def _disconnect(self) -> None:
-        self._connected.clear()
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await asyncio.gather(asyncio.wait_for(producer.stop(), STOP_S), return_exceptions=True)
-
     def _note_away(self, why: str) -> None:
         if why != self.why_away:
             log.warning("events cannot be written: %s", why)
@@ -233,17 +240,19 @@ class EventWriter:
             async with asyncio.timeout(self._wait_s):
                 await (await producer.send_batch(batch, self._topic, partition=partition))
         except (ClientError, OSError, TimeoutError) as error:
-            self._note_away(f"{type(error).__name__}: {error}")
-            self._connected.clear()  # no lane begins another batch with this producer
-            self._broken.set()
             self.failed += len(entries)
+            if producer is self._producer:  # and not one that was ended meanwhile
+                self._note_away(f"{type(error).__name__}: {error}")
+                self._connected.clear()  # no lane begins another batch with this producer
+                self._broken.set()
             return False
         self.acknowledged += len(entries)
         return True
 
     async def connected(self) -> None:
-        """Returns once there is a producer."""
-        await self._connected.wait()
+        """Returns once there is a producer, in the turn in which there is one."""
+        while not self._connected.is_set():
+            await self._connected.wait()
 
 
 class _Lane:

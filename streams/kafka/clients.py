@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 
-from streams.kafka import bounded_close, record_guard
+from streams.kafka import abandoned_producer, bounded_close, record_guard
 from streams.kafka.address import security_of
 from streams.kafka.client_arguments import client_arguments
 from streams.kafka.refusal import KafkaRefused, refusal_of
@@ -29,9 +29,9 @@ def consumer(address: str, **options: Any) -> AIOKafkaConsumer:
     return _Consumer(address, options)
 
 
-def producer(address: str, **options: Any) -> AIOKafkaProducer:
+def producer(address: str, **options: Any) -> EndableProducer:
     """A producer that is not started; `options` are aiokafka's."""
-    return _Producer(address, options)
+    return EndableProducer(address, options)
 
 
 def admin(address: str) -> AIOKafkaAdminClient:
@@ -49,14 +49,22 @@ class _Consumer(AIOKafkaConsumer):
             await super().start()
 
 
-class _Producer(AIOKafkaProducer):
+class EndableProducer(AIOKafkaProducer):
+    """aiokafka's, which can also be ended at once."""
+
     def __init__(self, address: str, options: dict[str, Any]) -> None:
         super().__init__(**client_arguments(address), **options)
         self._address = address
+        self._requests = abandoned_producer.ProduceRequests(self._sender)
 
     async def start(self) -> None:
+        """Connects."""
         async with _saying_why(self._address, self.client):
             await super().start()
+
+    async def abandon(self) -> None:
+        """In place of `stop` after a failure: what it holds is written no more. See `abandoned_producer`."""
+        await abandoned_producer.abandon(self, self._requests)
 
 
 class _Admin(AIOKafkaAdminClient):
