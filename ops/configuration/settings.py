@@ -445,7 +445,8 @@ class Settings(BaseSettings):
     collect_cors_origins: str = Field(
         "",
         pattern=r"^(\*|https?://[^ ,]+(,https?://[^ ,]+)*)?$",
-        description="Origins whose pages may send events, with commas between; * = all; empty = none.",
+        description="Origins whose pages may send events, with commas between; * = all; empty = none: every Origin is "
+        "refused, also the one that collect itself is reached at.",
     )
     clickhouse_url: Annotated[str, AfterValidator(_checked_clickhouse_url)] = Field(
         "clickhouse://127.0.0.1:29000",

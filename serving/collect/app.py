@@ -114,6 +114,9 @@ class Collector:
     async def _take(
         self, route: str, adds_time: bool, scope: Scope, headers: dict[bytes, bytes], receive: Receive
     ) -> Response:
+        # A page's text/plain is sent by browsers without asking before, whatever a preflight would have said.
+        if not self._cors.may_send(headers.get(b"origin")):
+            raise Problem(403, "pages of this origin may not send; FRESHET_COLLECT_CORS_ORIGINS lists those that may")
         content_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if content_type not in TYPES:
             raise Problem(415, "events are application/json, or the same as text/plain", allowed="application/json")
@@ -155,7 +158,7 @@ class Collector:
         state: dict[str, Any] = {
             "kafka": writer.why_away or "up",
             "queued_bytes": writer.queued_bytes,
-            "failing": self._supervisor.failing,
+            "failing": sorted(self._supervisor.failing),  # why names hosts: that is in the log
         }
         if not writer.was_connected or (writer.why_away and time.monotonic() - writer.away_since_s > UNREADY_AFTER_S):
             raise Problem(503, f"Kafka takes no events: {writer.why_away}", **state)

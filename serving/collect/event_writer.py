@@ -45,6 +45,14 @@ STOP_S = 2.0
 _REMEMBERED_USERS = 65_536
 
 
+#: What anybody may know; why, which names hosts, is for the log.
+AWAY = "Kafka does not answer"
+
+
+class MissingTopic(KafkaError):
+    """Kafka answers, and has no such topic. What it says is for anybody."""
+
+
 class QueueFull(Exception):
     """What waits for Kafka is as much as may wait."""
 
@@ -78,7 +86,8 @@ _Waiting = tuple[Receipt, CheckedEvent]
 
 
 class EventWriter:
-    """Made within the event loop. `acknowledged` and `failed` count events, `why_away` says why Kafka takes none."""
+    """Made within the event loop. `acknowledged` and `failed` count events, `why_away` says in public that Kafka takes
+    none."""
 
     def __init__(
         self, bootstrap: str, topic: str, *, queue_bytes: int, wait_s: float, supervisor: LoopSupervisor
@@ -88,6 +97,7 @@ class EventWriter:
         self.was_connected = False
         self.why_away = "Kafka was not reached yet"
         self.away_since_s = time.monotonic()
+        self._said = ""
         self._bootstrap, self._topic = bootstrap, topic
         self._queue_bytes, self._wait_s = queue_bytes, wait_s
         self._supervisor = supervisor
@@ -162,8 +172,10 @@ class EventWriter:
             try:
                 await self._connect()
                 await self._broken.wait()
+            except MissingTopic as error:
+                self._note_away(str(error), str(error))
             except (ClientError, KafkaError, OSError, TimeoutError) as error:
-                self._note_away(str(error) or type(error).__name__)
+                self._note_away(AWAY, f"{type(error).__name__}: {error}")
             finally:
                 producer, self._producer = self._producer, None
                 self._connected.clear()
@@ -190,10 +202,10 @@ class EventWriter:
             topics = await producer.client.fetch_all_metadata()  # asking for one topic may create it
         partitions = topics.partitions_for_topic(self._topic)
         if not partitions:
-            raise KafkaError(f"topic {self._topic} does not exist: create it with `freshet topics create`")
+            raise MissingTopic(f"topic {self._topic} does not exist: create it with `freshet topics create`")
         if len(self._lanes) != len(partitions):
             self._spread(len(partitions))
-        self.why_away, self.was_connected = "", True
+        self.why_away, self._said, self.was_connected = "", "", True
         self._connected.set()
 
     def _spread(self, partitions: int) -> None:
@@ -208,12 +220,12 @@ class EventWriter:
             self._lanes[self._place(entry[1].user_id)].waiting.append(entry)
         self.call_lanes()
 
-    def _note_away(self, why: str) -> None:
-        if why != self.why_away:
+    def _note_away(self, public: str, why: str) -> None:
+        if why != self._said:
             log.warning("events cannot be written: %s", why)
         if not self.why_away:
             self.away_since_s = time.monotonic()
-        self.why_away = why
+        self.why_away, self._said = public, why
 
     def call_lanes(self) -> None:
         """In a moment, every lane takes what has gathered: together they cost Kafka one request, not one each."""
@@ -242,7 +254,7 @@ class EventWriter:
         except (ClientError, OSError, TimeoutError) as error:
             self.failed += len(entries)
             if producer is self._producer:  # and not one that was ended meanwhile
-                self._note_away(f"{type(error).__name__}: {error}")
+                self._note_away(AWAY, f"{type(error).__name__}: {error}")
                 self._connected.clear()  # no lane begins another batch with this producer
                 self._broken.set()
             return False

@@ -23,7 +23,7 @@ _PLACES: Final = {"type": "array", "items": {"type": ["string", "null"]}}
 _WHY: Final = {
     "400": "The body holds no events: not JSON, neither object nor array, or empty.",
     "401": "No valid token.",
-    "403": "Events of another user, or a scope that the token lacks.",
+    "403": "Events of another user, a scope that the token lacks, or a page of an origin that may not send.",
     "404": "Nothing is there.",
     "405": "Only POST and OPTIONS.",
     "413": f"More than a MiB, more than {MAX_EVENTS} events, or one of more than 64 KiB.",

@@ -1,4 +1,4 @@
-"""Which web pages of other origins may read answers (CORS), by an allow-list."""
+"""Which web pages of other origins may read answers (CORS), and which may send, by an allow-list."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ class Cors:
         if origin in self._origins and origin is not None:
             return [(b"access-control-allow-origin", origin), _EXPOSED, _VARY]
         return [_VARY]
+
+    def may_send(self, origin: bytes | None) -> bool:
+        """Whether a request with this Origin may change something: pages of the list may, and whatever is no page."""
+        return origin is None or self._any or origin in self._origins
 
     def preflight(self, origin: bytes | None) -> Response:
         """The answer to OPTIONS: what may be sent, when the origin may send at all. `headers` is added as to any

@@ -159,6 +159,19 @@ async def test_pages_of_listed_origins_may_send(config: CollectConfig) -> None:
         assert "access-control-allow-origin" not in other.headers
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/json"])
+async def test_pages_of_other_origins_write_nothing(config: CollectConfig, kind: str) -> None:
+    text = json.dumps(event())  # as text/plain browsers send it without asking before
+    async with collecting(replace(config, cors_origins=("https://shop.example",))) as client:
+        await ready(client)
+        for origin in ("https://other.example", "null", "https://shop.example.other"):
+            answer = await client.post(EVENTS, content=text, headers={"origin": origin, "content-type": kind})
+            assert answer.status_code == 403
+            assert "pages of this origin may not send" in answer.json()["detail"]
+        assert "freshet_collect_acknowledged_total 0.0" in (await client.get("/metrics")).text
+        assert (await client.post(EVENTS, content=text, headers={"content-type": kind})).status_code == 202
+
+
 async def test_one_sends_ones_own_events_and_services_those_of_everybody(config: CollectConfig) -> None:
     async with collecting(replace(config, tokens=TokenConfig(secret=SECRET))) as client:
         await ready(client)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import secrets
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,9 @@ async def test_without_kafka_every_answer_says_so_and_memory_is_bounded(config: 
         assert answer.headers["retry-after"] == "2"
         assert answer.json()["accepted"] == 0
         assert answer.json()["unconfirmed"] == {"0": one["event_id"]}
+        for told in (answer, await client.get("/readyz")):  # and not where it was looked for
+            assert "Kafka does not answer" in told.json()["detail"]
+            assert not re.search(r"127\.0\.0\.1|localhost", told.text)
         large = event(more="x" * 6_000)
         answers = await asyncio.gather(*(client.post(EVENTS, json=large) for _ in range(4)))
         assert {answer.status_code for answer in answers} == {503}
