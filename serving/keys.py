@@ -28,6 +28,7 @@
     {namespace}:{blocked,restated}_{stamp,order}:{version}   of the former release
     {namespace}:readers:{partition}                    zset user_id -> second of the last read, kept by the endpoint
     {namespace}:rate:{u:READER}                        rate limit of one reader
+    {namespace}:events:{u:USER}                        rate limit of the events of one user, see serving/collect
     {namespace}:live                                   JSON, see serving.live_pointer
     {namespace}:experiments                            JSON: the running ones, see serving.experiments
 
@@ -83,6 +84,10 @@ OF_FORMER_RELEASE = ("blocked", "blocked_stamp", "blocked_order", "restated", "r
 OF_CARDS = ("cards", "card_changes", "card_stamp", "card_order")
 OF_ITEMS = (*OF_CARDS, "item_features", "item_features_order", *OF_FORMER_RELEASE)
 SHARED_KINDS = frozenset({*OF_ITEMS, "readers", "rate", "live", "experiments"})
+
+#: How keys begin that count one user's events. The word alone is reserved nowhere: it may be a namespace or a version,
+#: neither of which is followed by a user.
+_COUNTED_EVENTS = "events:{u:"
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]*")
 
@@ -140,8 +145,8 @@ class Keys:
         """
         if not key.startswith(f"{self.root}{{"):
             return key
-        _, closed, name = key[len(self.root) :].partition("}")
-        return self.root + name if closed else key
+        place, closed, name = key[len(self.root) :].partition("}")
+        return self.root + name if closed and ":" not in place else key
 
     def owns(self, key: str) -> bool:
         """Whether a key belongs to this version: not every key that starts with its prefix does, others may be those of
@@ -166,7 +171,8 @@ class Keys:
     @staticmethod
     def _is_in_namespace(name: str) -> bool:
         first, _, rest = name.partition(":")
-        return first in SHARED_KINDS or (first not in KINDS and rest.partition(":")[0] in KINDS)
+        counts = name.startswith(_COUNTED_EVENTS)
+        return counts or first in SHARED_KINDS or (first not in KINDS and rest.partition(":")[0] in KINDS)
 
     def notes_users(self, key: str) -> bool:
         """Whether a key is a sorted set of users of the namespace: who has read, or found no list."""
@@ -184,7 +190,7 @@ class Keys:
             return False
         key = self.unplaced(key)
         name = key[len(self.root) :]
-        if name == f"rate:{{u:{user_id}}}":
+        if name in (f"rate:{{u:{user_id}}}", f"{_COUNTED_EVENTS}{user_id}}}"):
             return True
         try:
             keys = Keys(self.namespace, name.partition(":")[0])

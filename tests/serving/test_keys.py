@@ -28,12 +28,13 @@ def test_versions_and_namespaces_share_nothing_but_the_live_pointer() -> None:
 
 #: Names made of everything that could be taken for something else: words of keys, separators, what globs match.
 NAMES = st.one_of(
-    st.sampled_from(["", "v1", "v2", "demo", "v1-", "v1.x", *sorted(KINDS), *sorted(SHARED_KINDS)]),
+    st.sampled_from(["", "v1", "v2", "demo", "events", "v1-", "v1.x", *sorted(KINDS), *sorted(SHARED_KINDS)]),
     st.text("ab1:*?[]{}\\^-._\n", max_size=4),
 )
 #: Ids of users are almost anything.
 AWKWARD = st.one_of(
-    st.sampled_from(["u", "}:homepage", "{u:u}", "v1:list:{u:u}:homepage"]), st.text("u:{}*", min_size=1)
+    st.sampled_from(["u", "}:homepage", "{u:u}", "v1:list:{u:u}:homepage", "x}v1:continue:{u:u"]),
+    st.text("u:{}*", min_size=1),
 )
 
 
@@ -55,7 +56,7 @@ def all_keys(keys: Keys, user: str) -> list[str]:
 
 
 def shared_keys(keys: Keys, user: str) -> list[str]:
-    return [keys.readers(0), keys.live, f"{keys.root}rate:{{u:{user}}}"]
+    return [keys.readers(0), keys.live, f"{keys.root}rate:{{u:{user}}}", f"{keys.root}events:{{u:{user}}}"]
 
 
 def named(namespace: str, version: str) -> Keys | None:
@@ -90,7 +91,7 @@ def test_the_keys_of_a_user_are_nobody_elses(
     mine, others = named(namespace, version), named(other_namespace, other_version)
     if mine is None or others is None:
         return
-    theirs = [*others.of_user(other), f"{others.root}rate:{{u:{other}}}"]
+    theirs = [*others.of_user(other), *(f"{others.root}{counts}:{{u:{other}}}" for counts in ("rate", "events"))]
     same = mine.namespace == others.namespace and user == other
     assert all(mine.names_user(key, user) == same for key in theirs)
 
