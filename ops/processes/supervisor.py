@@ -29,6 +29,9 @@ class Child:
     log_path: Path
     process: subprocess.Popen[bytes]
     restarts: int = 0
+    #: Of those, how often it ended without being told to.
+    failures: int = 0
+    killed_pid: int = 0
 
     @property
     def pid(self) -> int:
@@ -66,6 +69,13 @@ class ProcessSupervisor:
         """Present pids by name."""
         return {child.name: child.pid for child in self._children}
 
+    def kill(self, name: str) -> int:
+        """Kills a child, which `check` starts again and does not hold against it; its pid."""
+        child = next(child for child in self._children if child.name == name)
+        child.killed_pid = child.pid
+        child.process.kill()
+        return child.pid
+
     @property
     def is_over(self) -> bool:
         """Whether a child ended by itself and says that all is well: there is nothing left for it to do."""
@@ -78,7 +88,9 @@ class ProcessSupervisor:
             if code is None:
                 continue
             _kill_group(child.pid)  # what an ended parent left behind would hold its port
-            if child.restarts == MAX_RESTARTS:
+            if child.pid != child.killed_pid:
+                child.failures += 1
+            if child.failures > MAX_RESTARTS:
                 raise ProcessFailed(
                     f"{child.name} ended {MAX_RESTARTS + 1} times, last {_how(code)}; {child.log_path} ends with\n"
                     + _tail(child.log_path)

@@ -17,6 +17,7 @@ import orjson
 from ops.storefront.figures import Figures
 from ops.storefront.people import NewPerson, profile_of
 from serving.endpoint.app import Receive, Scope, Send
+from streams.contract.reasons import InvalidEvent
 from streams.kafka.errors import KafkaError
 from streams.kafka.producer import Producer
 from streams.kafka.topics import Topics
@@ -36,7 +37,8 @@ _JSON = b"application/json"
 
 
 class Storefront:
-    """ASGI. `config` is what the page has to know; `acts` are what operators may do, by name."""
+    """ASGI. `config` is what the page has to know; `acts` are what operators may do, by name. It answers on `port` of
+    this machine under its own names only: a page whose name is made to mean this machine would be of its origin."""
 
     def __init__(
         self,
@@ -45,7 +47,9 @@ class Storefront:
         topics: Topics,
         figures: Figures,
         acts: Mapping[str, Callable[[], Awaitable[str]]],
+        port: int,
     ) -> None:
+        self._hosts = {f"{name}:{port}".removesuffix(":80").encode() for name in ("127.0.0.1", "localhost")}
         self._config = config
         self._producer, self._topics = producer, topics
         self._figures, self._acts = figures, acts
@@ -70,15 +74,24 @@ class Storefront:
         if scope["type"] != "http":
             return
         path, method = scope["raw_path"], scope["method"]
+        headers = dict(scope["headers"])
+        if headers.get(b"host", b"").lower() not in self._hosts:
+            await self._send(send, 403, orjson.dumps({"detail": "the storefront has other names"}), _JSON)
+            return
         if method == "GET" and path == b"/operators/figures":
             await self._stream(receive, send)
             return
         try:
-            status, body, kind = await self._answer(path, method, dict(scope["headers"]), receive)
+            status, body, kind = await self._answer(path, method, headers, receive)
         except (msgspec.DecodeError, msgspec.ValidationError) as wrong:
             status, body, kind = 400, orjson.dumps({"detail": str(wrong)}), _JSON
+        except InvalidEvent as wrong:
+            status, body, kind = 422, orjson.dumps({"detail": wrong.detail}), _JSON
         except KafkaError as failure:
             status, body, kind = 503, orjson.dumps({"detail": str(failure)}), _JSON
+        await self._send(send, status, body, kind)
+
+    async def _send(self, send: Send, status: int, body: bytes, kind: bytes) -> None:
         headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *self._headers]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

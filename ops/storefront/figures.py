@@ -7,6 +7,7 @@ import time
 import urllib.request
 from collections import deque
 from collections.abc import Callable
+from http.client import HTTPException
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -62,11 +63,10 @@ class Figures:
 
     async def _look(self) -> dict[str, Any]:
         positions = await self._positions()
-        pages = await asyncio.gather(*(asyncio.to_thread(_page, port) for port in self._worker_ports))
-        counts = [_totals(page) for page in pages]
+        counts = await asyncio.gather(*(asyncio.to_thread(totals, port) for port in self._worker_ports))
         tried = sum(of.get("freshet_next_items_total", 0.0) for of in counts)
         hits = sum(of.get("freshet_next_items_in_top_10_total", 0.0) for of in counts)
-        collected = _totals(await asyncio.to_thread(_page, self._collect_port))
+        collected = await asyncio.to_thread(totals, self._collect_port)
         freshness = self._probe.percentiles
         return {
             "events_per_s": self._rate(positions),
@@ -105,19 +105,12 @@ class Figures:
         return round((last - first) / (last_s - first_s), 1) if last_s > first_s else 0.0
 
 
-def _page(port: int) -> str:
+def totals(port: int) -> dict[str, float]:
+    """Counts without labels on the metrics page of a process; none while it starts, and when it was killed while it
+    answered: they come back."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=_TIMEOUT_S) as answer:
-            text: str = answer.read().decode()
-            return text
-    except OSError:
-        return ""  # it starts, or was killed; its counts come back
-
-
-def _totals(page: str) -> dict[str, float]:
-    return {
-        sample.name: sample.value
-        for family in text_string_to_metric_families(page)
-        for sample in family.samples
-        if not sample.labels
-    }
+            families = list(text_string_to_metric_families(answer.read().decode()))
+    except (OSError, HTTPException, ValueError):
+        return {}
+    return {sample.name: sample.value for family in families for sample in family.samples if not sample.labels}

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from ops.configuration.settings import Settings
@@ -32,10 +29,7 @@ class OperatorActs:
         }
 
     async def _kill_worker(self) -> str:
-        pid = self._supervisor.pids["worker-1"]
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        return f"kill -9 {pid} (worker-1)"
+        return f"kill -9 {self._supervisor.kill('worker-1')} (worker-1)"
 
     async def _candidate(self) -> str:
         if self._has_candidate:

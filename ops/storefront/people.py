@@ -8,6 +8,7 @@ import time
 import msgspec
 import orjson
 
+from streams.contract.catalog import parse_profile
 from streams.kafka.producer import OutgoingRecord
 from streams.kafka.topics import Topics
 
@@ -21,7 +22,7 @@ class NewPerson(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def profile_of(person: NewPerson, topics: Topics) -> tuple[str, OutgoingRecord]:
-    """A new user id and the record that makes the profile known."""
+    """A new user id and the record that makes the profile known. Raises `InvalidEvent` for one that is none."""
     user_id = f"person-{secrets.token_hex(4)}"
     profile = {
         "user_id": user_id,
@@ -30,4 +31,6 @@ def profile_of(person: NewPerson, topics: Topics) -> tuple[str, OutgoingRecord]:
         "favorite_genres": person.favorite_genres[:10],
         "created_at": time.time_ns() // 1_000_000,
     }
-    return user_id, OutgoingRecord(topics.profiles, user_id.encode(), orjson.dumps(profile))
+    key, value = user_id.encode(), orjson.dumps(profile)
+    parse_profile(key, value)
+    return user_id, OutgoingRecord(topics.profiles, key, value)

@@ -115,7 +115,7 @@ async def _serve(namespace: Namespace, port: int, supervisor: ProcessSupervisor,
             "countries": list(COUNTRIES),
         }
         acts = OperatorActs(settings, supervisor, folder)
-        app = Storefront(config, producer, topics, figures, acts.all)
+        app = Storefront(config, producer, topics, figures, acts.all, port)
         server = Server(
             app,
             address=LOOPBACK,

@@ -96,6 +96,16 @@ def test_a_child_that_always_ends_is_given_up_with_the_end_of_its_log(
         supervisor.check()
 
 
+def test_kills_that_were_asked_for_are_not_held_against_a_child(supervisor: ProcessSupervisor, tmp_path: Path) -> None:
+    child = start(supervisor, tmp_path, *SLEEP)
+    for _ in range(MAX_RESTARTS + 2):
+        killed = supervisor.kill("child")
+        child.process.wait(TIMEOUT_S)
+        supervisor.check()
+        assert child.pid != killed
+    assert supervisor.restarts == MAX_RESTARTS + 2
+
+
 def test_it_is_over_when_a_child_ends_well(supervisor: ProcessSupervisor, tmp_path: Path) -> None:
     start(supervisor, tmp_path, *SLEEP)
     failed = start(supervisor, tmp_path, sys.executable, "-c", "raise SystemExit(2)")
