@@ -109,19 +109,11 @@ class Producer:
             async with asyncio.timeout(self._delivery_timeout_s if error is None else _CLOSE_S):
                 await self._kafka.stop()
         except TimeoutError as late:
-            await self._abandon()
+            await self._kafka.abandon()  # nothing more is sent
             if error is None:
                 raise KafkaUnreachable(
                     f"no Kafka broker took all that was sent within {self._delivery_timeout_s:g} s"
                 ) from late
-
-    async def _abandon(self) -> None:
-        """Ends what `stop` waits for: nothing more is sent."""
-        self._kafka._message_accumulator.fail_all(kafka_errors.KafkaConnectionError("the producer was ended"))
-        sender = self._kafka._sender.sender_task
-        sender.cancel()
-        closing = asyncio.ensure_future(self._kafka.client.close())
-        await asyncio.wait([sender, closing], timeout=_CLOSE_S)
 
     async def send(self, record: OutgoingRecord) -> "asyncio.Future[Acknowledgement]":
         """Hands the record over, waiting while the buffer of its partition is full.
