@@ -296,8 +296,8 @@ EDGES = [
         "weights forgotten by a restart",
         RANKER_FILE,
         "RankerStep.reset",
-        "Learner.start() if row is None else Learner.from_row(row)",
-        "Learner.start()",
+        "Learner.start(self._first) if row is None else Learner.from_row(row, self._first)",
+        "Learner.start(self._first)",
         RANKER,
     ),
 ]
