@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 
@@ -13,6 +14,7 @@ from serving.endpoint.problems import Problem
 from streams.contract.identities import Identities
 
 RATE_LIMITED = "rate_limited"
+TOO_MANY_AT_ONCE = "too_many_at_once"
 
 
 class Admission:
@@ -47,16 +49,26 @@ class Admission:
         limit = self._limit
         if limit is None:
             return 0
-        asked = {user_id: limit.ask(self._stored_id(user_id), count) for user_id, count in users.items()}
-        waits_ms = {user_id: await limit.wait_ms(question) for user_id, question in asked.items()}
-        longest_ms = max(waits_ms.values(), default=0)
-        if longest_ms:
-            for event in sent.checked:
-                if wait_ms := waits_ms[event.user_id]:
-                    detail = f"this user's events are too many; try again in {-(-wait_ms // 1000)} s"
-                    sent.refused.append(RefusedEvent(event.place, RATE_LIMITED, detail))
-            sent.checked = [event for event in sent.checked if not waits_ms[event.user_id]]
-            sent.refused.sort()
+        why: dict[str, tuple[str, str]] = {}
+        asked: dict[str, asyncio.Future[int] | None] = {}
+        for user_id, count in users.items():
+            if count <= limit.most_at_once:
+                asked[user_id] = limit.ask(self._stored_id(user_id), count)
+            else:  # waiting would not help, so nothing is counted
+                detail = f"{count} events of this user; at most {limit.most_at_once} may be sent at once"
+                why[user_id] = TOO_MANY_AT_ONCE, detail
+        longest_ms = 0
+        for user_id, question in asked.items():
+            if wait_ms := await limit.wait_ms(question):
+                longest_ms = max(longest_ms, wait_ms)
+                why[user_id] = (
+                    RATE_LIMITED,
+                    f"this user's events are too many; try again in {-(-wait_ms // 1000)} s",
+                )
+        if why:
+            refused = [RefusedEvent(one.place, *why[one.user_id]) for one in sent.checked if one.user_id in why]
+            sent.refused = sorted(sent.refused + refused)
+            sent.checked = [event for event in sent.checked if event.user_id not in why]
         return longest_ms
 
     def _note(self, route: str, sent: SentEvents, writer: TokenHolder | None, client: str, status: int) -> None:

@@ -125,7 +125,10 @@ def _schemas() -> dict[str, Any]:
             "required": ["index", "reason", "detail"],
             "properties": {
                 "index": {"type": "integer", "description": "Place in the request, from 0."},
-                "reason": {**_TEXT, "description": "For programs: as dead letters have it, or rate_limited."},
+                "reason": {
+                    **_TEXT,
+                    "description": "For programs: as dead letters have it, rate_limited or too_many_at_once.",
+                },
                 "detail": {**_TEXT, "description": "For people."},
             },
         },

@@ -30,7 +30,8 @@ class CheckedEvent(NamedTuple):
 
 
 class RefusedEvent(NamedTuple):
-    """One that is not written. `reason` is a word of `streams.contract.reasons`, or `rate_limited`."""
+    """One that is not written. `reason` is a word of `streams.contract.reasons`, `rate_limited` or
+    `too_many_at_once`."""
 
     place: int
     reason: str

@@ -30,6 +30,8 @@ class RateLimit:
         self._link = link
         self._root = root.encode() + counts.encode() + b":{u:"
         self._one_us = _MINUTE_US // per_minute
+        #: More than this in one question never pass.
+        self.most_at_once = _MINUTE_US // self._one_us
 
     def ask(self, reader: str, count: int = 1) -> asyncio.Future[int] | None:
         """Asks for `count` at once, with this turn's other commands; None while Redis is away."""

@@ -209,6 +209,20 @@ async def test_events_of_one_user_are_limited_and_those_of_others_pass(config: C
         assert mixed.json()["event_ids"] == [None, calm["event_id"]]
 
 
+async def test_more_of_one_user_than_ever_pass_at_once_are_refused_for_that(config: CollectConfig) -> None:
+    secured = replace(config, tokens=TokenConfig(secret=SECRET), rate_per_minute=10)
+    service = bearer("service", "freshet:write-any")
+    async with collecting(secured) as client:
+        await ready(client)
+        many = await client.post(EVENTS, json=[event(user_id="many")] * 11, headers=service)
+        assert many.status_code == 422
+        assert "retry-after" not in many.headers
+        told = many.json()["rejected"]
+        assert {one["reason"] for one in told} == {"too_many_at_once"}
+        assert told[0]["detail"] == "11 events of this user; at most 10 may be sent at once"
+        assert (await client.post(EVENTS, json=[event(user_id="many")] * 10, headers=service)).status_code == 202
+
+
 async def test_figures_say_what_became_of_events(config: CollectConfig) -> None:
     async with collecting(config) as client:
         await ready(client)
