@@ -26,6 +26,16 @@ class Admission:
         self._tokens, self._limit, self._audit = tokens, limit, audit
         self._stored_id = identities.of
 
+    def check_token(self, route: str, authorization: bytes, client: str) -> None:
+        """Before a body is read for whoever sends it. Raises a 401 Problem."""
+        if self._tokens is None:
+            return
+        try:
+            self._tokens.reader(authorization)
+        except Problem as problem:
+            self._note(route, SentEvents(), None, client, problem.status)
+            raise
+
     async def admit(self, route: str, sent: SentEvents, authorization: bytes | None, client: str) -> int:
         """Moves events beyond their user's limit to the refused ones; after how many ms the last of those may come.
         Raises 401 and 403 Problems."""

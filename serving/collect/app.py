@@ -6,6 +6,7 @@ POST /api/v1/interactions/track     the same; one without a timestamp happened n
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import time
@@ -43,6 +44,8 @@ WRITES: Final = {EVENTS: ("events", False), TRACK: ("track", True)}
 #: A page's `navigator.sendBeacon` sends text/plain, which browsers send to other origins without asking before.
 TYPES: Final = (b"", b"application/json", b"text/plain")
 RETRY_AFTER_S: Final = 2
+#: How long a body may take to arrive.
+BODY_S: Final = 10.0
 #: Kafka that was away for so long makes the process unready: a balancer may know one that reaches it.
 UNREADY_AFTER_S: Final = 15.0
 _NO_STORE = cache_control(b"no-store")
@@ -60,6 +63,7 @@ class Collector:
         self._access_log: SampledLog | None = None
         self._admission: Admission | None = None
         self._link: Link | None = None
+        self._arriving_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -123,17 +127,15 @@ class Collector:
         announced = headers.get(b"content-length", b"0")
         if len(announced) > 9 or int(announced) > MAX_BODY_BYTES:
             raise _too_large()
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        if message.get("more_body"):
-            body = await _rest(body, receive)
-        if len(body) > MAX_BODY_BYTES:
-            raise _too_large()
-        sent = read_body(body, time.time_ns() // 1_000_000, adds_time=adds_time)
         client = (scope.get("client") or ("",))[0]
+        authorization = headers.get(b"authorization")
+        if self._admission is not None and authorization is not None:  # else a token may be in the body
+            self._admission.check_token(route, authorization, client)
+        body = await self._read(receive)
+        sent = read_body(body, time.time_ns() // 1_000_000, adds_time=adds_time)
         wait_ms = 0
         if self._admission is not None:
-            wait_ms = await self._admission.admit(route, sent, headers.get(b"authorization"), client)
+            wait_ms = await self._admission.admit(route, sent, authorization, client)
         receipt: Receipt | None = None
         away = ""
         if sent.checked:
@@ -147,6 +149,32 @@ class Collector:
         for refused in sent.refused:
             self._metrics.refused[refused.reason] += 1
         return _answer(sent, receipt.kept if receipt is not None else set(), away, wait_ms)
+
+    async def _read(self, receive: Receive) -> bytes:
+        """The whole of a body, which may arrive in pieces; read no further than is too large. All that are being read
+        are bounded together, as what waits for Kafka is."""
+        pieces: list[bytes] = []
+        length = 0
+        try:
+            async with asyncio.timeout(BODY_S):
+                more = True
+                while more:
+                    message = await receive()
+                    pieces.append(message.get("body", b""))
+                    length += len(pieces[-1])
+                    self._arriving_bytes += len(pieces[-1])
+                    if length > MAX_BODY_BYTES:
+                        raise _too_large()
+                    more = message.get("more_body", False)
+                    if more and self._arriving_bytes > max(length, self._config.queue_bytes):
+                        sent_headers = [(b"retry-after", b"%d" % RETRY_AFTER_S)]
+                        detail = "too many bodies arrive at once; none of this one's events is in the log"
+                        raise Problem(503, detail, sent_headers=sent_headers, retry_after_s=RETRY_AFTER_S)
+        except TimeoutError:
+            raise Problem(408, f"the body did not arrive within {BODY_S:g} s") from None
+        finally:
+            self._arriving_bytes -= length
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     # -- about the process ----------------------------------------------------------------------------------------
 
@@ -239,17 +267,6 @@ class Collector:
 
 _ALLOW_POST = (b"allow", b"POST, OPTIONS")
 _ALLOW_GET = (b"allow", b"GET, HEAD, OPTIONS")
-
-
-async def _rest(body: bytes, receive: Receive) -> bytes:
-    """The whole of a body that arrives in pieces, `body` first; read no further than is too large."""
-    pieces, length, more = [body], len(body), True
-    while more:
-        message = await receive()
-        pieces.append(message.get("body", b""))
-        length += len(pieces[-1])
-        more = length <= MAX_BODY_BYTES and message.get("more_body", False)
-    return b"".join(pieces)
 
 
 def _too_large() -> Problem:

@@ -26,11 +26,13 @@ _WHY: Final = {
     "403": "Events of another user, a scope that the token lacks, or a page of an origin that may not send.",
     "404": "Nothing is there.",
     "405": "Only POST and OPTIONS.",
+    "408": "The body did not arrive in time.",
     "413": f"More than a MiB, more than {MAX_EVENTS} events, or one of more than 64 KiB.",
     "415": "Neither application/json nor text/plain.",
     "422": "Events are refused: `rejected` says which and why. The others are in the log.",
     "429": "Too many events of these users, none is in the log.",
-    "503": "Kafka did not acknowledge: send the events of `unconfirmed` again, with the same event_id.",
+    "503": "Kafka did not acknowledge: send the events of `unconfirmed` again, with the same event_id. Without "
+    "`unconfirmed` all of them: too many bodies arrived at once.",
 }
 
 

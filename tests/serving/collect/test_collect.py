@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import secrets
 import time
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +17,7 @@ import pytest
 from aiokafka.structs import ConsumerRecord
 
 from ops.local_stack.stack import LocalStack
-from serving.collect import openapi
+from serving.collect import app, openapi
 from serving.collect.config import CollectConfig
 from serving.collect.request_body import MAX_BODY_BYTES
 from serving.endpoint.config import TokenConfig
@@ -143,6 +145,48 @@ async def test_a_body_without_a_length_is_bounded_too(client: httpx.AsyncClient)
             yield b" " * 65_536
 
     assert (await client.post(EVENTS, content=pieces())).status_code == 413
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "BODY_S", 0.05)
+    answer = await client.post(EVENTS, content=slow_body(b"{", asyncio.Event()))
+    assert answer.status_code == 408
+    assert answer.json()["detail"] == "the body did not arrive within 0.05 s"
+
+
+async def test_bodies_that_arrive_are_bounded_together(config: CollectConfig) -> None:
+    go_on = asyncio.Event()
+    piece = b" " * 60_000
+    async with collecting(replace(config, queue_bytes=100_000)) as client:
+        await ready(client)
+        alone = asyncio.create_task(client.post(EVENTS, content=slow_body(piece, began := asyncio.Event(), go_on)))
+        await began.wait()
+        second = await client.post(EVENTS, content=slow_body(piece, asyncio.Event()))
+        assert second.status_code == 503
+        assert second.headers["retry-after"] == "2"
+        assert "unconfirmed" not in second.json()
+        go_on.set()
+        assert (await alone).status_code == 400  # it was read: it holds no event
+        assert (await client.post(EVENTS, json=event())).status_code == 202
+
+
+async def test_no_body_is_read_for_a_token_that_is_none(config: CollectConfig) -> None:
+    async with collecting(replace(config, tokens=TokenConfig(secret=SECRET))) as client:
+        await ready(client)
+        began = asyncio.Event()
+        content = slow_body(b"{", began)
+        answer = await client.post(EVENTS, content=content, headers={"authorization": "Bearer x"})
+        assert answer.status_code == 401
+        assert not began.is_set()
+
+
+async def slow_body(piece: bytes, asked_on: asyncio.Event, go_on: asyncio.Event | None = None) -> AsyncIterator[bytes]:
+    """A piece, and nothing more until told; `asked_on` is set when more is waited for."""
+    yield piece
+    asked_on.set()
+    await (go_on or asyncio.Event()).wait()
 
 
 async def test_pages_of_listed_origins_may_send(config: CollectConfig) -> None:
