@@ -115,7 +115,7 @@ class Readings:
 
 
 async def lists_are_right(cluster: Cluster) -> None:
-    """Every list is that of its user's last event and shows nothing that is forbidden; what there is to continue and the
+    """Every list is that of its user's last event and shows nothing forbidden; what there is to continue and the
     features are what rows say. What share of a list one that is made now has in common with it does not matter here:
     after so few events that changes with each."""
     await cluster.wait_until_caught_up()
