@@ -77,8 +77,8 @@ def _end(noting: "AuditedCommand", code: int, detail: str, *, begin: bool) -> No
     from ops.exit_codes import CommandFailed
     from streams.kafka.errors import KafkaError
 
-    if begin and code == ExitCode.UNREACHABLE:
-        return  # without Kafka there is nothing to make and nowhere to say so
+    if begin and code in (ExitCode.UNREACHABLE, ExitCode.USAGE):
+        return  # without Kafka, or not let in, there is nothing to make and nowhere to say so
     try:
         if begin:
             noting.begin()

@@ -120,8 +120,11 @@ async def test_counts_are_handed_over_before_anything_else_runs(group: Group, mo
             await asyncio.sleep(0)
             said.append("closed")
 
+    async def nothing_restored(*_: object) -> int:
+        return 0
+
     group._new_task = Counted  # type: ignore[assignment]
-    monkeypatch.setattr(ownership, "restore", restored_up_to(group, 0))
+    monkeypatch.setattr(ownership, "restore", nothing_restored)
     await group.take_over([SOURCE], 1)
     await group.take_over([], 2)
     assert said == ["handed over", "closed"]

@@ -132,8 +132,9 @@ def test_endpoints_and_workers_are_upgraded_one_after_the_other(part: str, kind:
     if part == "endpoint":
         two_steps = two_steps.replace("endpoint: {autoscaling: {enabled: false}}\n", "")
     tags = {name: container["image"] for name, container in containers(rendered(two_steps, tmp_path))}
-    assert len(tags) == 5
-    assert {name for name, image in tags.items() if image == "freshet:former"} == {f"shop-freshet-{kind}"}
+    assert len(tags) == 6
+    with_it = {f"shop-freshet-{kind}"} | ({"shop-freshet-collect"} if part == "endpoint" else set())
+    assert {name for name, image in tags.items() if image == "freshet:former"} == with_it
     assert set(tags.values()) == {"freshet:former", "freshet:later"}
     assert {container["image"] for _, container in containers(rendered("{}", tmp_path))} == {f"freshet:{APP_VERSION}"}
 
@@ -149,7 +150,8 @@ def test_every_process_that_stays_has_probes_on_a_port_that_it_opens(tmp_path: P
         for probe, path in (("livenessProbe", "/healthz"), ("readinessProbe", "/readyz"), ("startupProbe", "/healthz")):
             asked = container[probe]["httpGet"]
             assert asked["path"] == path
-            opened = variables["FRESHET_ENDPOINT_PORT" if asked["port"] == "http" else "FRESHET_METRICS_PORT"]
+            http = "FRESHET_COLLECT_PORT" if "collect" in name else "FRESHET_ENDPOINT_PORT"
+            opened = variables[http if asked["port"] == "http" else "FRESHET_METRICS_PORT"]
             assert str(ports[asked["port"]]) == opened
 
 
