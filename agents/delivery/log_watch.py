@@ -50,8 +50,7 @@ class LogWatch:
         self._topics = topics
         self._partitions = partitions
         self._places = places
-        # Which commands were given concerns no worker, and may not be read by one.
-        self._names = sorted(spec.name for spec in topics.specs(partitions, 1) if spec.name != topics.audit)
+        self._names = sorted(spec.name for spec in topics.specs(partitions, 1))
         self._begun: Mapping[str, TopicFacts] = {}
         self._gone: frozenset[str] = frozenset()
         self._may_ask_for_settings = True

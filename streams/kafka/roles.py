@@ -60,7 +60,8 @@ def _worker(topics: Topics) -> Iterator[Grant]:
     yield from _on((topics.interactions,), "Read", "DescribeConfigs")  # whose time its records carry
     yield from _on((topics.versions,), "Read", "Write")
     yield from _on((topics.dead_letters, topics.predictions), "Write")
-    yield from _on((topics.requests, topics.served), "Describe")  # whether they have the partitions of the others
+    # Whether they are there, with the partitions that they must have.
+    yield from _on((topics.requests, topics.served, topics.audit), "Describe")
     state = (
         topics.deltas,
         topics.item_model,
