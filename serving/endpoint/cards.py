@@ -85,7 +85,7 @@ class Cards:
         self.missing = 0
         #: Grows whenever the catalogue changed: what was made of cards before is out of date.
         self.generation = 0
-        #: What answers are made with, for their tags; b"" = none was written yet.
+        #: What was read in full the last time; b"" = none was written yet.
         self.stamp = b""
         self.is_partial = False
         self._link = link
@@ -94,7 +94,9 @@ class Cards:
         )
         self._most_bytes = max(most_bytes, LEAST_BYTES)
         self._bytes = 0
-        self._read_up_to = (b"", b"0")  # the epoch, and the number of the last change that was read
+        #: The epoch, and the number of the last change that was read; with each page, so that what cards say and this
+        #: are of one moment.
+        self.read_up_to = (b"", b"0")
         self._absent: set[int] = set()  # asked for since the last refresh, and not there
         self._wordings: dict[bytes, _Wording] = {}
 
@@ -107,16 +109,16 @@ class Cards:
         if stamp is None or stamp == self.stamp:  # none: nothing was ever written, or Redis was wiped
             return
         epoch, _, _ = stamp.rpartition(b":")
-        if epoch != self._read_up_to[0]:
-            self._read_up_to = (epoch, b"0")
-        while found := await self._changed_after(self._read_up_to[1]):
+        if epoch != self.read_up_to[0]:
+            self.read_up_to = (epoch, b"0")
+        while found := await self._changed_after(self.read_up_to[1]):
             fields = found[::2]
             if self.is_partial:
                 fields = [field for field in fields if key_in(field) in self.held]
             await self._read(fields)
             self.generation += 1
             self._wordings.clear()  # they cite titles, also of items that are not held any more
-            self._read_up_to = (epoch, found[-1])
+            self.read_up_to = (epoch, found[-1])
         self.stamp = stamp
 
     async def fetch(self, keys: Collection[int]) -> None:

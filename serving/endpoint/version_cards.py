@@ -13,14 +13,12 @@ from serving.redis_link import Link
 
 
 class VersionCards:
-    """`stamp` is another one whenever an answer may be another one because items are, and the same in every process;
-    `generation` is a number that grows then."""
+    """`generation` grows once answers may be others because items are."""
 
     def __init__(self, link: Link, keys: Keys, most_bytes: int) -> None:
         self.cards = Cards(link, keys, most_bytes)
         self.formerly = FormerlyHidden(link, keys)
         self._is_former = not keys.clustered  # no former release knows clusters
-        self.stamp = b""
         self.generation = 0
         self._made_of = (0, b"")
 
@@ -32,7 +30,6 @@ class VersionCards:
             made_of = (self.cards.generation, self.formerly.stamp)
             self.generation += made_of != self._made_of
             self._made_of = made_of
-            self.stamp = b"%b-%b" % (self.cards.stamp, self.formerly.stamp)
 
     def facts_of(self, key: int) -> bytes | None:
         """Facts of an item that is shown though no list of its version names it: what its card and the former release

@@ -38,10 +38,11 @@ class Version:
     labels: bytes = field(init=False)
     tail_fresh: bytes = field(init=False)
     tail_stale: bytes = field(init=False)
-    etag_middle: bytes = field(init=False)
+    _name: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        prefix = self.keys.version.encode() + b":"
+        self._name = self.keys.version.encode()
+        prefix = self._name + b":"
         self.list_head = prefix + b"list:{u:"
         self.continue_head = prefix + b"continue:{u:"
         self.similar_head = prefix + b"similar:{i:"
@@ -50,11 +51,12 @@ class Version:
         self.labels = b'"model_version":%b,"variant":%b' % (orjson.dumps(self.keys.version), variant)
         self.tail_fresh = b',"variant":%b,"stale":false' % variant
         self.tail_stale = b',"variant":%b,"stale":true' % variant
-        self.tag()
 
-    def tag(self) -> None:
-        """Cards are others from now on. An answer that is made with them is another one: the ETag says so."""
-        self.etag_middle = b".%b.%b." % (self.keys.version.encode(), self.cards.stamp)
+    @property
+    def etag_middle(self) -> bytes:
+        """Another one as soon as an answer may be another one because items are, and the same in every process."""
+        cards = self.cards
+        return b".%b.%b:%b-%b." % (self._name, *cards.cards.read_up_to, cards.formerly.stamp)
 
 
 class _Told(NamedTuple):
@@ -210,8 +212,6 @@ class LiveVersions:
         """Those that serve until others do are among them: what is withdrawn meanwhile is not shown."""
         once = {version.cards: version for version in versions}
         met = await asyncio.gather(*map(self._refresh_cards, once.values()), return_exceptions=True)
-        for version in versions:  # of a refresh that was cut short some cards are new
-            version.tag()
         for error in met:
             if error is not None:
                 raise error
