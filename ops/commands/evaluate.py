@@ -36,6 +36,18 @@ class Protocol(StrEnum):
     TIME_SPLIT = "time-split"
 
 
+DatasetArgument = Annotated[
+    DatasetName | None,
+    typer.Argument(help="Name of a known data set; without one, give --events or --log.", metavar="[DATASET]"),
+]
+DataOption = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Folder of the data set (default: FRESHET_DATA_DIR).")
+]
+EventsOption = Annotated[Path | None, typer.Option(metavar="FILE", help="File of your events, CSV or Parquet.")]
+ItemsOption = Annotated[Path | None, typer.Option(metavar="FILE", help="File of your items, CSV or Parquet.")]
+LimitOption = Annotated[int | None, typer.Option(min=1, help="Number of events to read, the first ones.")]
+
+
 class CannotEvaluate(CommandFailed):
     """There is nothing to evaluate, or not with these options: exit code 2."""
 
@@ -48,18 +60,13 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    dataset: Annotated[
-        DatasetName | None,
-        typer.Argument(help="Name of a known data set; without one, give --events or --log.", metavar="[DATASET]"),
-    ] = None,
+    dataset: DatasetArgument = None,
     log: Annotated[
         bool, typer.Option("--log", help="Evaluate your own log: user.interactions and catalog.items in Kafka.")
     ] = False,
-    data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the data set (default: FRESHET_DATA_DIR).")
-    ] = None,
-    events: Annotated[Path | None, typer.Option(metavar="FILE", help="File of your events, CSV or Parquet.")] = None,
-    items: Annotated[Path | None, typer.Option(metavar="FILE", help="File of your items, CSV or Parquet.")] = None,
+    data: DataOption = None,
+    events: EventsOption = None,
+    items: ItemsOption = None,
     columns: Annotated[
         list[str] | None,
         typer.Option(
@@ -112,7 +119,7 @@ def evaluate(
     ] = 0.8,
     to_fraction: Annotated[float, typer.Option(min=0, max=1, help="Stop at this fraction of the log.")] = 1.0,
     every: Annotated[int, typer.Option(min=1, help="Evaluate only every N-th event.")] = 1,
-    limit: Annotated[int | None, typer.Option(min=1, help="Number of events to read, the first ones.")] = None,
+    limit: LimitOption = None,
     models: Annotated[str, typer.Option(metavar="NAME,…|all", help="Models to evaluate, with commas between.")] = _ALL,
     whole_lists: Annotated[
         bool, typer.Option(help="Also evaluate whole lists, on the last 20 % of every user's events.")

@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.commands.evaluate import Protocol, dataset_of, held_out_split, log_of, log_of_kafka
-from ops.dataset_name import DatasetName
+from ops.commands.evaluate import (
+    DataOption,
+    DatasetArgument,
+    EventsOption,
+    ItemsOption,
+    LimitOption,
+    Protocol,
+    dataset_of,
+    held_out_split,
+    log_of,
+    log_of_kafka,
+)
 from ops.exit_codes import CommandFailed, ExitCode
 from ops.output import JsonOption, console, print_json
 
@@ -29,18 +39,13 @@ def register(app: typer.Typer) -> None:
 
 def train(
     output: Annotated[Path, typer.Argument(metavar="FILE", help="File to write the model to.")],
-    dataset: Annotated[
-        DatasetName | None,
-        typer.Argument(help="Name of a known data set; without one, give --events or --log.", metavar="[DATASET]"),
-    ] = None,
+    dataset: DatasetArgument = None,
     log: Annotated[
         bool, typer.Option("--log", help="Train on your own log: user.interactions and catalog.items in Kafka.")
     ] = False,
-    data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the data set (default: FRESHET_DATA_DIR).")
-    ] = None,
-    events: Annotated[Path | None, typer.Option(metavar="FILE", help="File of your events, CSV or Parquet.")] = None,
-    items: Annotated[Path | None, typer.Option(metavar="FILE", help="File of your items, CSV or Parquet.")] = None,
+    data: DataOption = None,
+    events: EventsOption = None,
+    items: ItemsOption = None,
     columns: Annotated[
         list[str] | None,
         typer.Option(metavar="FIELD=COLUMN,…", help="What the columns are, as of `freshet evaluate`."),
@@ -48,7 +53,7 @@ def train(
     skip_bad_rows: Annotated[
         bool, typer.Option("--skip-bad-rows", help="Skip rows that cannot be used; they are counted.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Number of events to read, the first ones.")] = None,
+    limit: LimitOption = None,
     protocol: Annotated[
         Protocol,
         typer.Option(
