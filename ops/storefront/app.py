@@ -16,7 +16,7 @@ import orjson
 
 from ops.storefront.figures import Figures
 from ops.storefront.people import NewPerson, profile_of
-from serving.endpoint.app import Receive, Scope, Send
+from serving.endpoint.asgi import Receive, Scope, Send
 from streams.contract.reasons import InvalidEvent
 from streams.kafka.errors import KafkaError
 from streams.kafka.producer import Producer

@@ -21,7 +21,8 @@ from serving.collect.config import CollectConfig
 from serving.collect.event_writer import EventWriter, QueueFull, Receipt
 from serving.collect.metrics import CollectMetrics
 from serving.collect.request_body import MAX_BODY_BYTES, SentEvents, read_body
-from serving.endpoint.app import CAUTIOUS, Receive, Scope, Send
+from serving.endpoint.app import CAUTIOUS
+from serving.endpoint.asgi import Receive, Scope, Send, live
 from serving.endpoint.cors import Cors
 from serving.endpoint.guard.rate_limit import LOAD, RateLimit, too_many
 from serving.endpoint.guard.tokens import METRICS, Tokens, check_access
@@ -68,7 +69,7 @@ class Collector:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
+            await live(receive, send, self._start, self._stop, lambda: log.exception("collecting cannot start"))
             return
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1000})
@@ -204,22 +205,6 @@ class Collector:
         return json_response(self._document, cache_control(b"public, max-age=300"))
 
     # -- its life -------------------------------------------------------------------------------------------------
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                try:
-                    await self._start()
-                except Exception as error:
-                    log.exception("collecting cannot start")
-                    await send({"type": "lifespan.startup.failed", "message": str(error)})
-                    return
-                await send({"type": "lifespan.startup.complete"})
-            else:
-                await self._stop()
-                await send({"type": "lifespan.shutdown.complete"})
-                return
 
     async def _start(self) -> None:
         config = self._config

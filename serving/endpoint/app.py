@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from time import perf_counter
-from typing import Any
 
+from serving.endpoint.asgi import Receive, Scope, Send, live
 from serving.endpoint.config import EndpointConfig
 from serving.endpoint.cors import Cors
 from serving.endpoint.guard.guard import Guard
@@ -23,11 +23,6 @@ from serving.endpoint.shown import ShownAnswer
 from serving.redis_address import RedisUrl
 
 log = logging.getLogger(__name__)
-
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 _ALLOW = [(b"allow", b"GET, HEAD, OPTIONS")]
 #: What answers carry where security is on.
@@ -110,25 +105,15 @@ class Endpoint:
 
     async def _not_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
+            await live(
+                receive,
+                send,
+                self._start,
+                lambda: self._services.stop(),
+                lambda: log.exception("the endpoint cannot start"),
+            )
         else:
             await send({"type": "websocket.close", "code": 1000})
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                try:
-                    await self._start()
-                except Exception as error:
-                    log.exception("the endpoint cannot start")
-                    await send({"type": "lifespan.startup.failed", "message": str(error)})
-                    return
-                await send({"type": "lifespan.startup.complete"})
-            else:
-                await self._services.stop()
-                await send({"type": "lifespan.shutdown.complete"})
-                return
 
     async def _start(self) -> None:
         config = self._config

@@ -11,7 +11,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from serving.endpoint.app import Endpoint, Message, Receive, Scope, Send
+from serving.endpoint.app import Endpoint
+from serving.endpoint.asgi import Message, Receive, Scope, Send
 
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
 _W3C: Final = (b"traceparent", b"tracestate")

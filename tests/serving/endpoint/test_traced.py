@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from serving.endpoint.app import Message, Receive, Scope, Send
+from serving.endpoint.asgi import Message, Receive, Scope, Send
 from serving.endpoint.traced import TracedEndpoint
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"
