@@ -23,8 +23,9 @@ class PendingRefresh:
         return len(self._due)
 
     def add(self, users: Iterable[str], cause: ListCause = ListCause.EVENT) -> None:
-        """Lists of these users are due; the last cause is theirs."""
-        self._due.update(dict.fromkeys(users, cause))
+        """Lists of these users are due. An event stays the cause until the list is written, whatever else comes: how
+        long it waited is measured then. Of other causes it is the last."""
+        self._due.update((user, cause) for user in users if self._due.get(user) is not ListCause.EVENT)
 
     def add_first(self, users: Iterable[str], cause: ListCause) -> None:
         """Lists of these users are due before all others that are."""

@@ -1,12 +1,13 @@
-"""Why lists are written: the last cause is theirs, until they are."""
+"""Why lists are written: for an event until they are, else for the last cause."""
 
 from agents.instruments import ListCause
 from agents.lists.pending_refresh import PendingRefresh
 
 
-def test_the_last_cause_counts_and_who_is_done_has_none() -> None:
+def test_the_last_cause_counts_but_for_an_event_and_who_is_done_has_none() -> None:
     pending = PendingRefresh()
-    pending.add(["a", "b"])
+    pending.add(["a"])
+    pending.add(["a", "b"], ListCause.RESTORED)  # a scan after Redis was away finds who waits for an event too
     pending.add(["b"], ListCause.LEARNED)
     pending.add_first(["c"], ListCause.PROFILE)
     pending.add_missed(["d"])
