@@ -1,7 +1,7 @@
-"""What a worker follows in full, before anything is restored and ever after: orders, profiles, the catalogue and what
-items and the ranker learned."""
+"""What a worker follows: in full, before anything is restored and ever after, orders, the catalogue and what items and
+the ranker learned; of the users that it owns, profiles."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from aiokafka.structs import TopicPartition
 
@@ -43,7 +43,7 @@ class Followed:
             config.sequence_model,
         )
         self.experiments = ExperimentBook()
-        self._erasure_topic = topics.erasure
+        self._erasure_topic, self._users_topic = topics.erasure, topics.interactions
         self._orders = Follower(
             config.bootstrap,
             {
@@ -57,15 +57,18 @@ class Followed:
         self._people = Follower(config.bootstrap, {topics.profiles: self.profiles.apply}, report=report, drain=drain)
 
     async def start(self) -> None:
-        """Returns when everything is known that was there before the call."""
+        """Returns when everything is known that was there before the call and concerns every worker."""
         # Orders first: who is erased is never folded, nor listed against their word, and of somebody erased no letter
         # is kept, which only the version that leads keeps.
         await self._orders.start()
-        await self._people.start()
+        await self._people.start(())
         await self.items.start()
 
-    async def know_erasures(self) -> None:
-        """Returns when all erasures are known that were asked for before the call."""
+    async def know_users(self, owned: Collection[TopicPartition]) -> None:
+        """Returns when all is known that was said before the call about users of the owned partitions: what they said
+        about themselves, and who asked to be erased. Of others no profile is held from now on."""
+        numbers = {tp.partition for tp in owned if tp.topic == self._users_topic}
+        await self._people.follow(numbers, self.profiles.drop)
         await self._orders.catch_up(self._erasure_topic)
 
     def erasures_place(self, partition: int) -> LogPosition:

@@ -81,7 +81,7 @@ class Worker:
             config.bootstrap,
             topics.consumer_group,
             lambda source: self._partitions.new_task(source),
-            self._followed.know_erasures,
+            self._followed.know_users,
             LogCheck(config.bootstrap, topics.derived_inputs, {topics.interactions: topics.erasure}),
         )
         self._replay = ReplayCoordinator(

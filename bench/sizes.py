@@ -1,4 +1,5 @@
-"""How many bytes a user, an item and a profile are: in a worker, in the changelogs and in Redis.
+"""How many bytes a user, an item and a profile are: in a worker, in the changelogs and in Redis; and what profiles take
+of a worker that owns some of the partitions, beside one that owns all.
 
     freshet bench sizes --data DIR [--json]
 
@@ -10,7 +11,9 @@ none of them. Needs the data set: exit code 2 without it.
 import argparse
 import json
 import sys
+import time
 import tracemalloc
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -18,8 +21,9 @@ from typing import Any
 
 import msgspec
 import redis
+from aiokafka.structs import ConsumerRecord
 
-from agents.followers.profiles import PartitionProfiles
+from agents.followers.profiles import Profiles
 from agents.lists.list_maker import ListMaker
 from agents.metrics.worker_metrics import column_bytes
 from offline.datasets.dataset import DatasetError
@@ -31,8 +35,10 @@ from ops.local_stack.redis_server import RedisServer
 from serving.keys import Keys
 from streams.contract.catalog import parse_catalog_item
 from streams.contract.events import parse_interaction
+from streams.contract.user_records import user_partition
 
 LIST_SIZE, LISTED, PROFILES = 100, 300, 20_000
+PARTITIONS, OWNED = 4, 2
 PROFILE = {
     **{"country": "DE", "language": "de", "timezone": "Europe/Berlin", "favorite_genres": ["Drama", "Comedy"]},
     **{"disliked_genres": ["Horror"], "seed_items": ["i1", "i2", "i3"], "maturity_max": "16", "kids": False},
@@ -60,8 +66,8 @@ def measure(data: Path) -> dict[str, Any]:
         "items": len(path.model),
         "row_bytes_a_user": round(sum(rows.values()) / len(users)),
         "item_model_bytes": column_bytes(path.model),
-        "profile_bytes": _profile_bytes(),
     }
+    found |= profile_figures()
     return found | _in_redis(path, users[:LISTED], event.timestamp_ms)
 
 
@@ -91,15 +97,43 @@ def _in_redis(path: ProductionPath, users: list[str], now_ms: int) -> dict[str, 
     }
 
 
-def _profile_bytes() -> int:
+def profile_figures() -> dict[str, Any]:
+    """What a worker takes that owns `OWNED` of `PARTITIONS` partitions, and its share of what one with all of them
+    does: bytes held, and the processor's time for taking the records."""
+    records: list[list[ConsumerRecord]] = [[] for _ in range(PARTITIONS)]
     value = msgspec.json.encode(PROFILE)
-    profiles = PartitionProfiles()
-    tracemalloc.start()
     for number in range(PROFILES):
-        profiles.put(f"user-{number:010d}", value + b" " * (number % 2), 0)
+        user_id = f"user-{number:010d}"
+        partition = user_partition(user_id, PARTITIONS)
+        said = value + b" " * (number % 2)
+        records[partition].append(
+            ConsumerRecord("users.profiles", partition, number, 0, 0, user_id.encode(), said, None, 0, 0, ())
+        )
+    every, some = list(chain(*records)), list(chain(*records[:OWNED]))
+    bytes_of_all, bytes_of_some = _taken_bytes(every), _taken_bytes(some)
+    cpu_shares = sorted(_taken_cpu_s(some) / _taken_cpu_s(every) for _ in range(5))
+    return {
+        "profile_bytes": round(bytes_of_all / PROFILES),
+        "owned_profiles_bytes_share": round(bytes_of_some / bytes_of_all, 3),
+        "owned_profiles_cpu_share": round(cpu_shares[2], 3),
+    }
+
+
+def _taken_bytes(records: list[ConsumerRecord]) -> int:
+    tracemalloc.start()
+    profiles = Profiles(PARTITIONS)
+    for record in records:
+        profiles.apply(record)
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return round(taken / PROFILES)
+    return taken
+
+
+def _taken_cpu_s(records: list[ConsumerRecord]) -> float:
+    profiles, began_s = Profiles(PARTITIONS), time.process_time()
+    for record in records:
+        profiles.apply(record)
+    return time.process_time() - began_s
 
 
 def main() -> None:

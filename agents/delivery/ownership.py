@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 from aiokafka.structs import TopicPartition
 from faust.types import TP
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 TaskFactory = Callable[[TopicPartition], PartitionTask]
 
 
-async def at_once() -> None:
+async def at_once(_owned: Collection[TopicPartition]) -> None:
     """Waits for nothing."""
 
 
@@ -35,8 +35,10 @@ class Ownership:
     A partition that stays with this process from one generation to the very next keeps its producer and its rows. If
     a generation was missed, another process may have owned it in between, so everything is fenced and restored anew.
 
-    `informed` returns when this process knows everything that the owners before it were told (who is erased): restored
-    rows say that it was carried out, and whoever does not know of it would fold what they left out.
+    `informed` is told which partitions this process is going to own, those that it kept among them, and returns when it
+    knows everything that the owners before it were told: who is erased, for restored rows say that it was carried out,
+    and whoever does not know of it would fold what they left out; and what users said about themselves, for nobody's
+    list may be made without it.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class Ownership:
         bootstrap: str,
         group: str,
         new_task: TaskFactory,
-        informed: Callable[[], Awaitable[None]] = at_once,
+        informed: Callable[[Collection[TopicPartition]], Awaitable[None]] = at_once,
         logs: LogCheck | None = None,
     ) -> None:
         self._logs = logs
@@ -100,7 +102,7 @@ class Ownership:
         await self._close(set(self._tasks) - kept)
         self.times.since_s = began_s = time.monotonic()
         try:
-            await self._open(wanted - kept)
+            await self._open(wanted - kept, wanted)
         finally:
             self.times.since_s, self.times.ended_s = None, time.monotonic()
         if wanted - kept:
@@ -115,7 +117,8 @@ class Ownership:
         await self.suspend()
         await self._close(set(self._tasks))
 
-    async def _open(self, partitions: set[TopicPartition]) -> None:
+    async def _open(self, partitions: set[TopicPartition], wanted: set[TopicPartition]) -> None:
+        await self._informed(wanted)  # whoever keeps lists begins with whom there is
         tasks = {tp: self._new_task(tp) for tp in sorted(partitions)}
         try:
             await asyncio.gather(*(task.producer.fence() for task in tasks.values()))
@@ -124,8 +127,7 @@ class Ownership:
             committed = await self._committed(list(tasks))
             await restore(self._bootstrap, tables)
             self._check_positions(tasks, committed)
-            if tasks:
-                await self._informed()
+            await self._informed(wanted)  # of what was said until now: the former owners were told
             moved = await self._logs.check({tp: task.table for tp, task in tasks.items()}) if self._logs else set()
             await asyncio.gather(*(task.claim(moved=tp in moved) for tp, task in tasks.items()))
         except BaseException:

@@ -1,1 +1,2 @@
-"""Topics that every worker reads in full: the item model, the catalogue, profiles, erasures, controls, versions."""
+"""Topics that workers follow: in full the item model, the catalogue, erasures, controls, versions; profiles of owned
+partitions."""

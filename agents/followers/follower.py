@@ -1,11 +1,12 @@
-"""Follows compacted topics in full, without a consumer group: every process holds the same copy.
+"""Follows compacted topics without a consumer group: in full, so that every process holds the same copy, or those of
+their partitions that concern it.
 
 A record that cannot be taken is reported and passed over; see `agents.followers.refusals`.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 
 from aiokafka import AIOKafkaConsumer
@@ -14,7 +15,8 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from agents.delivery.process_exit import die
 from agents.followers.refusals import Report, guarded, say
 from serving.supervisor import is_asked_to_end
-from streams.kafka.bulk_read import Apply, bulk_consumer, partitions_of, poll, read_to_end
+from streams.contract.reasons import Reason
+from streams.kafka.bulk_read import Apply, bulk_consumer, partitions_of, poll, read_up_to
 from streams.kafka.damaged_record import DamagedRecord
 from streams.kafka.leader_epochs import LeaderEpochs
 from streams.kafka.log_position import NO_EPOCH, LogPosition
@@ -41,19 +43,23 @@ class Follower:
         drain: Callable[[], Awaitable[None]] = do_nothing,
     ) -> None:
         self._bootstrap = bootstrap
-        self._topics = {topic: guarded(apply, report) for topic, apply in topics.items()}
+        self._topics = {topic: guarded(apply, self._report_once) for topic, apply in topics.items()}
         self._after_poll = after_poll
         self._drain = drain
         self._report = report
         self._open = AsyncExitStack()
         self._task: asyncio.Task[None] | None = None
         self._consumer: AIOKafkaConsumer | None = None
+        self._partitions: list[TopicPartition] = []  # all there are
+        self._reading = asyncio.Lock()  # by whoever polls
+        self._is_repeated = False  # the record in hand was applied before
         self._polled = asyncio.Condition()
         self._leader_epochs = LeaderEpochs()
         self._reached: dict[TopicPartition, int] = {}  # behind the last record ever applied: it does not go back
 
-    async def start(self) -> None:
+    async def start(self, numbers: Collection[int] | None = None) -> None:
         """Returns when everything up to the high watermarks seen at the start is applied; goes on in the background.
+        `numbers`: of these partitions, until `follow` names others; None = of all.
 
         Raises:
             TopicMissing: a topic does not exist.
@@ -61,14 +67,40 @@ class Follower:
         consumer: AIOKafkaConsumer = await self._open.enter_async_context(bulk_consumer(self._bootstrap))
         self._consumer = consumer
         self._leader_epochs.listen(consumer._client)
-        partitions = await partitions_of(consumer, self._topics)
-        count = await read_to_end(consumer, partitions, self._apply, between=self._drain, damaged=self._damaged)
-        logger.info("followed %s to the end: %d records", ", ".join(self._topics), count)
+        self._partitions = await partitions_of(consumer, self._topics)
+        await self.follow({tp.partition for tp in self._partitions} if numbers is None else numbers)
         self._task = asyncio.create_task(self._follow(consumer), name="follower")
 
+    async def follow(self, numbers: Collection[int], left: Callable[[int], None] = lambda _: None) -> None:
+        """Follows the partitions with these numbers from now on, and no others; returns when everything is applied that
+        they hold now. Call it after `start`.
+
+        A partition that was followed before is read on, another one from its beginning. `left` is told which are not
+        followed any more, in the step in which they are not: after a call that was cancelled, whatever was followed
+        still is, or was left.
+        """
+        consumer = self._consumer
+        assert consumer is not None, "not started"
+        wanted = {tp for tp in self._partitions if tp.partition in numbers}
+        async with self._reading:
+            before = consumer.assignment()
+            read_on = {tp: await consumer.position(tp) for tp in before & wanted}
+            consumer.assign(sorted(wanted))
+            for tp, position in read_on.items():
+                consumer.seek(tp, position)
+            for tp in before - wanted:
+                left(tp.partition)
+            if gained := wanted - before:
+                await consumer.seek_to_beginning(*gained)
+            ends = await consumer.end_offsets(list(wanted)) if wanted else {}
+            count = await read_up_to(consumer, ends, self._apply, self._drain, self._damaged)
+        names = ", ".join(self._topics)
+        logger.info("followed %d partitions of %s to the end: %d records", len(wanted), names, count)
+
     def places(self) -> dict[TopicPartition, LogPosition]:
-        """How far each partition was applied, and by which leader's word."""
-        return {tp: self.place(tp) for tp in self._reached}
+        """How far each followed partition was applied, and by which leader's word."""
+        followed = self._consumer.assignment() if self._consumer is not None else set()
+        return {tp: self.place(tp) for tp in self._reached if tp in followed}
 
     def place(self, tp: TopicPartition) -> LogPosition:
         """How far one was."""
@@ -101,20 +133,27 @@ class Follower:
         self._reach(record)
         self._topics[record.topic](record)
         if isinstance(record, DamagedRecord):  # what it says is readable, and its headers mean nothing here
-            self._damaged(record)
+            self._report_once(record, record.reason, record.detail)
 
     def _reach(self, record: ConsumerRecord) -> None:
         tp = TopicPartition(record.topic, record.partition)
-        self._reached[tp] = max(record.offset + 1, self._reached.get(tp, 0))
+        reached = self._reached.get(tp, 0)
+        self._is_repeated = record.offset < reached
+        self._reached[tp] = max(record.offset + 1, reached)
 
     def _damaged(self, record: DamagedRecord) -> None:
         self._reach(record)
-        self._report(record, record.reason, record.detail)
+        self._report_once(record, record.reason, record.detail)
+
+    def _report_once(self, record: ConsumerRecord, reason: Reason, detail: str) -> None:
+        if not self._is_repeated:  # by the same process, which followed its partition before
+            self._report(record, reason, detail)
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         try:
             while True:
-                await poll(consumer, (), self._apply, self._damaged)
+                async with self._reading:
+                    await poll(consumer, (), self._apply, self._damaged)
                 self._after_poll()
                 await self._drain()
                 async with self._polled:

@@ -1,17 +1,19 @@
 """What users said about themselves, followed from `users.profiles`: in memory, by partition of the user.
 
-Every worker holds all profiles: it owns other partitions a second from now, and no list may be made without the profile
-that restricts it. A profile is kept as the bytes that came, and parsed when a list is made (4 us): about 0.4 KB each,
-0.4 GB for a million users, where parsed ones would take three times that and slow down the garbage collector.
+A worker holds those of the users that it owns: no list may be made without the profile that restricts it, so whoever
+takes a partition over reads its profiles before anything else (decision 58). A profile is kept as the bytes that came,
+and parsed when a list is made (4 us): about 0.4 KB each, 0.4 GB for a million users, where parsed ones would take three
+times that and slow down the garbage collector.
 """
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Iterator
 
 from aiokafka.structs import ConsumerRecord
 
 from streams.contract.catalog import UserProfile, parse_profile, renamed_profile
 from streams.contract.identities import PLAIN, Identities
+from streams.contract.reasons import InvalidEvent, Reason
 from streams.contract.unreadable import read_profile
 from streams.contract.user_records import user_partition
 
@@ -37,6 +39,9 @@ class PartitionProfiles:
         self._changed.append(user_id)
         self.version += 1
 
+    def __len__(self) -> int:
+        return len(self._values)
+
     def get(self, user_id: str) -> UserProfile | None:
         """What the user said, or None."""
         value = self._values.get(user_id)
@@ -59,29 +64,40 @@ class PartitionProfiles:
 
 
 class Profiles:
-    """All profiles of the namespace, by partition of the user, whichever partition their producer chose, and by the
-    user's stored id."""
+    """The profiles that this process was told, by partition and by the user's stored id."""
 
     def __init__(self, partitions: int, identities: Identities = PLAIN) -> None:
         self._identities = identities
         self._number = partitions
-        self._partitions: defaultdict[int, PartitionProfiles] = defaultdict(PartitionProfiles)
+        self._partitions: dict[int, PartitionProfiles] = {}
 
     def of(self, partition: int) -> PartitionProfiles:
-        """Those of one partition of users; the same object every time."""
-        return self._partitions[partition]
+        """Those of one partition of users; the same object until they are dropped."""
+        return self._partitions.setdefault(partition, PartitionProfiles())
+
+    def drop(self, partition: int) -> None:
+        """Forgets those of one partition of users: another process owns it."""
+        self._partitions.pop(partition, None)
+
+    def held(self) -> dict[int, int]:
+        """How many there are, by partition."""
+        return {partition: len(profiles) for partition, profiles in self._partitions.items()}
 
     def apply(self, record: ConsumerRecord) -> None:
         """Takes one record of the topic: what cannot be read of it restricts most. Raises `InvalidEvent` afterwards
-        where that is so, and for one that is nobody's."""
+        where that is so, and for one that is nobody's, or where the owner of its user does not look. What removes such
+        a one is well."""
         user_id, value, problem = read_profile(record.key, record.value)
         if user_id is not None:
-            self._take(user_id, value, max(0, record.timestamp))
+            if (wanted := user_partition(user_id, self._number)) == record.partition:
+                self._take(record.partition, user_id, value, max(0, record.timestamp))
+            elif value is not None and problem is None:
+                problem = InvalidEvent(Reason.WRONG_PARTITION, f"the partition of this user is {wanted}")
         if problem is not None:
             raise problem
 
-    def _take(self, user_id: str, value: bytes | None, said_ms: int) -> None:
+    def _take(self, partition: int, user_id: str, value: bytes | None, said_ms: int) -> None:
         stored_id = self._identities.of(user_id)
         if value is not None and stored_id != user_id:
             value = renamed_profile(value, stored_id)
-        self.of(user_partition(user_id, self._number)).put(stored_id, value, said_ms)
+        self.of(partition).put(stored_id, value, said_ms)

@@ -101,6 +101,9 @@ STATE_ROWS: Final = ExportedMetric("freshet_state_rows", _GAUGE, "Rows of the ow
 STATE_BYTES: Final = ExportedMetric(
     "freshet_state_bytes", _GAUGE, "Keys and values of these rows, as the changelog holds them.", ("table",)
 )
+PROFILES: Final = ExportedMetric(
+    "freshet_profiles_held", _GAUGE, "Profiles of users of owned partitions that the worker holds.", ("partition",)
+)
 RESTORE: Final = ExportedMetric(
     "freshet_restore_seconds", _HISTOGRAM, "Taking partitions over: fence, restore from the changelog, claim."
 )

@@ -170,6 +170,7 @@ class WorkerMetrics:
         parts, restore = self._parts, self._parts.ownership.times
         yield of.STATE_ROWS.by(parts.sizes.rows)
         yield of.STATE_BYTES.by(parts.sizes.size_bytes)
+        yield of.PROFILES.by({str(one): float(count) for one, count in parts.followed.profiles.held().items()})
         yield of.RESTORE.of(restore.taken)
         yield of.RESTORING.of(0.0 if restore.since_s is None else time.monotonic() - restore.since_s)
         items = parts.followed.items

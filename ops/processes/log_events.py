@@ -33,7 +33,7 @@ EVENTS: Final[dict[str, dict[str, str]]] = {
         "%s:%d %s by an operator": "partition_paused_or_resumed",
     },
     "agents.followers.follower": {
-        "followed %s to the end: %d records": "topic_followed",
+        "followed %d partitions of %s to the end: %d records": "topic_followed",
     },
     "agents.followers.refusals": {
         "%s:%d:%d cannot be used: %s: ": "record_refused",

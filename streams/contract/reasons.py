@@ -35,7 +35,8 @@ class Reason(StrEnum):
     TOO_DEEP = "too_deep"
     """Arrays and objects nested more than 32 levels deep; records are flat."""
     WRONG_PARTITION = "wrong_partition"
-    """The record is not in the partition that murmur2 of its user gives. Decided by the fold."""
+    """The record is not in the partition that murmur2 of its user gives. Decided by the fold, and by whoever follows
+    profiles."""
     TOO_OLD = "too_old"
     """Older than the retention behind the partition's watermark. Decided by the fold."""
     FOLD_FAILED = "fold_failed"

@@ -6,7 +6,7 @@ topic that others write to says what else it means.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer
@@ -99,8 +99,19 @@ async def read_to_end(
         begins = await consumer.beginning_offsets(assigned)
         for tp in assigned:
             consumer.seek(tp, max(begins[tp], ends[tp] - newest))
+    return await read_up_to(consumer, ends, apply, between, damaged)
+
+
+async def read_up_to(
+    consumer: AIOKafkaConsumer,
+    ends: Mapping[TopicPartition, int],
+    apply: Apply,
+    between: Callable[[], Awaitable[None]] | None = None,
+    damaged: Callable[[DamagedRecord], None] = refuse,
+) -> int:
+    """Reads the assigned partitions of `ends` on until they have come there; else as `read_to_end`."""
     count = 0
-    while pending := [tp for tp in assigned if await consumer.position(tp) < ends[tp]]:
+    while pending := [tp for tp, end in ends.items() if await consumer.position(tp) < end]:
         count += await poll(consumer, pending, apply, damaged)
         if between is not None:
             await between()

@@ -1,7 +1,7 @@
 """What an owner makes of the group's offsets and its restored rows."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pytest
 from aiokafka.structs import TopicPartition
@@ -128,3 +128,46 @@ async def test_counts_are_handed_over_before_anything_else_runs(group: Group, mo
     await group.take_over([SOURCE], 1)
     await group.take_over([], 2)
     assert said == ["handed over", "closed"]
+
+
+async def test_what_owners_have_to_know_is_known_before_anything_is_claimed_or_begun(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a task is made, which begins with whom there is; and again once the former owner is fenced, which may have
+    told Redis of a profile a moment before."""
+    said: list[object] = []
+
+    class Told(Task):
+        def __init__(self, source: TopicPartition) -> None:
+            super().__init__(source)
+            said.append("made")
+
+        async def fence(self) -> None:
+            said.append("fenced")
+
+        async def claim(self, *, moved: bool = False) -> None:
+            said.append("claimed")
+
+        def start(self, turn: asyncio.Lock) -> None:
+            said.append("started")
+
+    async def informed(owned: Collection[TopicPartition]) -> None:
+        await asyncio.sleep(0)
+        said.append(set(owned))
+
+    group._new_task, group._informed = Told, informed  # type: ignore[assignment]
+    monkeypatch.setattr(ownership, "restore", restored_up_to(group, 0))
+    other = TopicPartition("input", 1)
+    await group.take_over([SOURCE], 1)
+    assert said == [{SOURCE}, "made", "fenced", {SOURCE}, "claimed", "started"]
+    said.clear()
+    await group.take_over([SOURCE, other], 2)
+    assert said == [{SOURCE, other}, "made", "fenced", {SOURCE, other}, "claimed", "started"]
+    said.clear()
+    monkeypatch.setattr(ownership, "restore", nothing_to_restore)
+    await group.take_over([other], 3)
+    assert said == [{other}] * 2, "what is lost need not be known any more"
+
+
+async def nothing_to_restore(*_: object) -> int:
+    return 0

@@ -7,6 +7,7 @@ CARDS_WRITTEN = ("tests/serving/test_item_cards.py",)
 CARDS_READ = ("tests/serving/endpoint/test_cards.py",)
 TOLD = ("tests/serving/test_limits_writer.py",)
 SEGMENTS = ("tests/agents/lists/test_segments.py",)
+FOLLOWED = ("tests/agents/followers/test_follower.py",)
 PROPERTY = ("tests/serving/endpoint/test_eligibility.py",)
 
 FACTS_FILE = "serving/eligibility.py"
@@ -15,6 +16,7 @@ LIST_FILTER_FILE = "serving/endpoint/list_filter.py"
 READ_FILE = "serving/endpoint/reads/recommendations.py"
 CARDS_FILE = "serving/endpoint/cards.py"
 CARD_WRITER_FILE = "agents/lists/item_cards.py"
+FOLLOWER_FILE = "agents/followers/follower.py"
 UNREADABLE_FILE = "streams/contract/unreadable.py"
 
 ELIGIBILITY = [
@@ -172,5 +174,39 @@ ELIGIBILITY = [
         "make(age=maturity_age(model.default_maturity))",
         "make()",
         SEGMENTS,
+    ),
+    # -- profiles with their users --------------------------------------------------------------------------------
+    Mutant(
+        "an owner begins without the profiles of its users",
+        FOLLOWER_FILE,
+        "Follower.follow",
+        "await read_up_to(consumer, ends, self._apply, self._drain, self._damaged)",
+        "0",
+        FOLLOWED,
+    ),
+    Mutant("profiles of lost ones stay", FOLLOWER_FILE, "Follower.follow", "left(tp.partition)", "pass", FOLLOWED),
+    Mutant(
+        "a kept partition is read from its beginning",
+        FOLLOWER_FILE,
+        "Follower.follow",
+        "consumer.seek(tp, position)",
+        "consumer.seek(tp, 0)",
+        FOLLOWED,
+    ),
+    Mutant(
+        "a profile holds wherever it is",
+        "agents/followers/profiles.py",
+        "Profiles.apply",
+        "(wanted := user_partition(user_id, self._number)) == record.partition",
+        "(wanted := user_partition(user_id, self._number)) >= 0",
+        FOLLOWED,
+    ),
+    Mutant(
+        "what was refused is reported at each reading",
+        FOLLOWER_FILE,
+        "Follower._report_once",
+        "not self._is_repeated",
+        "True",
+        FOLLOWED,
     ),
 ]

@@ -10,7 +10,7 @@ from ops.operator.inspect.finding import partition_count
 from streams.contract.catalog import UserProfile
 from streams.contract.unreadable import read_profile
 from streams.contract.user_records import user_partition
-from streams.kafka.bulk_read import bulk_consumer, partitions_of, pass_over, read_to_end
+from streams.kafka.bulk_read import bulk_consumer, pass_over, read_to_end
 from streams.kafka.topics import Topics
 from tables import user_keys
 from tables.stored_rows import check_user_row
@@ -40,9 +40,8 @@ async def read_user(
                 said[0] = record.value
 
         await read_to_end(consumer, [TopicPartition(table.topic, partition)], guarded(apply, say), damaged=pass_over)
-        await read_to_end(
-            consumer, await partitions_of(consumer, [topics.profiles]), guarded(take, say), damaged=pass_over
-        )
+        theirs = TopicPartition(topics.profiles, partition)
+        await read_to_end(consumer, [theirs], guarded(take, say), damaged=pass_over)
     profile = read_profile(sent, said[0]).profile
     user = User.load(table.rows, stored_id, HISTORY) if user_keys.user_key(stored_id) in table.rows else None
     return user, profile

@@ -16,7 +16,12 @@ PARTITIONS = 4
 
 def record(user_id: str, value: bytes | None, timestamp: int = 5) -> Any:
     return SimpleNamespace(
-        key=user_id.encode(), value=value, timestamp=timestamp, topic="users.profiles", partition=9, offset=0
+        key=user_id.encode(),
+        value=value,
+        timestamp=timestamp,
+        topic="users.profiles",
+        partition=user_partition(user_id, PARTITIONS),
+        offset=0,
     )
 
 

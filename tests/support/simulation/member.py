@@ -6,7 +6,7 @@ waited for), one stream buffer per partition that outlives a generation, and buf
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from aiokafka.structs import TopicPartition
 from faust.types import TP
@@ -91,7 +91,7 @@ class Member:
         self.profiles = [PartitionProfiles() for _ in range(PARTITIONS)]
         for user, value in profiles.items():  # followed in full before anything is restored
             self.hear(user, value)
-        self.ownership = Ownership("nowhere", GROUP, self._new_task, self._read_erasures, logs)
+        self.ownership = Ownership("nowhere", GROUP, self._new_task, self._know_users, logs)
         self._pace = pace
         self._overload_after_ms = overload_after_ms
         self._checks_logs = logs is not None
@@ -186,6 +186,9 @@ class Member:
         return START_MS + int(self.process.world.now * 1000) + self.clock_ahead_ms
 
     # -- the group, as Faust follows it ---------------------------------------------------------------------------
+
+    async def _know_users(self, _: Collection[TopicPartition]) -> None:
+        await self._read_erasures()
 
     async def _read_erasures(self) -> None:
         """What is asked for until now, as a follower reads it."""
