@@ -78,7 +78,6 @@ async def measure_worker(
 def measure_stock(bootstrap: str, topic: str, partitions: int, folder: Path, events: int) -> Speed:
     """The stock Faust application over the same topic, by its own clocks."""
     environment = {
-        **os.environ,
         "EVENTS": str(events),
         "APP_ID": f"{topic}.stock",
         "BROKER": f"kafka://{bootstrap}",
@@ -86,10 +85,17 @@ def measure_stock(bootstrap: str, topic: str, partitions: int, folder: Path, eve
         "STATE_DIR": str(folder),
         "TOPIC": topic,
     }
+    command = [sys.executable, "-m", "faust", "-A", STOCK_FAUST.stem, "worker", "-l", "warn"]
+    found = measure_program(command, environment, STOCK_FAUST.parent)
+    return Speed(found["events_per_s"], found["events_per_cpu_s"])
+
+
+def measure_program(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> dict[str, float]:
+    """The last JSON object that a program prints, run in `folder`. Raises `BenchFailed`."""
     done = subprocess.run(
-        [sys.executable, "-m", "faust", "-A", STOCK_FAUST.stem, "worker", "-l", "warn"],
-        cwd=STOCK_FAUST.parent,
-        env=environment,
+        command,
+        cwd=folder,
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
@@ -98,9 +104,9 @@ def measure_stock(bootstrap: str, topic: str, partitions: int, folder: Path, eve
     output = done.stdout + done.stderr
     objects = re.findall(r"\{[^{}]*\}", output)
     if done.returncode != 0 or not objects:
-        raise BenchFailed(f"stock_faust.py ended with {done.returncode}:\n{output[-2000:]}")
-    found = json.loads(objects[-1])
-    return Speed(found["events_per_s"], found["events_per_cpu_s"])
+        raise BenchFailed(f"{' '.join(command)} ended with {done.returncode}:\n{output[-2000:]}")
+    found: dict[str, float] = json.loads(objects[-1])
+    return found
 
 
 async def _until_ready(process: psutil.Popen, log: Path) -> None:

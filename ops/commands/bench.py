@@ -13,7 +13,12 @@ from ops.exit_codes import CommandFailed, ExitCode
 
 #: Name on the command line to (file in bench/, what it measures). Every script takes --help and --json.
 BENCHES: Final = {
+    "all": (
+        "all_benches.py",
+        "The benches below that give ratios, several times each, as one report (--data DIR, --report FILE).",
+    ),
     "worker": ("worker.py", "One worker over MovieLens 100K, beside stock Faust (--data DIR)."),
+    "peers": ("peers.py", "The same events through stock Faust, quixstreams, Kafka Streams and a worker (--data DIR)."),
     "quality": ("quality.py", "How good lists are on real data, beside baselines (--data DIR, --only PART)."),
     "replay": ("replay.py", "A replay beside the live path and stock Faust; MovieLens 1M as a whole (--data DIR)."),
     "recovery": ("recovery.py", "Restore of tables, and failover after a kill."),
