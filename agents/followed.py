@@ -1,5 +1,5 @@
-"""What a worker follows: in full, before anything is restored and ever after, orders, the catalogue and what items and
-the ranker learned; of the users that it owns, profiles."""
+"""What a worker follows: in full, before anything is restored and ever after, orders, rules, the catalogue and what
+items and the ranker learned; of the users that it owns, profiles."""
 
 from collections.abc import Callable, Collection
 
@@ -16,6 +16,7 @@ from agents.followers.version_status import VersionStatus
 from agents.worker_config import WorkerConfig
 from serving.experiments import ExperimentBook
 from streams.kafka.log_position import LogPosition
+from tables.rule_book import RuleBook
 
 
 class Followed:
@@ -42,7 +43,7 @@ class Followed:
             config.default_maturity,
             config.sequence_model,
         )
-        self.experiments = ExperimentBook()
+        self.experiments, self.rules = ExperimentBook(), RuleBook()
         self._erasure_topic, self._users_topic = topics.erasure, topics.interactions
         self._orders = Follower(
             config.bootstrap,
@@ -51,6 +52,7 @@ class Followed:
                 topics.erasure: self.erasures.apply,
                 topics.versions: self.version_status.apply,
                 topics.experiments: lambda record: self.experiments.apply(record.key, record.value),
+                topics.rules: lambda record: self.rules.apply(record.key, record.value),
             },
             report=report,
         )

@@ -19,6 +19,8 @@ class ListCause(StrEnum):
     """What the user may see is another."""
     CATALOGUE = "catalogue"
     EXPERIMENT = "experiment"
+    RULE = "rule"
+    """An operator's pin, boost or bury begins or ends to hold, or a block ends."""
     LEARNED = "learned"
     """Items know much more than when it was made."""
     LOST = "lost"

@@ -25,6 +25,7 @@ from agents.heartbeat import Heartbeat
 from agents.interactions import NOTHING_COUNTED
 from agents.lists.experiments_copy import ExperimentsCopy
 from agents.lists.list_maker import ListMaker
+from agents.lists.rule_clock import RuleClock
 from agents.lists.shared_lists import SharedListWriter
 from agents.metrics.state_sizes import StateSizes
 from agents.metrics.worker_metrics import Parts, WorkerMetrics
@@ -108,6 +109,7 @@ class Worker:
             config.rerank,
             self._followed.experiments,
         )
+        self._rule_clock = RuleClock(self._followed.rules, items, now_ms)
         self._tally = Tally()
         self._partitions = Partitions(
             SharedParts(
@@ -153,6 +155,7 @@ class Worker:
         at, if anybody looks."""
         await self._log_watch.start()  # before anything is read
         await self._followed.start()
+        self._rule_clock.tick()  # before any list is made
         version_status = self._followed.version_status
         if version_status.reads_archive:
             await self._archive.open()
@@ -186,6 +189,7 @@ class Worker:
             "heartbeat": heartbeat.run,
             "live pointer": pointer.run,
             "experiments": ExperimentsCopy(self._writer, self._keys, self._followed.experiments).run,
+            "rules": self._rule_clock.run,
             "vector fits": lambda: self._fits.run(now_ms, time.monotonic),
             "index check": self._index_check.run,
             "refusals": lambda: self._followed.refusals.run(lambda: self.ownership.owned(interactions)),

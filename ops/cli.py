@@ -33,6 +33,7 @@ from ops.commands import (
     replay,
     retire,
     rollback,
+    rule,
     scale,
     schema,
     serve,
@@ -58,7 +59,7 @@ PANELS: Final[dict[str, tuple[ModuleType, ...]]] = {
     panels.LOG: (topics, publish, simulate, schema, acls),
     panels.RUN: (worker, serve, collect, sink),
     panels.LOOK: (config, doctor, lag, inspect, why, scale, audit_log, evaluate, bench),
-    panels.REPAIR: (dlq, partition, erase),
+    panels.REPAIR: (rule, dlq, partition, erase),
     panels.EXPERIMENTS: (experiment,),
     panels.VERSIONS: (train, archive, snapshot, replay, audit, compare, versions, promote, rollback, retire),
 }

@@ -19,6 +19,7 @@ from ranking.interests import Asked, Histories, Interests
 from ranking.ragged import NOTHING, Ragged, offsets_of
 from ranking.ranker import Ranker, buckets_of
 from ranking.rerank import explorers
+from ranking.rerank.user_rules import UserRules
 from tables.item_model import ItemModel
 
 Doubles = NDArray[np.float64]
@@ -31,7 +32,7 @@ class Decisions:
     float64[candidates] in 0..1 and how `personal` those are. `considered` are the items that the rules were asked
     about, `allowed` what they said; `tried` those that may be explored; by user, `seeds` int64[users] decide where
     chance would, `buckets` int64[users] say how much is known, and `prior_strength` float64[users] how much the prior
-    counts against a history."""
+    counts against a history; `rules` are the operators' rules for these lists, None = there are none."""
 
     contexts: RequestContexts
     context_features: ContextFeatures
@@ -49,6 +50,7 @@ class Decisions:
     scores: Doubles
     personal: Doubles
     prior_strength: Doubles
+    rules: UserRules | None = None
 
     @classmethod
     def of(
@@ -59,9 +61,10 @@ class Decisions:
         now_ms: int,
         size: int,
         generators_off: Generator = NO_GENERATOR,
+        rules: UserRules | None = None,
     ) -> "Decisions":
         """The decisions at `now_ms`, with at least `size` candidates if the rules allow as many; none is named by the
-        `generators_off`."""
+        `generators_off`. What `rules` pin is among them wherever it is allowed."""
         histories = Histories.of(asked, model)
         interests = Interests.of(asked, histories, model)
         generator_scores = GeneratorScores.of(interests, histories, model)
@@ -80,6 +83,8 @@ class Decisions:
             model,
             generators_off,
         )
+        if rules is not None and rules.has_pins:
+            considered, generators = _with(considered, generators, rules.pinned())
         verdict = allowed(considered, contexts, model)
         kept = considered.where(verdict.keep)
         if (short := np.diff(kept.offsets) < size).any():  # the rules left too little: whatever there is
@@ -107,6 +112,7 @@ class Decisions:
             scores,
             personal,
             ranker.prior_strengths[buckets],
+            rules,
         )
 
 
@@ -122,6 +128,18 @@ def _shared(context_features: ContextFeatures, contexts: RequestContexts, model:
         first.append(First(Generator.TRENDING_IN_SEGMENT, segment_priors.trending_order, of, sizes[of]))
         first.append(First(Generator.POPULAR, segment_priors.popular_order, of, enough[of]))
     return first
+
+
+def _with(items: Ragged, generators: Flags, added: Ragged) -> tuple[Ragged, Flags]:
+    """The same with more items, which no generator named; both ascend by user."""
+    rows, flags = [], []
+    for number in range(len(items.offsets) - 1):
+        own = slice(*items.offsets[number : number + 2].tolist())
+        new = np.setdiff1d(added.row(number), items.values[own], assume_unique=True)
+        places = np.searchsorted(items.values[own], new)
+        rows.append(np.insert(items.values[own], places, new))
+        flags.append(np.insert(generators[own], places, 0))
+    return Ragged.of(rows), np.concatenate(flags)
 
 
 def _everything(items: Ragged, generators: Flags, short: NDArray[np.bool_], size: int) -> tuple[Ragged, Flags]:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.algorithms import algorithms_of
+from ranking.algorithms import CODE, algorithms_of
 from ranking.decision import Decisions
 from ranking.interests import Asked
 from ranking.kernels.slates import fill_pools
@@ -19,13 +19,14 @@ from ranking.ragged import Ints, Ragged, offsets_where, places_in_rows
 from ranking.rank import Ranked, rank
 from ranking.ranker import Ranker
 from ranking.reasons import personal_reasons
-from ranking.recommendations import Lists, Recommendations
+from ranking.recommendations import ListReason, Lists, Recommendations
 from ranking.rerank.pool import Pools
 from ranking.rerank.rerank import Reranked, rerank
 from ranking.rerank.settings import RerankSettings
 from ranking.seen_again import items_again, with_seen_again
 from ranking.sources import strongest
 from streams.contract.catalog import UserProfile
+from streams.contract.served import Algorithm
 from tables.item_model import ItemModel
 from tables.user import User
 
@@ -66,6 +67,10 @@ def decided(decisions: Decisions, model: ItemModel, ranker: Ranker, size: int, s
         model,
         context_features.now_ms,
     )
+    algorithms = algorithms_of(listed, places, tried, decisions, ranker)
+    if decisions.rules is not None and decisions.rules.has_pins:
+        pinned = decisions.rules.is_pinned(listed)
+        codes[pinned], cited[pinned], algorithms[pinned] = ListReason.FEATURED, -1, CODE[Algorithm.RULE]
     is_personal = np.diff(offsets_where(listed.offsets, share != 0)) > 0
     lists = Lists(
         listed,
@@ -73,7 +78,7 @@ def decided(decisions: Decisions, model: ItemModel, ranker: Ranker, size: int, s
         codes,
         cited,
         cited_codes,
-        algorithms_of(listed, places, tried, decisions, ranker),
+        algorithms,
         ["personal" if personal else "popular" for personal in is_personal.tolist()],
         trend_places,
         decisions.allowed.counts(decisions.considered),
@@ -107,12 +112,14 @@ class Pooled:
             items.offsets, decisions.scores, decisions.personal, prior, strength, most, decisions.prior_strength
         )
         ends, counts = np.zeros(len(items.offsets), np.int64), np.empty(len(strength), np.int64)
-        places = np.empty(len(ranked.places) + len(decisions.tried.values), np.int64)
-        fill_pools(*items, ranked.offsets, ranked.places, *decisions.tried, ends, counts, places)
+        rules = decisions.rules
+        beside = decisions.tried if rules is None or not rules.has_pins else decisions.tried.union(rules.pinned())
+        places = np.empty(len(ranked.places) + len(beside.values), np.int64)
+        fill_pools(*items, ranked.offsets, ranked.places, *beside, ends, counts, places)
         places = places[: ends[-1]]
         is_ranked = places_in_rows(ends) < np.repeat(counts, np.diff(ends))
         scores = np.where(is_ranked, np.minimum(ranked.scores[places], 1.0), 0.0).astype(np.float32)
-        pools = Pools.of(ends, items.values[places], counts, size, model, now_ms, decisions.seeds)
+        pools = Pools.of(ends, items.values[places], counts, size, model, now_ms, decisions.seeds, rules)
         return cls(ranked, pools, places, scores, is_ranked)
 
     def reranked(self, settings: RerankSettings) -> Reranked:

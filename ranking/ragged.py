@@ -29,6 +29,11 @@ class Ragged(NamedTuple):
         """int64[total]: whose each value is."""
         return owners(self.offsets)
 
+    def union(self, others: "Ragged") -> "Ragged":
+        """What is in a row of either, ascending, each once."""
+        rows = range(len(self.offsets) - 1)
+        return Ragged.of([np.union1d(self.row(number), others.row(number)) for number in rows])
+
     def where(self, keep: NDArray[np.bool_]) -> "Ragged":
         """The values that are kept, bool[total]."""
         return Ragged(offsets_where(self.offsets, keep), self.values[keep])

@@ -6,6 +6,7 @@ trending              among the first 50 of the 24-hour trend of the place that 
 popular               among the first 100 or the first tenth of all items by popularity
 explore               nobody's favourite: the list tries it
 for_you               none of these: a bit of everything
+featured              an operator's rule gives it its slot (ranking/rerank/pins.py)
 seen_again            there is nothing left that is new to the user (ranking/seen_again.py)
 """
 

@@ -1,7 +1,7 @@
 """Finished lists, still as item indices; the serving format gives them titles."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Literal
 
@@ -17,7 +17,9 @@ from tables.item_model import ItemModel
 from tables.type_codes import CODE_OF
 
 Source = Literal["personal", "segment", "popular"]
-ReasonCode = Literal["because_you_watched", "trending", "popular", "new", "similar", "explore", "for_you", "seen_again"]
+ReasonCode = Literal[
+    "because_you_watched", "trending", "popular", "new", "similar", "explore", "for_you", "seen_again", "featured"
+]
 
 
 class ListReason(IntEnum):
@@ -31,6 +33,7 @@ class ListReason(IntEnum):
     FOR_YOU = 5
     EXPLORE = 6
     SEEN_AGAIN = 7
+    FEATURED = 8
 
 
 CODES: tuple[ReasonCode, ...] = (
@@ -42,8 +45,19 @@ CODES: tuple[ReasonCode, ...] = (
     "for_you",
     "explore",
     "seen_again",
+    "featured",
 )
-_TEXTS = ("", "New this week", "New this month", "", "Popular", "Picked for you", "Something different", "Watch again")
+_TEXTS = (
+    "",
+    "New this week",
+    "New this month",
+    "",
+    "Popular",
+    "Picked for you",
+    "Something different",
+    "Watch again",
+    "Featured",
+)
 PICKED = 0  # no event: chosen while onboarding
 _VERBS = {
     PICKED: "picked",
@@ -96,6 +110,20 @@ class Recommendations:
 
     def __len__(self) -> int:
         return len(self.item_index)
+
+    def first(self, count: int) -> "Recommendations":
+        """At most so many of them."""
+        if len(self) <= count:
+            return self
+        return replace(
+            self,
+            item_index=self.item_index[:count],
+            score=self.score[:count],
+            reason_code=self.reason_code[:count],
+            reason=self.reason[:count],
+            reason_item=self.reason_item[:count],
+            algorithms=self.algorithms[:count],
+        )
 
 
 @dataclass(frozen=True, slots=True)

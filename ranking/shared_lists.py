@@ -12,6 +12,7 @@ from ranking.reasons import shared_reasons
 from ranking.recommendations import ReasonCode, Recommendations
 from ranking.related import related
 from ranking.rerank.pool import NEW_FOR_MS
+from ranking.rerank.shared_rules import by_rules, reach
 from streams.contract.served import Algorithm
 from tables.item_model import ItemModel
 
@@ -21,18 +22,20 @@ _TINY = 1e-30
 
 def popular(model: ItemModel, now_ms: int, size: int = DEFAULT_SIZE, age: int | None = None) -> Recommendations:
     """What most people use, by prior."""
-    items, scores = model.popular(now_ms, size, age)
+    items, scores = model.popular(now_ms, reach(model, size), age)
     codes, texts, sources = shared_reasons(items, model, now_ms)
-    return Recommendations(items, scores, codes, texts, sources, "popular", [Algorithm.POPULAR] * len(items))
+    listed = Recommendations(items, scores, codes, texts, sources, "popular", [Algorithm.POPULAR] * len(items))
+    return by_rules(listed, model, size, None, lambda pinned: model.catalog.available(pinned, now_ms, age=age))
 
 
 def popular_in(
     model: ItemModel, country: str, now_ms: int, size: int = DEFAULT_SIZE, age: int | None = None
 ) -> Recommendations:
     """What people of one country use most."""
-    items, scores = model.popular_in(country, now_ms, size, age)
+    items, scores = model.popular_in(country, now_ms, reach(model, size), age)
     codes, texts, sources = shared_reasons(items, model, now_ms)
-    return Recommendations(items, scores, codes, texts, sources, "segment", [Algorithm.POPULAR] * len(items))
+    listed = Recommendations(items, scores, codes, texts, sources, "segment", [Algorithm.POPULAR] * len(items))
+    return by_rules(listed, model, size, country, lambda pinned: model.catalog.available(pinned, now_ms, country, age))
 
 
 def trending(
@@ -46,10 +49,11 @@ def trending(
 ) -> Recommendations:
     """What is used now in a country or region (None = everywhere), within the last `window_h` hours; of one genre
     when a category is given."""
-    items, scores = model.trending(region, window_h, now_ms, size, category, age)
+    items, scores = model.trending(region, window_h, now_ms, reach(model, size), category, age)
     place = model.trend_segment(region, now_ms)
     text = f"Trending now in {place}" if place else "Trending now"
-    return _labelled(items, scores, "trending", text, [Algorithm.TRENDING] * len(items))
+    listed = _labelled(items, scores, "trending", text, [Algorithm.TRENDING] * len(items))
+    return by_rules(listed, model, size, region)
 
 
 def new_releases(
@@ -63,9 +67,11 @@ def new_releases(
     items = items[model.catalog.available(items, now_ms, country, age)]
     freshness = 1.0 - (now_ms - model.catalog.released_at_ms[items]) / NEW_FOR_MS
     scores = ((freshness + model.priors.trend_7d[items]) / 2).astype(np.float32)
-    best = np.argsort(-scores, kind="stable")[:size]
+    best = np.argsort(-scores, kind="stable")[: reach(model, size)]
     codes, texts, sources = shared_reasons(items[best], model, now_ms)
-    return Recommendations(items[best], scores[best], codes, texts, sources, "popular", [Algorithm.RULE] * len(codes))
+    by = [Algorithm.RULE] * len(codes)
+    listed = Recommendations(items[best], scores[best], codes, texts, sources, "popular", by)
+    return by_rules(listed, model, size, country)
 
 
 def popular_of_genre(
@@ -73,22 +79,31 @@ def popular_of_genre(
 ) -> Recommendations:
     """What most people use of one genre."""
     order = model.priors.popular_order
-    order = order[model.catalog.of_genre(genre, len(model))[order]]
-    items = order[model.catalog.available(order, now_ms, age=age)][:size]
+    of_genre = model.catalog.of_genre(genre, len(model))
+    order = order[of_genre[order]]
+    items = order[model.catalog.available(order, now_ms, age=age)][: reach(model, size)]
     scores = model.priors.prior[items]
     scores = scores / max(float(scores.max(initial=0.0)), _TINY)
-    return _labelled(items, scores, "popular", f"Popular in {genre}", [Algorithm.POPULAR] * len(items))
+    listed = _labelled(items, scores, "popular", f"Popular in {genre}", [Algorithm.POPULAR] * len(items))
+    return by_rules(
+        listed,
+        model,
+        size,
+        None,
+        lambda pinned: of_genre[pinned] & model.catalog.available(pinned, now_ms, age=age),
+    )
 
 
 def similar(model: ItemModel, item: int, now_ms: int, size: int = DEFAULT_SIZE) -> Recommendations:
     """What goes with the item of index `item`: used together with it or, while little is known of that, like it."""
     found = related(item, model)
-    items = found.best(2 * size)
-    items = items[model.catalog.available(items, now_ms)][:size]
+    items = found.best(2 * reach(model, size))
+    items = items[model.catalog.available(items, now_ms)][: reach(model, size)]
     scores = found.scores[items]
     scores = scores / max(float(scores.max(initial=0.0)), _TINY)
     by = [Algorithm.CO_OCCURRENCE if together else Algorithm.CONTENT for together in found.together[items].tolist()]
-    return _labelled(items, scores, "similar", f"Similar to {model.title(item)}", by, item)
+    listed = _labelled(items, scores, "similar", f"Similar to {model.title(item)}", by, item)
+    return by_rules(listed, model, size, None, pins=False)
 
 
 def _labelled(

@@ -14,12 +14,16 @@ from ranking import features
 from ranking.candidates import Generator
 from ranking.decision import Decisions
 from ranking.filters.eligibility import RULES as HARD_RULES
+from ranking.interests import Asked
 from ranking.pipeline import SMALLEST_POOL, Pooled, decided
 from ranking.ragged import Ragged
 from ranking.rank import rank, trust_in
 from ranking.ranker import TASK_WEIGHTS, TASKS, Ranker
 from ranking.recommendations import Lists
+from ranking.rerank.operator_factors import operator_factors
+from ranking.rerank.pins import pins
 from ranking.rerank.rerank import RULES as RERANK_RULES
+from ranking.rerank.user_rules import UserRules, place_of
 from ranking.settings import RankingSettings
 from ranking.sources import contributions
 from streams.contract.catalog import UserProfile
@@ -28,6 +32,8 @@ from tables.type_codes import CODE_OF, FINISHED
 from tables.user import User
 
 SHOWN_SOURCES = 5
+#: Which rules of operators are at work in which rule of re-ranking.
+_ACTIONS_OF = {operator_factors.__name__: ("boost", "bury"), pins.__name__: ("pin",)}
 Ints = NDArray[np.int32]
 
 _TYPE_OF = {code: kind.value for kind, code in CODE_OF.items()} | {FINISHED: "finished"}
@@ -46,12 +52,14 @@ def why(
     """Plain JSON values about the item of index `item` and the list of `size` items at `now_ms`. Places and slots count
     from 1; None = not there."""
     ranker = settings.weighed(ranker)
-    decision = Decisions.of([(user, profile)], model, ranker, now_ms, size, settings.generators_off)
+    rules = UserRules.of_users([(user, profile)], model)
+    decision = Decisions.of([(user, profile)], model, ranker, now_ms, size, settings.generators_off, rules)
     items, contexts = decision.items.values, decision.contexts
     place = _place(items, item)
     generators = Generator(int(decision.generators[place - 1])) if place else Generator(0)
     alone = Ragged.of([_alone(item)])
     dropped_by = [rule.__name__ for rule in HARD_RULES if not rule(alone, contexts, model)[0]]
+    blocked_by = [rule.rule_id for rule in model.rules.about(item) if rule.action == "block"]
 
     order, parts = _scored(decision, item, ranker, model)
     pool_size = max(3 * size, SMALLEST_POOL)
@@ -90,12 +98,13 @@ def why(
         "ranker": {"bucket": int(decision.buckets[0]), "number": ranker.number},
         "pool": pool_size,
         "moved": _moves(item, decision, lists, model, size),
+        "operator_rules": _operator_rules((user, profile), item, model),
         "settings": {
             **asdict(settings.rerank),
             "generators_off": [str(generator.name).lower() for generator in settings.generators_off],
             "weight_factors": dict(settings.factors),
         },
-        "verdict": _verdict(slot, dropped_by, named, _place(order, item), pool_size),
+        "verdict": _verdict(slot, dropped_by, blocked_by, named, _place(order, item), pool_size),
     }
 
 
@@ -164,24 +173,47 @@ def _scored(decision: Decisions, item: int, ranker: Ranker, model: ItemModel) ->
 
 
 def _moves(item: int, decision: Decisions, lists: Lists, model: ItemModel, size: int) -> list[dict[str, Any]]:
-    """Every re-ranking rule in its order: where the item stood before and after it."""
+    """Every re-ranking rule in its order: where the item stood before and after it, and by which rules of operators."""
     place = _place(Pooled.of(decision, model, size).pools.items, item)
     if place is None:
         return []
     steps = {step.rule: step for step in lists.reranked.steps(0)}
+    rules = () if decision.rules is None else decision.rules.effects[decision.rules.of[0]].rules
+    about = [rule for rule in model.rules.about(item) if rule in rules]
     moves, stands = [], place
     for rule in RERANK_RULES:
         step = steps.get(rule.__name__)
         before = stands
         if step is not None:
             stands = int(np.flatnonzero(step.after == place - 1)[0]) + 1
-        moves.append({"rule": rule.__name__, "from": before, "to": stands})
+        move = {"rule": rule.__name__, "from": before, "to": stands}
+        acts = [by.rule_id for by in about if by.action in _ACTIONS_OF.get(rule.__name__, ())]
+        moves.append({**move, "by": acts} if acts else move)
     return moves
 
 
-def _verdict(slot: int | None, dropped_by: list[str], named: bool, place: int | None, pool_size: int) -> str:
+def _operator_rules(asked: Asked, item: int, model: ItemModel) -> list[dict[str, Any]]:
+    """The rules of operators in force that are about the item, and whether each concerns the user's list."""
+    place = place_of(asked)
+    return [
+        {
+            "rule_id": rule.rule_id,
+            "action": rule.action,
+            "concerns": rule.is_about(*place, "personal"),
+            "factor": rule.factor,
+            "position": rule.position,
+        }
+        for rule in model.rules.about(item)
+    ]
+
+
+def _verdict(
+    slot: int | None, dropped_by: list[str], blocked_by: list[str], named: bool, place: int | None, pool_size: int
+) -> str:
     if slot is not None:
         return f"on the list, slot {slot}"
+    if dropped_by and blocked_by:
+        return f"dropped by {', '.join(dropped_by)}, blocked by {', '.join(blocked_by)}"
     if dropped_by:
         return f"dropped by {', '.join(dropped_by)}"
     if not named:

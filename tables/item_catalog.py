@@ -1,15 +1,20 @@
 """What the catalogue says about items, as columns by item index."""
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.contract.catalog import UNRATED_AGE, CatalogItem, item_age, primary_language
-from streams.contract.item_details import NOTHING, encode_details
+from streams.contract.item_details import NOTHING, ItemDetails, decode_details, encode_details, plain_attributes
 from tables.columns import grown
 from tables.content import tokens
 from tables.content_index import ContentIndex
 from tables.genre_columns import GenreColumns
 from tables.name_sets import NameSets
+from tables.regions import REGION_OF
 
 ALWAYS_FROM_MS = -(2**62)
 ALWAYS_UNTIL_MS = 2**62
@@ -18,6 +23,20 @@ _GROW = 1.5
 
 Indices = NDArray[np.integer]
 Mask = NDArray[np.bool_]
+
+
+class Blocked(NamedTuple):
+    """Where an operator's rule withdraws an item: in `countries`, everywhere when there are none."""
+
+    countries: frozenset[str] = frozenset()
+
+
+class _BeforeBlock(NamedTuple):
+    """What the catalogue says of an item that a rule blocks."""
+
+    plain: bool
+    listed: bool
+    regions: frozenset[str]
 
 
 class ItemCatalog:
@@ -31,7 +50,8 @@ class ItemCatalog:
     `released_at_ms` int64[capacity] (ALWAYS_FROM_MS = unknown), `maturity_age` int16[capacity] in years (of an item
     that nobody rated, UNRATED_AGE), `until_ms` int64[capacity] the first moment at which an item may no longer be shown
     (ALWAYS_UNTIL_MS = never), `language` int32[capacity] by `language_ids` (-1 = unknown); `duration_s` holds the
-    seconds of items that have a length, `details` what pages show (streams/contract/item_details.py); `regions` and
+    seconds of items that have a length, `details` what pages show (streams/contract/item_details.py), without the
+    `long_attributes` of the items that have too many for that; `regions` and
     `languages` are what items are bounded to; `changes` counts the entries that were put.
     """
 
@@ -53,6 +73,8 @@ class ItemCatalog:
         self.language_ids: dict[str, int] = {}
         self.duration_s: dict[int, float] = {}
         self.details: list[bytes] = []
+        self.long_attributes: dict[int, dict[str, object]] = {}
+        self._before_block: dict[int, _BeforeBlock] = {}
         self._plain = np.zeros(0, np.bool_)  # listed without any bound of time
         self._listed = np.zeros(0, np.bool_)
         self._from_ms = np.zeros(0, np.int64)
@@ -77,6 +99,7 @@ class ItemCatalog:
 
     def name(self, index: int, item_id: str) -> None:
         """Take over the id of an item that only its events have named so far."""
+        self._before_block.pop(index, None)
         self.titles[index] = item_id
         self._plain[index] = self._listed[index] = not self._in_use
 
@@ -99,6 +122,8 @@ class ItemCatalog:
         self.genre_columns.put(index, self.genres[index])
         self.tokens[index] = tokens(item)
         self.details[index] = encode_details(item)
+        if item.attributes and b'"attributes":' not in self.details[index] and (said := plain_attributes(item)):
+            self.long_attributes[index] = said
         self.maturity_age[index] = item_age(item.maturity)
         if item.language:
             self.language[index] = self.language_ids.setdefault(item.language, len(self.language_ids))
@@ -128,6 +153,43 @@ class ItemCatalog:
         if name in self.genre_ids:
             mask[list(self._items_of_genre[self.genre_ids[name]])] = True
         return mask
+
+    def of_genres(self, numbers: Iterable[int]) -> set[int]:
+        """The items that have one of these genres."""
+        return set[int]().union(*(self._items_of_genre[number] for number in numbers))
+
+    def details_of(self, index: int) -> ItemDetails:
+        """What pages show of an item, with all attributes."""
+        details = decode_details(self.details[index])
+        said = self.long_attributes.get(index)
+        return details if said is None else msgspec.structs.replace(details, attributes=said)
+
+    def block(self, index: int, blocked: Blocked | None) -> None:
+        """Withdraw an item, or offer it only where it is not blocked, until this is called again; None = as the
+        catalogue says. In countries that nobody has heard of it is offered nowhere then."""
+        before = self._before_block.pop(index, None)
+        if before is not None:
+            may_be_listed = bool(self._named[index]) or not self._in_use
+            self._plain[index], self._listed[index] = before.plain and may_be_listed, before.listed and may_be_listed
+            self.regions.put(index, before.regions)
+        if blocked is None:
+            return
+        regions = self.regions.of(index)
+        self._before_block[index] = _BeforeBlock(bool(self._plain[index]), bool(self._listed[index]), regions)
+        left = (regions or frozenset(REGION_OF)) - blocked.countries if blocked.countries else None
+        if left:
+            self.regions.put(index, left)
+        else:
+            self._plain[index] = self._listed[index] = False
+
+    def is_blocked(self, index: int) -> bool:
+        """Whether a rule withdraws the item from somebody."""
+        return index in self._before_block
+
+    @property
+    def blocked_items(self) -> int:
+        """How many items rules withdraw from somebody."""
+        return len(self._before_block)
 
     def largest_genres(self, count: int) -> list[str]:
         """Up to `count` genres with items, those with most items first."""
@@ -182,6 +244,8 @@ class ItemCatalog:
         return ~self._listed[items] | (self._from_ms[items] > now_ms) | (now_ms >= self.until_ms[items])
 
     def _clear(self, index: int, *, listed: bool) -> None:
+        self._before_block.pop(index, None)
+        self.long_attributes.pop(index, None)
         self.released_at_ms[index] = ALWAYS_FROM_MS
         self.maturity_age[index] = UNRATED_AGE
         self.language[index] = -1

@@ -20,6 +20,7 @@ from tables.item_catalog import ItemCatalog
 from tables.item_facts import ItemFacts
 from tables.item_keys import ItemKeys, Keys, Numbers
 from tables.item_vectors import ItemVectors
+from tables.operator_rules import OperatorRules
 from tables.priors import Priors
 from tables.regions import COUNTRIES_OF, MIN_COUNTRY_EVENTS, REGION_OF
 from tables.search_trends import SearchTrends
@@ -53,9 +54,9 @@ class ItemModel:
 
     `neighbours` holds up to 320 items an item that are used together with it, `successors` up to 128 that are used
     right afterwards. `visits` float64[capacity] are faded visits as of the last refresh, `norm` float32[capacity] =
-    1 / sqrt(visits + 5). `facts` are figures about items, `searches` what is searched for. `default_maturity` holds for
-    users of whom it is not known up to which rating they see items. `sequence` is the trained sequence model by item,
-    None = the version has none.
+    1 / sqrt(visits + 5). `facts` are figures about items, `searches` what is searched for, `rules` what operators want.
+    `default_maturity` holds for users of whom it is not known up to which rating they see items. `sequence` is the
+    trained sequence model by item, None = the version has none.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class ItemModel:
         self.ids = self.keys.ids
         self.default_maturity = default_maturity
         self.catalog = ItemCatalog()
+        self.rules = OperatorRules(self.keys, self.catalog)
         self._associations = Associations()
         self.neighbours, self.successors = self._associations.neighbours, self._associations.successors
         self.vectors = ItemVectors()
@@ -133,6 +135,7 @@ class ItemModel:
         """Follow one record of `catalog.items`; None withdraws the item."""
         index = self._add(item_id)
         self.catalog.put(index, item)
+        self.rules.look_at(index)
         self.vectors.touch(index)
 
     def _add(self, item_id: str) -> int:
@@ -141,6 +144,7 @@ class ItemModel:
             index = self.keys.number(item_id)
             self._make_room()
             self.catalog.name(index, item_id)
+            self.rules.look_at(index)
         return index
 
     def _add_keys(self, keys: Keys) -> Numbers:
@@ -159,6 +163,7 @@ class ItemModel:
 
     def _grow(self, capacity: int) -> None:
         self._associations.grow(capacity)
+        self.rules.grow(capacity)
         self.vectors.grow(capacity)
         self.visits = grown(self.visits, capacity)
         self.norm = grown(self.norm, capacity, NORM_SHRINK**-0.5)

@@ -1,7 +1,8 @@
-"""Applies `catalog.items`, `item.model` and `ranker.weights` to what all lists of this process are made from."""
+"""Applies `catalog.items`, `item.model`, `ranker.weights` and the operators' rules to what all lists of this process
+are made from."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from math import inf
 
 from aiokafka.structs import ConsumerRecord, TopicPartition
@@ -13,6 +14,7 @@ from agents.followers.refusals import Report, guarded, say
 from ranking.learner import RANKER_KEY, ranker_of
 from ranking.ranker import Ranker
 from streams.contract.catalog import DEFAULT_MATURITY, CatalogItem, Maturity
+from streams.contract.rules import OperatorRule
 from streams.contract.unreadable import read_catalog_item
 from streams.kafka.log_position import LogPosition
 from streams.kafka.topics import Topics
@@ -93,6 +95,13 @@ class ItemFollower:
         """Items of which the catalogue said something after so many records; None when that is too long ago to tell."""
         return _last(self._said, self.records_said - records_said)
 
+    def follow_rules(self, rules: Sequence[OperatorRule]) -> None:
+        """These rules of operators are in force from now on: what they block, or do no longer, is what the catalogue
+        says."""
+        for index in self.model.rules.follow(rules):
+            self._says(self.model.ids[index])
+            self._changes(self.model.ids[index])
+
     def _apply_catalogue(self, record: ConsumerRecord) -> None:
         """Takes what holds of an item; then raises `InvalidEvent` when that is not what its record says."""
         item_id, item, problem = read_catalog_item(record.key, record.value)
@@ -104,11 +113,17 @@ class ItemFollower:
     def _take(self, item_id: str, item: CatalogItem | None) -> None:
         before = self._entry(item_id)
         self.model.apply_catalog(item_id, item)
+        self._says(item_id)
+        if self._entry(item_id) != before:
+            self._changes(item_id)
+
+    def _says(self, item_id: str) -> None:
         self._said.append(item_id)
         self.records_said += 1
-        if self._entry(item_id) != before:
-            self._changed.append(item_id)
-            self.catalogue_version += 1
+
+    def _changes(self, item_id: str) -> None:
+        self._changed.append(item_id)
+        self.catalogue_version += 1
 
     def _entry(self, item_id: str) -> tuple[object, ...]:
         """What lists follow from; nothing of an item that was never heard of."""

@@ -5,10 +5,14 @@ Of the lists that this process makes, whatever becomes of them: what was shown t
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.ragged import Ragged
+from ranking.ragged import Ragged, places_in_rows
+from ranking.rerank.user_rules import UserRules
+from streams.contract.rules import Action
 from streams.contract.units import DAY_MS
 from tables.genre_columns import NO_CATEGORY
 from tables.item_model import ItemModel
@@ -23,7 +27,8 @@ _NEVER = -COVERED_DAYS
 
 class ListFigures:
     """`sampled` lists, one of every eighth batch, and the sum of their shares of distinct categories, `distinct`, each
-    from 0 to 1: 1 = no two of the first 20 items are of one category."""
+    from 0 to 1: 1 = no two of the first 20 items are of one category. `by_rules` counts the first 20 items of lists
+    that a rule of an operator was about, by its action."""
 
     def __init__(self, model: ItemModel) -> None:
         self._model = model
@@ -31,6 +36,7 @@ class ListFigures:
         self._batches = 0
         self.sampled = 0
         self.distinct = 0.0
+        self.by_rules: Counter[Action] = Counter()
 
     def note(self, lists: Ragged, now_ms: int) -> None:
         """Takes the item indices of lists that were made together, best first."""
@@ -46,6 +52,14 @@ class ListFigures:
             if known.size:
                 self.sampled += 1
                 self.distinct += len(np.unique(known)) / known.size
+
+    def note_rules(self, lists: Ragged, rules: UserRules) -> None:
+        """Takes the same lists, made under rules of operators."""
+        is_first = places_in_rows(lists.offsets) < TOP
+        factors = rules.factors(lists)[is_first]
+        self.by_rules["pin"] += int(np.count_nonzero(rules.is_pinned(lists)[is_first]))
+        self.by_rules["boost"] += int(np.count_nonzero(factors > 1.0))
+        self.by_rules["bury"] += int(np.count_nonzero(factors < 1.0))
 
     def covered(self, now_ms: int) -> tuple[int, int]:
         """How many of the items that may be listed now were in the first 20 of a list of the last 30 days, and how many

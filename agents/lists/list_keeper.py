@@ -6,9 +6,10 @@ from there on are pending, and those that were written since; after a wipe it is
 is pending, as it is when Redis fell back to before this owner; while Redis is away nothing is lost, because users stay
 pending until their list is written. A full scan over the rows, a bounded number a tick, finds the pending ones. Lists
 also become pending before they expire, when the catalogue changes an item that they show or may have more for a list
-that is short, when their user's profile changes, when experiments start or stop, when items have learned much since
-they were made, when Redis lost one of their keys (`agents.lists.list_maintenance`), and before all others when a reader
-found none. What users may see is said before any list is made (`agents.lists.limits_writer`). A user with a profile has
+that is short, when their user's profile changes, when experiments start or stop, when a rule of an
+operator begins or ends to hold, when items have learned much since they were made, when Redis lost one of their keys
+(`agents.lists.list_maintenance`), and before all others when a reader found none. What users may see is said before any
+list is made (`agents.lists.limits_writer`). A user with a profile has
 a list before the first event; it reflects the position at which the partition held none of them. Users without an event
 for the active days are kept as long as they read.
 
@@ -120,6 +121,7 @@ class ListKeeper:
         self._retry_at_ms = 0
         self._catalogue_version = maker.catalogue_version
         self._experiments_version = maker.treatments.version
+        self._rules_version = maker.rules_version
         self._lists_a_turn = FIRST_A_TURN
         self.lists_written = 0
         self.lists_failed = 0
@@ -200,6 +202,7 @@ class ListKeeper:
                 await self._settle_idle(now_ms)
             await self._follow_catalogue()
             await self._follow_experiments(plane, next_offset)
+            await self._follow_rules(plane, next_offset)
             self._pending.add_first(
                 await self._limits.tell(plane, next_offset, self._lists.all, now_ms, limits.rows_per_tick),
                 ListCause.PROFILE,
@@ -310,6 +313,21 @@ class ListKeeper:
                     self._pending.add([user_id], ListCause.EXPERIMENT)
             await asyncio.sleep(0)
 
+    async def _follow_rules(self, plane: UserPlane, next_offset: int) -> None:
+        """Lists of users whom other rules of operators concern than when they were made are pending; what a block takes
+        is a change of the catalogue."""
+        since, self._rules_version = self._rules_version, self._maker.rules_version
+        if since == self._rules_version:
+            return
+        for compared in self._lists.in_parts(COMPARED_A_TURN):
+            for user_id, shown in compared:
+                user = self._user(plane, user_id, next_offset)
+                if user is not None and shown.rules.is_outdated(
+                    self._maker.rules_for(user, self._profiles.get(user_id))
+                ):
+                    self._pending.add([user_id], ListCause.RULE)
+            await asyncio.sleep(0)
+
     async def _maintain(self, now_ms: int) -> None:
         """Lists that maintenance finds are pending, unless all that are is already more than a tick can write."""
         if self._full_scan.under_way or self._pending.due >= self._sweep_limits.lists_per_tick:
@@ -366,7 +384,7 @@ class ListKeeper:
             for (user, _), made in self._made_in_turn(turn, now_ms):
                 offset = user.row.last_offset
                 keys = len(made.values)
-                shown = WrittenList(made.items, offset, now_ms, made.basis, keys, made.treatment)
+                shown = WrittenList(made.items, offset, now_ms, made.basis, keys, made.treatment, made.rules)
                 self._lists.made(user.user_id, shown)
                 values[user.user_id] = made.values
             await asyncio.sleep(0)

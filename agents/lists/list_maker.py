@@ -24,6 +24,7 @@ from ranking.ragged import Ragged, lowest_in_rows
 from ranking.recommendations import CODES, ListReason, Lists, Recommendations, because, text_of
 from ranking.related import RelatedCache
 from ranking.rerank.settings import RerankSettings
+from ranking.rerank.user_rules import UserRules, place_of
 from ranking.rows import AfterLast, after_last, page_of
 from ranking.settings import RankingSettings
 from serving.experiments import UNTREATED, ExperimentBook, Treatment
@@ -38,6 +39,7 @@ from tables.continue_watching import Watching
 from tables.item_catalog import ALWAYS_UNTIL_MS
 from tables.item_keys import STORED, key_of
 from tables.item_model import ItemModel
+from tables.operator_rules import NO_RULES, Signature
 from tables.user_features import features
 from tables.user_plane import User
 
@@ -63,12 +65,14 @@ stamp = lru_cache(maxsize=64)(ListStamp)
 
 class UserValues(NamedTuple):
     """What a user gets: the item indices that lists show, the list first, with ROOM when it is short; (key,
-    value) of everything derived from the user's row and profile, the list first; what it was made with, and under."""
+    value) of everything derived from the user's row and profile, the list first; what it was made with, and under which
+    variants and rules of operators."""
 
     items: NDArray[np.int32]
     values: Group
     basis: ListBasis
     treatment: Treatment = UNTREATED
+    rules: Signature = NO_RULES
 
 
 class _Unfinished(NamedTuple):
@@ -130,11 +134,14 @@ class ListMaker:
         model, catalog, settings = self.model, self.model.catalog, self.treatments.settings(treatment)
         ranker = self.treatments.ranker(settings, self._follower.ranker)
         began_s = perf_counter()
-        decisions = Decisions.of(asked, model, ranker, now_ms, self.list_size, settings.generators_off)
+        rules = UserRules.of_users(asked, model)
+        decisions = Decisions.of(asked, model, ranker, now_ms, self.list_size, settings.generators_off, rules)
         decided_s = perf_counter()
         lists = decided(decisions, model, ranker, self.list_size, settings.rerank)
         ranked_s = perf_counter()
         self.figures.note(lists.items, now_ms)
+        if rules is not None:
+            self.figures.note_rules(lists.items, rules)
         contexts, vectors = decisions.contexts, lists.vectors.astype("<f4")
         after = after_last(decisions.interests, contexts, self._related)
         unfinished = self._unfinished(asked, contexts)
@@ -182,7 +189,13 @@ class ListMaker:
                 unfinished.known.row(number),
                 np.array(room, np.int32),
             ]
-            yield UserValues(np.concatenate(items), values, bases[number], treatment)
+            yield UserValues(
+                np.concatenate(items),
+                values,
+                bases[number],
+                treatment,
+                self.rules_for(user, profile),
+            )
         stages = self.times.stages
         stages["decide"] += decided_s - began_s
         stages["rank"] += ranked_s - decided_s
@@ -278,7 +291,16 @@ class ListMaker:
     def _stamp(self, source: str, partition: int, now_ms: int, treatment: Treatment = UNTREATED) -> ListStamp:
         return stamp(self._model_version, source, partition, now_ms, now_ms + self.expires_ms, *treatment.names)
 
-    # -- catalogue changes ----------------------------------------------------------------------------------------
+    # -- rules and catalogue changes ----------------------------------------------------------------------------------
+
+    @property
+    def rules_version(self) -> int:
+        """Grows when a rule of an operator begins or ends to hold."""
+        return self.model.rules.version
+
+    def rules_for(self, user: User, profile: UserProfile | None) -> Signature:
+        """The rules that a list of the user would be made under."""
+        return self.model.rules.signature(*place_of((user, profile)))
 
     @property
     def made_of(self) -> tuple[int, int, int]:

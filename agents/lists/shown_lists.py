@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from agents.lists.list_basis import ListBasis
 from serving.experiments import UNTREATED, Treatment
 from serving.write_order import Order
+from tables.operator_rules import NO_RULES, Signature
 
 #: A list made longer ago is no measure of what the model knows now.
 YOUNG_LIST_MS = 5 * 60_000
@@ -18,7 +19,7 @@ YOUNG_LIST_MS = 5 * 60_000
 
 class WrittenList(NamedTuple):
     """Item indices of a list that this process made, best first, with what follows it; the user's last offset in it,
-    when it was made, with what, how many keys were written, and under which variants."""
+    when it was made, with what, how many keys were written, and under which variants and rules of operators."""
 
     items: NDArray[np.int32]
     offset: int
@@ -26,6 +27,7 @@ class WrittenList(NamedTuple):
     basis: ListBasis
     keys: int
     treatment: Treatment = UNTREATED
+    rules: Signature = NO_RULES
 
 
 class _Written(NamedTuple):
@@ -62,9 +64,10 @@ class ShownLists:
         return None if shown is None else shown.items
 
     def current(self, user_id: str, offset: int, now_ms: int) -> NDArray[np.int32] | None:
-        """The same, if the list was made in the last minutes, reflects the offset, and is ranked as everybody's."""
+        """The same, if the list was made in the last minutes, reflects the offset, and is ranked as everybody's, by no
+        rule of an operator."""
         shown = self._shown.get(user_id)
-        if shown is not None and shown.treatment.ranks_differently:
+        if shown is not None and (shown.treatment.ranks_differently or shown.rules.order):
             return None
         is_young = shown is not None and 0 <= now_ms - shown.made_ms <= YOUNG_LIST_MS
         return shown.items if shown is not None and is_young and shown.offset == offset else None

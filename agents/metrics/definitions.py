@@ -93,6 +93,17 @@ LISTS: Final = ExportedMetric(
 )  # fmt: skip
 LISTS_KEPT: Final = ExportedMetric("freshet_lists_kept", _GAUGE, "Lists that the worker keeps right.")
 LISTS_PENDING: Final = ExportedMetric("freshet_lists_pending", _GAUGE, "Lists that wait to be written.")
+RULES: Final = ExportedMetric(
+    "freshet_rules", _GAUGE, "Rules of operators in force, by action: pin, boost, bury, block.", ("action",)
+)
+RULED_ITEMS: Final = ExportedMetric(
+    "freshet_rule_items", _COUNTER,
+    "Items among the first 20 of users' lists that a rule of an operator is about, by action: pin, boost, bury.",
+    ("action",),
+)  # fmt: skip
+BLOCKED_ITEMS: Final = ExportedMetric(
+    "freshet_rule_items_blocked", _GAUGE, "Items that rules of operators withdraw, everywhere or in some countries."
+)
 OVERLOADS: Final = ExportedMetric(
     "freshet_overloads", _COUNTER, "How often a partition got more than lists can be made for."
 )

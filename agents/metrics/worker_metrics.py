@@ -25,6 +25,7 @@ from agents.replay.phases import Phase
 from serving.redis_writer import ListWriter
 from serving.supervisor import LoopSupervisor
 from streams.contract.events import Reason
+from streams.contract.rules import ACTIONS
 from streams.kafka.read_progress import ReadProgress
 from streams.kafka.topics import Topics
 from streams.metrics import Reading, Samples
@@ -165,6 +166,11 @@ class WorkerMetrics:
         yield of.LISTS_KEPT.of(float(sum(step.lists.kept for step in self._users())))
         yield of.LISTS_PENDING.of(float(sum(step.lists.pending for step in self._users())))
         yield of.OVERLOADS.of(self._counted("overloads"))
+        rules, by_rules = self._parts.maker.model.rules, self._parts.maker.figures.by_rules
+        in_force = Counter(rule.action for rule in rules.in_force)
+        yield of.RULES.by({action: float(in_force[action]) for action in ACTIONS})
+        yield of.RULED_ITEMS.by({action: float(by_rules[action]) for action in ACTIONS if action != "block"})
+        yield of.BLOCKED_ITEMS.of(float(self._parts.maker.model.catalog.blocked_items))
 
     def _state(self) -> Iterator[Reading]:
         parts, restore = self._parts, self._parts.ownership.times

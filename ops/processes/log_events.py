@@ -56,6 +56,9 @@ EVENTS: Final[dict[str, dict[str, str]]] = {
     "agents.lists.idle_users": {
         "dropped the rows of %d idle users": "idle_users_dropped",
     },
+    "agents.lists.rule_clock": {
+        "rules of operators in force: %s": "rules_in_force",
+    },
     "agents.lists.list_keeper": {
         "partition %d: lists in Redis are written up ": "written_position_found",
         "partition %d: no list of the user of record ": "list_failed",

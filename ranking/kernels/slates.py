@@ -279,6 +279,43 @@ def add_genres(offsets: Ints, items: Items, genres: Words, least: int, size: int
             own[slot], own[best] = own[best], own[slot]
 
 
+@compiled("void(i8[::1], i4[::1], i8[::1], i8[::1], i4[::1], i8[::1], i8[::1])")
+def place_pins(
+    offsets: Ints, items: Items, groups: Ints, pin_ends: Ints, pinned: Items, slots: Ints, order: Ints
+) -> None:
+    """Gives the items `pinned` int32[pins] that are in a pool their `slots` int64[pins], counted from 0 and ascending
+    within a group; the others keep their order. The pins of a user are those of their group, between its `pin_ends`."""
+    for user in range(len(offsets) - 1):
+        own = order[offsets[user] : offsets[user + 1]]
+        first, count = pin_ends[groups[user]], pin_ends[groups[user] + 1] - pin_ends[groups[user]]
+        if count == 0 or len(own) == 0:
+            continue
+        places = np.full(count, -1, np.int64)
+        rest, left = np.empty(len(own), np.int64), 0
+        for at in range(len(own)):
+            found = -1
+            for number in range(count):
+                if pinned[first + number] == items[own[at]]:
+                    found = number
+            if found >= 0:
+                places[found] = own[at]
+            else:
+                rest[left] = own[at]
+                left += 1
+        at = taken = 0
+        for number in range(count):
+            if places[number] < 0:
+                continue
+            while at < slots[first + number] and taken < left:
+                own[at] = rest[taken]
+                at, taken = at + 1, taken + 1
+            own[at] = places[number]
+            at += 1
+        while taken < left:
+            own[at] = rest[taken]
+            at, taken = at + 1, taken + 1
+
+
 @compiled("void(i8[::1], i8, f4[::1], i8[::1], i8[::1], i8[::1], f4[::1])")
 def take_lists(offsets: Ints, size: int, scores: Floats, order: Ints, ends: Ints, listed: Ints, shown: Floats) -> None:
     """Writes the first `size` places of each user to `listed`, and the scores that they show: the highest of those from

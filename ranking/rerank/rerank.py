@@ -1,12 +1,14 @@
 """From a ranked pool to the list: every rule in its order, on this screen.
 
-    freshness       orders by boosted score                                            1.3 / 1.1
-    mmr             first 20: good and unlike those before                             lambda 0.85
-    category_max    first 10: at most n of a category                                  off
-    genre_share     first 20: at most a share of one category                          off
-    new_items       last slot of each 20: a new release                                5 %
-    exploration     slots 11-20: something the ranker would not list                   3 of 10
-    min_genres      first 20: at least three genres; last, so that nothing undoes it   3
+    freshness         orders by boosted score                                            1.3 / 1.1
+    operator_factors  operators' boosts and buries: multiplied scores                  by rule
+    mmr               first 20: good and unlike those before                             lambda 0.85
+    category_max      first 10: at most n of a category                                  off
+    genre_share       first 20: at most a share of one category                          off
+    new_items         last slot of each 20: a new release                                5 %
+    exploration       slots 11-20: something the ranker would not list                   3 of 10
+    min_genres        first 20: at least three genres; behind all that learns            3
+    pins              operators' picks, each in its slot; last, so that nothing undoes it by rule
 
 Scores after re-ranking: an item that a rule moved up shows the highest score of those listed after it, every other item
 its own (boosted) one. So scores stay within 0..1, never rise along the list, and differ from the ranker's only where a
@@ -28,12 +30,24 @@ from ranking.rerank.freshness import freshness
 from ranking.rerank.min_genres import min_genres
 from ranking.rerank.mmr import mmr
 from ranking.rerank.new_items import new_items
+from ranking.rerank.operator_factors import operator_factors
+from ranking.rerank.pins import pins
 from ranking.rerank.pool import Places, Pools, Slates
 from ranking.rerank.settings import RerankSettings
 
 Rule = Callable[[Slates, Pools, RerankSettings], None]
 
-RULES: tuple[Rule, ...] = (freshness, mmr, category_max, genre_share, new_items, exploration, min_genres)
+RULES: tuple[Rule, ...] = (
+    freshness,
+    operator_factors,
+    mmr,
+    category_max,
+    genre_share,
+    new_items,
+    exploration,
+    min_genres,
+    pins,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,7 @@ class Client:
         max_duration_s: str | None = None,
         released_after: str | None = None,
         attribute: str | None = None,
+        boost: str | None = None,
         exclude: str | None = None,
         page: str | None = None,
     ) -> answers.RecommendationsAnswer:
@@ -108,6 +109,7 @@ class Client:
             "max_duration_s": max_duration_s,
             "released_after": released_after,
             "attribute": attribute,
+            "boost": boost,
             "exclude": exclude,
             "page": page,
         }
@@ -399,6 +401,7 @@ class AsyncClient:
         max_duration_s: str | None = None,
         released_after: str | None = None,
         attribute: str | None = None,
+        boost: str | None = None,
         exclude: str | None = None,
         page: str | None = None,
     ) -> answers.RecommendationsAnswer:
@@ -419,6 +422,7 @@ class AsyncClient:
             "max_duration_s": max_duration_s,
             "released_after": released_after,
             "attribute": attribute,
+            "boost": boost,
             "exclude": exclude,
             "page": page,
         }

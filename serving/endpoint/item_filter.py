@@ -6,12 +6,12 @@ An item of which the catalogue does not say what is asked for does not fit.
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from serving.endpoint.messages import Given
 from serving.endpoint.parameters import Parameter, text
 from streams.contract.catalog import primary_language
-from streams.contract.item_details import ItemDetails
+from streams.contract.item_details import ItemDetails, values_of
 
 _NUMBER: Final = "[1-9][0-9]{0,6}"
 _DAY: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -35,6 +35,13 @@ ATTRIBUTE: Final = _shaped(
     _ATTRIBUTE,
     "NAME:VALUE",
     193,
+)
+BOOST: Final = _shaped(
+    "boost",
+    "Moves items of a genre, type, language or attribute up within the list; nothing else is shown, and nothing less.",
+    rf"(?:(?:genre|item_type|language):[^\x00-\x1f\x7f-\x9f]{{1,64}}|attribute:{_ATTRIBUTE})",
+    "genre:, item_type:, language: or attribute:NAME:, and a value",
+    203,
 )
 FILTERS: Final = (ITEM_TYPE, GENRE, LANGUAGE, MAX_DURATION, RELEASED_AFTER, ATTRIBUTE)
 
@@ -61,6 +68,16 @@ class ItemFilter(NamedTuple):
             given.get("attribute", ""),
         )
 
+    @classmethod
+    def boosted(cls, boost: str) -> ItemFilter:
+        """What `boost` says moves up.
+
+        >>> ItemFilter.boosted("genre:War") == ItemFilter(genre="war")
+        True
+        """
+        name, _, value = boost.partition(":")
+        return cls.of({name: value})
+
     def fits(self, details: ItemDetails, released_on: str) -> bool:
         """Whether an item fits that was released on a day ("" = not known).
 
@@ -82,12 +99,4 @@ class ItemFilter(NamedTuple):
         if not self.attribute:
             return True
         name, _, value = self.attribute.partition(":")
-        return value in _values(details.attributes.get(name))
-
-
-def _values(said: Any) -> list[str]:
-    if isinstance(said, list):
-        return [value for one in said for value in _values(one)]
-    if isinstance(said, bool):
-        return ["true" if said else "false"]
-    return [] if said is None else [str(said)]
+        return value in values_of(details.attributes.get(name))

@@ -50,6 +50,7 @@ _ITEM = _object(
             "enum": ["genre", "segment", "popular"],
             "description": "Of an item that is not of the user's own list, in an answer that was narrowed.",
         },
+        "boosted": {"type": "boolean", "description": "True of an item that `boost` counts more; else absent."},
     },
 )
 _FIGURE: Schema = {"type": "number", "minimum": 0, "maximum": 1, "description": "Relative to the highest of all items."}

@@ -56,7 +56,7 @@ def encode_details(item: CatalogItem) -> bytes:
         _short(item.language),
         item.maturity,
         tuple(name[:MAX_TEXT] for name in list(people)[:MAX_PEOPLE]),
-        {name: value for name, value in item.attributes.items() if _is_plain(value)},
+        plain_attributes(item),
     )
     value = _ENCODER.encode(made)
     for given_up in _GIVEN_UP:
@@ -84,6 +84,24 @@ def decode_details(value: bytes) -> ItemDetails:
 _NONE: Final = ItemDetails()
 #: What is left out of details that are too long, one after another.
 _GIVEN_UP: Final[tuple[dict[str, Any], ...]] = ({"attributes": {}}, {"people": ()}, {"genres": ()})
+
+
+def plain_attributes(item: CatalogItem) -> dict[str, Any]:
+    """The attributes that can be told, however long."""
+    return {name: value for name, value in item.attributes.items() if _is_plain(value)}
+
+
+def values_of(said: Any) -> list[str]:
+    """What an attribute is asked for by: each of its values, as text.
+
+    >>> values_of(["a", 5, True]), values_of(None)
+    (['a', '5', 'true'], [])
+    """
+    if isinstance(said, list):
+        return [value for one in said for value in values_of(one)]
+    if isinstance(said, bool):
+        return ["true" if said else "false"]
+    return [] if said is None else [str(said)]
 
 
 def _short(text: str | None) -> str | None:

@@ -55,7 +55,7 @@ def _producer(topics: Topics) -> Iterator[Grant]:
 
 
 def _worker(topics: Topics) -> Iterator[Grant]:
-    followed = (topics.catalog, topics.profiles, topics.erasure, topics.controls, topics.experiments)
+    followed = (topics.catalog, topics.profiles, topics.erasure, topics.controls, topics.experiments, topics.rules)
     yield from _on(followed, "Read")
     yield from _on((topics.interactions,), "Read", "DescribeConfigs")  # whose time its records carry
     yield from _on((topics.versions,), "Read", "Write")
@@ -129,5 +129,5 @@ def _group(topics: Topics, *operations: str) -> Grant:
 
 
 def _transactions(topics: Topics) -> Grant:
-    """Of partitions, and of whoever changes versions, controls and experiments: those are named after their topics."""
+    """Of partitions, and of whoever changes versions, controls, experiments and rules, named after their topics."""
     return Grant("transactional-id", topics.consumer_group.removesuffix(topics.version), True, ("Describe", "Write"))

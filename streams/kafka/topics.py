@@ -106,6 +106,11 @@ class Topics:
         return self._full("freshet.experiments")
 
     @property
+    def rules(self) -> str:
+        """What operators want lists to show (`streams.contract.rules`); key rule_id; one partition."""
+        return self._full("freshet.rules")
+
+    @property
     def audit(self) -> str:
         """Which commands changed something (`streams.contract.audit`); key command_id; one partition."""
         return self._full("freshet.audit")
@@ -224,6 +229,7 @@ class Topics:
             self.versions: _COMPACTED,
             self.controls: _COMPACTED,
             self.experiments: _COMPACTED,
+            self.rules: _COMPACTED,
             self.audit: _deleted_after(AUDIT_RETENTION_DAYS) | {TIMESTAMP_TYPE: LOG_APPEND_TIME},
             self.requests: _erasable(7),
             self.served: _erasable(7),
@@ -236,8 +242,9 @@ class Topics:
             self.user_changelog: _COMPACTED,
             self.crash_marks: _COMPACTED,
         }
-        # One truth about versions, controls, experiments and commands, and one learner that sees all examples.
-        single = (self.versions, self.controls, self.experiments, self.audit, self.ranker_examples, self.ranker_weights)
+        # One truth about versions, controls, experiments, rules and commands, and one learner that sees all examples.
+        orders = (self.versions, self.controls, self.experiments, self.rules, self.audit)
+        single = (*orders, self.ranker_examples, self.ranker_weights)
         return [
             TopicSpec(name, 1 if name in single else partitions, config | safety) for name, config in settings.items()
         ]

@@ -9,6 +9,7 @@ from ops.operator.inspect.finding import partition_count
 from ops.operator.inspect.one_user import read_user
 from ops.operator.inspect.running import NotThere
 from ops.operator.inspect.stored_lists import read_list
+from ops.operator.rules.changes import read_rules
 from ranking.settings import RankingSettings
 from ranking.why import why
 from serving.keys import Keys
@@ -70,6 +71,7 @@ async def _followed(
     follower = ItemFollower(bootstrap, topics, default_maturity=default_maturity, sequence_model=sequence_model)
     await follower.start()
     await follower.stop()
+    follower.follow_rules((await read_rules(bootstrap, topics)).in_force(now_ms))
     follower.model.refresh_priors(now_ms)
     follower.model.refresh_vectors()
     return follower

@@ -1,8 +1,8 @@
 """A user's list as one request narrows it: filters, items to leave out, pages of a list that changes.
 
-Out of the stored list first. Where that runs dry, out of the row of the asked-for genre, then of what the country or
-everybody watches: such items say so in `source`. Everything is looked at by the card of the item and the limits of the
-reader, so an answer may be short, and holds nothing that was not asked for.
+Out of the stored list first, which `boost` puts in another order. Where that runs dry, out of the row of the asked-for
+genre, then of what the country or everybody watches: such items say so in `source`. Everything is looked at by the card
+of the item and the limits of the reader, so an answer may be short, and holds nothing that was not asked for.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Final
 from zlib import crc32
 
@@ -18,7 +19,7 @@ import orjson
 
 from serving.endpoint.bodies import etag_of_shown, now_ms, opening, source_of
 from serving.endpoint.card_fields import asked_fields
-from serving.endpoint.item_filter import FILTERS, ItemFilter
+from serving.endpoint.item_filter import BOOST, FILTERS, ItemFilter
 from serving.endpoint.list_filter import Item, joined
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.page_token import PAGE, mark_of, shown_before, token_after
@@ -33,9 +34,11 @@ from serving.seen_filter import item_hash
 from streams.contract.item_details import decode_details
 
 EXCLUDE: Final = text("exclude", "Ids of items to leave out, with commas between.", 512)
-PARAMETERS: Final = (*FILTERS, EXCLUDE, PAGE)
+PARAMETERS: Final = (*FILTERS, BOOST, EXCLUDE, PAGE)
 NAMES: Final = frozenset(parameter.name for parameter in PARAMETERS)
 _SCORE: Final = re.compile(rb'(?<=,"score":)[0-9.]+')  # quotes inside a title are escaped: no title holds this
+#: What `boost` multiplies the scores of what fits with, as an operator's boost would.
+BOOST_FACTOR: Final = 2.0
 #: Of a shared list so many items are looked through at most.
 _LOOKED_THROUGH: Final = 1_000
 
@@ -75,6 +78,9 @@ class NarrowedRead:
             if row is not None:
                 supplied.append(("genre", *row))
         supplied.append((source_of(opening(popular[0], user_id, at_ms)), *popular))
+        if boost := given.get("boost"):
+            source, found, items_found = supplied[0]
+            supplied[0] = source, found, boosted(items_found, ItemFilter.boosted(boost), main)
         before = shown_before(given.get("page"))
         wanted = _wanted(main, supplied, before, given, reader)
         chosen = [item for _, item in zip(range(offset + limit), wanted, strict=False)][offset:]
@@ -118,6 +124,26 @@ def _wanted(
             if asked.fits(details, _day(details.released_at_ms)):
                 passed_over.add(key)
                 yield key, fragment[:-1] + b',"source":"%b"}' % source.encode() if source else fragment
+
+
+def boosted(items: list[Item], wanted: ItemFilter, found: FoundList) -> list[Item]:
+    """The items of a list by score, which counts more where an item fits; those say so. An item shows the highest score
+    of those after it, as after re-ranking."""
+    held, ordered = found.version.cards.cards.held, list[tuple[float, float, Item]]()
+    for key, fragment in items:
+        card, told = held.get(key), _SCORE.search(fragment)
+        score = float(told[0]) if told is not None else 0.0
+        details = decode_details(card.details if card is not None else b"")
+        if wanted.fits(details, _day(details.released_at_ms)):
+            ordered.append((score * BOOST_FACTOR, score, (key, fragment[:-1] + b',"boosted":true}')))
+        else:
+            ordered.append((score, score, (key, fragment)))
+    ordered.sort(key=itemgetter(0), reverse=True)  # those of equal scores stay as they were
+    made, highest = list[Item](), 0.0
+    for _, score, (key, fragment) in reversed(ordered):
+        highest = max(highest, score)
+        made.append((key, _SCORE.sub(b"%.4f" % highest, fragment, count=1)))
+    return made[::-1]
 
 
 def _day(time_ms: int | None) -> str:

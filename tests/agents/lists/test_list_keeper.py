@@ -35,6 +35,7 @@ from streams.contract.experiments import Experiment, Targeting, Variant
 from streams.contract.partitioning import partition_of
 from streams.contract.units import DAY_MS
 from streams.kafka.caught_up import FALLEN_BEHIND_MS
+from tables.operator_rules import NO_RULES, Signature
 from tables.user_plane import FoldLimits, User, UserPlane
 
 NOW_MS = 1_800_000_000_000
@@ -56,7 +57,8 @@ class Maker:
     list_size = 1
 
     def __init__(self) -> None:
-        self.catalogue_version = 0
+        self.catalogue_version = self.rules_version = 0
+        self.rules: dict[str, Signature] = {}
         self.book = ExperimentBook()
         self.treatments = Treatments(self.book, RankingSettings())
         self.basis = NOTHING
@@ -76,7 +78,10 @@ class Maker:
         said = b"" if profile is None else b" from %s" % (profile.country or "").encode()
         items = np.array([int(user.user_id[1:]), *self.room], np.int32)
         values = [(user.user_id, b"%d%s" % (user.row.last_offset, said))]
-        return UserValues(items, values, self.basis, self.treatments.of((user, profile)))
+        return UserValues(items, values, self.basis, self.treatments.of((user, profile)), self.rules_for(user, profile))
+
+    def rules_for(self, user: User, profile: UserProfile | None) -> Signature:
+        return self.rules.get(user.user_id, NO_RULES)
 
     @property
     def made_of(self) -> tuple[int, ...]:

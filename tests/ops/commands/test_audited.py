@@ -16,7 +16,8 @@ NOT_NOTED = {
     "acls", "audit", "audit-log", "bench", "collect", "compare", "config", "demo", "dlq list", "dlq show", "doctor",
     "down", "evaluate", "experiment assign", "experiment list", "experiment report", "experiment show",
     "experiment size",
-    "inspect item", "inspect user", "lag", "logs", "publish", "scale", "schema", "schema apply", "serve", "simulate",
+    "inspect item", "inspect user", "lag", "logs", "publish", "rule list",
+    "rule show", "scale", "schema", "schema apply", "serve", "simulate",
     "sink", "snapshot list", "status", "storefront", "train", "up", "versions", "why", "worker",
 }  # fmt: skip
 

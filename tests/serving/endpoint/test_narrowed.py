@@ -105,6 +105,43 @@ async def test_nothing_is_shown_that_was_not_asked_for(filled: httpx.AsyncClient
     assert body["source"] == "personal"
 
 
+@pytest.mark.parametrize(
+    ("boost", "fits"),
+    [
+        ("genre:war", lambda item: "War" in item.genres),
+        ("item_type:Series", lambda item: item.item_type == "series"),
+        ("attribute:mood:dark", lambda item: item.attributes["mood"] == "dark"),
+        ("language:fr", lambda _: False),
+    ],
+)
+async def test_a_boost_moves_what_fits_up_and_shows_nothing_else(
+    filled: httpx.AsyncClient, boost: str, fits: Any
+) -> None:
+    before = (await answered(filled, page="first", limit="10"))["recommendations"]
+    after = (await answered(filled, boost=boost, limit="10"))["recommendations"]
+    counted = {item["item_id"]: item["score"] * (2 if fits(ITEMS[item["item_id"]]) else 1) for item in before}
+    assert ids(after) == sorted(ids(before), key=lambda name: -counted[name])
+    assert {item["item_id"] for item in after if item.get("boosted")} == {
+        name for name in ids(before) if fits(ITEMS[name])
+    }
+    scores = [item["score"] for item in after]
+    assert scores == sorted(scores, reverse=True)
+    assert max(scores) == max(item["score"] for item in before)
+
+
+async def test_a_boost_of_a_stranger_is_of_what_is_popular(filled: httpx.AsyncClient) -> None:
+    body = await answered(filled, user_id="nobody", boost="item_type:series", limit="20")
+    assert (body["source"], sorted(ids(body["recommendations"]))) == ("popular", sorted(NAMES[20:]))
+    assert body["recommendations"][0]["boosted"]
+
+
+@pytest.mark.parametrize("boost", ["war", "mood:dark", "attribute:mood", "genre:", "genre:" + "x" * 65])
+async def test_a_boost_that_says_nothing_is_refused(filled: httpx.AsyncClient, boost: str) -> None:
+    answer = await filled.get(LIST, params={"user_id": "u1", "boost": boost})
+    assert answer.status_code == 400
+    assert "boost" in answer.text
+
+
 async def test_a_stranger_is_shown_what_fits_of_what_is_popular(filled: httpx.AsyncClient) -> None:
     body = await answered(filled, user_id="nobody", item_type="series", limit="3")
     assert (body["source"], ids(body["recommendations"])) == ("popular", ["i21", "i23", "i25"])

@@ -116,7 +116,7 @@ class RowLists:
     """A list maker without a model: a list says which row and which profile it was made from."""
 
     expires_ms = EXPIRES_MS
-    catalogue_version = 0
+    catalogue_version = rules_version = 0
     made_of = (0, 0, 0)
 
     def __init__(self, keys: Keys) -> None:

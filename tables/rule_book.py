@@ -1,0 +1,35 @@
+"""All rules of operators: what `freshet.rules` says, record by record, and which of them are in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from streams.contract.reasons import InvalidEvent, Reason
+from streams.contract.rules import MAX_RULES, OperatorRule, parse_rule
+
+
+class RuleBook:
+    """The rules of a namespace. `apply` takes the records of the topic in their order, any number of times; `version`
+    grows when the rules changed."""
+
+    def __init__(self, rules: Iterable[OperatorRule] = ()) -> None:
+        self.version = 0
+        self.by_id: dict[str, OperatorRule] = {rule.rule_id: rule for rule in rules}
+
+    def apply(self, key: bytes | None, value: bytes | None) -> None:
+        """Takes one record. Raises `InvalidEvent` for one that cannot be used, or is one too many: then the rule of
+        that name is gone, as it is for whoever reads the topic later."""
+        name = (key or b"").decode(errors="replace")
+        if self.by_id.pop(name, None) is not None:
+            self.version += 1
+        if value is None:
+            return
+        rule = parse_rule(key, value)
+        if len(self.by_id) >= MAX_RULES:
+            raise InvalidEvent(Reason.OUT_OF_RANGE, f"there are {MAX_RULES} rules already: remove one first")
+        self.by_id[name] = rule
+        self.version += 1
+
+    def in_force(self, now_ms: int) -> tuple[OperatorRule, ...]:
+        """The rules that hold at `now_ms`, by their ids."""
+        return tuple(rule for _, rule in sorted(self.by_id.items()) if rule.holds_at(now_ms))

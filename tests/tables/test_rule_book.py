@@ -1,0 +1,37 @@
+"""What `freshet.rules` says, record by record."""
+
+import pytest
+
+from streams.contract.reasons import InvalidEvent
+from streams.contract.rules import MAX_RULES, Match, OperatorRule
+from tables.rule_book import RuleBook
+
+
+def rule(name: str, **fields: object) -> OperatorRule:
+    return OperatorRule(name, "block", Match(genre="War"), 1, **fields)  # type: ignore[arg-type]
+
+
+def test_rules_are_in_force_in_their_windows_by_name() -> None:
+    book = RuleBook()
+    for one in (rule("b", from_ms=5), rule("a", until_ms=5), rule("c", from_ms=2, until_ms=8)):
+        book.apply(*one.record())
+    assert [[one.rule_id for one in book.in_force(at_ms)] for at_ms in (1, 4, 5, 9)] == [
+        ["a"], ["a", "c"], ["b", "c"], ["b"],
+    ]  # fmt: skip
+    book.apply(b"b", None)
+    assert [one.rule_id for one in book.in_force(9)] == []
+
+
+def test_a_record_that_cannot_be_used_takes_the_rule_of_its_name_away() -> None:
+    book = RuleBook([rule("a"), rule("b")])
+    with pytest.raises(InvalidEvent):
+        book.apply(b"a", b"nonsense")
+    assert list(book.by_id) == ["b"]
+
+
+def test_there_are_so_many_rules_and_no_more() -> None:
+    book = RuleBook(rule(f"r{number}") for number in range(MAX_RULES))
+    with pytest.raises(InvalidEvent, match="remove one first"):
+        book.apply(*rule("more").record())
+    book.apply(*rule("r0", from_ms=5).record())
+    assert len(book.by_id) == MAX_RULES
