@@ -33,8 +33,9 @@ NO_GENERATOR = Generator(0)
 CO_OCCURRENCE_SIZE = 300
 SEQUENTIAL_SIZE = 100
 EMBEDDING_SIZE = 200
-#: Of either part of a sequence model.
-SEQUENCE_MODEL_SIZE = 600
+#: Of the recurrent part of a sequence model, a quarter of all items, but not fewer or more. What the linear part would
+#: name besides is named by the others (docs/decisions/0054).
+SEQUENCE_MODEL_SIZES = 300, 800
 
 Flags = NDArray[np.uint8]
 Counts = NDArray[np.int64]
@@ -77,8 +78,9 @@ def gather(
         _flag_nearest(generator_scores.embeddings[:, 0], met, model, flags)
     said_after = generator_scores.sequence
     if said_after is not None and Generator.SEQUENCE_MODEL not in off:
-        for scores in (said_after.recurrent, said_after.linear):
-            flag_nearest(scores, *met, SEQUENCE_MODEL_SIZE, _FLAG_OF[Generator.SEQUENCE_MODEL], flags)
+        least, most = SEQUENCE_MODEL_SIZES
+        size = min(max(items // 4, least), most)
+        flag_nearest(said_after.recurrent, *met, size, _FLAG_OF[Generator.SEQUENCE_MODEL], flags)
     for generator, order, of, counts in shared:
         if generator in off:
             continue

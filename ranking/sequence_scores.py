@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from ranking.interests import IS_USE, Histories
 from ranking.kernels.interests import take_recent
-from ranking.kernels.sequences import add_linear, linear_features, recurrent_features, run_states
+from ranking.kernels.sequences import add_linear, linear_features, recurrent_features, run_states, write_outputs
 from ranking.ragged import Ragged
 from tables.item_model import ItemModel
 from tables.sequence.sequence_columns import SequenceColumns
-from tables.sequence.sequence_model import LINEAR_DECAY, LINEAR_WINDOW, SequenceModel
+from tables.sequence.sequence_model import LINEAR_DECAY, LINEAR_WINDOW
 
 #: At most so many used items make a state.
 STATE_ITEMS: Final = 100
@@ -28,8 +28,6 @@ NAMES: Final = ("recurrent", "recurrent_odds", "linear_sequential", "linear_sequ
 #: How many nats below the best candidate a candidate's log odds are told apart.
 SCALE: Final = np.float32(16.0)
 _BY_PLACE = (LINEAR_DECAY ** np.arange(LINEAR_WINDOW)).astype(np.float32)
-_EPSILON = np.float32(1e-5)
-_GELU = np.float32(np.sqrt(2 / np.pi))
 
 Floats = NDArray[np.float32]
 
@@ -79,23 +77,21 @@ def states(recent: Ragged, columns: SequenceColumns) -> tuple[Floats, NDArray[np
     return found, last
 
 
-def output(state: Floats, last: NDArray[np.int32], model: SequenceModel) -> Floats:
-    """float32[users, dimensions]: what items are compared with."""
-    arrays = model.arrays
-    x = _norm(arrays["last_items"][last] + state @ arrays["state_output"], arrays["state_norm"])
-    inner = x @ arrays["inner"] + arrays["inner_bias"]
-    inner *= np.float32(0.5) * (1 + np.tanh(_GELU * (inner + np.float32(0.044715) * inner**3)))
-    return _norm(x + inner @ arrays["outer"] + arrays["outer_bias"], arrays["output_norm"])
+def outputs(recent: Ragged, columns: SequenceColumns) -> Floats:
+    """float32[users, dimensions + 1]: what vectors of items, with their biases behind, are compared with; 0 for users
+    of whom no item is trained."""
+    of = columns.model.arrays
+    state, last = states(recent, columns)
+    found = np.zeros((len(last), columns.vectors.shape[1]), np.float32)
+    before = of["last_items"], of["state_output"], of["state_norm"]
+    layer = of["inner"], of["inner_bias"], of["outer"], of["outer_bias"]
+    write_outputs(state, last, *before, *layer, of["output_norm"], found)
+    return found
 
 
 def recurrent_scores(recent: Ragged, columns: SequenceColumns, items: int) -> Floats:
     """float32[users, items]."""
-    state, last = states(recent, columns)
-    known = last >= 0
-    compared = np.zeros((len(last), columns.vectors.shape[1]), np.float32)
-    compared[known, :-1] = output(state[known], last[known], columns.model)
-    compared[known, -1] = 1
-    scores: Floats = compared @ columns.vectors[:items].T
+    scores: Floats = outputs(recent, columns) @ columns.vectors[:items].T
     return scores
 
 
@@ -107,9 +103,3 @@ def linear_scores(recent: Ragged, columns: SequenceColumns, items: int) -> Float
         *recent, columns.rows, columns.numbers, _BY_PLACE, arrays["linear_items"], arrays["linear_weights"], scores
     )
     return scores
-
-
-def _norm(x: Floats, weights: Floats) -> Floats:
-    x = x - x.mean(axis=-1, keepdims=True)
-    scaled: Floats = x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + _EPSILON) * weights[0] + weights[1]
-    return scaled

@@ -12,6 +12,8 @@ Flags = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Items = NDArray[np.int32]
 
+_BINS = 1024
+
 
 @compiled("void(i8[::1], i4[::1], f8[::1], i8[::1], i4[::1], i8, u1, u1[:,::1])")
 def flag_best(
@@ -50,34 +52,49 @@ def flag_best(
 def flag_nearest(
     products: NDArray[np.float32], met_ends: Ints, met: Items, size: int, flag: np.uint8, flags: Flags
 ) -> None:
-    """The same of scores float32[users, items] of all items; of the many most are never kept."""
-    is_met = np.zeros(products.shape[1], np.bool_)
-    values = np.empty(2 * size)
+    """The same of scores float32[users, items] of all items, of which no item that was met has `flag` yet."""
+    scores, bins = np.empty(products.shape[1], np.float32), np.empty(products.shape[1], np.int32)
+    counts, values = np.empty(_BINS + 1, np.int64), np.empty(products.shape[1])
     for user in range(len(products)):
+        scores[:] = products[user]
         for place in range(met_ends[user], met_ends[user + 1]):
-            is_met[met[place]] = True
-        scores = products[user]
-        count, lowest = 0, -np.inf
+            scores[met[place]] = 0.0
+        own, lowest, highest = flags[user], np.float32(np.inf), np.float32(-np.inf)
         for item in range(len(scores)):
-            if scores[item] > lowest and scores[item] != 0.0 and not is_met[item]:
+            lowest = scores[item] if scores[item] < lowest else lowest
+            highest = scores[item] if scores[item] > highest else highest
+        # bins of the same width, those of higher scores behind; one more for what is no score
+        scale = np.float32(_BINS) / (highest - lowest)
+        for item in range(len(scores)):
+            into = min(max(np.int32((scores[item] - lowest) * scale), np.int32(0)), np.int32(_BINS - 1))
+            bins[item] = into if scores[item] != 0.0 else np.int32(_BINS)
+        counts[:] = 0
+        for item in range(len(scores)):
+            counts[bins[item]] += 1
+        if len(scores) - counts[_BINS] <= size:
+            for item in range(len(scores)):
+                own[item] |= flag if scores[item] != 0.0 else 0
+            continue
+        last, above = _BINS - 1, 0
+        while above + counts[last] < size:
+            above += counts[last]
+            last -= 1
+        count = 0
+        for item in range(len(scores)):
+            if bins[item] == last:
                 values[count] = scores[item]
                 count += 1
-                if count == 2 * size:
-                    lowest, count = kth_highest(values, count, size), size
-        if count > size:
-            lowest, count = kth_highest(values, count, size), size
-        equals = size
+        least, equals = kth_highest(values, count, size - above), size - above
         for place in range(count):
-            equals -= values[place] > lowest
+            equals -= values[place] > least
         for item in range(len(scores)):
-            if scores[item] >= lowest and scores[item] != 0.0 and not is_met[item]:
-                if scores[item] == lowest:
-                    if equals == 0:
-                        continue
-                    equals -= 1
-                flags[user, item] |= flag
-        for place in range(met_ends[user], met_ends[user + 1]):
-            is_met[met[place]] = False
+            own[item] |= flag if scores[item] > least and scores[item] != 0.0 else 0
+        for item in range(len(scores)):
+            if equals == 0:
+                break
+            if scores[item] == least:
+                own[item] |= flag
+                equals -= 1
 
 
 @compiled("void(i8[::1], i4[::1], u1, u1[:,::1])")

@@ -1,4 +1,5 @@
-"""Values as parts of the highest of their row, and of what genres cover."""
+"""Values as parts of the highest of their row, and of what genres cover. Loops run over slices from 0 on: only where a
+place cannot be negative is a loop compiled to vector instructions."""
 
 import math
 
@@ -17,23 +18,26 @@ def relative_roots(offsets: Ints, scores: NDArray[np.float64], roots: Floats) ->
     """Writes to `roots` float32[total] the roots of what `scores` float64[total] >= 0 are of the highest in their row,
     in 0..1; 0 when none is above 0."""
     for row in range(len(offsets) - 1):
+        own, found = scores[offsets[row] : offsets[row + 1]], roots[offsets[row] : offsets[row + 1]]
         highest = 0.0
-        for place in range(offsets[row], offsets[row + 1]):
-            highest = max(highest, scores[place])
-        for place in range(offsets[row], offsets[row + 1]):
-            roots[place] = math.sqrt(scores[place] / highest) if highest > 0.0 else 0.0
+        for place in range(len(own)):
+            highest = max(highest, own[place])
+        if highest == 0.0:
+            highest = 1.0  # all are 0
+        for place in range(len(own)):
+            found[place] = math.sqrt(own[place] / highest)
 
 
 @compiled("void(i8[::1], f4[::1])")
 def make_relative(offsets: Ints, values: Floats) -> None:
     """Divides `values` float32[total] by the highest of their row, where it is above 0."""
     for row in range(len(offsets) - 1):
-        highest = np.float32(0.0)
-        for place in range(offsets[row], offsets[row + 1]):
-            highest = max(highest, values[place])
+        own, highest = values[offsets[row] : offsets[row + 1]], np.float32(0.0)
+        for place in range(len(own)):
+            highest = max(highest, own[place])
         if highest > 0.0:
-            for place in range(offsets[row], offsets[row + 1]):
-                values[place] /= highest
+            for place in range(len(own)):
+                own[place] /= highest
 
 
 @compiled("void(i8[::1], f8[::1], f8[::1])")
@@ -70,10 +74,11 @@ def weigh(offsets: Ints, matrix: Floats, kinds: Ints, weights: NDArray[np.float6
         own = weights[kinds[user]]
         first, end = offsets[user], offsets[user + 1]
         for row in range(len(sums)):
-            for place in range(first, end):
-                sums[row, place] = 0.0
+            total = sums[row, first:end]
+            total[:] = 0.0
             for feature in range(len(matrix)):
                 weight = own[row, feature]
                 if weight != 0.0:
-                    for place in range(first, end):
-                        sums[row, place] += weight * matrix[feature, place]
+                    values = matrix[feature, first:end]
+                    for place in range(len(total)):
+                        total[place] += weight * values[place]

@@ -8,7 +8,7 @@ from small_sequence_model import WIDTH, small_sequence_model
 from small_world import NOW_MS, SmallWorld
 
 from ranking import features, sequence_scores
-from ranking.candidates import SEQUENCE_MODEL_SIZE, Generator
+from ranking.candidates import SEQUENCE_MODEL_SIZES, Generator
 from ranking.decision import Decisions
 from ranking.examples import decode, encode, example_before
 from ranking.interests import Asked, Histories
@@ -108,22 +108,24 @@ def test_a_history_has_the_same_state_whoever_is_beside_it(histories: list[list[
         assert alone[1][0] == last[number]
 
 
-def test_the_best_of_either_part_are_candidates() -> None:
-    items = [f"i{number}" for number in range(3 * SEQUENCE_MODEL_SIZE)]
-    world = TrainedWorld(small_sequence_model(items, seed=3))
-    world.sends("everybody", items)
-    world.sends("me", items[:5])
-    world.publish()
-    decision = Decisions.of([(world.user("me"), None)], world.model, Ranker.start(), NOW_MS, 20)
-    found = decision.generator_scores.sequence
-    assert found is not None
-    met = [world.model.index(item) for item in items[:5]]
-    best = np.argsort(-np.delete(found.recurrent[0], met), kind="stable")[:SEQUENCE_MODEL_SIZE]
-    unmet = np.delete(np.arange(len(world.model)), met)
-    named = decision.items.values[(decision.generators & Generator.SEQUENCE_MODEL) > 0]
-    said = np.flatnonzero(found.linear[0])
-    assert set(unmet[best].tolist()) | (set(said.tolist()) - set(met)) == set(named.tolist())
-    off = Decisions.of([(world.user("me"), None)], world.model, Ranker.start(), NOW_MS, 20, Generator.SEQUENCE_MODEL)
+def test_the_best_quarter_of_the_recurrent_part_are_candidates() -> None:
+    least, most = SEQUENCE_MODEL_SIZES
+    for count, size in ((2 * least, least), (4 * least + 40, least + 10), (4 * most + 40, most)):
+        items = [f"i{number}" for number in range(count)]
+        world = TrainedWorld(small_sequence_model(items, seed=3))
+        world.sends("everybody", items)
+        world.sends("me", items[:5])
+        world.publish()
+        asked = [(world.user("me"), None)]
+        decision = Decisions.of(asked, world.model, Ranker.start(), NOW_MS, 20)
+        found = decision.generator_scores.sequence
+        assert found is not None
+        met = [world.model.index(item) for item in items[:5]]
+        best = np.argsort(-np.delete(found.recurrent[0], met), kind="stable")[:size]
+        unmet = np.delete(np.arange(len(world.model)), met)
+        named = decision.items.values[(decision.generators & Generator.SEQUENCE_MODEL) > 0]
+        assert set(unmet[best].tolist()) == set(named.tolist())
+    off = Decisions.of(asked, world.model, Ranker.start(), NOW_MS, 20, Generator.SEQUENCE_MODEL)
     assert not (off.generators & Generator.SEQUENCE_MODEL).any()
 
 

@@ -20,8 +20,9 @@ from offline.training.recurrent import Epoch, RecurrentSettings
 from offline.training.sequences import Sequences
 from offline.training.train import TooLittleToTrain, TrainingPlan, train
 from ranking import features
-from ranking.kernels.sequences import run_states
-from ranking.sequence_scores import output
+from ranking.ragged import Ragged
+from ranking.sequence_scores import recurrent_scores
+from tables.sequence.sequence_columns import SequenceColumns
 from tables.sequence.sequence_model import SequenceModel, UnusableSequenceModel
 
 ITEMS = "abcdefghijklmnopqrstuvwx"
@@ -81,10 +82,10 @@ def test_tables_say_what_the_network_says(
     goes_on = np.ones((1, len(history)), np.float32)
     goes_on[0, 0] = 0
     expected = np.asarray(recurrent._last_scores(found.best, history[None], goes_on))[0]
-    state, last = np.zeros((1, model.states), np.float32), np.empty(1, np.int32)
-    rows = np.arange(len(own.items), dtype=np.int32)
-    run_states(np.array([0, len(history)]), history[::-1].copy(), rows, arrays["decay"], arrays["inputs"], state, last)
-    scores = output(state, last, model) @ arrays["embeddings"].T + arrays["biases"]
+    columns = SequenceColumns(model)
+    columns.follow(model.keys())
+    recent = Ragged(np.array([0, len(history)]), history[::-1].copy())
+    scores = recurrent_scores(recent, columns, len(own.items))
     assert np.allclose(scores[0], expected, atol=1e-4)
 
 
