@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ranking import features
 from ranking.decision import Decisions
 from ranking.impressions import PassedOver
+from ranking.prior_strength import Places, places_by_strength
 from ranking.ranker import BUCKETS, Ranker
 from streams.contract.catalog import UserProfile
 from streams.contract.events import Interaction, effective_type
@@ -43,6 +44,7 @@ class _Example(msgspec.Struct, array_like=True, frozen=True, gc=False):
     features: bytes
     weights: bytes = b""
     sequence_model: str = ""
+    places: bytes = b""
 
 
 _CODEC = RowCodec(_Example, current=EXAMPLE_VERSION)
@@ -53,13 +55,15 @@ class Example:
     """`features` float32[candidates, COUNT], the chosen item first; `liked` whether it was liked, bought or finished;
     `bucket` how much was known of the user (see ranker.bucket_of). `weights` float32[candidates] in (0, 1] say how much
     each counts; empty = 1 each. `sequence_model` is the checksum of the model that the decision was made beside, "" =
-    none. Without candidates it teaches nothing."""
+    none. `places` uint16[strengths of the prior] are where the chosen item would have stood with each
+    (`ranking.prior_strength`), empty = not told. Without candidates it teaches nothing."""
 
     bucket: int
     liked: bool
     features: Matrix
     weights: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     sequence_model: str = ""
+    places: Places = field(default_factory=lambda: np.zeros(0, np.uint16))
 
 
 def wants(event: Interaction) -> bool:
@@ -109,14 +113,16 @@ def example_of(
     rows = np.concatenate([place, seen, unseen])
     weights = np.ones(len(rows), np.float32)
     weights[1 : 1 + len(seen)] = [weight_of[index] for index in items[seen].tolist()]
-    return Example(bucket, liked, decision.matrix[:, rows].T, weights)
+    prior, strength = decision.context_features.prior(decision.items), decision.interests.strength
+    places = places_by_strength(int(place[0]), decision.scores, prior, strength)
+    return Example(bucket, liked, decision.matrix[:, rows].T, weights, places=places)
 
 
 def encode(example: Example) -> bytes:
     """One record of `ranker.examples`."""
     matrix, weights = example.features.astype("<f4").tobytes(), example.weights.astype("<f4").tobytes()
-    of_model = example.sequence_model
-    return _CODEC.encode(_Example(EXAMPLE_VERSION, example.bucket, example.liked, matrix, weights, of_model))
+    of_model, places = example.sequence_model, example.places.astype("<u2").tobytes()
+    return _CODEC.encode(_Example(EXAMPLE_VERSION, example.bucket, example.liked, matrix, weights, of_model, places))
 
 
 def decode(value: bytes) -> Example:
@@ -134,4 +140,5 @@ def decode(value: bytes) -> Example:
         raise ValueError("no example: another bucket, or other weights, than there can be")
     if not (np.isfinite(matrix).all() and np.isfinite(weights).all() and (weights >= 0).all()):
         raise ValueError("no example: a feature or a weight is not finite")
-    return Example(record.bucket, record.liked, matrix, weights, record.sequence_model)
+    places = np.frombuffer(record.places, "<u2")
+    return Example(record.bucket, record.liked, matrix, weights, record.sequence_model, places)

@@ -6,6 +6,9 @@ optimization", JMLR 12, 2011): a weight's steps shrink with the sum of its squar
 Every example is first scored with the published weights and with the ones being learned (prequential: predict, then
 learn). After a round of examples the learned weights replace the published ones only if they are finite and their log
 loss was not worse; else they are thrown away and learning goes on from the published ones.
+
+How much the prior counts is learned beside the weights, from the same examples (`ranking.prior_strength`), and told at
+the end of a round, whatever came of its weights.
 """
 
 import importlib
@@ -19,6 +22,7 @@ from numpy.typing import NDArray
 
 from ranking import features, ranker
 from ranking.examples import Example
+from ranking.prior_strength import PriorOutcomes
 from ranking.ranker import Ranker
 from tables.row_codec import RowCodec
 
@@ -44,7 +48,8 @@ Doubles = NDArray[np.float64]
 class RankerRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The accepted state: float64 little-endian `weights` and `squares` (AdaGrad's sums of squared gradients)
     [buckets, tasks, features], `intercepts` [buckets, tasks]; `number` accepted and `rejected` rounds so far;
-    `sequence_model` is the checksum of the model beside which it learned, "" = none."""
+    `sequence_model` is the checksum of the model beside which it learned, "" = none. `prior_strengths` by bucket
+    are how much the prior counts, and `prior_outcomes` what says so (`PriorOutcomes.stored`)."""
 
     version: int
     features: list[str]
@@ -54,6 +59,8 @@ class RankerRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     number: int
     rejected: int
     sequence_model: str = ""
+    prior_strengths: list[float] = []
+    prior_outcomes: bytes = b""
 
 
 CODEC = RowCodec(RankerRow, current=RANKER_VERSION)
@@ -61,7 +68,7 @@ CODEC = RowCodec(RankerRow, current=RANKER_VERSION)
 
 class RoundRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A round that is not over, of `examples` examples, on top of the accepted state with this `number` and so many
-    `rejected` rounds: arrays and `sequence_model` as in `RankerRow`, and the log losses so far."""
+    `rejected` rounds: arrays, `sequence_model` and `prior_outcomes` as in `RankerRow`, and the log losses so far."""
 
     version: int
     features: list[str]
@@ -74,6 +81,7 @@ class RoundRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     learned_loss: float
     published_loss: float
     sequence_model: str = ""
+    prior_outcomes: bytes = b""
 
 
 ROUND_CODEC = RowCodec(RoundRow, current=1)
@@ -89,10 +97,12 @@ class _Round:
 
 @dataclass(slots=True)
 class Learner:
-    """`published` is what workers rank with."""
+    """`published` is what workers rank with, `first` what learning started from."""
 
     published: Ranker
     squares: Doubles
+    first: Ranker
+    prior_outcomes: PriorOutcomes
     rejected: int = 0
     #: Where the models of this round began; None = at what is published.
     _begun: "tuple[Doubles, Doubles, Doubles] | None" = None
@@ -102,7 +112,9 @@ class Learner:
     @classmethod
     def start(cls, first: Ranker | None = None) -> "Learner":
         """Before anything was learned, from the `first` ranker (None = the one without a sequence model)."""
-        return cls(first or Ranker.start(), np.full(_SHAPE, FIRST_SQUARES))
+        first = first or Ranker.start()
+        outcomes = PriorOutcomes.start(first.prior_strengths.tolist())
+        return cls(first, np.full(_SHAPE, FIRST_SQUARES), first, outcomes)
 
     @classmethod
     def from_row(cls, value: bytes, first: Ranker | None = None) -> "Learner":
@@ -114,7 +126,9 @@ class Learner:
         if value[1] == 1:
             return replace(cls.start(first), published=published, rejected=row.rejected)
         squares = _placed(row.squares, _places(row.features), np.full(_SHAPE, FIRST_SQUARES))
-        return cls(published, squares, row.rejected)
+        first = first or Ranker.start()
+        outcomes = PriorOutcomes.of(first.prior_strengths.tolist(), row.prior_outcomes)
+        return cls(published, squares, first, outcomes, row.rejected)
 
     def to_row(self) -> bytes:
         """The accepted state."""
@@ -129,6 +143,8 @@ class Learner:
                 published.number,
                 self.rejected,
                 published.sequence_model,
+                published.prior_strengths.tolist(),
+                self.prior_outcomes.stored(),
             )
         )
 
@@ -142,6 +158,7 @@ class Learner:
             RoundRow(
                 *(1, list(features.NAMES), number, self.rejected, weights, intercepts, squares),
                 *(so_far.examples, so_far.learned_loss, so_far.published_loss, self.published.sequence_model),
+                self.prior_outcomes.stored(),
             )
         )
 
@@ -158,6 +175,8 @@ class Learner:
             np.frombuffer(row.squares, "<f8").reshape(_SHAPE),
         )
         self._round = _Round(row.examples, row.learned_loss, row.published_loss)
+        if row.prior_outcomes:
+            self.prior_outcomes = PriorOutcomes.of(self.first.prior_strengths.tolist(), row.prior_outcomes)
 
     def learn(self, example: Example) -> bool:
         """Learn from one example; True when a round ended by it (accepted or rejected). One of a decision beside
@@ -167,6 +186,7 @@ class Learner:
         if example.bucket:  # the ranker of users without history is fixed
             for task in range(len(ranker.TASKS)):
                 self._learn_task(example, task)
+            self.prior_outcomes.see(example.bucket, example.places)
         self._round.examples += 1
         if self._round.examples < ROUND:
             return False
@@ -218,6 +238,10 @@ class Learner:
         else:
             self.rejected += 1
             self._models.clear()
+        strengths = self.prior_outcomes.strengths(self.first.prior_strengths.tolist())
+        if (strengths != self.published.prior_strengths).any():
+            number = self.published.number + 1
+            self.published = replace(self.published, prior_strengths=strengths, number=number)
 
     def _learned(self) -> tuple[Doubles, Doubles, Doubles]:
         weights, intercepts, squares = (array.copy() for array in self._where_it_began())
@@ -251,7 +275,13 @@ def ranker_of(value: bytes, first: Ranker | None = None) -> Ranker:
         weights=_placed(row.weights, _places(row.features), first.weights.copy()),
         intercepts=np.frombuffer(row.intercepts, "<f8").reshape(_SHAPE[:2]),
         number=row.number,
+        prior_strengths=_strengths(row.prior_strengths, first),
     )
+
+
+def _strengths(stored: list[float], first: Ranker) -> Doubles:
+    """float64[buckets]; the `first` ranker's where a row has none, as those of former releases."""
+    return np.array(stored) if len(stored) == ranker.BUCKETS else first.prior_strengths
 
 
 def _places(stored: list[str]) -> list[int]:

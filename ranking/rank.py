@@ -5,8 +5,8 @@
 n is how many liked items the history holds: a new user gets mostly the prior, every event moves the list towards them,
 and after five the prior hardly counts (5 parts in 65). Next items alone would have it smaller still, the next 20 of
 those who just came larger: docs/decisions/0014-generators-and-ranker.md has the figures. How much it should count
-differs from log to log, so p may be fitted beside a sequence model, by how much is known of the user
-(`ranking.ranker`). `personal` is the ranker's score divided by the highest of the request.
+differs from log to log, so p is learned, by how much is known of the user (`ranking.prior_strength`), from 5 or what
+was fitted beside a sequence model. `personal` is the ranker's score divided by the highest of the request.
 """
 
 from dataclasses import dataclass

@@ -16,6 +16,7 @@ from scipy.optimize import brentq, minimize
 
 from offline.production_path import ProductionPath
 from ranking import features
+from ranking.prior_strength import STRENGTHS
 from ranking.rank import PRIOR_STRENGTH, rank
 from ranking.ranker import BUCKETS
 from streams.contract.events import Interaction
@@ -25,8 +26,6 @@ from tables.sequence.sequence_model import RankerStart
 #: sequence model.
 LEAST_DECISIONS: Final = 200
 SOME_DECISIONS: Final = 30
-#: What the prior may count; the first is as good as nothing.
-STRENGTHS: Final = (0.01, 0.5, 1.0, 2.0, PRIOR_STRENGTH, 10.0, 20.0)
 MOST_DECISIONS: Final = 8_000
 L2: Final = 1e-4
 _STEPS: Final = 300
