@@ -188,11 +188,13 @@ class OwnedLanes:
         return False
 
     async def lag(self, in_hand: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
-        """By partition: what was not read yet, what waits, and the offsets of blocks that are being written."""
+        """By partition: what was not read yet, what waits, and the offsets of blocks that are being written. Brokers
+        are asked for the ends: who waits for a store reads nothing, and is not told of them. Raises `KafkaError`."""
+        owned = [tp for tp in self._consumer.assignment() if tp.partition in self.lanes]
+        ends = await self._consumer.end_offsets(owned) if owned else {}
         found = {}
-        for tp in self._consumer.assignment():
-            lane, end = self.lanes.get(tp.partition), self._consumer.highwater(tp)
-            if lane is None or end is None:
+        for tp, end in ends.items():
+            if (lane := self.lanes.get(tp.partition)) is None:
                 continue
             with suppress(IllegalStateError):  # a rebalance takes it away
                 unread = max(0, end - await self._consumer.position(tp))

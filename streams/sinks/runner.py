@@ -196,7 +196,8 @@ class SinkRunner:
             self._writing = asyncio.create_task(act)
         if self._turned_s - self._lag_noted_s >= LAG_EVERY_S:
             self._lag_noted_s = self._turned_s
-            self.metrics.lag = await self._owned.lag(self._in_hand)
+            with suppress(KafkaError):  # brokers come and go, and `look` says so: the figure stays what it was
+                self.metrics.lag = await self._owned.lag(self._in_hand)
         self.metrics.waiting = self._owned.waiting
 
     def _next(self) -> Any:

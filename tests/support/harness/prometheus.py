@@ -33,11 +33,11 @@ def quick_rules() -> str:
 
 
 class Prometheus:
-    """A server in `folder` that scrapes `jobs` (ports by name) each second."""
+    """A server in `folder` that scrapes `jobs` (ports by name) each second, with `rules`."""
 
-    def __init__(self, folder: Path, jobs: Mapping[str, list[int]]) -> None:
+    def __init__(self, folder: Path, jobs: Mapping[str, list[int]], rules_text: str = "") -> None:
         rules = folder / "rules.yml"
-        rules.write_text(quick_rules())
+        rules.write_text(rules_text or quick_rules())
         config = {
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(rules)],
