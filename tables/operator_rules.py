@@ -22,8 +22,13 @@ from tables.item_keys import ItemKeys
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
-#: Values that are in the JSON of details letter by letter, whether texts, whole numbers or truths.
+#: Values that are in the JSON of details letter by letter, whether texts, whole numbers or truths; in any case, while
+#: the details are ASCII.
 _IS_WRITTEN_AS_IT_IS: Final = re.compile(r"[A-Za-z0-9_ -]+\Z")
+
+
+#: Effects that are kept, 4 bytes an item each where there are factors; they are made anew in some milliseconds.
+MOST_EFFECTS: Final = 64
 
 
 class Signature(NamedTuple):
@@ -124,8 +129,6 @@ class OperatorRules:
 
     def signature(self, country: str, device: str) -> Signature:
         """What a user's list is made under there, "" = not known."""
-        if not self.in_force:
-            return NO_RULES
         about = [rule for rule in self.in_force if rule.is_about(country, device, "personal")]
         return Signature(
             tuple((rule.rule_id, rule.changed_ms) for rule in about if rule.action != "block"),
@@ -140,6 +143,8 @@ class OperatorRules:
         names = tuple(rule.rule_id for rule in rules)
         known = self._effects.get(names)
         if known is None:
+            if len(self._effects) >= MOST_EFFECTS:
+                self._effects.clear()
             known = self._effects[names] = self._effect_of(rules)
         return known
 
@@ -183,11 +188,12 @@ class OperatorRules:
         if match.genre is not None:
             return self._catalog.of_genres(self._genres(match.genre))
         details, long = self._catalog.details, self._catalog.long_attributes
-        if not match.attributes or not all(map(_IS_WRITTEN_AS_IT_IS.match, match.attributes.values())):
-            return range(len(details))
-        needles = [value.encode() for value in match.attributes.values()]
+        values = [*match.attributes.values(), *([] if match.item_type is None else [match.item_type])]
+        needles = [value.lower().encode() for value in values if _IS_WRITTEN_AS_IT_IS.match(value)]
         return [
-            index for index, told in enumerate(details) if index in long or all(needle in told for needle in needles)
+            index
+            for index, told in enumerate(details)
+            if index in long or not told.isascii() or all(needle in told.lower() for needle in needles)
         ]
 
     def _genres(self, name: str) -> list[int]:

@@ -300,7 +300,7 @@ class ListMaker:
 
     def rules_for(self, user: User, profile: UserProfile | None) -> Signature:
         """The rules that a list of the user would be made under."""
-        return self.model.rules.signature(*place_of((user, profile)))
+        return self.model.rules.signature(*place_of((user, profile))) if self.model.rules.in_force else NO_RULES
 
     @property
     def made_of(self) -> tuple[int, int, int]:

@@ -8,6 +8,7 @@ from log_mutants import LOGS
 from mutant import Mutant
 from places import Change
 from retention_mutants import RETENTION
+from rule_mutants import RULES
 
 MODEL = ("tests/invariants/test_model.py",)
 FOLDS = ("tests/invariants/test_folds.py",)
@@ -731,6 +732,7 @@ MUTANTS = [
     *EDGES,
     *ELIGIBILITY,
     *EXPERIMENTS,
+    *RULES,
     Mutant(
         "evaluated within the lag of a list",
         "ranking/outcomes.py",

@@ -182,6 +182,21 @@ def test_a_pin_says_what_it_is_and_why_names_it() -> None:
     assert (listed.item_index[0], listed.reason_code[0], str(listed.algorithms[0])) == (pinned, "featured", "rule")
 
 
+def test_a_rule_by_device_is_for_users_who_were_seen_on_it_last() -> None:
+    world = world_of(3)
+    for number, device in enumerate(("TV", "phone")):
+        event = Interaction(f"on {device}", EventType.VIEW, USERS[number], "i1", NOW_MS, device_type=device)
+        world.folds(event)
+    world.publish()
+    asked = [(world.user(user), None) for user in USERS[:3]]
+    before = lists_of(world, asked)
+    pins = tuple(world.model.ids[row[-1]] for row in before)
+    rule = OperatorRule("r", "pin", Match(items=tuple(dict.fromkeys(pins))), 1, None, 1, (), ("tv",), "personal")
+    world.model.rules.follow([rule])
+    changed = [now != then for now, then in zip(lists_of(world, asked), before, strict=True)]
+    assert changed == [True, False, False]
+
+
 def test_rules_for_users_lists_change_no_list_of_everybody_and_the_other_way() -> None:
     world = world_of(2)
     asked = asked_of(world)

@@ -106,6 +106,7 @@ def followed(cluster: Cluster) -> dict[str, list[tuple[bytes | None, bytes | Non
             (b"a", b'{"experiment_id":5}', Reason.WRONG_TYPE),
             (b"a", None, Reason.NOT_JSON),
         ],
+        topics.rules: [(b"a", b"nonsense", Reason.NOT_JSON), (b"a", b'{"rule_id":5}', Reason.WRONG_TYPE)],
         topics.versions: [
             (b"switch:000000000002", b"nonsense", Reason.WRONG_TYPE),
             (b"version:v1", b"nonsense", Reason.WRONG_TYPE),

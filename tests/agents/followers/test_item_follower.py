@@ -7,6 +7,7 @@ from aiokafka.structs import ConsumerRecord
 
 from agents.followers import item_follower
 from agents.followers.item_follower import ItemFollower
+from streams.contract.rules import Match, OperatorRule
 from streams.kafka.topics import Topics
 
 
@@ -29,6 +30,24 @@ def test_another_title_changes_cards_and_no_list() -> None:
     says(follower, "a")
     assert follower.changed_since(lists) == {"a", "b", "c"}
     assert follower.said_since(cards) == {"a", "b", "c"}
+
+
+def test_what_a_block_takes_or_gives_back_is_told_to_cards_and_lists() -> None:
+    follower = ItemFollower("nowhere:1", Topics("t", "v1"))
+    says(follower, "a", title="A", genres=["Drama"])
+    says(follower, "b", title="B", genres=["War"])
+    block = OperatorRule("contract", "block", Match(genre="War"), 1)
+    for rules, told in (([block], {"b"}), ([block], set()), ([], {"b"})):
+        lists, cards = follower.catalogue_version, follower.records_said
+        follower.follow_rules(rules)
+        assert follower.changed_since(lists) == follower.said_since(cards) == told
+    follower.follow_rules([OperatorRule("less", "bury", Match(genre="War"), 1, factor=0.5)])
+    assert follower.catalogue_version == lists + 1, "it changes no item"
+    follower.follow_rules([block])
+    lists = follower.catalogue_version
+    says(follower, "b", title="B", genres=["War"], year=1990)
+    assert follower.changed_since(lists) == frozenset()
+    assert not follower.model.catalog.is_listed(1)
 
 
 def test_what_was_said_too_long_ago_may_be_anything(monkeypatch: Any) -> None:

@@ -757,6 +757,27 @@ async def test_of_lists_that_take_long_few_are_made_a_turn(monkeypatch: pytest.M
     assert turns >= 2_000 // 3
 
 
+# -- rules of operators --------------------------------------------------------------------------------------------
+
+
+async def test_lists_are_made_again_whose_rules_are_others_and_no_others() -> None:
+    world = World(users=3)
+    await world.sweep()
+    pin, block = Signature((("front", 1),)), Signature(blocks=frozenset({("contract", 1)}))
+    for rules, theirs in (
+        ({"u1": pin}, {"u1"}),
+        ({"u1": pin, "u2": block}, set[str]()),  # what a block takes, the catalogue tells
+        ({"u2": Signature(pin.order, block.blocks)}, {"u1", "u2"}),
+        ({"u2": pin}, {"u2"}),
+        ({}, {"u2"}),
+    ):
+        world.maker.rules = rules
+        assert await rewritten(world, ticks=2) == set(), "nobody has said that rules changed"
+        world.maker.rules_version += 1
+        assert await rewritten(world, ticks=2) == theirs
+        assert await rewritten(world, ticks=2) == set(), "once"
+
+
 # -- experiments ---------------------------------------------------------------------------------------------------
 
 
@@ -769,9 +790,9 @@ def stop(world: World, experiment: Experiment) -> None:
     world.maker.book.apply(*stopped.record())
 
 
-async def rewritten(world: World) -> set[str]:
+async def rewritten(world: World, ticks: int = 40) -> set[str]:
     world.writer.writes.clear()
-    await world.sweep()
+    await world.sweep(ticks)
     return set(world.writer.writes)
 
 
