@@ -84,7 +84,8 @@ class Decisions:
             generators_off,
         )
         if rules is not None and rules.has_pins:
-            considered, generators = _with(considered, generators, rules.pinned())
+            considered, places = considered.union(rules.pinned())
+            generators = np.insert(generators, places, 0)  # no generator named them
         verdict = allowed(considered, contexts, model)
         kept = considered.where(verdict.keep)
         if (short := np.diff(kept.offsets) < size).any():  # the rules left too little: whatever there is
@@ -128,18 +129,6 @@ def _shared(context_features: ContextFeatures, contexts: RequestContexts, model:
         first.append(First(Generator.TRENDING_IN_SEGMENT, segment_priors.trending_order, of, sizes[of]))
         first.append(First(Generator.POPULAR, segment_priors.popular_order, of, enough[of]))
     return first
-
-
-def _with(items: Ragged, generators: Flags, added: Ragged) -> tuple[Ragged, Flags]:
-    """The same with more items, which no generator named; both ascend by user."""
-    rows, flags = [], []
-    for number in range(len(items.offsets) - 1):
-        own = slice(*items.offsets[number : number + 2].tolist())
-        new = np.setdiff1d(added.row(number), items.values[own], assume_unique=True)
-        places = np.searchsorted(items.values[own], new)
-        rows.append(np.insert(items.values[own], places, new))
-        flags.append(np.insert(generators[own], places, 0))
-    return Ragged.of(rows), np.concatenate(flags)
 
 
 def _everything(items: Ragged, generators: Flags, short: NDArray[np.bool_], size: int) -> tuple[Ragged, Flags]:

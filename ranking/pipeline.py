@@ -113,7 +113,7 @@ class Pooled:
         )
         ends, counts = np.zeros(len(items.offsets), np.int64), np.empty(len(strength), np.int64)
         rules = decisions.rules
-        beside = decisions.tried if rules is None or not rules.has_pins else decisions.tried.union(rules.pinned())
+        beside = decisions.tried if rules is None or not rules.has_pins else decisions.tried.union(rules.pinned())[0]
         places = np.empty(len(ranked.places) + len(beside.values), np.int64)
         fill_pools(*items, ranked.offsets, ranked.places, *beside, ends, counts, places)
         places = places[: ends[-1]]
