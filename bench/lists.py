@@ -68,18 +68,26 @@ def measured(data: Path) -> Iterator[dict[str, list[list[float]]]]:
 def random_columns(model: Any) -> Any:
     """A sequence model of the usual size, of whose numbers nothing depends."""
     from tables.sequence.sequence_columns import SequenceColumns
-    from tables.sequence.sequence_model import SHAPES, SequenceModel
 
-    random, named = np.random.default_rng(0), [item_id for item_id in model.ids if item_id]
-    sizes = {"items": len(named), "width": 64, "states": 128, "dimensions": 64, "inner": 256, "linear": 320}
+    columns = SequenceColumns(random_sequence_model([item_id for item_id in model.ids if item_id]))
+    columns.follow(model.keys.keys[: len(model)])
+    return columns
+
+
+def random_sequence_model(items: Sequence[str]) -> Any:
+    """The same as it is in a file; the ranker asks all features."""
+    from ranking import features
+    from tables.sequence.sequence_model import SHAPES, RankerStart, SequenceModel
+
+    random = np.random.default_rng(0)
+    sizes = {"items": len(items), "width": 64, "states": 128, "dimensions": 64, "inner": 256, "linear": 320}
     arrays: dict[str, Any] = {}
     for name, shape in SHAPES.items():
         whole = [size if isinstance(size, int) else sizes[size] for size in shape]
         arrays[name] = (0.1 * random.standard_normal(whole)).astype(np.float32)
-    arrays["linear_items"] = random.integers(0, len(named), arrays["linear_weights"].shape).astype(np.int32)
-    columns = SequenceColumns(SequenceModel(tuple(named), arrays, 0))
-    columns.follow(model.keys.keys[: len(model)])
-    return columns
+    arrays["linear_items"] = random.integers(0, len(items), arrays["linear_weights"].shape).astype(np.int32)
+    weights = [[], *([1.0] * features.COUNT for _ in range(3))]
+    return SequenceModel(tuple(items), arrays, 0, RankerStart(list(features.NAMES), weights, [-5.0] * 4))
 
 
 def _with_sequence_model(make: Made, model: Any, columns: Any) -> Made:

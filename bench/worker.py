@@ -2,10 +2,11 @@
 
     freshet bench worker [--data DIR] [--json]
 
-Processes read the same 100,000 events, one after the other: stock Faust (`baselines/stock_faust.py`), a whole worker, a
-worker that keeps all state but writes no lists, and the latter with a transaction for each batch, as it was before
-decision 33. Ratios are of events by CPU second, requests are those of the worker to Kafka. Starts a Kafka and a
-Valkey of its own and removes them. Needs the data set: exit code 2 without it.
+Processes read the same 100,000 events, one after the other: stock Faust (`baselines/stock_faust.py`), a whole worker,
+one that ranks with a sequence model of the usual size (of random numbers), a worker that keeps all state but writes
+no lists, and the latter with a transaction for each batch, as it was before decision 33. Ratios are of events by CPU
+second, requests are those of the worker to Kafka. Starts a Kafka and a Valkey of its own and removes them. Needs the
+data set: exit code 2 without it.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import time
 from pathlib import Path
 
 from kafka.admin import KafkaAdminClient
+from lists import random_sequence_model
 from measured import Speed, measure_stock, measure_worker
 
 from offline.datasets.dataset import DatasetError
@@ -30,15 +32,18 @@ from streams.kafka.topics_admin import ensure_topics
 
 NAMESPACE = "bench"
 PARTITIONS = 4
-FULL, STATE_ONLY, EACH_BATCH = "full", "state-only", "state-each-batch"
+FULL, SEQUENCES, STATE_ONLY, EACH_BATCH = "full", "full-sequence-model", "state-only", "state-each-batch"
 _ONLY_STATE = [sys.executable, str(Path(__file__).with_name("state_only_worker.py"))]
 #: The first one that starts serves; the others are candidates, which write no dead letters.
 COMMANDS = {
     FULL: [sys.executable, "-m", "ops.cli", "worker"],
+    SEQUENCES: [sys.executable, "-m", "ops.cli", "worker"],
     STATE_ONLY: _ONLY_STATE,
     EACH_BATCH: _ONLY_STATE,
 }
-MORE_SETTINGS = {EACH_BATCH: {"FRESHET_COMMIT_INTERVAL_S": "0"}}
+SEQUENCE_MODEL = "sequences.model"
+#: What a setting names is in the folder of the bench.
+MORE_SETTINGS = {EACH_BATCH: {"FRESHET_COMMIT_INTERVAL_S": "0"}, SEQUENCES: {"FRESHET_SEQUENCE_MODEL": SEQUENCE_MODEL}}
 EXIT_USAGE = 2
 
 
@@ -100,6 +105,8 @@ async def run(dataset: MovieLens100K, folder: Path) -> dict[str, dict[str, float
     stack = LocalStack.on_free_ports(folder)
     try:
         stack.start()
+        model = random_sequence_model([item.item_id for item in dataset.items()])
+        (folder / SEQUENCE_MODEL).write_bytes(model.encode())
         events = await preload(stack.bootstrap, dataset)
         topic = Topics(NAMESPACE).interactions
         stock = await asyncio.to_thread(measure_stock, stack.bootstrap, topic, PARTITIONS, folder, events)
@@ -110,6 +117,10 @@ async def run(dataset: MovieLens100K, folder: Path) -> dict[str, dict[str, float
         stack.wipe()
     return {
         "full": _beside(ours[FULL], stock),
+        "full_with_sequence_model": {
+            **_beside(ours[SEQUENCES], stock),
+            "ratio_vs_without": round(ours[SEQUENCES].events_per_cpu_s / ours[FULL].events_per_cpu_s, 2),
+        },
         "state_only": _beside(ours[STATE_ONLY], stock),
         "state_only_each_batch": _beside(ours[EACH_BATCH], stock),
         "broker_requests_per_1000_events": {

@@ -55,18 +55,19 @@ def test_a_strength_that_is_surely_better_replaces_the_first_of_its_bucket() -> 
 
 def test_chance_replaces_nothing() -> None:
     random = np.random.default_rng(0)
-    outcomes = PriorOutcomes.start(FIRST)
-    for _ in range(4_000):
-        outcomes.see(1, random.integers(0, 20, len(STRENGTHS)).astype(np.uint16))
-    assert outcomes.strengths(FIRST).tolist() == FIRST
+    for _ in range(20):
+        outcomes = PriorOutcomes.start(FIRST)
+        for _ in range(300):
+            outcomes.see(1, random.integers(0, 20, len(STRENGTHS)).astype(np.uint16))
+        assert outcomes.strengths(FIRST).tolist() == FIRST
 
 
 def test_what_was_long_ago_is_outweighed() -> None:
     outcomes = PriorOutcomes.start(FIRST)
-    for best, strength in ((0, STRENGTHS[0]), (7, STRENGTHS[7])):
-        for _ in range(12_000):
+    for best, examples in ((0, 12_000), (7, 6_000)):
+        for _ in range(examples):
             outcomes.see(3, places(best))
-        assert outcomes.strengths(FIRST)[3] == strength
+        assert outcomes.strengths(FIRST)[3] == STRENGTHS[best]
 
 
 def test_only_the_first_ten_places_count() -> None:
