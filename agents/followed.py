@@ -1,5 +1,5 @@
-"""What a worker follows: in full, before anything is restored and ever after, orders, rules, the catalogue and what
-items and the ranker learned; of the users that it owns, profiles."""
+"""What a worker follows: in full, before anything is restored and ever after, orders, rules, the catalogue, what was
+learned of items and by the ranker, and whose guests did what; of the users that it owns, profiles."""
 
 from collections.abc import Callable, Collection
 
@@ -9,7 +9,9 @@ from agents.dead_letters import DeadLetters
 from agents.followers.controls import Controls
 from agents.followers.erasures import Erasures
 from agents.followers.follower import Follower
+from agents.followers.guest_parts import GuestParts
 from agents.followers.item_follower import ItemFollower
+from agents.followers.links import Links
 from agents.followers.profiles import Profiles
 from agents.followers.refusals import Refusals, RowLetters
 from agents.followers.version_status import VersionStatus
@@ -27,6 +29,7 @@ class Followed:
         topics, identities = config.topics, config.identities
         self.controls, self.version_status = Controls(topics.version), VersionStatus(topics.version)
         self.erasures, self.profiles = Erasures(identities), Profiles(config.partitions, identities)
+        self.links, self.guest_parts = Links(config.partitions, identities), GuestParts()
         self.dead_letters = led = DeadLetters(
             topics.dead_letters, topics.crash_marks, lambda _: self.version_status.leads
         )
@@ -45,6 +48,7 @@ class Followed:
         )
         self.experiments, self.rules = ExperimentBook(), RuleBook()
         self._erasure_topic, self._users_topic = topics.erasure, topics.interactions
+        self._parts_topic = topics.guest_parts
         self._orders = Follower(
             config.bootstrap,
             {
@@ -57,6 +61,8 @@ class Followed:
             report=report,
         )
         self._people = Follower(config.bootstrap, {topics.profiles: self.profiles.apply}, report=report, drain=drain)
+        guests = {topics.links: self.links.apply, topics.guest_parts: self.guest_parts.apply}
+        self._guests = Follower(config.bootstrap, guests, report=report, drain=drain)
 
     async def start(self) -> None:
         """Returns when everything is known that was there before the call and concerns every worker."""
@@ -64,14 +70,17 @@ class Followed:
         # is kept, which only the version that leads keeps.
         await self._orders.start()
         await self._people.start(())
+        await self._guests.start()
         await self.items.start()
 
     async def know_users(self, owned: Collection[TopicPartition]) -> None:
         """Returns when all is known that was said before the call about users of the owned partitions: what they said
-        about themselves, and who asked to be erased. Of others no profile is held from now on."""
+        about themselves, and who asked to be erased; and all parts of guests that former owners wrote. Of others no
+        profile is held from now on."""
         numbers = {tp.partition for tp in owned if tp.topic == self._users_topic}
         await self._people.follow(numbers, self.profiles.drop)
         await self._orders.catch_up(self._erasure_topic)
+        await self._guests.catch_up(self._parts_topic)
 
     def erasures_place(self, partition: int) -> LogPosition:
         """How far the erasures of a partition of interactions are known."""
@@ -79,10 +88,11 @@ class Followed:
 
     def places(self) -> dict[TopicPartition, LogPosition]:
         """How far each partition is known."""
-        return self._orders.places() | self._people.places() | self.items.places()
+        return self._orders.places() | self._people.places() | self._guests.places() | self.items.places()
 
     async def stop(self) -> None:
         """Stops following."""
         await self.items.stop()
+        await self._guests.stop()
         await self._people.stop()
         await self._orders.stop()

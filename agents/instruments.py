@@ -17,6 +17,8 @@ class ListCause(StrEnum):
     """Somebody who had no list kept came back."""
     PROFILE = "profile"
     """What the user may see is another."""
+    GUEST = "guest"
+    """A guest of the user did something, or was linked."""
     CATALOGUE = "catalogue"
     EXPERIMENT = "experiment"
     RULE = "rule"

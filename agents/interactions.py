@@ -10,6 +10,9 @@ from agents.delivery.outgoing import Outgoing
 from agents.delivery.step import Effects
 from agents.followers import model_watermark
 from agents.followers.erasures import Erasures
+from agents.followers.guest_parts import GuestParts
+from agents.followers.links import PartitionLinks
+from agents.guests import Guests
 from agents.lists.idle_users import IdleUsers
 from agents.lists.list_keeper import ListKeeper
 from agents.observers import Observers
@@ -67,7 +70,7 @@ class OutgoingDeltas:
 class InteractionsStep:
     """One partition of the user plane. What its events teach goes to `deltas`, and `observers` look at each of them.
     `pace` says when to commit, and `others_wait` whether other partitions wait for what this one commits. Dead letters
-    of rows whose list cannot be made say that they are of `rows_topic`."""
+    of rows whose list cannot be made say that they are of `rows_topic`. `guests` sends on what linked guests did."""
 
     def __init__(
         self,
@@ -80,7 +83,9 @@ class InteractionsStep:
         pace: CommitPace | None = None,
         others_wait: Callable[[], bool] = lambda: False,
         rows_topic: str = "",
+        guests: Guests | None = None,
     ) -> None:
+        self._guests = guests or Guests("", deltas.partition, PartitionLinks(), GuestParts())
         self._new_plane = new_plane
         self.plane = new_plane()
         self.lists = lists
@@ -156,8 +161,8 @@ class InteractionsStep:
     # -- erasure --------------------------------------------------------------------------------------------------
 
     def pending(self) -> bool:
-        """Whether rows are to be dropped, or lists that cannot be made to be told."""
-        return self._erasures_wait() or bool(self._idle.ready) or self.lists.failed.has_news
+        """Whether rows are to be dropped, lists that cannot be made to be told, or guests' parts to be written."""
+        return self._erasures_wait() or bool(self._idle.ready) or self.lists.failed.has_news or self._guests.pending
 
     def _erasures_wait(self) -> bool:
         return self._mine.next_position > self.plane.erasures_applied
@@ -168,6 +173,7 @@ class InteractionsStep:
         self._forgotten = self._mine.next_position
         for user_id in self._mine.since(since):
             self.plane.forget(user_id)
+            self._guests.note([user_id])
             self.observers.forget(user_id)
             self._to_purge.append(user_id)
 
@@ -182,19 +188,24 @@ class InteractionsStep:
 
     async def effects(self, next_offset: int, *, force: bool) -> Effects | None:
         """Lists of the touched users to Redis at once; when it is time, their rows, the deltas and the dead letters."""
+        self._touched.update(self._guests.follow(self.plane))
+        self._guests.note(self._touched)
         if not (force or self._pace.is_due() or self._erasures_wait() or self._others_wait()):
             await self._refresh(next_offset)
             return None
         if self._erasures_wait():
             self._forget()
             await self._purge()
+        self._guests.note(self._idle.ready)
         self._idle.purge(self.plane)
+        parts = self._guests.take(self.plane)
         changes = self.plane.changes()
         await self._refresh(next_offset, at_once=force)
         self._pace.committed()
         derived, self._taught = [*self._taught, *self._deltas.take(self.plane)], []
         outgoing, self._dead = self._dead, []
         outgoing += stamped(derived, self._deltas.partition, next_offset)
+        outgoing += parts
         outgoing += self.observers.outgoing()
         outgoing += self._letters_of_lists()
         return Effects(changes, outgoing)
@@ -223,6 +234,8 @@ class InteractionsStep:
 
     async def tick(self, next_offset: int, *, waits: bool) -> None:
         """Keeps the lists of quiet users right, and looks for rows that are not needed any more."""
+        if self._guests.has_news and not self.lists.wait:
+            self.lists.concern(self._guests.take_news())
         await self.lists.sweep(self.plane, next_offset, waits=waits)
         await self._idle.look(self.plane, self.lists.forget_idle)
 
@@ -230,6 +243,7 @@ class InteractionsStep:
         """Rebuilds the plane from the table's rows."""
         self.plane = self._new_plane()
         self._deltas.begin(self.plane.watermark_ms)
+        self._guests.begin(self.plane)
         self._forgotten = 0
         self._to_purge = []
         self._idle = IdleUsers()

@@ -23,6 +23,7 @@ from agents.evaluation.live_quality import LiveQuality
 from agents.evaluation.prequential import PrequentialEvaluator, PrequentialSettings
 from agents.followed import Followed
 from agents.followers.model_watermark import RefitCheckpoints
+from agents.guests import Guests
 from agents.instruments import PlaneTimes
 from agents.interactions import InteractionsStep, OutgoingDeltas
 from agents.items import ItemsStep, PublicationLimiter
@@ -45,7 +46,7 @@ from serving.redis_writer import ListWriter
 from streams.contract.units import DAY_MS, SECOND_MS
 from tables.item_plane import ItemLimits, ItemPlane
 from tables.stored_rows import ANY_ROWS, ITEM_ROWS, USER_ROWS
-from tables.user_plane import FoldLimits, UserPlane
+from tables.user_plane import FoldLimits, Linked, UserPlane
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -114,9 +115,11 @@ class Partitions:
         )
         partition, erasures = table.partition, shared.followed.erasures
         erased = erasures.of(partition)
+        links, parts = shared.followed.links.of(partition), shared.followed.guest_parts
+        linked = Linked(links.users, parts.of(partition).users)
 
         def new_plane() -> UserPlane:
-            return UserPlane(partition, config.partitions, table.rows, limits, erased.ends, config.identities)
+            return UserPlane(partition, config.partitions, table.rows, limits, erased.ends, config.identities, linked)
 
         gate = shared.replay.of(partition, lambda: step.plane.highest_ms)
         new_keeper, new_user_step = self._user_parts(partition)
@@ -147,6 +150,7 @@ class Partitions:
             pace,
             lambda: gate.others_wait,
             topics.user_changelog,
+            Guests(topics.guest_parts, partition, links, parts),
         )
         return step, gate
 

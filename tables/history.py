@@ -148,14 +148,20 @@ class History:
     @classmethod
     def from_row(cls, row: HistoryRow, limit: int) -> "History":
         """The history in a row."""
-        history = cls(limit)
         at = 0
-        order = []
+        order, watches = [], {}
         for item_id, step, packed in zip(row.items, row.times, row.codes, strict=True):
             at += step
             code = packed & _CODE_MASK
             order.append((item_id, (at, code)))
             if watch := packed >> _WATCH_SHIFT or _WATCH_OF_CODE.get(code, NOT_BEGUN):
-                history.watches[item_id] = watch
+                watches[item_id] = watch
+        return cls.of(order, watches, limit)
+
+    @classmethod
+    def of(cls, order: list[tuple[str, HistoryEntry]], watches: dict[str, int], limit: int) -> "History":
+        """The history of the newest of these entries, which are given oldest first, each item once."""
+        history = cls(limit)
+        history.watches = watches
         history._keep(order)
         return history

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from tables import associations, dedupe, former_rows, item_rows, learned, partition_row, seen, user_keys, user_row
+from tables.activity import ActivityRow
+from tables.history import HistoryRow
 from tables.row_codec import MOST
 from tables.segmented_log import SEGMENT_ENTRIES, Segment
 from tables.user_row import LogRow
@@ -70,14 +72,19 @@ def check_user_row(key: bytes, value: bytes) -> Sequence[bytes]:
     return ()
 
 
-def _check_user(row: user_row.UserRow) -> None:
-    history, hours = row.history, row.behaviour.activity.hours
+def check_behaviour(history: HistoryRow, activity: ActivityRow) -> None:
+    """Raises ValueError where readers of a history or of sums would."""
+    hours = activity.hours
     if not len(history.items) == len(history.times) == len(history.codes):
         raise ValueError("items, times and codes of the history are not the same number")
     if min(history.times[1:], default=0) < 0 or sum(history.times) > MOST:
         raise ValueError("times of the history that are none")
     if len(hours) not in (0, _HOURS_OF_DAY):
         raise ValueError(f"{len(hours)} hours of a day")
+
+
+def _check_user(row: user_row.UserRow) -> None:
+    check_behaviour(row.history, row.behaviour.activity)
     for log, decode in ((row.dedupe, dedupe.decode_segment), (row.seen, seen.decode_segment)):
         if not 0 <= log.first <= log.end <= log.first + _MOST_SEGMENTS:
             raise ValueError(f"segments {log.first} to {log.end}")

@@ -8,17 +8,20 @@ What an active user did before the retention leaves history and continue watchin
 entry gets older than twice the retention.
 """
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Container, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from streams.contract.events import Interaction, InvalidEvent, Reason
 from streams.contract.identities import PLAIN, Identities
 from streams.contract.partitioning import partition_of
-from tables import user_keys
+from tables import guest_part, user_keys
 from tables.cleaning import ExclusionReason
 from tables.dedupe import hash_of
 from tables.departures import Departures
 from tables.fold import Fold, FoldKind, FoldLimits
+from tables.guest_part import GuestPart
+from tables.linked_user import linked_user
 from tables.partition_ledger import PartitionLedger
 from tables.row_cache import RowCache
 from tables.signal import Signal
@@ -29,6 +32,18 @@ from tables.user_step import EventPosition, step
 __all__ = ["ExclusionReason", "Fold", "FoldKind", "FoldLimits", "Signal", "User", "UserPlane"]
 
 _NOBODY: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """Who is linked in one partition: `guests` of it that belong to somebody, and the valid parts (`tables.guest_part`)
+    of its users' guests by user and guest. Both may grow while the plane holds them."""
+
+    guests: Container[str] = ()
+    parts: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+
+
+NOBODY_LINKED = Linked()
 
 
 class UserPlane:
@@ -47,7 +62,9 @@ class UserPlane:
         limits: FoldLimits,
         erased: Mapping[str, int] = _NOBODY,
         identities: Identities = PLAIN,
+        linked: Linked = NOBODY_LINKED,
     ) -> None:
+        self._linked = linked
         self._partition = partition
         self._partitions = partitions
         self._store = store
@@ -171,7 +188,7 @@ class UserPlane:
 
     def idle_since(self, user_id: str) -> int | None:
         """The last offset in the row of an idle user, None when there is no row or its user is not idle."""
-        return self._departures.idle_since(user_id)
+        return None if self._parts_of(user_id) else self._departures.idle_since(user_id)
 
     def purge(self, user_id: str) -> bool:
         """Drop every row of an idle user; what they counted stays in the sums. False when there is nothing to drop."""
@@ -180,9 +197,38 @@ class UserPlane:
     # -- reading --------------------------------------------------------------------------------------------------
 
     def view(self, user_id: str) -> User | None:
-        """The user, for reading, None when idle; later folds change the same object."""
+        """The user with what their guests did, for reading; None when idle, and for a guest who is linked: nobody is to
+        see what they did under the guest's id. Later folds may change the same object."""
+        if user_id in self._linked.guests:
+            return None
+        own, parts = self.own(user_id), self._parts_of(user_id)
+        return linked_user(user_id, own, parts, self._limits.history) if parts else own
+
+    def own(self, user_id: str) -> User | None:
+        """The user's own row alone, None when idle; later folds change the same object."""
         user = self._cache.find(user_id)
         return None if user is None or self._departures.is_idle(user) else user
+
+    def last_offset(self, user_id: str) -> int | None:
+        """The last offset in the user's own row; None without one, and when idle."""
+        seen = self._cache.last_seen(user_id)
+        return None if seen is None or seen[0] < self._ledger.begin_ms else seen[1]
+
+    def linked_users(self) -> Iterator[str]:
+        """Everybody of whose guests something is known, at the time of the call."""
+        return iter(list(self._linked.parts))
+
+    def is_linked(self, user_id: str) -> bool:
+        """Whether anything is known of the user's guests."""
+        return user_id in self._linked.parts
+
+    def _parts_of(self, user_id: str) -> list[GuestPart]:
+        """What the user's guests did, those left out who are idle."""
+        parts = self._linked.parts.get(user_id)
+        if not parts:
+            return []
+        begin_ms = self._ledger.begin_ms
+        return [part for part in map(guest_part.decode, parts.values()) if part.last_event_ms >= begin_ms]
 
     def users(self) -> Iterator[str]:
         """All user ids of the partition at the time of the call, in no particular order."""

@@ -1,4 +1,4 @@
-"""Users who have a profile and no events yet: they have no row, and still a list."""
+"""Users who have a profile, or a guest, and no events yet: they have no row, and still a list."""
 
 from collections.abc import Iterator
 
@@ -8,9 +8,12 @@ from tables.user_row import UserRow
 
 
 def everybody(plane: UserPlane, profiles: PartitionProfiles) -> Iterator[tuple[str, UserRow | None]]:
-    """All rows, then those who have a profile only, as users whose last heartbeat is the profile; None for those
-    with a profile whose row came before."""
+    """All rows, then those who have guests, as they are seen with what these did, then those who have a profile only,
+    as users whose last heartbeat is the profile; None for those with a profile whose row came before."""
     yield from plane.rows()
+    for user_id in plane.linked_users():
+        user = plane.view(user_id)
+        yield user_id, None if user is None else user.row
     for user_id in profiles.users():
         said_ms = profiles.said_ms(user_id)
         yield user_id, None if user_id in plane else UserRow(last_append_ms=said_ms)

@@ -79,6 +79,8 @@ class LimitsWriter:
 
     def _user(self, plane: UserPlane, user_id: str, next_offset: int) -> User | None:
         known = plane.view(user_id)
-        if known is None and self._profiles.get(user_id) is not None:
-            return without_events(user_id, next_offset)
+        if known is None:
+            return None if self._profiles.get(user_id) is None else without_events(user_id, next_offset)
+        if known.row.last_offset < 0:  # what their guests did is all that is known
+            known.row.last_offset = next_offset - 1
         return known

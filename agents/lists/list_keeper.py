@@ -135,6 +135,11 @@ class ListKeeper:
         return self._pending.due
 
     @property
+    def wait(self) -> bool:
+        """Whether no lists are made yet, because the version catches up."""
+        return self._replay.lists_wait
+
+    @property
     def kept(self) -> int:
         """How many lists this process keeps right."""
         return self._lists.kept
@@ -213,6 +218,10 @@ class ListKeeper:
             if first:
                 await self._write(plane, first, next_offset)
             await self._advance_checkpoint(plane, next_offset)
+
+    def concern(self, users: Collection[str]) -> None:
+        """Lists of these users are out of date with what their guests did."""
+        self._pending.add(users, ListCause.GUEST)
 
     async def forget(self, users: Collection[str]) -> bool:
         """Removes everything that Redis holds of `users`; False while Redis is away, and then it is to be repeated."""
@@ -426,8 +435,10 @@ class ListKeeper:
 
     def _user(self, plane: UserPlane, user_id: str, next_offset: int) -> User | None:
         user = plane.view(user_id)
-        if user is None and self._profiles.get(user_id) is not None:
-            return without_events(user_id, next_offset)
+        if user is None:
+            return None if self._profiles.get(user_id) is None else without_events(user_id, next_offset)
+        if user.row.last_offset < 0:  # what their guests did is all that is known
+            user.row.last_offset = next_offset - 1
         return user
 
     async def _advance_checkpoint(self, plane: UserPlane, next_offset: int) -> None:

@@ -82,4 +82,8 @@ class ReaderLiveness:
         await self._readers.forget(users, now_ms // 1000)
 
     def _known(self, plane: UserPlane, users: Collection[str]) -> list[str]:
-        return [user_id for user_id in users if user_id in plane or self._profiles.get(user_id) is not None]
+        return [
+            user_id
+            for user_id in users
+            if user_id in plane or plane.is_linked(user_id) or self._profiles.get(user_id) is not None
+        ]

@@ -47,8 +47,8 @@ UNSEEN: Final = ExportedMetric(
 )
 DEAD_LETTERS: Final = ExportedMetric(
     "freshet_dead_letters", _COUNTER,
-    "Records that could not be used, of events, items and profiles, by reason (too_old is one), whichever version "
-    "publishes the dead letter.",
+    "Records that could not be used, of events, items, profiles and links, by reason (too_old is one), whichever "
+    "version publishes the dead letter.",
     ("reason",),
 )  # fmt: skip
 

@@ -35,13 +35,14 @@ def erase(
     """Forget a user: what they did up to now is never folded again, by any model version.
 
     Removes the rows, the Redis keys, the profile, the content of dead letters and served records, what snapshots and
-    the archive below FRESHET_STORAGE_URL hold, and the rows in analytic stores that a sink writes; then looks into
-    every such place and exits with 1 unless nothing is left. Removed records are bytes on the brokers' disks until
-    compaction, a day at most. The interactions log keeps what was sent until its retention ends, unread. Counts and
-    neighbours of items hold no user ids; the user's share in them decays. A user who comes back starts anew.
+    the archive below FRESHET_STORAGE_URL hold, the rows in analytic stores that a sink writes, and all of that of
+    guests who are linked with the user, with the links; then looks into every such place and exits with 1 unless
+    nothing is left. Removed records are bytes on the brokers' disks until compaction, a day at most. The interactions
+    log keeps what was sent until its retention ends, unread. Counts and neighbours of items hold no user ids; the
+    user's share in them decays. A user who comes back starts anew.
     """
     from ops.configuration.identities import identities_of
-    from ops.operator.erasure.check import Names, check
+    from ops.operator.erasure.check import Leftovers, Names, check
     from ops.operator.erasure.erase import erase as forget
     from ops.operator.erasure.stores import in_stores
     from ops.operator.inspect.running import run
@@ -62,11 +63,16 @@ def erase(
         console().print(f"events before offset {erased.end_offset} of partition {erased.partition} are erased")
         for version, answer in erased.versions.items():
             console().print(f"version {version}: {answer}", markup=False)
-        stores = run(in_stores(settings, topics, names, wait_s))
-        left.found |= stores.left
-        for store, by in stores.reached.items():
+        if erased.guests:
+            console().print(f"with {len(erased.guests)} guests who were linked with the user")
+        reached: dict[str, str] = {}
+        for one in (*erased.guests, user_id):
+            stores = run(in_stores(settings, topics, Names.of(one, identities), wait_s))
+            left.add(Leftovers(stores.left))
+            reached |= stores.reached
+        for store, by in reached.items():
             console().print(f"{store}: erased by {by}", markup=False)
-        result = {**erased.as_dict(), "stores": stores.reached}
+        result = {**erased.as_dict(), "stores": reached}
     _print(left)
     if json:
         print_json(result)

@@ -11,6 +11,7 @@ import msgspec
 
 from streams.contract.catalog import WireItem, WireProfile
 from streams.contract.events import EventType, WireInteraction
+from streams.contract.links import WireLink
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -75,19 +76,33 @@ _PROFILE_FIELDS: Final = {
     "kids": "Whether the profile belongs to a child.",
     "created_at": "Milliseconds since the epoch, RFC 3339 text, or a day as YYYY-MM-DD.",
 }
+_LINK_FIELDS: Final = {
+    "guest_id": "The anonymous id; equal to the record key, or absent.",
+    "user_id": "Who the guest turned out to be.",
+    "linked_at": "When that was known; milliseconds since the epoch, RFC 3339 text, or a day as YYYY-MM-DD.",
+}
 
 
 def schemas() -> dict[str, Schema]:
-    """JSON Schemas by name: `interaction`, `item`, `profile`.
+    """JSON Schemas by name: `interaction`, `item`, `link`, `profile`.
 
     >>> sorted(schemas())
-    ['interaction', 'item', 'profile']
+    ['interaction', 'item', 'link', 'profile']
     """
     return {
         "interaction": _standalone("interaction", _interaction()),
         "item": _standalone("item", _described(WireItem, "An item of the catalogue.", _ITEM_FIELDS)),
+        "link": _standalone("link", _link()),
         "profile": _standalone("profile", _described(WireProfile, "What a user told us.", _PROFILE_FIELDS)),
     }
+
+
+def _link() -> Schema:
+    schema = _described(WireLink, "A guest turned out to be a user. The two ids differ.", _LINK_FIELDS)
+    required = schema["properties"]["user_id"]
+    required["anyOf"] = [form for form in required["anyOf"] if form not in _ABSENT]
+    schema["required"] = ["user_id"]
+    return schema
 
 
 def _interaction() -> Schema:

@@ -11,6 +11,7 @@ def asyncapi() -> Schema:
         "interactions": (topics.interactions, "interaction", "user_id", "What users did."),
         "catalog": (topics.catalog, "item", "item_id", "The catalogue; a null value removes the item."),
         "profiles": (topics.profiles, "profile", "user_id", "User profiles; a null value removes the profile."),
+        "links": (topics.links, "link", "guest_id", "Who guests turned out to be; a null value withdraws the link."),
     }
     channels = {
         name: _channel(address, summary, {payload: {"$ref": f"#/components/messages/{payload}"}})

@@ -21,7 +21,7 @@ class Role(StrEnum):
     """One kind of process or person."""
 
     PRODUCER = "producer"
-    """Sends events, items and profiles."""
+    """Sends events, items, profiles and links."""
     WORKER = "worker"
     """`freshet worker`, of any version."""
     ENDPOINT = "endpoint"
@@ -51,11 +51,12 @@ def grants(role: Role, topics: Topics) -> list[Grant]:
 
 
 def _producer(topics: Topics) -> Iterator[Grant]:
-    yield from _on((topics.interactions, topics.catalog, topics.profiles), "Write")
+    yield from _on((topics.interactions, topics.catalog, topics.profiles, topics.links), "Write")
 
 
 def _worker(topics: Topics) -> Iterator[Grant]:
-    followed = (topics.catalog, topics.profiles, topics.erasure, topics.controls, topics.experiments, topics.rules)
+    orders = (topics.erasure, topics.controls, topics.experiments, topics.rules)
+    followed = (topics.catalog, topics.profiles, topics.links, *orders)
     yield from _on(followed, "Read")
     yield from _on((topics.interactions,), "Read", "DescribeConfigs")  # whose time its records carry
     yield from _on((topics.versions,), "Read", "Write")
@@ -68,6 +69,7 @@ def _worker(topics: Topics) -> Iterator[Grant]:
         topics.ranker_examples,
         topics.ranker_weights,
         topics.user_changelog,
+        topics.guest_parts,
         topics.crash_marks,
     )
     yield from _of_versions(topics, state, "Read", "Write")

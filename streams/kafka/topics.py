@@ -22,7 +22,7 @@ _NAME_PART: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 NO_NAMESPACE: Final = "default"
 #: First words of our own topic names: as a namespace they would cover topics outside any namespace.
 _RESERVED_NAMESPACES: Final = frozenset(
-    {"catalog", "crash", "freshet", "item", "judged", "model", "ranker", "recommendation", "user", "users"}
+    {"catalog", "crash", "freshet", "guest", "item", "judged", "model", "ranker", "recommendation", "user", "users"}
 )
 
 
@@ -79,6 +79,11 @@ class Topics:
     def profiles(self) -> str:
         """What users said about themselves; key user_id; null = removed."""
         return self._full("users.profiles")
+
+    @property
+    def links(self) -> str:
+        """Which guests turned out to be which users; key guest_id; null = withdrawn; one partition."""
+        return self._full("users.links")
 
     @property
     def erasure(self) -> str:
@@ -164,6 +169,11 @@ class Topics:
         return self._full(f"user.rows.{self.version}")
 
     @property
+    def guest_parts(self) -> str:
+        """What linked guests did, as of their rows (`tables.guest_part`); key user and guest, partition of the user."""
+        return self._full(f"guest.parts.{self.version}")
+
+    @property
     def crash_marks(self) -> str:
         """Where workers died, so that one bad record cannot kill worker after worker."""
         return self._full(f"crash.marks.{self.version}")
@@ -224,6 +234,7 @@ class Topics:
             self.interactions: log,
             self.catalog: _COMPACTED,
             self.profiles: _COMPACTED,
+            self.links: _COMPACTED,
             self.erasure: _COMPACTED,
             self.dead_letters: dead_letters,
             self.versions: _COMPACTED,
@@ -240,10 +251,11 @@ class Topics:
             self.ranker_weights: _COMPACTED,
             self.judged_events: _deleted_after(retention_days),
             self.user_changelog: _COMPACTED,
+            self.guest_parts: _COMPACTED,
             self.crash_marks: _COMPACTED,
         }
-        # One truth about versions, controls, experiments, rules and commands, and one learner that sees all examples.
-        orders = (self.versions, self.controls, self.experiments, self.rules, self.audit)
+        # One truth about versions, links, controls, experiments, rules and commands, and one learner of all examples.
+        orders = (self.versions, self.links, self.controls, self.experiments, self.rules, self.audit)
         single = (*orders, self.ranker_examples, self.ranker_weights)
         return [
             TopicSpec(name, 1 if name in single else partitions, config | safety) for name, config in settings.items()

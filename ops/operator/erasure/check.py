@@ -9,6 +9,7 @@ from aiokafka.structs import ConsumerRecord
 from agents.delivery.table import POSITION_KEY
 from ops.operator.archive.erasure import read_erasures
 from ops.operator.dead_letters.records import is_about
+from ops.operator.erasure.links import names_in_link
 from ops.operator.inspect.finding import find, partition_count, versions
 from ops.operator.snapshots.kept_files import RetainedFiles
 from serving.keys import Keys
@@ -55,6 +56,11 @@ class Leftovers:
     found: dict[str, int] = field(default_factory=dict)
     superseded: dict[str, int] = field(default_factory=dict)
 
+    def add(self, other: "Leftovers") -> None:
+        """What is left of somebody else too."""
+        for mine, more in ((self.found, other.found), (self.superseded, other.superseded)):
+            mine.update({place: mine.get(place, 0) + count for place, count in more.items()})
+
     @property
     def total(self) -> int:
         """0 = nothing is left."""
@@ -72,10 +78,12 @@ class Leftovers:
 
 async def check(bootstrap: str, redis_url: str, topics: Topics, names: Names, files: RetainedFiles) -> Leftovers:
     """Counts by place. The interactions log itself is not a place: it keeps what was sent until its retention ends."""
+    name = Topics(topics.namespace, "x")
     left = Leftovers()
     async with bulk_consumer(bootstrap) as consumer:
         partition = user_partition(names.sent, await partition_count(consumer, topics.interactions))
-        built = await versions(consumer, Topics(topics.namespace, "x").user_changelog.removesuffix("x"))
+        built = await versions(consumer, name.user_changelog.removesuffix("x"))
+        linking = await versions(consumer, name.guest_parts.removesuffix("x"))
 
     async def look(topic: str, is_theirs: Callable[[ConsumerRecord], bool], where: int | None) -> None:
         found = await find(bootstrap, topic, is_theirs, where)
@@ -85,6 +93,13 @@ async def check(bootstrap: str, redis_url: str, topics: Topics, names: Names, fi
         await look(
             Topics(topics.namespace, version).user_changelog, lambda record: _is_row(record.key, names), partition
         )
+    for version in linking:
+        await look(
+            Topics(topics.namespace, version).guest_parts,
+            lambda record: not names.encoded.isdisjoint(record.key.split(b"\0")),
+            None,
+        )
+    await look(topics.links, lambda record: names_in_link(record.key, record.value, names.sent), None)
     await look(topics.profiles, lambda record: record.key == names.sent.encode(), None)
     await look(topics.dead_letters, lambda record: is_about(record, names.ids), None)
     for topic in (topics.requests, topics.served, topics.predictions):

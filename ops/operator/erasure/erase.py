@@ -19,6 +19,7 @@ from ops.operator.dead_letters.records import blanked, is_about, rewrite, rewrit
 from ops.operator.dead_letters.sole_producer import sole_producer
 from ops.operator.erasure.check import Leftovers, Names, check, is_served_to, redis_keys
 from ops.operator.erasure.erasures import read_markers
+from ops.operator.erasure.links import read_links, remove_links
 from ops.operator.inspect.finding import end_offset, find, partition_count, versions
 from ops.operator.inspect.scale import read_scale
 from ops.operator.snapshots.kept_files import RetainedFiles
@@ -34,10 +35,12 @@ from tables import partition_row, user_keys
 
 @dataclass(frozen=True)
 class Erased:
-    """`versions` says per model version `forgotten`, `no worker` (it will be, before its next worker folds anything)
-    or `no answer`. `left` is what the check found afterwards."""
+    """`guests` are ids that were linked with the user and are erased too. `versions` says per model version
+    `forgotten`, `no worker` (it will be, before its next worker folds anything) or `no answer`. `left` is what the
+    check found afterwards."""
 
     user_id: str
+    guests: list[str]
     partition: int
     end_offset: int
     versions: dict[str, str]
@@ -47,6 +50,7 @@ class Erased:
         """Plain JSON values."""
         return {
             "user_id": self.user_id,
+            "guests": self.guests,
             "partition": self.partition,
             "end_offset": self.end_offset,
             "versions": self.versions,
@@ -63,23 +67,46 @@ async def erase(
     files: RetainedFiles,
     wait_s: float,
 ) -> Erased:
-    """Erases and checks. Workers get `wait_s` seconds to answer."""
-    names = Names.of(user_id, identities)
+    """Erases and checks; guests who are linked with the user first, so that whoever is interrupted still knows them.
+    Workers get `wait_s` seconds to answer for each."""
+    guests = (await read_links(bootstrap, topics)).guests_of(user_id)
+    everybody = [*guests, user_id]
+    answers: dict[str, str] = {}
+    for one in everybody:
+        marker, partition, answered = await _forget(bootstrap, redis_url, topics, Names.of(one, identities), wait_s)
+        answers |= {version: answer for version, answer in answered.items() if answers.get(version) != "no answer"}
+    for one in everybody:
+        async with sole_producer(bootstrap, _eraser_of(topics, one)) as producer:
+            await remove_links(bootstrap, topics, producer, one)
+    files.erase(await read_erasures(bootstrap, topics, identities))
+    left = Leftovers()
+    for one in everybody:
+        left.add(await check(bootstrap, redis_url, topics, Names.of(one, identities), files))
+    return Erased(user_id, guests, partition, marker.end_offset, answers, left)
+
+
+def _eraser_of(topics: Topics, user_id: str) -> str:
+    digest = blake2b(user_id.encode(), digest_size=16).hexdigest()  # brokers remember the names of producers
+    return f"{topics.erasure}.{digest}"
+
+
+async def _forget(
+    bootstrap: str, redis_url: str, topics: Topics, names: Names, wait_s: float
+) -> tuple[ErasureMarker, int, dict[str, str]]:
+    """Marks one id, waits for the workers and removes what they do not; the marker, its partition and the answers."""
+    user_id = names.sent
     async with bulk_consumer(bootstrap) as consumer:
         partition = user_partition(user_id, await partition_count(consumer, topics.interactions))
         known = await versions(consumer, Topics(topics.namespace, "x").user_changelog.removesuffix("x"))
         tails = [TopicPartition(Topics(topics.namespace, version).user_changelog, partition) for version in known]
         ends: dict[TopicPartition, int] = await consumer.end_offsets(tails) if tails else {}
-    digest = blake2b(user_id.encode(), digest_size=16).hexdigest()  # brokers remember the names of producers
-    async with sole_producer(bootstrap, f"{topics.erasure}.{digest}") as producer:
+    async with sole_producer(bootstrap, _eraser_of(topics, user_id)) as producer:
         marker, position = await _mark(bootstrap, topics, producer, user_id, partition)
     answers = await _wait_for_workers(bootstrap, topics.namespace, known, ends, position, wait_s)
     async with sole_producer(bootstrap, rewriter_of(topics)) as producer:
         await _remove_records(bootstrap, topics, producer, names)
     _remove_keys(redis_url, topics.namespace, names)
-    files.erase(await read_erasures(bootstrap, topics, identities))
-    left = await check(bootstrap, redis_url, topics, names, files)
-    return Erased(user_id, partition, marker.end_offset, answers, left)
+    return marker, partition, answers
 
 
 async def _mark(

@@ -2,17 +2,21 @@
 
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from agents.delivery.table import POSITION_KEY, ChangelogTable
+from agents.followers.guest_parts import GuestParts
 from agents.followers.refusals import guarded, say
 from ops.operator.inspect.finding import partition_count
 from streams.contract.catalog import UserProfile
 from streams.contract.unreadable import read_profile
 from streams.contract.user_records import user_partition
-from streams.kafka.bulk_read import bulk_consumer, pass_over, read_to_end
+from streams.kafka.bulk_read import bulk_consumer, partitions_of, pass_over, read_to_end
 from streams.kafka.topics import Topics
-from tables import user_keys
+from tables import guest_part, user_keys
+from tables.guest_part import GuestPart
+from tables.linked_user import linked_user
 from tables.stored_rows import check_user_row
 from tables.user import User
 
@@ -22,7 +26,8 @@ HISTORY = 100
 async def read_user(
     bootstrap: str, topics: Topics, user_id: str, stored_id: str
 ) -> tuple[User | None, UserProfile | None]:
-    """Row and profile of one user as the topics hold them now; None where they hold none. Raises `TopicMissing`."""
+    """Row, with what the user's guests did, and profile of one user as the topics hold them now; None where they hold
+    none. Raises `TopicMissing`."""
     sent, wanted = user_id.encode(), stored_id.encode()
     said: list[bytes | None] = [None]
     async with bulk_consumer(bootstrap) as consumer:
@@ -42,6 +47,23 @@ async def read_user(
         await read_to_end(consumer, [TopicPartition(table.topic, partition)], guarded(apply, say), damaged=pass_over)
         theirs = TopicPartition(topics.profiles, partition)
         await read_to_end(consumer, [theirs], guarded(take, say), damaged=pass_over)
+        parts = await read_parts(consumer, topics, partition, stored_id)
     profile = read_profile(sent, said[0]).profile
     user = User.load(table.rows, stored_id, HISTORY) if user_keys.user_key(stored_id) in table.rows else None
-    return user, profile
+    return linked_user(stored_id, user, parts.values(), HISTORY) if parts else user, profile
+
+
+async def read_parts(
+    consumer: AIOKafkaConsumer, topics: Topics, partition: int, stored_id: str
+) -> dict[str, GuestPart]:
+    """What guests did who are linked with a user, by their stored ids. Raises `TopicMissing`."""
+    followed = GuestParts()
+    await partitions_of(consumer, [topics.guest_parts])
+    await read_to_end(
+        consumer,
+        [TopicPartition(topics.guest_parts, partition)],
+        guarded(followed.apply, say),
+        damaged=pass_over,
+    )
+    parts = followed.of(partition).users.get(stored_id, {})
+    return {guest_id: guest_part.decode(value) for guest_id, value in sorted(parts.items())}

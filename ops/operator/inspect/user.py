@@ -9,7 +9,9 @@ from agents.delivery.table import POSITION_KEY, ChangelogTable
 from agents.followers.refusals import guarded, say
 from ops.group_progress import GroupProgress
 from ops.operator.erasure.erasures import read_markers
+from ops.operator.erasure.links import read_links
 from ops.operator.inspect.finding import partition_count
+from ops.operator.inspect.one_user import read_parts
 from ops.operator.inspect.running import NotThere
 from ops.operator.inspect.stored_lists import read_list
 from serving.keys import Keys
@@ -19,6 +21,7 @@ from streams.contract.user_records import user_partition
 from streams.kafka.bulk_read import bulk_consumer, pass_over, read_to_end
 from streams.kafka.topics import Topics
 from tables import partition_row, user_keys
+from tables.guest_part import GuestPart
 from tables.partition_row import PartitionRow
 from tables.stored_rows import check_user_row
 from tables.type_codes import CODE_OF, FINISHED
@@ -47,13 +50,16 @@ async def inspect_user(
                 table.load(record.key, record.value)
 
         await read_to_end(consumer, [TopicPartition(table.topic, partition)], guarded(apply, say), damaged=pass_over)
+        parts = await read_parts(consumer, topics, partition, stored_id)
+    links = await read_links(bootstrap, topics)
+    linked_with, guests = links.in_force.get(user_id), links.guests_of(user_id)
     async with GroupProgress(bootstrap, topics.consumer_group) as progress:
         committed = (await progress.committed(topics.interactions))[partition]
     keys = Keys(topics.namespace, topics.version, is_cluster(redis_url))
     user = User.load(table.rows, stored_id, HISTORY)
     marker = (await read_markers(bootstrap, topics)).get(user_id)
     shown = read_list(redis_url, keys, keys.at(partition, keys.user_list(stored_id)))
-    if user is None and shown is None and marker is None:
+    if user is None and shown is None and marker is None and not (linked_with or guests):
         raise NotThere(f"version {topics.version} knows no user {user_id!r} (partition {partition})")
     return {
         "user_id": user_id,
@@ -64,9 +70,24 @@ async def inspect_user(
         "rows_contain_before": table.next_offset,
         "watermark_ms": _partition_row(table).watermark_ms(allowed_lateness_ms),
         "erasure": None if marker is None else msgspec.to_builtins(marker),
+        "linked_with": linked_with,
+        "guests": [_of_guest(guest_id, parts.get(identities.of(guest_id))) for guest_id in guests],
         **(_decoded(user) if user else {"row": None}),
         "list": shown,
         "continue_watching": read_list(redis_url, keys, keys.at(partition, keys.continue_watching(stored_id))),
+    }
+
+
+def _of_guest(guest_id: str, part: GuestPart | None) -> dict[str, Any]:
+    """What the user has of a guest; nothing before the guest's partition was folded as far as the link."""
+    if part is None:
+        return {"guest_id": guest_id, "partition": None, "contains_before": None, "events": 0, "seen_items": 0}
+    return {
+        "guest_id": guest_id,
+        "partition": part.source,
+        "contains_before": part.last_offset + 1,
+        "events": part.folded,
+        "seen_items": len(part.met),
     }
 
 
