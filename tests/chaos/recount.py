@@ -25,6 +25,8 @@ WEAK = ("impression", "search")
 #: Positions in the array of a user's row, and of an item's counts.
 LAST_OFFSET, FOLDED, DUPLICATES = 1, 4, 5
 RATINGS, RATING_SUM = 8, 9
+#: The same of what is written of a linked guest.
+PART_SOURCE, PART_OFFSET, PART_FOLDED, PART_MET = 1, 2, 5, 12
 #: The fixed part of a list, its magic and format version before everything else.
 _LIST = struct.Struct(">BBIqqqqIqHI")
 _FORMAT = (0xF5, 4)
@@ -163,6 +165,52 @@ def check_people(findings: Findings, recount: Recount, rows: Mapping[str, bytes]
         findings.difference("duplicates", user, row[DUPLICATES], person.duplicates)
         if user in rows and row[LAST_OFFSET] != person.last_offset:
             findings.found("stale", f"row of {user} is as of {row[LAST_OFFSET]}, not {person.last_offset}")
+
+
+def links_in_force(log: Iterable[Entry]) -> dict[str, str]:
+    """Users by guests: the first link of a guest until it is withdrawn, and no chains."""
+    links: dict[str, str] = {}
+    for entry in log:
+        guest = (entry.key or b"").decode()
+        if entry.value is None:
+            links.pop(guest, None)
+            continue
+        user = json.loads(entry.value)["user_id"]
+        if guest not in links and user != guest and user not in links and guest not in links.values():
+            links[guest] = user
+    return links
+
+
+def check_guests(findings: Findings, recount: Recount, links: Mapping[str, str], parts: Mapping[str, bytes]) -> None:
+    """Every linked guest who did anything is in their user once, as of their last event, and nobody else is: `parts`
+    by user, NUL, guest."""
+    wanted = {f"{user}\0{guest}": recount.people[guest] for guest, user in links.items() if guest in recount.people}
+    for name in wanted.keys() - parts.keys():
+        findings.found("lost", f"what {name!r} did")
+    for name in parts.keys() - wanted.keys():
+        findings.found("doubled", f"what {name!r} did")
+    for name in wanted.keys() & parts.keys():
+        part, guest = msgspec.msgpack.decode(parts[name]), wanted[name]
+        findings.difference("folded", name, part[PART_FOLDED], len(guest.events))
+        if (part[PART_SOURCE], part[PART_OFFSET]) != (guest.partition, guest.last_offset):
+            findings.found("stale", f"part of {name!r} is as of {part[PART_OFFSET]}, not {guest.last_offset}")
+        if set(part[PART_MET]) != guest.met:
+            findings.found("wrong", f"part of {name!r} has met other items")
+
+
+def with_guests(recount: Recount, links: Mapping[str, str], user: str) -> Person:
+    """What a user did, with what their guests did."""
+    own = recount.people.get(user, Person(-1))
+    guests = [recount.people[guest] for guest, linked in links.items() if linked == user and guest in recount.people]
+    return Person(
+        own.partition,
+        own.last_offset,
+        max(person.last_event_ms for person in (own, *guests)),
+        own.events.union(*(guest.events for guest in guests)),
+        own.duplicates,
+        own.met.union(*(guest.met for guest in guests)),
+        [rating for person in (own, *guests) for rating in person.ratings],
+    )
 
 
 def check_dead_letters(findings: Findings, recount: Recount, dead_letters: Iterable[Entry]) -> None:

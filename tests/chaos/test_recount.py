@@ -14,11 +14,14 @@ from recount import (
     Rules,
     check_dead_letters,
     check_features,
+    check_guests,
     check_items,
     check_list,
     check_log,
     check_people,
     key_of,
+    links_in_force,
+    with_guests,
 )
 
 NOW_MS = 1_800_000_000_000
@@ -155,3 +158,42 @@ def test_lists(recount: Recount, value: bytes | None, wrong: dict[str, int]) -> 
 def test_features(recount: Recount, fields: dict[str, Any], wrong: dict[str, int]) -> None:
     features = {"as_of": {"offset": 5}, "last_action_ms": NOW_MS + 5, "ratings": 2, "average_rating": 4.0, **fields}
     assert found(check_features, recount.people["ann"], "ann", json.dumps(features).encode()) == wrong
+
+
+def part(source: int, last_offset: int, folded: int, *met: str) -> bytes:
+    return msgspec.msgpack.encode([1, source, last_offset, 0, 0, folded, "", "", "", [], [], [], list(met), [], b""])
+
+
+@pytest.mark.parametrize(
+    ("parts", "wrong"),
+    [
+        ({"eve\0ann": part(0, 5, 3, "i1")}, {}),
+        ({}, {"lost": 1}),
+        ({"eve\0ann": part(0, 5, 4, "i1")}, {"doubled": 1}),
+        ({"eve\0ann": part(0, 2, 2, "i1")}, {"lost": 1, "stale": 1}),
+        ({"eve\0ann": part(1, 5, 3, "i1")}, {"stale": 1}),
+        ({"eve\0ann": part(0, 5, 3, "i1", "i9")}, {"wrong": 1}),
+        ({"eve\0ann": part(0, 5, 3, "i1"), "bob\0ann": part(0, 5, 3, "i1")}, {"doubled": 1}),
+    ],
+)
+def test_guests(recount: Recount, parts: dict[str, bytes], wrong: dict[str, int]) -> None:
+    assert found(check_guests, recount, {"ann": "eve", "nobody": "eve"}, parts) == wrong
+
+
+def test_links_and_who_has_which_guests(recount: Recount) -> None:
+    said = [
+        ("ann", "eve"),
+        ("ann", "bob"),
+        ("eve", "bob"),
+        ("bob", "bob"),
+        ("tim", "eve"),
+        ("tim", None),
+        ("tim", "bob"),
+    ]
+    log = [
+        Entry(0, place, guest.encode(), user and json.dumps({"user_id": user}).encode(), 0, {})
+        for place, (guest, user) in enumerate(said)
+    ]
+    assert links_in_force(log) == {"ann": "eve", "tim": "bob"}
+    eve = with_guests(recount, {"ann": "eve"}, "eve")
+    assert (eve.last_offset, eve.met, eve.ratings) == (-1, {"i1"}, [4, 4])

@@ -4,6 +4,7 @@ tries."""
 from edge_mutants import EDGES
 from eligibility_mutants import ELIGIBILITY
 from experiment_mutants import EXPERIMENTS
+from guest_mutants import GUESTS
 from log_mutants import LOGS
 from mutant import Mutant
 from places import Change
@@ -732,6 +733,7 @@ MUTANTS = [
     *EDGES,
     *ELIGIBILITY,
     *EXPERIMENTS,
+    *GUESTS,
     *RULES,
     Mutant(
         "evaluated within the lag of a list",

@@ -260,6 +260,8 @@ async def test_an_erased_user_is_gone_everywhere_and_for_every_version(cluster: 
         "requests": 1,
         "served": 1,
         "predictions": 1,
+        "links": 0,
+        "v1": 0,  # what guests of theirs did
         "archive": 0,
         "snapshots": 0,
     }

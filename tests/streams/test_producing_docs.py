@@ -9,6 +9,7 @@ from streams.contract.catalog import parse_catalog_item, parse_profile
 from streams.contract.dead_letters import DeadLetter
 from streams.contract.event_weights import FINISHED_PCT, WEIGHTS
 from streams.contract.events import EventType, Reason, WireInteraction, parse_interaction
+from streams.contract.links import parse_link
 from streams.contract.partitioning import partition_of
 
 TEXT = (Path(__file__).parents[2] / "docs" / "producing.md").read_text(encoding="utf-8")
@@ -31,8 +32,10 @@ def test_the_examples_of_events_are_accepted() -> None:
     assert [event.event_type.value for event in events] == ["play", "rating", "search"]
 
 
-def test_the_examples_of_an_item_and_a_profile_are_accepted() -> None:
+def test_the_examples_of_an_item_a_profile_and_a_link_are_accepted() -> None:
     (item,), (profile,) = blocks("json catalog.items"), blocks("json users.profiles")
+    (link,) = blocks("json users.links")
+    assert parse_link(b"anon-7f3a", link.encode()) is not None
     assert parse_catalog_item(b"m42", item.encode()) is not None
     assert parse_profile(b"u17", profile.encode()) is not None
 

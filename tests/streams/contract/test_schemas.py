@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from streams.contract.catalog import WireItem, WireProfile, parse_catalog_item, parse_profile
 from streams.contract.events import InvalidEvent, Reason, WireInteraction, parse_interaction
+from streams.contract.links import WireLink, parse_link
 from streams.contract.schemas import schemas
 from streams.kafka.asyncapi import asyncapi
 
@@ -28,7 +29,7 @@ Events = st.SearchStrategy[dict[str, Any]]
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
 def test_it_is_a_schema_and_names_every_field(name: str) -> None:
     Draft202012Validator.check_schema(SCHEMAS[name])
-    wire = {"interaction": WireInteraction, "item": WireItem, "profile": WireProfile}[name]
+    wire = {"interaction": WireInteraction, "item": WireItem, "link": WireLink, "profile": WireProfile}[name]
     assert set(SCHEMAS[name]["properties"]) == set(wire.__struct_fields__)
     assert all(field["description"] for field in SCHEMAS[name]["properties"].values())
 
@@ -143,6 +144,25 @@ PROFILES: list[dict[str, Any]] = [
 ]
 
 
+LINKS: list[dict[str, Any]] = [
+    {"guest_id": "5", "user_id": "u1", "linked_at": 1_700_000_000_000},
+    {"user_id": 17, "linked_at": "2020-01-01", "more": [1]},
+    {"user_id": "u1", "guest_id": None, "linked_at": ""},
+    {"guest_id": "5"},
+    {"user_id": ""},
+    {"user_id": None},
+    {"user_id": ["u1"]},
+    {"user_id": "u\n1"},
+    {"user_id": "u1", "linked_at": 1_700_000_000},
+    {"user_id": "u1", "linked_at": "yesterday"},
+]
+
+
+@pytest.mark.parametrize("raw", LINKS)
+def test_links(raw: dict[str, Any]) -> None:
+    assert Draft202012Validator(SCHEMAS["link"]).is_valid(raw) == accepted(parse_link, b"5", raw)
+
+
 @pytest.mark.parametrize("raw", ITEMS)
 def test_items(raw: dict[str, Any]) -> None:
     assert Draft202012Validator(SCHEMAS["item"]).is_valid(raw) == accepted(parse_catalog_item, b"5", raw)
@@ -168,6 +188,7 @@ def test_asyncapi_holds_together() -> None:
         "user.interactions",
         "catalog.items",
         "users.profiles",
+        "users.links",
         "user.interactions.dlq",
     }
     references = list(references_in(document))

@@ -9,6 +9,7 @@ NAMES = {
     "user.interactions",
     "catalog.items",
     "users.profiles",
+    "users.links",
     "user.erasure",
     "user.interactions.dlq",
     "freshet.versions",
@@ -25,11 +26,13 @@ NAMES = {
     "ranker.weights.v1",
     "judged.events.v1",
     "user.rows.v1",
+    "guest.parts.v1",
     "crash.marks.v1",
 }
 COMPACTED = {
     "catalog.items",
     "users.profiles",
+    "users.links",
     "user.erasure",
     "freshet.versions",
     "freshet.controls",
@@ -38,6 +41,7 @@ COMPACTED = {
     "item.model.v1",
     "ranker.weights.v1",
     "user.rows.v1",
+    "guest.parts.v1",
     "crash.marks.v1",
 }
 ERASABLE = {"user.interactions.dlq", "recommendation.requests", "recommendation.served", "model.predictions"}
@@ -64,6 +68,7 @@ def test_every_property_that_names_a_topic_has_a_spec() -> None:
 def test_partitions() -> None:
     assert {spec.name for spec in specs().values() if spec.partitions == 1} == {
         "freshet.versions",
+        "users.links",
         "freshet.controls",
         "freshet.experiments",
         "freshet.rules",
