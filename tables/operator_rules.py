@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.contract.item_details import values_of
-from streams.contract.rules import MAX_FACTOR, MAX_PINS, MIN_FACTOR, ListKind, Match, OperatorRule
+from streams.contract.rules import MAX_FACTOR, MAX_PINS, MIN_FACTOR, ItemMatch, ListKind, OperatorRule
 from tables.columns import grown
 from tables.item_catalog import Blocked, ItemCatalog
 from tables.item_keys import ItemKeys
@@ -53,7 +53,7 @@ class Pin(NamedTuple):
     item: int
 
 
-class Effect(NamedTuple):
+class RulesEffect(NamedTuple):
     """What the rules do to lists of one kind for the people of one country and device: `factors` float32[capacity] by
     item, None = none, and the pins by slot, no item twice."""
 
@@ -62,7 +62,7 @@ class Effect(NamedTuple):
     pins: tuple[Pin, ...]
 
 
-NO_EFFECT = Effect((), None, ())
+NO_EFFECT = RulesEffect((), None, ())
 
 
 class OperatorRules:
@@ -77,7 +77,7 @@ class OperatorRules:
         self._catalog = catalog
         self._capacity = 0
         self._matched: dict[str, Mask] = {}
-        self._effects: dict[tuple[str, ...], Effect] = {}
+        self._effects: dict[tuple[str, ...], RulesEffect] = {}
 
     def grow(self, capacity: int) -> None:
         """Room for `capacity` items, of which no rule is about those that are new."""
@@ -135,7 +135,7 @@ class OperatorRules:
             frozenset((rule.rule_id, rule.changed_ms) for rule in about if rule.action == "block"),
         )
 
-    def effect(self, country: str, device: str, kind: ListKind) -> Effect:
+    def effect(self, country: str, device: str, kind: ListKind) -> RulesEffect:
         """What they do to a list of this kind for somebody there, "" = not known."""
         if not self.is_soft:
             return NO_EFFECT
@@ -148,7 +148,7 @@ class OperatorRules:
             known = self._effects[names] = self._effect_of(rules)
         return known
 
-    def _effect_of(self, rules: list[OperatorRule]) -> Effect:
+    def _effect_of(self, rules: list[OperatorRule]) -> RulesEffect:
         factors: Floats | None = None
         for rule in rules:
             if rule.factor is not None:
@@ -156,7 +156,7 @@ class OperatorRules:
                 factors[self._matched[rule.rule_id]] *= np.float32(rule.factor)
         if factors is not None:
             np.clip(factors, MIN_FACTOR, MAX_FACTOR, out=factors)
-        return Effect(tuple(rules), factors, tuple(self._pins(rules)))
+        return RulesEffect(tuple(rules), factors, tuple(self._pins(rules)))
 
     def _pins(self, rules: list[OperatorRule]) -> Iterator[Pin]:
         """Of several for one slot the one with the first id has it, and the others follow; at most so many a list."""
@@ -175,13 +175,13 @@ class OperatorRules:
 
     # -- which items -----------------------------------------------------------------------------------------------
 
-    def _all_matching(self, match: Match) -> Mask:
+    def _all_matching(self, match: ItemMatch) -> Mask:
         mask = np.zeros(self._capacity, np.bool_)
         for index in self._candidates(match):
             mask[index] = self._is_about(match, index)
         return mask
 
-    def _candidates(self, match: Match) -> Iterable[int]:
+    def _candidates(self, match: ItemMatch) -> Iterable[int]:
         """Items of which all that match are some."""
         if match.items:
             return [index for index in self._keys.of(match.items).tolist() if index >= 0]
@@ -200,7 +200,7 @@ class OperatorRules:
         folded = name.casefold()
         return [number for number, genre in enumerate(self._catalog.genre_names) if genre.casefold() == folded]
 
-    def _is_about(self, match: Match, index: int) -> bool:
+    def _is_about(self, match: ItemMatch, index: int) -> bool:
         if match.items and self._keys.ids[index] not in match.items:
             return False
         if match.genre is not None:

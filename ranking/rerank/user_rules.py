@@ -12,7 +12,7 @@ from ranking.filters.request_context import country_of
 from ranking.interests import Asked
 from ranking.ragged import Ragged, owners
 from tables.item_model import ItemModel
-from tables.operator_rules import Effect
+from tables.operator_rules import RulesEffect
 
 
 def place_of(asked: Asked) -> tuple[str, str]:
@@ -25,7 +25,7 @@ def place_of(asked: Asked) -> tuple[str, str]:
 class UserRules:
     """By user, `of` int64[users] is which of the `effects` is theirs; users of one country and device have the same."""
 
-    effects: list[Effect]
+    effects: list[RulesEffect]
     of: NDArray[np.int64]
 
     @classmethod
@@ -34,7 +34,7 @@ class UserRules:
         if not model.rules.is_soft:
             return None
         effects: dict[int, int] = {}
-        found: list[Effect] = []
+        found: list[RulesEffect] = []
         of = np.empty(len(asked), np.int64)
         for number, one in enumerate(asked):
             effect = model.rules.effect(*place_of(one), "personal")

@@ -42,7 +42,7 @@ _NAME: Final = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{MAX_NAME_LENGTH - 1}}}\Z")
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 
 
-class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class ItemMatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Which items a rule is about: those that are all of it. `genre` and `item_type` in any case; of an attribute with
     several values one is enough."""
 
@@ -60,7 +60,7 @@ class OperatorRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
 
     rule_id: str
     action: Action
-    match: Match
+    match: ItemMatch
     changed_ms: Annotated[int, msgspec.Meta(ge=0)]
     factor: float | None = None
     position: int | None = None
@@ -120,15 +120,15 @@ def parse_rule(key: bytes | None, value: bytes) -> OperatorRule:
 def problem_of(rule: OperatorRule) -> str | None:
     """What is wrong with a rule though each of its fields may be as it is; None when nothing is.
 
-    >>> problem_of(OperatorRule("a", "boost", Match(genre="War"), 0, factor=20.0))
+    >>> problem_of(OperatorRule("a", "boost", ItemMatch(genre="War"), 0, factor=20.0))
     'factor of a boost must be above 1 and at most 10, and is 20'
-    >>> problem_of(OperatorRule("a", "block", Match(genre="War"), 0, from_ms=5, until_ms=5))
+    >>> problem_of(OperatorRule("a", "block", ItemMatch(genre="War"), 0, from_ms=5, until_ms=5))
     'the window is empty: until_ms 5 is not after from_ms 5'
     """
     if not _NAME.match(rule.rule_id):
         name = rule.rule_id[:100]
         return f"rule_id must be 1-{MAX_NAME_LENGTH} lower-case letters, digits, '_' or '-', and is {name!r}"
-    if rule.match == Match():
+    if rule.match == ItemMatch():
         return "match names no item, genre, item_type or attribute: a rule about everything changes nothing"
     if rule.from_ms is not None and rule.until_ms is not None and rule.until_ms <= rule.from_ms:
         return f"the window is empty: until_ms {rule.until_ms} is not after from_ms {rule.from_ms}"
@@ -151,7 +151,7 @@ def _problem_of_action(rule: OperatorRule) -> str | None:
 
 
 def _problem_of_pin(rule: OperatorRule) -> str | None:
-    if rule.match != Match(rule.match.items):
+    if rule.match != ItemMatch(rule.match.items):
         return "a pin names items: which of a genre, type or attribute is best is the ranker's to say, with a boost"
     count, first = len(rule.match.items), rule.position
     if count > MAX_PINS or len(set(rule.match.items)) < count:

@@ -22,7 +22,7 @@ from ranking.shared_lists import new_releases, popular, popular_in, popular_of_g
 from ranking.why import why
 from streams.contract.catalog import CatalogItem, UserProfile
 from streams.contract.events import EventType, Interaction
-from streams.contract.rules import ACTIONS, Match, OperatorRule
+from streams.contract.rules import ACTIONS, ItemMatch, OperatorRule
 
 SIZE = 12
 ITEMS = 40
@@ -61,7 +61,9 @@ def world_of(seed: int) -> SmallWorld:
 
 def _rule(name: str, told: tuple[Any, ...]) -> OperatorRule:
     action, genre, items, factor, where, lists = told
-    match = Match(genre=genre) if genre and action != "pin" else Match(items=tuple(f"i{item}" for item in items))
+    match = (
+        ItemMatch(genre=genre) if genre and action != "pin" else ItemMatch(items=tuple(f"i{item}" for item in items))
+    )
     strengths = {"boost": {"factor": 1 + factor * 9}, "bury": {"factor": 0.1 + factor * 0.8}, "pin": {"position": 2}}
     fields: dict[str, Any] = {"lists": "all" if action == "block" else lists, **strengths.get(action, {})}
     return OperatorRule(name, action, match, 1, countries=where, **fields)
@@ -161,10 +163,10 @@ def test_a_pin_says_what_it_is_and_why_names_it() -> None:
     pinned = row[-1]
     world.model.rules.follow(
         [
-            OperatorRule("front", "pin", Match(items=(world.model.ids[pinned],)), 1, position=1),
-            OperatorRule("more", "boost", Match(items=(world.model.ids[pinned],)), 1, factor=2.0),
-            OperatorRule("less", "bury", Match(items=(world.model.ids[pinned],)), 1, factor=0.5, countries=("ZZ",)),
-            OperatorRule("gone", "block", Match(items=(world.model.ids[row[0]],)), 1),
+            OperatorRule("front", "pin", ItemMatch(items=(world.model.ids[pinned],)), 1, position=1),
+            OperatorRule("more", "boost", ItemMatch(items=(world.model.ids[pinned],)), 1, factor=2.0),
+            OperatorRule("less", "bury", ItemMatch(items=(world.model.ids[pinned],)), 1, factor=0.5, countries=("ZZ",)),
+            OperatorRule("gone", "block", ItemMatch(items=(world.model.ids[row[0]],)), 1),
         ]
     )
     told = why(user, profile, world.model, RANKER, NOW_MS, pinned, SIZE, RankingSettings())
@@ -191,7 +193,7 @@ def test_a_rule_by_device_is_for_users_who_were_seen_on_it_last() -> None:
     asked = [(world.user(user), None) for user in USERS[:3]]
     before = lists_of(world, asked)
     pins = tuple(world.model.ids[row[-1]] for row in before)
-    rule = OperatorRule("r", "pin", Match(items=tuple(dict.fromkeys(pins))), 1, None, 1, (), ("tv",), "personal")
+    rule = OperatorRule("r", "pin", ItemMatch(items=tuple(dict.fromkeys(pins))), 1, None, 1, (), ("tv",), "personal")
     world.model.rules.follow([rule])
     changed = [now != then for now, then in zip(lists_of(world, asked), before, strict=True)]
     assert changed == [True, False, False]
@@ -203,6 +205,6 @@ def test_rules_for_users_lists_change_no_list_of_everybody_and_the_other_way() -
     personal, shared = lists_of(world, asked), popular(world.model, NOW_MS, SIZE).item_index.tolist()
     pins = tuple(world.model.ids[index] for index in (personal[0][-1], shared[-1]))
     for lists in ("personal", "shared"):
-        world.model.rules.follow([OperatorRule("r", "pin", Match(items=pins), 1, position=1, lists=lists)])  # type: ignore[arg-type]
+        world.model.rules.follow([OperatorRule("r", "pin", ItemMatch(items=pins), 1, position=1, lists=lists)])  # type: ignore[arg-type]
         assert (lists_of(world, asked) != personal) == (lists == "personal")
         assert (popular(world.model, NOW_MS, SIZE).item_index.tolist() != shared) == (lists == "shared")

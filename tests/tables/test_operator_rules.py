@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.contract.catalog import CatalogItem
-from streams.contract.rules import MAX_FACTOR, MAX_PINS, MIN_FACTOR, Match, OperatorRule
+from streams.contract.rules import MAX_FACTOR, MAX_PINS, MIN_FACTOR, ItemMatch, OperatorRule
 from tables.item_model import ItemModel
 from tables.operator_rules import Pin
 
@@ -19,7 +19,7 @@ COUNTRIES = (None, "DE", "FR", "US")
 IDS = [f"i{number}" for number in range(12)]
 
 
-def rule(name: str, action: Any, match: Match, **fields: Any) -> OperatorRule:
+def rule(name: str, action: Any, match: ItemMatch, **fields: Any) -> OperatorRule:
     return OperatorRule(name, action, match, 1, **fields)
 
 
@@ -42,19 +42,19 @@ ITEMS = st.builds(
 )
 MATCHES = st.one_of(
     st.builds(
-        Match, items=st.lists(st.sampled_from([*IDS, "unheard of"]), min_size=1, max_size=4, unique=True).map(tuple)
+        ItemMatch, items=st.lists(st.sampled_from([*IDS, "unheard of"]), min_size=1, max_size=4, unique=True).map(tuple)
     ),
     st.builds(
-        Match,
+        ItemMatch,
         genre=st.sampled_from([None, "war", "Drama", "none"]),
         item_type=st.sampled_from([None, "movie"]),
         attributes=st.sampled_from([{}, {"studio": "A"}, {"free": "true"}, {"studio": "B/1"}]),
     ),
-).filter(lambda match: match != Match())
+).filter(lambda match: match != ItemMatch())
 BLOCKS = st.lists(st.tuples(MATCHES, st.sampled_from([(), ("DE",), ("DE", "US"), ("FR",)])), max_size=3)
 
 
-def matches(match: Match, item: CatalogItem) -> bool:
+def matches(match: ItemMatch, item: CatalogItem) -> bool:
     """What the documents say."""
     said = {name: value if isinstance(value, list) else [value] for name, value in item.attributes.items()}
     texts = {name: {"true" if one is True else one for one in values} for name, values in said.items()}
@@ -119,16 +119,16 @@ def test_who_is_offered_something_else_is_told() -> None:
     model = ItemModel()
     for item_id in "abc":
         model.apply_catalog(item_id, CatalogItem(item_id, genres=("War",) if item_id != "c" else ()))
-    block = rule("r", "block", Match(genre="war"))
+    block = rule("r", "block", ItemMatch(genre="war"))
     assert model.rules.follow([block]) == [0, 1]
     assert model.rules.follow([block]) == []
-    assert model.rules.follow([msgspec.structs.replace(block, match=Match(items=("b",)))]) == [0, 1]
+    assert model.rules.follow([msgspec.structs.replace(block, match=ItemMatch(items=("b",)))]) == [0, 1]
     assert model.rules.follow([]) == [1]
 
 
 def test_an_item_that_only_events_have_named_can_be_blocked() -> None:
     model = ItemModel()
-    model.rules.follow([rule("r", "block", Match(items=("a",)))])
+    model.rules.follow([rule("r", "block", ItemMatch(items=("a",)))])
     for item_id in "ab":
         model._add(item_id)
     assert model.catalog.offered(np.arange(2), NOW_MS).tolist() == [False, True]
@@ -170,13 +170,13 @@ def test_pins_take_different_slots_and_ten_at_most() -> None:
     for number in range(20):
         model.apply_catalog(f"i{number}", CatalogItem(f"i{number}"))
     pins = [
-        rule("b", "pin", Match(items=("i1", "i2")), position=1),
-        rule("a", "pin", Match(items=("i3", "i1")), position=2),
-        rule("c", "pin", Match(items=("unheard of",)), position=4),
+        rule("b", "pin", ItemMatch(items=("i1", "i2")), position=1),
+        rule("a", "pin", ItemMatch(items=("i3", "i1")), position=2),
+        rule("c", "pin", ItemMatch(items=("unheard of",)), position=4),
     ]
     model.rules.follow(sorted(pins, key=lambda one: one.rule_id))
     assert model.rules.effect("", "", "shared").pins == (Pin(0, 1), Pin(1, 3), Pin(2, 2))
-    many = [rule(f"r{number}", "pin", Match(items=(f"i{number}",)), position=1) for number in range(12)]
+    many = [rule(f"r{number}", "pin", ItemMatch(items=(f"i{number}",)), position=1) for number in range(12)]
     model.rules.follow(sorted(many, key=lambda one: one.rule_id))
     found = model.rules.effect("", "", "personal").pins
     assert [pin.slot for pin in found] == list(range(MAX_PINS))
@@ -184,16 +184,16 @@ def test_pins_take_different_slots_and_ten_at_most() -> None:
 
 def test_without_rules_nothing_is_asked() -> None:
     model = ItemModel()
-    model.rules.follow([rule("r", "block", Match(genre="War"))])
+    model.rules.follow([rule("r", "block", ItemMatch(genre="War"))])
     assert not model.rules.is_soft
-    model.rules.follow([rule("r", "bury", Match(genre="War"), factor=0.5)])
+    model.rules.follow([rule("r", "bury", ItemMatch(genre="War"), factor=0.5)])
     assert model.rules.is_soft
 
 
 def test_which_lists_are_outdated() -> None:
     model = ItemModel()
-    pin = rule("a", "pin", Match(items=("i",)), position=1, countries=("DE",))
-    block = rule("b", "block", Match(genre="War"))
+    pin = rule("a", "pin", ItemMatch(items=("i",)), position=1, countries=("DE",))
+    block = rule("b", "block", ItemMatch(genre="War"))
     made = []
     for rules in ((), (pin,), (pin, block), (msgspec.structs.replace(pin, changed_ms=2), block), (pin,), ()):
         model.rules.follow(rules)

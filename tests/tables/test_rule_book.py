@@ -3,12 +3,12 @@
 import pytest
 
 from streams.contract.reasons import InvalidEvent
-from streams.contract.rules import MAX_RULES, Match, OperatorRule
+from streams.contract.rules import MAX_RULES, ItemMatch, OperatorRule
 from tables.rule_book import RuleBook
 
 
 def rule(name: str, **fields: object) -> OperatorRule:
-    return OperatorRule(name, "block", Match(genre="War"), 1, **fields)  # type: ignore[arg-type]
+    return OperatorRule(name, "block", ItemMatch(genre="War"), 1, **fields)  # type: ignore[arg-type]
 
 
 def test_rules_are_in_force_in_their_windows_by_name() -> None:

@@ -7,7 +7,7 @@ from aiokafka.structs import ConsumerRecord
 
 from agents.followers import item_follower
 from agents.followers.item_follower import ItemFollower
-from streams.contract.rules import Match, OperatorRule
+from streams.contract.rules import ItemMatch, OperatorRule
 from streams.kafka.topics import Topics
 
 
@@ -36,12 +36,12 @@ def test_what_a_block_takes_or_gives_back_is_told_to_cards_and_lists() -> None:
     follower = ItemFollower("nowhere:1", Topics("t", "v1"))
     says(follower, "a", title="A", genres=["Drama"])
     says(follower, "b", title="B", genres=["War"])
-    block = OperatorRule("contract", "block", Match(genre="War"), 1)
+    block = OperatorRule("contract", "block", ItemMatch(genre="War"), 1)
     for rules, told in (([block], {"b"}), ([block], set()), ([], {"b"})):
         lists, cards = follower.catalogue_version, follower.records_said
         follower.follow_rules(rules)
         assert follower.changed_since(lists) == follower.said_since(cards) == told
-    follower.follow_rules([OperatorRule("less", "bury", Match(genre="War"), 1, factor=0.5)])
+    follower.follow_rules([OperatorRule("less", "bury", ItemMatch(genre="War"), 1, factor=0.5)])
     assert follower.catalogue_version == lists + 1, "it changes no item"
     follower.follow_rules([block])
     lists = follower.catalogue_version

@@ -2,7 +2,7 @@
 
 from agents.followers.item_follower import ItemFollower
 from agents.lists.rule_clock import RuleClock
-from streams.contract.rules import Match, OperatorRule
+from streams.contract.rules import ItemMatch, OperatorRule
 from streams.kafka.topics import Topics
 from tables.rule_book import RuleBook
 
@@ -10,7 +10,7 @@ from tables.rule_book import RuleBook
 def test_a_window_opens_and_closes_without_a_record() -> None:
     book, items, now_ms = RuleBook(), ItemFollower("nowhere:1", Topics("t", "v1")), 0
     clock = RuleClock(book, items, lambda: now_ms)
-    book.apply(*OperatorRule("season", "boost", Match(genre="War"), 1, 2.0, from_ms=5, until_ms=8).record())
+    book.apply(*OperatorRule("season", "boost", ItemMatch(genre="War"), 1, 2.0, from_ms=5, until_ms=8).record())
     in_force = []
     for now_ms in (4, 5, 7, 8):  # noqa: B007  the clock reads it
         clock.tick()

@@ -13,7 +13,7 @@ from ranking.rerank.pool import Pools
 from ranking.rerank.rerank import Reranked, rerank
 from ranking.rerank.settings import RerankSettings
 from ranking.rerank.user_rules import UserRules
-from streams.contract.rules import Match, OperatorRule
+from streams.contract.rules import ItemMatch, OperatorRule
 
 OFF = RerankSettings.off()
 GENRES = ["a", "b", "ab", "", "c"] * 5
@@ -42,7 +42,7 @@ def lists(pools: Pools, scores: Any) -> tuple[Reranked, list[list[int]]]:
     return found, [pools.items[found.places[first:end]].tolist() for first, end in pairwise(ends)]
 
 
-def rule(name: str, action: Any, match: Match, **fields: Any) -> OperatorRule:
+def rule(name: str, action: Any, match: ItemMatch, **fields: Any) -> OperatorRule:
     return OperatorRule(name, action, match, 1, **fields)
 
 
@@ -55,7 +55,7 @@ FACTORS = st.lists(
 @given(FACTORS, st.integers(0, 5))
 def test_scores_are_multiplied_and_lists_ordered_by_them(wanted: Any, unranked: int) -> None:
     rules = [
-        rule(f"r{number}", "boost" if factor > 1 else "bury", Match(genre=genre), factor=factor, countries=where)
+        rule(f"r{number}", "boost" if factor > 1 else "bury", ItemMatch(genre=genre), factor=factor, countries=where)
         for number, (genre, factor, where) in enumerate(wanted)
     ]
     ranked = len(GENRES) - unranked
@@ -79,7 +79,7 @@ def test_pins_stand_in_their_slots_and_the_others_in_their_order(
     items: list[int], count: int, position: int, unranked: int
 ) -> None:
     pinned = items[:count]
-    pin = rule("r", "pin", Match(items=tuple(f"i{item}" for item in pinned)), position=position, countries=("DE",))
+    pin = rule("r", "pin", ItemMatch(items=tuple(f"i{item}" for item in pinned)), position=position, countries=("DE",))
     scores = [*falling(len(GENRES) - unranked), *[0.0] * unranked]
     found, (others, german) = lists(ruled(pin, of=("FR", "DE"), unranked=unranked), scores)
     assert others == list(range(len(GENRES))), "no rule is about them"
@@ -89,19 +89,19 @@ def test_pins_stand_in_their_slots_and_the_others_in_their_order(
 
 
 def test_a_pin_comes_onto_a_list_from_behind_it_and_a_short_list_ends_with_it() -> None:
-    pin = rule("r", "pin", Match(items=("i24",)), position=20)
+    pin = rule("r", "pin", ItemMatch(items=("i24",)), position=20)
     assert lists(ruled(pin, size=3), falling(25))[1] == [[0, 1, 2]]
-    pin = rule("r", "pin", Match(items=("i24", "i23")), position=2)
+    pin = rule("r", "pin", ItemMatch(items=("i24", "i23")), position=2)
     assert lists(ruled(pin, size=3), falling(25))[1] == [[0, 24, 23]]
 
 
 def test_what_moved_an_item_is_named() -> None:
-    pin = rule("r", "pin", Match(items=("i1",)), position=1)
-    boost = rule("s", "boost", Match(genre="c"), factor=3.0)
+    pin = rule("r", "pin", ItemMatch(items=("i1",)), position=1)
+    boost = rule("s", "boost", ItemMatch(genre="c"), factor=3.0)
     found, _ = lists(ruled(pin, boost), falling(25))
     assert [step.rule for step in found.steps(0)] == ["operator_factors", "pins"]
 
 
 def test_a_list_that_no_rule_is_about_is_not_touched() -> None:
-    pools = ruled(rule("r", "boost", Match(genre="a"), factor=3.0, countries=("DE",)), of=("FR",))
+    pools = ruled(rule("r", "boost", ItemMatch(genre="a"), factor=3.0, countries=("DE",)), of=("FR",))
     assert lists(pools, falling(25))[0].steps(0) == []

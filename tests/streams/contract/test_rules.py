@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from streams.contract.reasons import InvalidEvent, Reason
-from streams.contract.rules import Match, OperatorRule, parse_rule
+from streams.contract.rules import ItemMatch, OperatorRule, parse_rule
 
 PIN = {"action": "pin", "match": {"items": ["a", "b"]}, "position": 3}
 BOOST = {"action": "boost", "match": {"genre": "War"}, "factor": 2}
@@ -97,5 +97,7 @@ def test_whom_a_rule_is_about() -> None:
     ],
 )
 def test_which_rules_may_meet_on_a_list(one: dict[str, Any], other: dict[str, Any], overlap: bool) -> None:
-    rules = [OperatorRule(name, "boost", Match(genre="War"), 0, 2.0, **of) for name, of in (("a", one), ("b", other))]
+    rules = [
+        OperatorRule(name, "boost", ItemMatch(genre="War"), 0, 2.0, **of) for name, of in (("a", one), ("b", other))
+    ]
     assert rules[0].overlaps(rules[1]) == rules[1].overlaps(rules[0]) == overlap

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ops.operator.rules.spelling import NotARule, parse_attributes, parse_moment, rule_of
-from streams.contract.rules import Match, OperatorRule
+from streams.contract.rules import ItemMatch, OperatorRule
 
 NOTHING: dict[str, Any] = {"items": None, "genre": "", "item_type": "", "attributes": {}}
 
@@ -16,7 +16,7 @@ def told(action: str = "block", **fields: Any) -> dict[str, Any]:
 
 
 def test_what_is_not_given_is_not_there() -> None:
-    assert rule_of(told()) == OperatorRule("r", "block", Match(genre="War"), 0)
+    assert rule_of(told()) == OperatorRule("r", "block", ItemMatch(genre="War"), 0)
 
 
 @pytest.mark.parametrize(
