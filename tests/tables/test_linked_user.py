@@ -101,6 +101,10 @@ def test_it_is_what_one_who_did_it_all_would_have(pick: random.Random) -> None:
     assert user.row.folded == len(every)
     assert user.row.last_event_ms == max(event.timestamp_ms for event in every)
     assert set(user.seen.hours) == {event.item_id for event in met}
+    everybody = (own, *guests)
+    assert user.seen.hours == {
+        item: max(one.seen.hours[item] for one in everybody if item in one.seen) for item in user.seen.hours
+    }
     assert {item: at_ms for item, (at_ms, _) in user.history.entries.items()} == {
         event.item_id: event.timestamp_ms for event in sorted(met, key=lambda event: event.timestamp_ms)
     }
