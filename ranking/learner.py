@@ -238,7 +238,9 @@ class Learner:
         else:
             self.rejected += 1
             self._models.clear()
-        strengths = self.prior_outcomes.strengths(self.first.prior_strengths.tolist())
+        strengths = self.prior_outcomes.strengths(
+            self.first.prior_strengths.tolist(), self.published.prior_strengths.tolist()
+        )
         if (strengths != self.published.prior_strengths).any():
             number = self.published.number + 1
             self.published = replace(self.published, prior_strengths=strengths, number=number)

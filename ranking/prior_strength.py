@@ -81,11 +81,14 @@ class PriorOutcomes:
         self.sums[bucket] = kept * self.sums[bucket] + more
         self.squares[bucket] = kept * self.squares[bucket] + more * more
 
-    def strengths(self, first: Sequence[float]) -> Doubles:
-        """float64[buckets]: the strength that each ranks with, `first` until another is surely better."""
+    def strengths(self, first: Sequence[float], now: Sequence[float]) -> Doubles:
+        """float64[buckets]: the strength that each ranks with from `now` on, `first` until another is surely better.
+        One that was stays while it is better at all: sums that fade come and go around any bound."""
         found = np.array(first, np.float64)
-        for bucket in range(len(found)):
+        for bucket, held in enumerate(now):
             best = int(self.sums[bucket].argmax())
             if self.sums[bucket, best] > SURE * np.sqrt(self.squares[bucket, best]):
                 found[bucket] = STRENGTHS[best]
+            elif held in STRENGTHS and self.sums[bucket, STRENGTHS.index(held)] > 0:
+                found[bucket] = held
         return found

@@ -48,9 +48,9 @@ def test_a_strength_that_is_surely_better_replaces_the_first_of_its_bucket() -> 
     outcomes = PriorOutcomes.start(FIRST)
     for _ in range(9):
         outcomes.see(2, places(0))
-    assert outcomes.strengths(FIRST).tolist() == FIRST, "three times its noise is not more than three times"
+    assert outcomes.strengths(FIRST, FIRST).tolist() == FIRST, "three times its noise is not more than three times"
     outcomes.see(2, places(0))
-    assert outcomes.strengths(FIRST).tolist() == [5.0, 5.0, STRENGTHS[0], 5.0]
+    assert outcomes.strengths(FIRST, FIRST).tolist() == [5.0, 5.0, STRENGTHS[0], 5.0]
 
 
 def test_chance_replaces_nothing() -> None:
@@ -59,7 +59,7 @@ def test_chance_replaces_nothing() -> None:
         outcomes = PriorOutcomes.start(FIRST)
         for _ in range(300):
             outcomes.see(1, random.integers(0, 20, len(STRENGTHS)).astype(np.uint16))
-        assert outcomes.strengths(FIRST).tolist() == FIRST
+        assert outcomes.strengths(FIRST, FIRST).tolist() == FIRST
 
 
 def test_what_was_long_ago_is_outweighed() -> None:
@@ -67,7 +67,20 @@ def test_what_was_long_ago_is_outweighed() -> None:
     for best, examples in ((0, 12_000), (7, 6_000)):
         for _ in range(examples):
             outcomes.see(3, places(best))
-        assert outcomes.strengths(FIRST)[3] == STRENGTHS[best]
+        assert outcomes.strengths(FIRST, FIRST)[3] == STRENGTHS[best]
+
+
+def test_what_was_surely_better_stays_while_it_is_better_at_all() -> None:
+    outcomes = PriorOutcomes.start(FIRST)
+    for _ in range(100):
+        outcomes.see(1, places(0))
+    now = outcomes.strengths(FIRST, FIRST).tolist()
+    assert now[1] == STRENGTHS[0]
+    outcomes.squares *= 1_000  # not surely any more
+    assert outcomes.strengths(FIRST, FIRST).tolist() == FIRST
+    assert outcomes.strengths(FIRST, now).tolist() == now
+    outcomes.sums[1, 0] = -1.0
+    assert outcomes.strengths(FIRST, now).tolist() == FIRST
 
 
 def test_only_the_first_ten_places_count() -> None:
