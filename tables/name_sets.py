@@ -24,6 +24,11 @@ class NameSets:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def names(self) -> list[str]:
+        """All names that an item was ever bounded to."""
+        return list(self._names)
+
     def grow(self, capacity: int) -> None:
         """Room for `capacity` items; new ones are not bounded."""
         self.bounded, self.bits = grown(self.bounded, capacity), grown(self.bits, capacity)

@@ -47,7 +47,10 @@ def matched_items(model: ItemModel, rule: OperatorRule, others: Iterable[Operato
     """Of a rule beside the `others` that there are, at `now_ms`; of one that begins later, when it does."""
     at_ms = max(now_ms, rule.from_ms or 0)
     beside = [one for one in others if one.rule_id != rule.rule_id and one.holds_at(at_ms)]
-    audiences = [(country, maturity) for country in rule.countries or ("",) for maturity in MATURITIES]
+    # Whoever is where nobody knows loses what is blocked anywhere; without named countries a block holds in all of
+    # them, and where items are bounded to some, each has another catalogue.
+    named = rule.countries or {*model.catalog.regions.names, *(country for one in beside for country in one.countries)}
+    audiences = [(country, maturity) for country in ("", *sorted(named)) for maturity in MATURITIES]
     model.rules.follow(beside)
     before = [_left(model, country, maturity, at_ms) for country, maturity in audiences]
     model.rules.follow([*beside, rule])

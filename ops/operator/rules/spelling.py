@@ -9,6 +9,7 @@ import msgspec
 from ops.exit_codes import CommandFailed, ExitCode
 from streams.contract.reasons import InvalidEvent
 from streams.contract.rules import ACTIONS, LISTS, OperatorRule, parse_rule
+from tables.regions import REGION_OF
 
 
 class NotARule(CommandFailed):
@@ -57,6 +58,9 @@ def rule_of(told: dict[str, Any]) -> OperatorRule:
         raise NotARule(f"a rule's action is one of {', '.join(ACTIONS)}, and not {told['action']!r}")
     if told.get("lists", "all") not in LISTS:
         raise NotARule(f"--lists is one of {', '.join(LISTS)}, and not {told['lists']!r}")
+    for country in told.get("countries", ()):
+        if country not in REGION_OF:
+            raise NotARule(f"--country {country}: no country of ISO 3166 (Britain is GB, Greece is GR)")
     given = {name: value for name, value in told.items() if value not in (None, (), [], {}, "")}
     given["match"] = {name: value for name, value in told["match"].items() if value not in (None, (), [], {}, "")}
     try:

@@ -42,7 +42,21 @@ def catalogue() -> ItemModel:
             (),
             {("", "all", 25, 15), ("", "12", 25, 15), ("", "16", 25, 15)},
         ),
-        (rule("r", "block", ItemMatch(genre="drama"), countries=("FR",)), (), {("FR", "all", 25, 15)}),
+        (
+            rule("r", "block", ItemMatch(genre="drama"), countries=("FR",)),
+            (),
+            {("FR", "all", 25, 15), ("", "all", 25, 15)},
+        ),
+        (
+            rule("r", "block", ItemMatch(genre="war")),
+            (),
+            {("DE", "18", 85, 10), ("DE", "all", 25, 10), ("", "18", 64, 10)},
+        ),
+        (
+            rule("r", "block", ItemMatch(genre="war"), countries=("FR",)),  # nobody is left anything where nobody knows
+            [rule("s", "block", ItemMatch(genre="drama"), countries=("AT",))],
+            {("FR", "18", 64, 10), ("", "18", 54, 0)},
+        ),
         (
             rule("r", "block", ItemMatch(genre="war"), countries=("DE",)),
             (),

@@ -29,7 +29,7 @@ def test_what_is_not_given_is_not_there() -> None:
         (told("boost"), "a boost needs a factor"),
         (told(rule_id="No Name"), "rule_id must be"),
         (told(from_ms=5, until_ms=5), "the window is empty"),
-        (told(countries=["GERMANY"]), "length <= 2"),
+        (told(countries=["UK"]), "--country UK: no country of ISO 3166"),
     ],
 )
 def test_what_is_no_rule_is_told(fields: dict[str, Any], message: str) -> None:
