@@ -17,19 +17,21 @@ class RuleBook:
         self.by_id: dict[str, OperatorRule] = {rule.rule_id: rule for rule in rules}
 
     def apply(self, key: bytes | None, value: bytes | None) -> None:
-        """Takes one record. Raises `InvalidEvent` for one that cannot be used, or is one too many: then the rule of
-        that name is gone, as it is for whoever reads the topic later."""
+        """Takes one record. Raises `InvalidEvent` for one that cannot be used: then the rule of that name is gone, as
+        it is for whoever reads the topic later. It is raised for one too many as well, which is kept: which rules count
+        follows from all that the topic holds, and not from when somebody began to read it."""
         name = (key or b"").decode(errors="replace")
         if self.by_id.pop(name, None) is not None:
             self.version += 1
         if value is None:
             return
         rule = parse_rule(key, value)
-        if len(self.by_id) >= MAX_RULES:
-            raise InvalidEvent(Reason.OUT_OF_RANGE, f"there are {MAX_RULES} rules already: remove one first")
         self.by_id[name] = rule
         self.version += 1
+        if len(self.by_id) > MAX_RULES:
+            told = f"there are {MAX_RULES} rules already, and of more the first by name count: remove one"
+            raise InvalidEvent(Reason.OUT_OF_RANGE, told)
 
     def in_force(self, now_ms: int) -> tuple[OperatorRule, ...]:
-        """The rules that hold at `now_ms`, by their ids."""
-        return tuple(rule for _, rule in sorted(self.by_id.items()) if rule.holds_at(now_ms))
+        """The rules that hold at `now_ms`, by their ids; of too many rules the first."""
+        return tuple(rule for _, rule in sorted(self.by_id.items())[:MAX_RULES] if rule.holds_at(now_ms))

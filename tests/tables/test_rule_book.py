@@ -1,5 +1,7 @@
 """What `freshet.rules` says, record by record."""
 
+from contextlib import suppress
+
 import pytest
 
 from streams.contract.reasons import InvalidEvent
@@ -31,7 +33,21 @@ def test_a_record_that_cannot_be_used_takes_the_rule_of_its_name_away() -> None:
 
 def test_there_are_so_many_rules_and_no_more() -> None:
     book = RuleBook(rule(f"r{number}") for number in range(MAX_RULES))
-    with pytest.raises(InvalidEvent, match="remove one first"):
-        book.apply(*rule("more").record())
     book.apply(*rule("r0", from_ms=5).record())
-    assert len(book.by_id) == MAX_RULES
+    with pytest.raises(InvalidEvent, match="remove one"):
+        book.apply(*rule("s").record())
+    assert "s" not in {one.rule_id for one in book.in_force(9)}
+    assert len(book.in_force(9)) == MAX_RULES
+
+
+def test_which_rules_count_does_not_depend_on_when_somebody_began_to_read() -> None:
+    records = [*(rule(f"r{number}").record() for number in range(MAX_RULES)), rule("s").record(), (b"r0", None)]
+    both = []
+    for read in (records, records[1:-1]):  # the second after the topic was compacted
+        book = RuleBook()
+        for record in read:
+            with suppress(InvalidEvent):
+                book.apply(*record)
+        both.append(book.in_force(9))
+    assert both[0] == both[1]
+    assert both[0][-1].rule_id == "s"
