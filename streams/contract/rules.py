@@ -31,6 +31,8 @@ MAX_FACTOR: Final = 10.0
 MIN_FACTOR: Final = 0.1
 MAX_ITEMS: Final = 1_000
 MAX_NAME_LENGTH: Final = 40
+#: The end of the year 9999, the last that can be written.
+_LAST_MS: Final = 253_402_300_799_999
 
 Action = Literal["pin", "boost", "bury", "block"]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
@@ -61,14 +63,14 @@ class OperatorRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     rule_id: str
     action: Action
     match: ItemMatch
-    changed_ms: Annotated[int, msgspec.Meta(ge=0)]
+    changed_ms: Annotated[int, msgspec.Meta(ge=0, le=_LAST_MS)]
     factor: float | None = None
     position: int | None = None
     countries: Annotated[tuple[WireCountry, ...], msgspec.Meta(max_length=300)] = ()
     devices: Annotated[tuple[str, ...], msgspec.Meta(max_length=50)] = ()
     lists: Literal["all", "personal", "shared"] = "all"
-    from_ms: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    until_ms: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    from_ms: Annotated[int, msgspec.Meta(ge=0, le=_LAST_MS)] | None = None
+    until_ms: Annotated[int, msgspec.Meta(ge=0, le=_LAST_MS)] | None = None
     who: str = ""
     about: str = ""
 

@@ -47,6 +47,8 @@ def test_a_rule_comes_back_as_it_was_written(kind: dict[str, Any]) -> None:
         (PIN, {"match": {"items": list("abcdefghijk")}}, Reason.OUT_OF_RANGE, "1-10 different items, and this one 11"),
         (PIN, {"match": {"items": ["a", "a"]}}, Reason.OUT_OF_RANGE, "different items"),
         (BLOCK, {"from_ms": 9, "until_ms": 9}, Reason.OUT_OF_RANGE, "the window is empty"),
+        (BLOCK, {"until_ms": 9007199254740993000}, Reason.OUT_OF_RANGE, "until_ms"),
+        (BLOCK, {"changed_ms": 10**18}, Reason.OUT_OF_RANGE, "changed_ms"),
         (BLOCK, {"countries": ["de"]}, Reason.OUT_OF_RANGE, "two upper-case letters"),
         (BLOCK, {"devices": ["tv"]}, Reason.OUT_OF_RANGE, "a block by device is not supported"),
         (BLOCK, {"lists": "shared"}, Reason.OUT_OF_RANGE, "a block holds on every list"),
