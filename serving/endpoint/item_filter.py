@@ -18,7 +18,6 @@ _DAY: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _ATTRIBUTE: Final = r"[A-Za-z0-9_-]{1,64}:[^\x00-\x1f\x7f-\x9f]{1,128}"
 ITEM_TYPE: Final = text("item_type", "Only items of this type.", 64)
 GENRE: Final = text("genre", "Only items of this genre.", 64)
-LANGUAGE: Final = text("language", "Only items in this language; de is de-AT too.", 32)
 
 
 def _shaped(name: str, description: str, pattern: str, allowed: str, longest: int) -> Parameter:
@@ -27,6 +26,10 @@ def _shaped(name: str, description: str, pattern: str, allowed: str, longest: in
 
 
 _SHORT: Final = 100
+_TAG: Final = r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}"
+LANGUAGE: Final = _shaped(
+    "language", "Only items in this language; de is de-AT too.", _TAG, "a language tag as de or de-AT", 32
+)
 MAX_DURATION: Final = _shaped("max_duration_s", "No longer than so many seconds.", _NUMBER, "1 to 9999999", 7)
 RELEASED_AFTER: Final = _shaped("released_after", "Released after this day, UTC.", _DAY, "a day as 2026-01-31", 10)
 ATTRIBUTE: Final = _shaped(
@@ -39,7 +42,7 @@ ATTRIBUTE: Final = _shaped(
 BOOST: Final = _shaped(
     "boost",
     "Moves items of a genre, type, language or attribute up within the list; nothing else is shown, and nothing less.",
-    rf"(?:(?:genre|item_type|language):[^\x00-\x1f\x7f-\x9f]{{1,64}}|attribute:{_ATTRIBUTE})",
+    rf"(?:(?:genre|item_type):[^\x00-\x1f\x7f-\x9f]{{1,64}}|language:{_TAG}|attribute:{_ATTRIBUTE})",
     "genre:, item_type:, language: or attribute:NAME:, and a value",
     203,
 )

@@ -168,6 +168,11 @@ async def test_no_page_shows_again_what_one_before_showed_though_the_list_is_rew
     assert sorted(shown) == sorted({*NAMES[:10], *NAMES[20:]})
 
 
+@pytest.mark.parametrize("asked", [{"language": "-AT"}, {"boost": "language:-AT"}])
+async def test_a_language_that_is_none_is_refused_and_not_taken_for_any(filled: httpx.AsyncClient, asked: Any) -> None:
+    assert (await filled.get(LIST, params={"user_id": "u1", **asked})).status_code == 400
+
+
 @pytest.mark.parametrize("typed", ["war", "WAR", "War"])
 async def test_the_row_of_a_genre_is_found_however_it_is_typed(filled: httpx.AsyncClient, typed: str) -> None:
     shown = ids((await answered(filled, genre=typed))["recommendations"])
