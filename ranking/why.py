@@ -59,7 +59,8 @@ def why(
     generators = Generator(int(decision.generators[place - 1])) if place else Generator(0)
     alone = Ragged.of([_alone(item)])
     dropped_by = [rule.__name__ for rule in HARD_RULES if not rule(alone, contexts, model)[0]]
-    blocked_by = [rule.rule_id for rule in model.rules.about(item) if rule.action == "block"]
+    under = model.rules.signature(*place_of((user, profile))).blocks
+    blocked_by = [rule.rule_id for rule in model.rules.about(item) if (rule.rule_id, rule.changed_ms) in under]
 
     order, parts = _scored(decision, item, ranker, model)
     pool_size = max(3 * size, SMALLEST_POOL)

@@ -18,9 +18,13 @@ from streams.contract.rules import MAX_FACTOR, MAX_PINS, MIN_FACTOR, ItemMatch, 
 from tables.columns import grown
 from tables.item_catalog import Blocked, ItemCatalog
 from tables.item_keys import ItemKeys
+from tables.regions import REGION_OF
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
+#: The country and the device of a user, "" = not known.
+Place = tuple[str, str]
+NOWHERE: Final[Place] = ("", "")
 
 #: Values that are in the JSON of details letter by letter, whether texts, whole numbers or truths; in any case, while
 #: the details are ASCII.
@@ -77,6 +81,7 @@ class OperatorRules:
         self._catalog = catalog
         self._capacity = 0
         self._matched: dict[str, Mask] = {}
+        self._named: dict[str, frozenset[str]] = {}  # ids that a rule names: a thousand are not looked through
         self._effects: dict[tuple[str, ...], RulesEffect] = {}
 
     def grow(self, capacity: int) -> None:
@@ -95,11 +100,13 @@ class OperatorRules:
         for name, rule in known.items():
             if now.get(name) != rule:
                 mask = self._matched.pop(name)
+                del self._named[name]
                 if rule.action == "block":
                     blocked |= mask
         for name, rule in now.items():
             if known.get(name) != rule:
-                mask = self._matched[name] = self._all_matching(rule.match)
+                self._named[name] = frozenset(rule.match.items)
+                mask = self._matched[name] = self._all_matching(rule)
                 if rule.action == "block":
                     blocked |= mask
         self.is_soft = any(rule.action != "block" for rule in self.in_force)
@@ -115,7 +122,7 @@ class OperatorRules:
         if not self.in_force:
             return
         for rule in self.in_force:
-            mask, now = self._matched[rule.rule_id], self._is_about(rule.match, index)
+            mask, now = self._matched[rule.rule_id], self._is_about(rule, index)
             if rule.action != "block" and mask[index] != now:
                 self._effects.clear()
             mask[index] = now
@@ -128,8 +135,14 @@ class OperatorRules:
         return [rule for rule in self.in_force if self._matched[rule.rule_id][index]]
 
     def signature(self, country: str, device: str) -> Signature:
-        """What a user's list is made under there, "" = not known."""
-        about = [rule for rule in self.in_force if rule.is_about(country, device, "personal")]
+        """What a user's list is made under there, "" = not known. A block in some countries takes its items from
+        whoever is in no country that is known, too."""
+        is_nowhere = country not in REGION_OF
+        about = [
+            rule
+            for rule in self.in_force
+            if rule.is_about(country, device, "personal") or (is_nowhere and rule.action == "block")
+        ]
         return Signature(
             tuple((rule.rule_id, rule.changed_ms) for rule in about if rule.action != "block"),
             frozenset((rule.rule_id, rule.changed_ms) for rule in about if rule.action == "block"),
@@ -175,10 +188,10 @@ class OperatorRules:
 
     # -- which items -----------------------------------------------------------------------------------------------
 
-    def _all_matching(self, match: ItemMatch) -> Mask:
+    def _all_matching(self, rule: OperatorRule) -> Mask:
         mask = np.zeros(self._capacity, np.bool_)
-        for index in self._candidates(match):
-            mask[index] = self._is_about(match, index)
+        for index in self._candidates(rule.match):
+            mask[index] = self._is_about(rule, index)
         return mask
 
     def _candidates(self, match: ItemMatch) -> Iterable[int]:
@@ -200,8 +213,9 @@ class OperatorRules:
         folded = name.casefold()
         return [number for number, genre in enumerate(self._catalog.genre_names) if genre.casefold() == folded]
 
-    def _is_about(self, match: ItemMatch, index: int) -> bool:
-        if match.items and self._keys.ids[index] not in match.items:
+    def _is_about(self, rule: OperatorRule, index: int) -> bool:
+        match, named = rule.match, self._named[rule.rule_id]
+        if named and self._keys.ids[index] not in named:
             return False
         if match.genre is not None:
             folded, names = match.genre.casefold(), self._catalog.genre_names

@@ -64,6 +64,7 @@ from agents.replay.coordinator import PartitionReplay, always_live
 from serving.redis_errors import RedisUnavailable
 from serving.redis_writer import CHUNK_LISTS, Group
 from streams.contract.catalog import UserProfile
+from tables.operator_rules import Place, Signature
 from tables.user import User
 from tables.user_plane import UserPlane
 
@@ -207,7 +208,7 @@ class ListKeeper:
                 await self._settle_idle(now_ms)
             await self._follow_catalogue()
             await self._follow_experiments(plane, next_offset)
-            await self._follow_rules(plane, next_offset)
+            await self._follow_rules()
             self._pending.add_first(
                 await self._limits.tell(plane, next_offset, self._lists.all, now_ms, limits.rows_per_tick),
                 ListCause.PROFILE,
@@ -322,19 +323,18 @@ class ListKeeper:
                     self._pending.add([user_id], ListCause.EXPERIMENT)
             await asyncio.sleep(0)
 
-    async def _follow_rules(self, plane: UserPlane, next_offset: int) -> None:
+    async def _follow_rules(self) -> None:
         """Lists of users whom other rules of operators concern than when they were made are pending; what a block takes
         is a change of the catalogue."""
         since, self._rules_version = self._rules_version, self._maker.rules_version
         if since == self._rules_version:
             return
+        now: dict[Place, Signature] = {}
         for compared in self._lists.in_parts(COMPARED_A_TURN):
-            for user_id, shown in compared:
-                user = self._user(plane, user_id, next_offset)
-                if user is not None and shown.rules.is_outdated(
-                    self._maker.rules_for(user, self._profiles.get(user_id))
-                ):
-                    self._pending.add([user_id], ListCause.RULE)
+            for place in {shown.place for _, shown in compared} - now.keys():
+                now[place] = self._maker.rules_at(place)
+            outdated = [user_id for user_id, shown in compared if shown.rules.is_outdated(now[shown.place])]
+            self._pending.add(outdated, ListCause.RULE)
             await asyncio.sleep(0)
 
     async def _maintain(self, now_ms: int) -> None:
@@ -393,7 +393,8 @@ class ListKeeper:
             for (user, _), made in self._made_in_turn(turn, now_ms):
                 offset = user.row.last_offset
                 keys = len(made.values)
-                shown = WrittenList(made.items, offset, now_ms, made.basis, keys, made.treatment, made.rules)
+                under = made.treatment, made.rules, made.place
+                shown = WrittenList(made.items, offset, now_ms, made.basis, keys, *under)
                 self._lists.made(user.user_id, shown)
                 values[user.user_id] = made.values
             await asyncio.sleep(0)

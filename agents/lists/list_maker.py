@@ -39,7 +39,7 @@ from tables.continue_watching import Watching
 from tables.item_catalog import ALWAYS_UNTIL_MS
 from tables.item_keys import STORED, key_of
 from tables.item_model import ItemModel
-from tables.operator_rules import NO_RULES, Signature
+from tables.operator_rules import NO_RULES, NOWHERE, Place, Signature
 from tables.user_features import features
 from tables.user_plane import User
 
@@ -65,14 +65,15 @@ stamp = lru_cache(maxsize=64)(ListStamp)
 
 class UserValues(NamedTuple):
     """What a user gets: the item indices that lists show, the list first, with ROOM when it is short; (key,
-    value) of everything derived from the user's row and profile, the list first; what it was made with, and under which
-    variants and rules of operators."""
+    value) of everything derived from the user's row and profile, the list first; what it was made with, under which
+    variants and rules of operators, and where the user is for those."""
 
     items: NDArray[np.int32]
     values: Group
     basis: ListBasis
     treatment: Treatment = UNTREATED
     rules: Signature = NO_RULES
+    place: Place = NOWHERE
 
 
 class _Unfinished(NamedTuple):
@@ -108,6 +109,7 @@ class ListMaker:
         self.figures = ListFigures(self.model)
         self._related = RelatedCache(self.model)
         self._trend_places: list[str] = []
+        self._rule_places: dict[Place, Place] = {}  # each once: every list remembers its own
         self._saying = lru_cache(maxsize=SAYINGS_KEPT)(self._said_by)  # the same for ever: items keep their keys
 
     # -- users ----------------------------------------------------------------------------------------------------
@@ -189,13 +191,8 @@ class ListMaker:
                 unfinished.known.row(number),
                 np.array(room, np.int32),
             ]
-            yield UserValues(
-                np.concatenate(items),
-                values,
-                bases[number],
-                treatment,
-                self.rules_for(user, profile),
-            )
+            place = self._rule_places.setdefault(where := place_of((user, profile)), where)
+            yield UserValues(np.concatenate(items), values, bases[number], treatment, self.rules_at(place), place)
         stages = self.times.stages
         stages["decide"] += decided_s - began_s
         stages["rank"] += ranked_s - decided_s
@@ -298,9 +295,9 @@ class ListMaker:
         """Grows when a rule of an operator begins or ends to hold."""
         return self.model.rules.version
 
-    def rules_for(self, user: User, profile: UserProfile | None) -> Signature:
-        """The rules that a list of the user would be made under."""
-        return self.model.rules.signature(*place_of((user, profile))) if self.model.rules.in_force else NO_RULES
+    def rules_at(self, place: Place) -> Signature:
+        """The rules that a list of a user there would be made under."""
+        return self.model.rules.signature(*place) if self.model.rules.in_force else NO_RULES
 
     @property
     def made_of(self) -> tuple[int, int, int]:

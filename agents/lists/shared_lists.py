@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
 from agents.lists.item_cards import ItemCards
 from agents.lists.item_features import ItemFeatures
@@ -38,6 +39,16 @@ SIMILAR_KEPT_MS = LIST_TTL_S * 1000 // 2
 SIMILAR_SIZE = 100
 
 
+class SimilarState(NamedTuple):
+    """What the list of an item's neighbours shows: what had been `learned` of the item, the catalogue and the rules by
+    their versions, and when it was made."""
+
+    learned: float
+    catalogue_version: int
+    rules_version: int
+    at_ms: int
+
+
 class SharedListWriter:
     """One background loop of a worker."""
 
@@ -60,7 +71,7 @@ class SharedListWriter:
         self._features = ItemFeatures(maker.model, writer, partitions)
         self._similar_cursor = 0
         self._similar_last: dict[str, tuple[str, bytes]] = {}  # by server, the last one written: each falls back alone
-        self._similar_written: dict[int, tuple[float, int, int]] = {}  # what was learned, catalogue version, when
+        self._similar_written: dict[int, SimilarState] = {}
         self._to_audit: Iterator[int] = iter(())
 
     async def run(self, now_ms: Callable[[], int]) -> None:
@@ -117,9 +128,7 @@ class SharedListWriter:
                 await self._write_similar_of(owned[partition], {index: chosen[index] for index in indices}, now_ms)
         failure.tell()
 
-    async def _write_similar_of(
-        self, owner: PartitionOwner, chosen: Mapping[int, tuple[float, int, int]], now_ms: int
-    ) -> None:
+    async def _write_similar_of(self, owner: PartitionOwner, chosen: Mapping[int, SimilarState], now_ms: int) -> None:
         values = {index: self._similar_value(index, now_ms) for index in chosen}
         result = await self._writer.write_lists(list(values.values()), LIST_TTL_S, owner)
         written = [index for place, index in enumerate(values) if place not in result.refused]
@@ -142,22 +151,22 @@ class SharedListWriter:
         for key in await self._writer.missing(list(keys)):
             self._similar_written.pop(keys[key], None)
 
-    def _next_items(self, owned: Collection[int], now_ms: int) -> dict[int, tuple[float, int, int]]:
+    def _next_items(self, owned: Collection[int], now_ms: int) -> dict[int, SimilarState]:
         """The next items of owned partitions whose list is out of date, round robin over the catalogue, with the state
         that their lists will show."""
-        model, version = self._maker.model, self._maker.catalogue_version
+        model, version, rules = self._maker.model, self._maker.catalogue_version, self._maker.rules_version
         ids = model.ids
-        chosen: dict[int, tuple[float, int, int]] = {}
+        chosen: dict[int, SimilarState] = {}
         for _ in range(min(len(ids), LOOKED_AT_PER_ROUND)):
             index = self._similar_cursor % len(ids)
             self._similar_cursor = index + 1
             if not ids[index] or item_partition(ids[index], self._partitions) not in owned:
                 self._similar_written.pop(index, None)  # whoever owns it writes it
                 continue
-            state = (model.learned(index), version)
-            *written, at_ms = self._similar_written.get(index, (-1.0, -1, 0))
-            if tuple(written) != state or not 0 <= now_ms - at_ms < SIMILAR_KEPT_MS:
-                chosen[index] = (*state, now_ms)
+            state = SimilarState(model.learned(index), version, rules, now_ms)
+            written = self._similar_written.get(index)
+            if written is None or written[:-1] != state[:-1] or not 0 <= now_ms - written.at_ms < SIMILAR_KEPT_MS:
+                chosen[index] = state
             if len(chosen) == SIMILAR_PER_ROUND:
                 break
         return chosen

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from agents.lists.list_basis import ListBasis
 from serving.experiments import UNTREATED, Treatment
 from serving.write_order import Order
-from tables.operator_rules import NO_RULES, Signature
+from tables.operator_rules import NO_RULES, NOWHERE, Place, Signature
 
 #: A list made longer ago is no measure of what the model knows now.
 YOUNG_LIST_MS = 5 * 60_000
@@ -19,7 +19,8 @@ YOUNG_LIST_MS = 5 * 60_000
 
 class WrittenList(NamedTuple):
     """Item indices of a list that this process made, best first, with what follows it; the user's last offset in it,
-    when it was made, with what, how many keys were written, and under which variants and rules of operators."""
+    when it was made, with what, how many keys were written, under which variants and rules of operators, and the
+    `place` that rules go by: an event or a profile that changes it makes the list anew."""
 
     items: NDArray[np.int32]
     offset: int
@@ -28,6 +29,7 @@ class WrittenList(NamedTuple):
     keys: int
     treatment: Treatment = UNTREATED
     rules: Signature = NO_RULES
+    place: Place = NOWHERE
 
 
 class _Written(NamedTuple):

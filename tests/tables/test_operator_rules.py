@@ -190,6 +190,15 @@ def test_without_rules_nothing_is_asked() -> None:
     assert model.rules.is_soft
 
 
+def test_a_block_that_ends_is_noticed_where_nobody_knows_the_country() -> None:
+    model = ItemModel()
+    model.rules.follow([rule("b", "block", ItemMatch(genre="War"), countries=("DE",))])
+    made = {country: model.rules.signature(country, "tv") for country in ("DE", "FR", "", "XX")}
+    model.rules.follow([])
+    outdated = {country for country, under in made.items() if under.is_outdated(model.rules.signature(country, "tv"))}
+    assert outdated == {"DE", "", "XX"}
+
+
 def test_which_lists_are_outdated() -> None:
     model = ItemModel()
     pin = rule("a", "pin", ItemMatch(items=("i",)), position=1, countries=("DE",))

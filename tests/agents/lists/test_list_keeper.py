@@ -35,7 +35,7 @@ from streams.contract.experiments import Experiment, Targeting, Variant
 from streams.contract.partitioning import partition_of
 from streams.contract.units import DAY_MS
 from streams.kafka.caught_up import FALLEN_BEHIND_MS
-from tables.operator_rules import NO_RULES, Signature
+from tables.operator_rules import NO_RULES, Place, Signature
 from tables.user_plane import FoldLimits, User, UserPlane
 
 NOW_MS = 1_800_000_000_000
@@ -78,10 +78,11 @@ class Maker:
         said = b"" if profile is None else b" from %s" % (profile.country or "").encode()
         items = np.array([int(user.user_id[1:]), *self.room], np.int32)
         values = [(user.user_id, b"%d%s" % (user.row.last_offset, said))]
-        return UserValues(items, values, self.basis, self.treatments.of((user, profile)), self.rules_for(user, profile))
+        place = "", user.user_id
+        return UserValues(items, values, self.basis, self.treatments.of((user, profile)), self.rules_at(place), place)
 
-    def rules_for(self, user: User, profile: UserProfile | None) -> Signature:
-        return self.rules.get(user.user_id, NO_RULES)
+    def rules_at(self, place: Place) -> Signature:
+        return self.rules.get(place[1], NO_RULES)
 
     @property
     def made_of(self) -> tuple[int, ...]:
