@@ -188,7 +188,9 @@ class InteractionsStep:
 
     async def effects(self, next_offset: int, *, force: bool) -> Effects | None:
         """Lists of the touched users to Redis at once; when it is time, their rows, the deltas and the dead letters."""
-        self._touched.update(self._guests.follow(self.plane))
+        guests = self._guests.follow(self.plane)
+        if guests and not self.lists.wait:
+            self.lists.concern(guests)
         self._guests.note(self._touched)
         if not (force or self._pace.is_due() or self._erasures_wait() or self._others_wait()):
             await self._refresh(next_offset)

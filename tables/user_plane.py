@@ -199,7 +199,7 @@ class UserPlane:
     def view(self, user_id: str) -> User | None:
         """The user with what their guests did, for reading; None when idle, and for a guest who is linked: nobody is to
         see what they did under the guest's id. Later folds may change the same object."""
-        if user_id in self._linked.guests:
+        if self.is_guest(user_id):
             return None
         own, parts = self.own(user_id), self._parts_of(user_id)
         return linked_user(user_id, own, parts, self._limits.history) if parts else own
@@ -217,6 +217,10 @@ class UserPlane:
     def linked_users(self) -> Iterator[str]:
         """Everybody of whose guests something is known, at the time of the call."""
         return iter(list(self._linked.parts))
+
+    def is_guest(self, user_id: str) -> bool:
+        """Whether the user is a guest of this partition who is linked with somebody."""
+        return user_id in self._linked.guests
 
     def is_linked(self, user_id: str) -> bool:
         """Whether anything is known of the user's guests."""

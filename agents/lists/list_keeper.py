@@ -163,7 +163,8 @@ class ListKeeper:
 
         While lists wait nothing is written, nor remembered: the written position says later what is pending.
         """
-        appended = [user.row.last_append_ms for user_id in users if (user := plane.view(user_id)) is not None]
+        # Their own events: guests' are of other partitions, and say nothing of what waits in this one.
+        appended = [user.row.last_append_ms for user_id in users if (user := plane.own(user_id)) is not None]
         now_ms = self._now_ms()
         if appended:
             self._replay.folded(now_ms - max(appended))
@@ -365,7 +366,7 @@ class ListKeeper:
         await self._readers.forget(gone, now_ms)
         self.lists_written += result.written
         refused = dict.fromkeys(listed[place] for place in result.refused)
-        self._note_written([user_id for user_id in listed if user_id not in refused], known)
+        self._note_written(plane, [user_id for user_id in listed if user_id not in refused])
         self._pending.done(users)
         self._lists.wrote(listed, now_ms, self._writer.owner.order)
         self._lists.drop((*gone, *refused, *failed))
@@ -373,14 +374,16 @@ class ListKeeper:
             self.failed.made((*listed, *gone))
         self._pending.add_refused(refused)
 
-    def _note_written(self, listed: Sequence[str], users: Mapping[str, User]) -> None:
+    def _note_written(self, plane: UserPlane, listed: Sequence[str]) -> None:
         """Redis took lists of pending users: readers find them from now on."""
         times, now_ms, shown_ms = self._maker.times, self._now_ms(), []
         for user_id in listed:
             cause = self._pending.cause(user_id)
             times.written[cause] += 1
-            if cause is ListCause.EVENT:
-                shown_ms.append(now_ms - users[user_id].row.last_append_ms)
+            # What a linked guest does is not in the list that their profile gives them.
+            own = plane.own(user_id) if cause is ListCause.EVENT and not plane.is_guest(user_id) else None
+            if own is not None:
+                shown_ms.append(now_ms - own.row.last_append_ms)
         if shown_ms:
             times.readable.observe_all(np.array(shown_ms) / 1000)
 

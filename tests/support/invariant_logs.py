@@ -103,6 +103,9 @@ class NoLists:
     """A list keeper that keeps no lists."""
 
     failed = FailedLists()
+    wait = False
+
+    def concern(self, users: object) -> None: ...
 
     async def refresh(self, plane: UserPlane, users: object, next_offset: int, *, at_once: bool) -> None: ...
 

@@ -35,8 +35,9 @@ from streams.contract.experiments import Experiment, Targeting, Variant
 from streams.contract.partitioning import partition_of
 from streams.contract.units import DAY_MS
 from streams.kafka.caught_up import FALLEN_BEHIND_MS
+from tables import guest_part
 from tables.operator_rules import NO_RULES, Place, Signature
-from tables.user_plane import FoldLimits, User, UserPlane
+from tables.user_plane import FoldLimits, Linked, User, UserPlane
 
 NOW_MS = 1_800_000_000_000
 EXPIRES_MS = 100_000
@@ -220,7 +221,9 @@ class World:
 
     def __init__(self, users: int, days_idle: int = 0) -> None:
         self.clock, self.maker, self.writer, self.marks = Clock(), Maker(), Writer(), Marks()
-        self.plane = UserPlane(0, 1, {}, FoldLimits())
+        self.guests: set[str] = set()
+        self.parts: dict[str, dict[str, bytes]] = {}
+        self.plane = UserPlane(0, 1, {}, FoldLimits(), linked=Linked(self.guests, self.parts))
         self.profiles = PartitionProfiles()
         self.next_offset = 0
         self.budgets = MaintenanceBudgets()
@@ -954,3 +957,41 @@ async def test_a_partition_that_gets_nothing_more_is_not_overloaded() -> None:
     world = await overloaded(users=9)
     await world.sweep(ticks=12)
     assert world.writer.position == world.next_offset
+
+
+# -- guests who are linked --------------------------------------------------------------------------------------------
+
+
+def readable_ms(world: World) -> float:
+    """How long events had waited altogether when a list showed them."""
+    return world.maker.times.readable.total * 1000
+
+
+async def test_what_a_linked_guest_does_is_in_no_list_and_nobody_waits_for_it() -> None:
+    """The profile still gives the guest a list, which does not come from the events."""
+    world = World(users=2)
+    await world.sweep()
+    world.says("u1", "NL")
+    world.guests.add("u1")
+    before_ms = readable_ms(world)
+    world.clock.ms += 500
+    await world.keeper.refresh(world.plane, [world.event("u1", world.clock.ms - 300)], world.next_offset)
+    assert world.writer.lists["u1"] == b"2 from NL"
+    assert readable_ms(world) == before_ms
+
+
+async def test_how_far_behind_events_are_is_not_asked_of_guests_in_other_partitions() -> None:
+    world = World(users=1)
+    world.keeper = world.new_owner(overload_after_ms=5_000)
+    world.keeper.overload._caught_up = True
+    await world.sweep()
+    before_ms = readable_ms(world)
+    elsewhere = World(users=0)
+    elsewhere.event("u9", world.clock.ms)
+    guest = elsewhere.plane.own("u9")
+    assert guest is not None
+    world.parts["u5"] = {"u9": guest_part.encode(guest, 1)}
+    for _ in range(2):
+        await world.keeper.refresh(world.plane, [world.event("u5", OLD_MS)], world.next_offset)
+    assert world.keeper.overload.began == 1
+    assert readable_ms(world) - before_ms == pytest.approx(2 * (world.clock.ms - OLD_MS))
