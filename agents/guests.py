@@ -8,9 +8,13 @@ A part is the guest's row as of the transaction it is in, and replaces the one b
 however often parts are written; and what a user's view contains follows from the rows and the links alone. What is left
 undone by a crash, a withdrawn link or a version that begins from a snapshot is found when the partition is taken over:
 links and rows are compared with what the topic holds.
+
+Parts of rows that change go with them. Those that links make necessary may be as many as there are guests, and most of
+their rows are not in memory: they go a bounded number a transaction, the rest in the next ones.
 """
 
 from collections.abc import Iterable
+from itertools import islice
 
 from agents.delivery.outgoing import Outgoing
 from agents.followers.guest_parts import GuestParts
@@ -18,29 +22,38 @@ from agents.followers.links import Link, LinkedUser, PartitionLinks
 from tables import guest_part
 from tables.user_plane import UserPlane
 
+#: Parts that one transaction has beside those of the rows that are in it. Each may be a row that is loaded for it, a
+#: tenth of a millisecond, and nothing else of the process has its turn meanwhile.
+MOST_BEHIND = 200
+
 
 class Guests:
-    """Of one partition of interactions: `links` of its guests, and the `parts` that the version has written."""
+    """Of one partition of interactions: `links` of its guests, and the `parts` that the version has written. At most
+    `most_behind` parts of rows that did not change go at once."""
 
-    def __init__(self, topic: str, partition: int, links: PartitionLinks, parts: GuestParts) -> None:
+    def __init__(
+        self, topic: str, partition: int, links: PartitionLinks, parts: GuestParts, most_behind: int = MOST_BEHIND
+    ) -> None:
         self._topic = topic
         self._partition = partition
         self._links = links
         self._parts = parts
         self._mine = parts.of(partition)
-        self._pending_parts: dict[Link, None] = {}
+        self._most_behind = most_behind
+        self._with_rows: dict[Link, None] = {}
+        self._behind: dict[Link, None] = {}
         self._links_seen = links.version
         self._parts_seen = 0
 
     @property
     def pending(self) -> bool:
         """Whether links came or went, or parts are to be written."""
-        return bool(self._pending_parts) or self._links.version != self._links_seen
+        return bool(self._with_rows or self._behind) or self._links.version != self._links_seen
 
     def begin(self, plane: UserPlane) -> None:
         """The rows were restored: what was left undone is pending, and which users have been told of nobody knows."""
         self._links_seen, self._parts_seen = self._links.version, 0
-        self._pending_parts = dict.fromkeys(self._undone(plane))
+        self._with_rows, self._behind = {}, dict.fromkeys(self._undone(plane))
 
     def _undone(self, plane: UserPlane) -> Iterable[Link]:
         written = self._parts.written_by(self._partition)
@@ -58,18 +71,23 @@ class Guests:
         changed = self._links.changed_since(self._links_seen)
         self._links_seen = self._links.version
         links = list(self._undone(plane)) if changed is None else changed
-        self._pending_parts.update(dict.fromkeys(links))
+        self._behind.update(dict.fromkeys(links))
         return [guest_id for guest_id, _ in links]
 
     def note(self, users: Iterable[str]) -> None:
-        """Rows of these users changed, or are gone: parts of the guests among them are pending."""
+        """Rows of these users changed, or are gone: parts of the guests among them go with what is committed next."""
         linked = self._links.users
         if linked:
-            self._pending_parts.update(((user_id, linked[user_id]), None) for user_id in users if user_id in linked)
+            self._with_rows.update(((user_id, linked[user_id]), None) for user_id in users if user_id in linked)
 
     def take(self, plane: UserPlane) -> list[Outgoing]:
-        """The parts that are pending, as of the rows now; none any more of guests without a row or a link."""
-        links, self._pending_parts = self._pending_parts, {}
+        """The next parts that are pending, as of the rows now; none any more of guests without a row or a link."""
+        links, self._with_rows = self._with_rows, {}
+        for link in links:
+            self._behind.pop(link, None)
+        for link in list(islice(self._behind, self._most_behind)):
+            del self._behind[link]
+            links[link] = None
         return [
             Outgoing(
                 self._topic,

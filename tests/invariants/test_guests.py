@@ -3,13 +3,14 @@ replay: rows and parts are those of a fold without any of it."""
 
 import random
 from collections import Counter
+from collections.abc import Iterable
 
 import pytest
 from aiokafka.structs import ConsumerRecord
-from guest_world import PARTS, GuestWorld, Logs, partition
+from guest_world import PARTS, GuestWorker, GuestWorld, Logs, partition
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from invariant_logs import LIMITS, PARTITIONS, events
+from invariant_logs import LIMITS, PARTITIONS, START_MS, NoLists, events, finish
 
 from agents.followers.guest_parts import GuestParts
 from agents.followers.links import Links
@@ -160,6 +161,73 @@ def test_who_is_erased_is_gone_with_their_guests_and_does_not_come_back(made, pi
             assert not any(one.encode() in (key[1:], key[5:]) for one in gone for key in rows)
         assert not any(one.encode() in key.split(b"\0") for one in gone for _, key in version.table())
     assert replay.table() == world.table()
+
+
+def test_many_links_at_once_go_a_bounded_number_a_transaction_and_a_changed_row_at_once() -> None:
+    """Guests who were linked all at once must not keep the process from its heartbeats, nor make a transaction that
+    takes too long; what an erased one did leaves with their row all the same."""
+    logs = Logs()
+    guests = [name for name in (f"g{number}" for number in range(60)) if partition(name) == 0]
+    for place, guest in enumerate(guests):
+        event = b'{"event_id":"e%d","event_type":"view","user_id":"%s","item_id":"i","timestamp":%d}'
+        logs.event(guest, event % (place, guest.encode(), START_MS), START_MS)
+    *_, erased, busy = guests
+    rows: dict[bytes, bytes] = {}
+    worker = GuestWorker(logs, 0, rows, [], 0, most_behind=3)
+    worker.fold(logs.interactions[0])
+    assert written(worker) == {}
+    for guest in guests:
+        logs.link(guest, "u")
+    worker.follow(1 << 30, 0)
+    logs.event(busy, event % (99, busy.encode(), START_MS), START_MS)
+    worker.fold(logs.interactions[0][-1:])
+    logs.erase(erased)
+    worker.follow(0, 0)
+    first = written(worker)
+    assert [guest for guest, part in first.items() if part is None] == [erased]
+    assert first.keys() == {erased, busy, *guests[:3]}
+    for place in range(3, len(guests) - 2, 3):
+        assert worker.step.pending()
+        assert list(written(worker)) == guests[:-2][place : place + 3]
+    assert not worker.step.pending()
+
+
+class ListsAskedFor(NoLists):
+    """Notes whose lists are asked for, and why."""
+
+    def __init__(self) -> None:
+        self.touched: list[str] = []
+        self.concerned: list[str] = []
+
+    async def refresh(self, plane: UserPlane, users: Iterable[str], next_offset: int, *, at_once: bool) -> None:
+        self.touched += users
+
+    def concern(self, users: Iterable[str]) -> None:
+        self.concerned += users
+
+
+def test_a_link_is_no_event_of_the_guest() -> None:
+    """Whose last event was days ago: nothing waited for so long."""
+    logs, lists = Logs(), ListsAskedFor()
+    logs.link("g", "u")
+    worker = GuestWorker(logs, partition("g"), {}, [], 0, lists=lists)
+    finish(worker.step.effects(0, force=False))
+    logs.link("g", None)
+    worker.follow(1, 0)
+    finish(worker.step.effects(0, force=False))
+    assert (lists.touched, lists.concerned) == ([], ["g"])
+    lists.wait = True
+    logs.link("g", "v")
+    worker.follow(1, 0)
+    finish(worker.step.effects(0, force=False))
+    assert (lists.touched, lists.concerned) == ([], ["g"]), "a scan finds it when lists are made again"
+
+
+def written(worker: GuestWorker) -> dict[str, bytes | None]:
+    """By guest the parts of the next transaction."""
+    effects = finish(worker.step.effects(worker.position, force=False))
+    assert effects is not None
+    return {sent.key.decode().split("\0")[1]: sent.value for sent in effects.outgoing if sent.topic == PARTS}
 
 
 @pytest.mark.parametrize(

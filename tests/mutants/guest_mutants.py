@@ -14,7 +14,7 @@ GUESTS = [
         "what a guest did after the link stays with them",
         GUESTS_FILE,
         "Guests.note",
-        "self._pending_parts.update(((user_id, linked[user_id]), None) for user_id in users if user_id in linked)",
+        "self._with_rows.update(((user_id, linked[user_id]), None) for user_id in users if user_id in linked)",
         "pass",
         WORLD,
         is_core=True,

@@ -19,7 +19,7 @@ from agents.followers.erasures import Erasures
 from agents.followers.guest_parts import GuestParts
 from agents.followers.links import Links
 from agents.followers.refusals import guarded
-from agents.guests import Guests
+from agents.guests import MOST_BEHIND, Guests
 from agents.interactions import InteractionsStep, OutgoingDeltas
 from streams.contract.erasure import ErasureMarker
 from streams.contract.partitioning import partition_of
@@ -64,9 +64,18 @@ def _record(topic: str, number: int, offset: int, key: str, value: bytes | None)
 
 
 class GuestWorker:
-    """The owner of one partition, from its takeover on."""
+    """The owner of one partition, from its takeover on; `most_behind` as in `Guests`."""
 
-    def __init__(self, logs: Logs, number: int, rows: Mapping[bytes, bytes], parts: list[ConsumerRecord], at: int):
+    def __init__(
+        self,
+        logs: Logs,
+        number: int,
+        rows: Mapping[bytes, bytes],
+        parts: list[ConsumerRecord],
+        at: int,
+        most_behind: int = MOST_BEHIND,
+        lists: NoLists | None = None,
+    ):
         self.rows, self.position = dict(rows), at
         self._logs, self._all_parts = logs, parts
         self._links_read = self._parts_read = self._erasures_read = 0
@@ -81,11 +90,11 @@ class GuestWorker:
 
         self.step = InteractionsStep(
             plane,
-            NoLists(),  # type: ignore[arg-type]
+            lists or NoLists(),  # type: ignore[arg-type]
             OutgoingDeltas("deltas", number, PARTITIONS),
             DeadLetters("letters"),
             self._erasures,
-            guests=Guests(PARTS, number, self._links.of(number), self._parts),
+            guests=Guests(PARTS, number, self._links.of(number), self._parts, most_behind),
         )
         self.step.reset()
 
@@ -124,7 +133,7 @@ class GuestWorld:
 
     def _worker(self, number: int) -> GuestWorker:
         rows, position = self.committed[number]
-        return GuestWorker(self.logs, number, rows, self.parts, position)
+        return GuestWorker(self.logs, number, rows, self.parts, position, self.pick.choice((1, 2, MOST_BEHIND)))
 
     def some_step(self) -> None:
         """One worker folds, follows, commits or crashes."""
@@ -162,6 +171,8 @@ class GuestWorld:
             for number, worker in enumerate(self.workers):
                 worker.follow(1 << 30, 1 << 30)
                 self.commit(number)
+                while worker.step.pending():
+                    self.commit(number)
         for worker in self.workers:
             worker.follow(0, 1 << 30)
             assert not worker.step.pending()
