@@ -18,7 +18,7 @@ from ranking.kernels.slates import fill_pools
 from ranking.ragged import Ints, Ragged, offsets_where, places_in_rows
 from ranking.rank import Ranked, rank
 from ranking.ranker import Ranker
-from ranking.reasons import personal_reasons
+from ranking.reasons import citable, personal_reasons
 from ranking.recommendations import ListReason, Lists, Recommendations
 from ranking.rerank.pool import Pools
 from ranking.rerank.rerank import Reranked, rerank
@@ -62,6 +62,7 @@ def decided(decisions: Decisions, model: ItemModel, ranker: Ranker, size: int, s
         tried,
         sources,
         decisions.interests,
+        citable(decisions.interests, decisions.contexts, model),
         context_features.countries,
         context_features.places,
         model,

@@ -1,6 +1,7 @@
 """Why an item is on a list, for machines (code) and for people (text). A reason is only given when it is true.
 
-because_you_watched   more than half of the score is personal, and no recent item contributed more than the one it names
+because_you_watched   more than half of the score is personal, and no recent item contributed more than the one it
+                      names, which the viewer may see
 new                   released within 7 days ("New this week") or 30
 trending              among the first 50 of the 24-hour trend of the place that the text names
 popular               among the first 100 or the first tenth of all items by popularity
@@ -16,6 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ranking.filters.eligibility import AGAIN_RULES, allowed
+from ranking.filters.request_context import RequestContexts
 from ranking.interests import IS_POSITIVE, Interests
 from ranking.kernels.reasons import shared_codes
 from ranking.ragged import Ints, Ragged
@@ -27,9 +30,9 @@ NEW_FOR_MS = 30 * DAY_MS
 POPULAR_ITEMS = 100
 POPULAR_SHARE = 0.1
 
-#: What may be cited: what somebody disliked may speak for an item, but is no reason to give.
-IS_CITABLE = IS_POSITIVE.copy()
-IS_CITABLE[PICKED] = True
+#: What somebody disliked may speak for an item, but is no reason to give.
+_IS_REASON = IS_POSITIVE.copy()
+_IS_REASON[PICKED] = True
 _SHARED = (
     ListReason.NEW_THIS_WEEK,
     ListReason.NEW_THIS_MONTH,
@@ -53,25 +56,34 @@ class Reasons(NamedTuple):
     trend_places: list[str]
 
 
+def citable(interests: Interests, contexts: RequestContexts, model: ItemModel) -> NDArray[np.bool_]:
+    """bool[recent items]: which may be named to the viewer. What they may not see is not: a guest they are linked with
+    may have used it, or the catalogue or their profile said something else then."""
+    shown = allowed(interests.recent, contexts, model, AGAIN_RULES).keep
+    found: NDArray[np.bool_] = _IS_REASON[interests.codes] & shown
+    return found
+
+
 def personal_reasons(
     items: Ragged,
     tried: NDArray[np.bool_],
     sources: NDArray[np.int64],
     interests: Interests,
+    may_be_cited: NDArray[np.bool_],
     countries: Sequence[str | None],
     places: NDArray[np.int64],
     model: ItemModel,
     now_ms: int,
 ) -> Reasons:
     """The recent item behind each listed item, else a shared reason. `sources` int64[items] is the place (among all
-    recent items of the batch) of the one that added most to a score that is mostly personal, -1 = none. What is only
-    `tried` bool[items] is no favourite of anybody, and says so. `countries` are those of all users, `places`
-    int64[users] which of them is theirs."""
+    recent items of the batch) of the one that added most to a score that is mostly personal, -1 = none; `may_be_cited`
+    says which of those are named (`citable`). What is only `tried` bool[items] is no favourite of anybody, and says
+    so. `countries` are those of all users, `places` int64[users] which of them is theirs."""
     codes, trend_places = _shared(items, countries, places, model, now_ms)
     codes[tried & ~np.isin(codes, _NEW)] = ListReason.EXPLORE
     cited, cited_codes = np.full(len(codes), -1, np.int32), np.zeros(len(codes), np.uint8)
     (slots,) = (sources >= 0).nonzero()
-    slots = slots[IS_CITABLE[interests.codes[sources[slots]]]]
+    slots = slots[may_be_cited[sources[slots]]]
     codes[slots] = ListReason.BECAUSE
     cited[slots] = interests.recent.values[sources[slots]]
     cited_codes[slots] = interests.codes[sources[slots]]

@@ -10,7 +10,7 @@ from ranking.filters.eligibility import RULES, allowed
 from ranking.filters.request_context import RequestContexts, country_of
 from ranking.interests import Interests
 from ranking.ragged import Ints, Ragged
-from ranking.reasons import IS_CITABLE
+from ranking.reasons import citable
 from ranking.related import NOTHING_RELATED, Nearest, RelatedCache
 from tables.item_model import ItemModel
 
@@ -53,7 +53,8 @@ def after_last(interests: Interests, contexts: RequestContexts, kept: RelatedCac
     """What goes with the item a user liked last, or with one of those just before it when little goes with that: the
     list after playing, and the row "Because you watched ...". Empty when there is no such item."""
     users = len(contexts.asked)
-    liked = [_liked(interests, number) for number in range(users)]
+    may_be_cited = citable(interests, contexts, kept.model)
+    liked = [_liked(interests, may_be_cited, number) for number in range(users)]
     rows = [NOTHING_RELATED] * users
     anchors, codes = np.full(users, -1, np.int32), np.zeros(users, np.uint8)
     for _ in range(ANCHORS):
@@ -76,10 +77,10 @@ def after_last(interests: Interests, contexts: RequestContexts, kept: RelatedCac
     )
 
 
-def _liked(interests: Interests, number: int) -> Iterator[tuple[int, int]]:
-    """The items that a user liked last, the newest first, with the codes."""
+def _liked(interests: Interests, may_be_cited: NDArray[np.bool_], number: int) -> Iterator[tuple[int, int]]:
+    """The items that a user liked last and may be told of, the newest first, with the codes."""
     own = slice(*interests.recent.offsets[number : number + 2].tolist())
     items, codes = interests.recent.values[own], interests.codes[own]
-    (places,) = IS_CITABLE[codes].nonzero()
+    (places,) = may_be_cited[own].nonzero()
     places = places[:ANCHORS]
     return zip(items[places].tolist(), codes[places].tolist(), strict=True)

@@ -97,6 +97,23 @@ def test_because_you_watched_names_what_contributed_most(world: SmallWorld) -> N
     assert cited > 100
 
 
+def test_nothing_is_cited_that_the_viewer_may_not_see(world: SmallWorld) -> None:
+    """Somebody else used the device before a child logged in, and was linked with the child as a guest."""
+    hidden = {world.model.index(f"i{number}") for number in range(0, 200, 2)}
+    world.lists(
+        *(CatalogItem(f"i{n}", maturity="18" if n % 2 == 0 else "all", genres=(f"g{n % 7}",)) for n in range(200))
+    )
+    cited: dict[bool, set[int]] = {False: set(), True: set()}
+    for user_id in world.users.users():
+        for kids in (False, True):
+            profile = UserProfile(user_id, maturity_max="18", kids=kids)
+            listed = recommend(world.user(user_id), profile, world.model, RANKER, NOW_MS, SIZE)
+            cited[kids].update(listed.reason_item[listed.reason_item >= 0].tolist())
+    assert cited[False] & hidden
+    assert cited[True] - hidden, "what may be seen still is"
+    assert not cited[True] & hidden
+
+
 def test_trending_new_and_popular_are_what_they_say(world: SmallWorld) -> None:
     found = set()
     popular = world.model.priors.popular_order[:100]

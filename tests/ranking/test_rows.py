@@ -78,6 +78,15 @@ def test_rules_hold_for_the_row_too(world: SmallWorld) -> None:
     assert set(names(world, listed)) == set("cdef")
 
 
+def test_a_row_is_not_named_after_what_its_viewer_may_not_see(world: SmallWorld) -> None:
+    """Somebody else used the device before a child logged in, and was linked with the child as a guest."""
+    world.lists(CatalogItem("a", title="Saw", maturity="18"), CatalogItem("b", title="Up", maturity="all"))
+    world.sends("me", ["b", "a"])
+    profiles = UserProfile("me", maturity_max="18"), UserProfile("me", maturity_max="18", kids=True)
+    named = [row(world, profile).anchors.item() for profile in profiles]
+    assert [world.model.title(anchor) for anchor in named] == ["Saw", "Up"]
+
+
 def test_the_page_knows_the_favourite_genre_and_the_country(world: SmallWorld) -> None:
     world.lists(CatalogItem("a", genres=("Drama",)), CatalogItem("b", genres=("War",)))
     world.sends("me", ["b", "b", "a"])
