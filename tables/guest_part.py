@@ -42,7 +42,20 @@ class GuestPart(msgspec.Struct, array_like=True, frozen=True, gc=False):
     met_used: bytes
 
 
-_CODEC = RowCodec(GuestPart, current=1)
+class LastDone(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The first fields of a part: what the guest did last."""
+
+    version: int
+    source: int
+    last_offset: int
+    last_event_ms: int
+    last_append_ms: int
+
+
+_VERSION = 1
+_CODEC = RowCodec(GuestPart, current=_VERSION)
+#: Reads no more of a valid part than that: a scan passes over every one.
+LAST_DONE = RowCodec(LastDone, current=_VERSION)
 
 
 def key_of(user_id: str, guest_id: str) -> bytes:
@@ -64,7 +77,7 @@ def encode(guest: User, source: int) -> bytes:
     met = sorted((hour, item_id) for item_id, hour in seen.hours.items())[-MOST_SEEN:]
     return _CODEC.encode(
         GuestPart(
-            1,
+            _VERSION,
             source,
             row.last_offset,
             row.last_event_ms,

@@ -218,6 +218,13 @@ class UserPlane:
         """Everybody of whose guests something is known, at the time of the call."""
         return iter(list(self._linked.parts))
 
+    def linked_append_ms(self, user_id: str) -> int | None:
+        """When the last event of the user's guests was appended, those left out who are idle; None without any. Loads
+        nothing, and costs a fortieth of a view."""
+        done = map(guest_part.LAST_DONE.decode, self._linked.parts.get(user_id, {}).values())
+        begin_ms = self._ledger.begin_ms
+        return max((one.last_append_ms for one in done if one.last_event_ms >= begin_ms), default=None)
+
     def is_guest(self, user_id: str) -> bool:
         """Whether the user is a guest of this partition who is linked with somebody."""
         return user_id in self._linked.guests

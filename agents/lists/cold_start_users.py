@@ -8,12 +8,12 @@ from tables.user_row import UserRow
 
 
 def everybody(plane: UserPlane, profiles: PartitionProfiles) -> Iterator[tuple[str, UserRow | None]]:
-    """All rows, then those who have guests, as they are seen with what these did, then those who have a profile only,
-    as users whose last heartbeat is the profile; None for those with a profile whose row came before."""
+    """All rows, then those who have guests, as users who did last what these did last, then those who have a profile
+    only, as users whose last heartbeat is the profile; None for those of whom there is nothing more to say."""
     yield from plane.rows()
     for user_id in plane.linked_users():
-        user = plane.view(user_id)
-        yield user_id, None if user is None else user.row
+        last_ms = plane.linked_append_ms(user_id)
+        yield user_id, None if last_ms is None else UserRow(last_append_ms=last_ms)
     for user_id in profiles.users():
         said_ms = profiles.said_ms(user_id)
         yield user_id, None if user_id in plane else UserRow(last_append_ms=said_ms)

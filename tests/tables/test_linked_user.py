@@ -188,9 +188,11 @@ def test_a_guest_who_is_idle_is_gone_from_the_user_as_well() -> None:
     user = plane.view("u")
     assert user is not None
     assert set(user.seen.hours) == {"i1", "i2"}
+    assert plane.linked_append_ms("u") == guest.row.last_append_ms
     fold(plane, [Interaction("e3", EventType.VIEW, "other", "i2", NOW_MS + 91 * DAY_MS)])
     user = plane.view("u")
     assert user is not None
     assert set(user.seen.hours) == {"i2"}
+    assert plane.linked_append_ms("u") is None
     assert plane.idle_since("u") is None
     assert user_row.CODEC.decode(user_row.CODEC.encode(user.row)) == user.row

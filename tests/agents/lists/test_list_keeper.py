@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from agents.followers.profiles import REMEMBERED_CHANGES, PartitionProfiles
 from agents.instruments import ListTimes
+from agents.lists.cold_start_users import everybody as met_by_scan
 from agents.lists.failed_lists import RETRY_MS, FailedList
 from agents.lists.list_basis import NOTHING, ListBasis
 from agents.lists.list_keeper import LISTS_A_TURN, MOST_FAILED_IN_A_ROW, ListKeeper
@@ -980,17 +981,33 @@ async def test_what_a_linked_guest_does_is_in_no_list_and_nobody_waits_for_it() 
     assert readable_ms(world) == before_ms
 
 
+def part_of_guest(at_ms: int) -> bytes:
+    """Of somebody in another partition whose only event is of that time."""
+    elsewhere = World(users=0)
+    elsewhere.event("u9", at_ms)
+    guest = elsewhere.plane.own("u9")
+    assert guest is not None
+    return guest_part.encode(guest, 1)
+
+
+def test_a_scan_meets_who_has_guests_without_making_what_readers_see(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2,000 are met a tick, without a pause: to join each with their guests would take more than half a second."""
+    world = World(users=1, days_idle=40)
+    world.says("u5", "NL", NOW_MS - 5)
+    world.parts.update(u0={"u9": part_of_guest(NOW_MS)}, u5={"u9": part_of_guest(NOW_MS - 1), "u8": part_of_guest(7)})
+    monkeypatch.setattr(UserPlane, "view", None)
+    monkeypatch.setattr(UserPlane, "own", None)
+    met = [(user_id, row and row.last_append_ms) for user_id, row in met_by_scan(world.plane, world.profiles)]
+    assert met == [("u0", NOW_MS - 40 * DAY_MS), ("u0", NOW_MS), ("u5", NOW_MS - 1), ("u5", NOW_MS - 5)]
+
+
 async def test_how_far_behind_events_are_is_not_asked_of_guests_in_other_partitions() -> None:
     world = World(users=1)
     world.keeper = world.new_owner(overload_after_ms=5_000)
     world.keeper.overload._caught_up = True
     await world.sweep()
     before_ms = readable_ms(world)
-    elsewhere = World(users=0)
-    elsewhere.event("u9", world.clock.ms)
-    guest = elsewhere.plane.own("u9")
-    assert guest is not None
-    world.parts["u5"] = {"u9": guest_part.encode(guest, 1)}
+    world.parts["u5"] = {"u9": part_of_guest(world.clock.ms)}
     for _ in range(2):
         await world.keeper.refresh(world.plane, [world.event("u5", OLD_MS)], world.next_offset)
     assert world.keeper.overload.began == 1
