@@ -25,6 +25,9 @@ from tables.user_plane import UserPlane
 #: Parts that one transaction has beside those of the rows that are in it. Each may be a row that is loaded for it, a
 #: tenth of a millisecond, and nothing else of the process has its turn meanwhile.
 MOST_BEHIND = 200
+#: Changes of parts that a new owner takes for news: the last ones, of which the former owner may have made no list. All
+#: other lists of former owners are made again at the pace of the full scan.
+NEWS_OF_FORMER = 1_000
 
 
 class Guests:
@@ -51,8 +54,8 @@ class Guests:
         return bool(self._with_rows or self._behind) or self._links.version != self._links_seen
 
     def begin(self, plane: UserPlane) -> None:
-        """The rows were restored: what was left undone is pending, and which users have been told of nobody knows."""
-        self._links_seen, self._parts_seen = self._links.version, 0
+        """The rows were restored: what was left undone is pending, and of parts the last ones are news."""
+        self._links_seen, self._parts_seen = self._links.version, max(0, self._mine.version - NEWS_OF_FORMER)
         self._with_rows, self._behind = {}, dict.fromkeys(self._undone(plane))
 
     def _undone(self, plane: UserPlane) -> Iterable[Link]:

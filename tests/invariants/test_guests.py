@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from invariant_logs import LIMITS, PARTITIONS, START_MS, NoLists, events, finish
 
 from agents.followers.guest_parts import GuestParts
-from agents.followers.links import Links
+from agents.followers.links import Links, PartitionLinks
+from agents.guests import NEWS_OF_FORMER, Guests
 from streams.contract.events import InvalidEvent, parse_interaction
 from streams.contract.identities import Identities
 from streams.contract.reasons import Reason
@@ -190,6 +191,19 @@ def test_many_links_at_once_go_a_bounded_number_a_transaction_and_a_changed_row_
         assert worker.step.pending()
         assert list(written(worker)) == guests[:-2][place : place + 3]
     assert not worker.step.pending()
+
+
+def test_a_new_owner_makes_the_lists_of_the_last_parts_at_once_and_no_others() -> None:
+    """Of as many as there are in a partition, 200 a tick keep a worker busy for minutes."""
+    parts = GuestParts()
+    users = [f"u{number}" for number in range(NEWS_OF_FORMER + 50)]
+    for user_id in users:
+        parts.of(0).put(user_id, "g", b"")
+    guests = Guests(PARTS, 0, PartitionLinks(), parts)
+    guests.begin(UserPlane(0, PARTITIONS, {}, LIMITS))
+    assert guests.has_news
+    assert guests.take_news() == users[50:]
+    assert not guests.has_news
 
 
 class ListsAskedFor(NoLists):
