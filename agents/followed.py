@@ -48,7 +48,7 @@ class Followed:
         )
         self.experiments, self.rules = ExperimentBook(), RuleBook()
         self._erasure_topic, self._users_topic = topics.erasure, topics.interactions
-        self._parts_topic = topics.guest_parts
+        self._links_topic, self._parts_topic = topics.links, topics.guest_parts
         self._orders = Follower(
             config.bootstrap,
             {
@@ -75,11 +75,12 @@ class Followed:
 
     async def know_users(self, owned: Collection[TopicPartition]) -> None:
         """Returns when all is known that was said before the call about users of the owned partitions: what they said
-        about themselves, and who asked to be erased; and all parts of guests that former owners wrote. Of others no
-        profile is held from now on."""
+        about themselves, and who asked to be erased; and of guests, which are linked, and all parts that former owners
+        wrote. Of others no profile is held from now on."""
         numbers = {tp.partition for tp in owned if tp.topic == self._users_topic}
         await self._people.follow(numbers, self.profiles.drop)
         await self._orders.catch_up(self._erasure_topic)
+        await self._guests.catch_up(self._links_topic)
         await self._guests.catch_up(self._parts_topic)
 
     def erasures_place(self, partition: int) -> LogPosition:

@@ -2,16 +2,15 @@
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from small_sequence_model import small_sequence_model
+from small_worker_config import config_for
 
 from agents.versions import admission
 from agents.versions.admission import NotAdmitted, admit
 from agents.versions.fingerprint import Fingerprint, of_worker
 from agents.versions.registry import change_registry, read_registry
-from agents.worker_config import WorkerConfig
 from ops.local_stack.stack import LocalStack
 from ranking.rerank.settings import RerankSettings
 from serving.registry import VersionRecord
@@ -19,29 +18,6 @@ from streams.contract.identities import Identities
 from streams.kafka.topics import Topics
 from streams.kafka.topics_admin import ensure_topics
 from tables.fold_version import FOLD_VERSION, ITEM_FOLD_VERSION
-
-
-def config_for(bootstrap: str, namespace: str) -> WorkerConfig:
-    return WorkerConfig(
-        bootstrap=bootstrap,
-        redis_url="redis://unused",
-        topics=Topics(namespace),
-        partitions=2,
-        batch_max_records=50,
-        list_size=10,
-        list_ttl_s=60,
-        list_expires_s=60,
-        allowed_lateness_s=300,
-        retention_days=90,
-        active_days=30,
-        item_model_interval_s=1.0,
-        item_model_budget_bytes_per_s=1_000_000,
-        item_model_max_staleness_s=10.0,
-        session_timeout_s=6.0,
-        replay_max_skew_s=3600,
-        replay_refit_growth=4.0,
-        data_dir=Path("unused"),
-    )
 
 
 def test_differences_name_the_fold_and_the_setting() -> None:
