@@ -46,7 +46,7 @@ class Guests:
         self._with_rows: dict[Link, None] = {}
         self._behind: dict[Link, None] = {}
         self._links_seen = links.version
-        self._parts_seen = 0
+        self._parts_seen = self._parts_read = 0
 
     @property
     def pending(self) -> bool:
@@ -56,6 +56,7 @@ class Guests:
     def begin(self, plane: UserPlane) -> None:
         """The rows were restored: what was left undone is pending, and of parts the last ones are news."""
         self._links_seen, self._parts_seen = self._links.version, max(0, self._mine.version - NEWS_OF_FORMER)
+        self._parts_read = self._parts.read_of(self._partition)
         self._with_rows, self._behind = {}, dict.fromkeys(self._undone(plane))
 
     def _undone(self, plane: UserPlane) -> Iterable[Link]:
@@ -76,6 +77,16 @@ class Guests:
         links = list(self._undone(plane)) if changed is None else changed
         self._behind.update(dict.fromkeys(links))
         return [guest_id for guest_id, _ in links]
+
+    def look(self) -> None:
+        """Parts of links that are not in force are pending, should they have become readable after `begin`: a former
+        owner's do when a transaction of somebody else in the same partition ends."""
+        read, self._parts_read = self._parts_read, self._parts.read_of(self._partition)
+        if read != self._parts_read:
+            for user_id, guest_id, partition in self._parts.read_since(self._partition, read):
+                user = LinkedUser(user_id, partition)
+                if self._links.users.get(guest_id) != user:
+                    self._behind[guest_id, user] = None
 
     def note(self, users: Iterable[str]) -> None:
         """Rows of these users changed, or are gone: parts of the guests among them go with what is committed next."""

@@ -236,6 +236,7 @@ class InteractionsStep:
 
     async def tick(self, next_offset: int, *, waits: bool) -> None:
         """Keeps the lists of quiet users right, and looks for rows that are not needed any more."""
+        self._guests.look()
         if self._guests.has_news and not self.lists.wait:
             self.lists.concern(self._guests.take_news())
         await self.lists.sweep(self.plane, next_offset, waits=waits)

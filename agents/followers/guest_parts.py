@@ -6,13 +6,16 @@ its partition of guests wrote, to whichever partition of users. A part takes 1.6
 when its guest's row does.
 """
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 
 from aiokafka.structs import ConsumerRecord
 
 from agents.followers.links import REMEMBERED_CHANGES
 from streams.contract.reasons import InvalidEvent, Reason
 from tables import guest_part
+
+#: A user, their guest and the user's partition.
+Name = tuple[str, str, int]
 
 
 class PartitionParts:
@@ -49,17 +52,27 @@ class GuestParts:
 
     def __init__(self) -> None:
         self._partitions: defaultdict[int, PartitionParts] = defaultdict(PartitionParts)
-        self._sources: defaultdict[int, dict[tuple[str, str, int], int]] = defaultdict(dict)
-        self._source_of: dict[tuple[str, str, int], int] = {}
+        self._sources: defaultdict[int, dict[Name, int]] = defaultdict(dict)
+        self._source_of: dict[Name, int] = {}
+        self._read: Counter[int] = Counter()  # parts by source
+        self._last_read: defaultdict[int, deque[Name]] = defaultdict(lambda: deque(maxlen=REMEMBERED_CHANGES))
 
     def of(self, partition: int) -> PartitionParts:
         """Those of users of one partition; the same object every time."""
         return self._partitions[partition]
 
-    def written_by(self, source: int) -> dict[tuple[str, str, int], int]:
-        """What the partition of guests `source` wrote: user, guest and the user's partition ▸ the last offset that the
-        part contains."""
+    def written_by(self, source: int) -> dict[Name, int]:
+        """What the partition of guests `source` wrote ▸ the last offset that the part contains."""
         return self._sources[source]
+
+    def read_of(self, source: int) -> int:
+        """How many parts were read that the partition of guests `source` wrote."""
+        return self._read[source]
+
+    def read_since(self, source: int, read: int) -> list[Name]:
+        """Which were read after the first `read`; all there are when that is too long ago to tell."""
+        count, last = self._read[source] - read, self._last_read[source]
+        return list(self._sources[source]) if count > len(last) else list(last)[len(last) - count :]
 
     def apply(self, record: ConsumerRecord) -> None:
         """Takes one record of the topic. Raises `InvalidEvent` for one that nobody here wrote, and changes nothing."""
@@ -75,4 +88,6 @@ class GuestParts:
         if part is not None:
             self._source_of[name] = part.source
             self._sources[part.source][name] = part.last_offset
+            self._read[part.source] += 1
+            self._last_read[part.source].append(name)
         self.of(record.partition).put(user_id, guest_id, record.value)

@@ -206,6 +206,29 @@ def test_a_new_owner_makes_the_lists_of_the_last_parts_at_once_and_no_others() -
     assert not guests.has_news
 
 
+def test_a_part_of_a_withdrawn_link_goes_though_it_is_readable_after_the_takeover_only() -> None:
+    """As that of a former owner is while somebody else writes to the partition it is in."""
+    logs = Logs()
+    event = b'{"event_id":"e","event_type":"view","user_id":"g","item_id":"i","timestamp":%d}' % START_MS
+    logs.event("g", event, START_MS)
+    logs.link("g", "u")
+    world = GuestWorld(logs, random.Random(1))
+    world.finish()
+    (part,) = world.parts
+    logs.link("g", None)
+    rows, position = world.committed[partition("g")]
+    parts: list[ConsumerRecord] = []
+    worker = GuestWorker(logs, partition("g"), rows, parts, position)
+    assert not worker.step.pending()
+    parts.append(part)
+    worker.follow(0, 1)
+    worker.step._guests.look()
+    assert worker.step.pending()
+    assert written(worker) == {"g": None}
+    worker.step._guests.look()
+    assert not worker.step.pending()
+
+
 class ListsAskedFor(NoLists):
     """Notes whose lists are asked for, and why."""
 
