@@ -1,4 +1,5 @@
-"""Deliberate mutants of guests: whose part is written and when, what a user is seen with, and which links hold."""
+"""Deliberate mutants of guests: whose part is written and when, what a user is seen with and told, and which links
+hold."""
 
 from mutant import Mutant
 
@@ -34,6 +35,30 @@ GUESTS = [
         "self._part(plane, guest_id) if self._links.users.get(guest_id) == user else None",
         "self._part(plane, guest_id)",
         WORLD,
+    ),
+    Mutant(
+        "as many parts at once as links came",
+        GUESTS_FILE,
+        "Guests.take",
+        "islice(self._behind, self._most_behind)",
+        "self._behind",
+        WORLD,
+    ),
+    Mutant(
+        "a withdrawn link leaves a part that is read late",
+        GUESTS_FILE,
+        "Guests.look",
+        "self._links.users.get(guest_id) != user",
+        "False",
+        WORLD,
+    ),
+    Mutant(
+        "a child reads what somebody else watched",
+        "ranking/reasons.py",
+        "citable",
+        "_IS_REASON[interests.codes] & shown",
+        "_IS_REASON[interests.codes]",
+        ("tests/ranking/test_reasons.py",),
     ),
     Mutant(
         "the second link of a guest holds",
