@@ -68,8 +68,8 @@ class TracedLists(ListKeeper):
             self._batch.made()
         return made
 
-    def _note_written(self, listed: Sequence[str], users: Mapping[str, User]) -> None:
-        super()._note_written(listed, users)
+    def _note_written(self, plane: UserPlane, listed: Sequence[str]) -> None:
+        super()._note_written(plane, listed)
         if self._batch is not None:
             self._traces.done(self._batch.written(listed) or ())
             self._batch = None
