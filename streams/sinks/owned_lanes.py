@@ -188,8 +188,9 @@ class OwnedLanes:
         return False
 
     async def lag(self, in_hand: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
-        """By partition: what was not read yet, what waits, and the offsets of blocks that are being written. Brokers
-        are asked for the ends: who waits for a store reads nothing, and is not told of them. Raises `KafkaError`."""
+        """By partition: what was not read yet, what waits, and the offsets of blocks that are being written, which are
+        in `in_hand` once the ends are known. Brokers are asked for those: who waits for a store reads nothing, and is
+        not told of them. Takes most of a minute while a partition has no leader. Raises `KafkaError`."""
         owned = [tp for tp in self._consumer.assignment() if tp.partition in self.lanes]
         ends = await self._consumer.end_offsets(owned) if owned else {}
         found = {}

@@ -72,6 +72,7 @@ class SinkRunner:
         self._maintained_s = 0.0
         self._turned_s = 0.0
         self._lag_noted_s = 0.0
+        self._noting_lag: asyncio.Task[None] | None = None
         self._in_hand: dict[TopicPartition, int] = {}  # offsets of the blocks that are being written
 
     def stop(self) -> None:
@@ -143,6 +144,8 @@ class SinkRunner:
                 while not self._calls.stopping.is_set():
                     await self._turn()
         finally:
+            if self._noting_lag is not None:
+                self._noting_lag.cancel()
             await self.let_go()
 
     async def _checked_partitions(self, inputs: Sequence[str]) -> int:
@@ -195,18 +198,30 @@ class SinkRunner:
         if self._writing is None and (act := self._next()) is not None:
             self._writing = asyncio.create_task(act)
         if self._turned_s - self._lag_noted_s >= LAG_EVERY_S:
-            self._lag_noted_s = self._turned_s
-            with suppress(KafkaError):  # brokers come and go, and `look` says so: the figure stays what it was
-                self.metrics.lag = await self._owned.lag(self._in_hand)
+            self._ask_for_lag()
         self.metrics.waiting = self._owned.waiting
+
+    def _ask_for_lag(self) -> None:
+        """Unless it is being asked for: of a partition without a leader the answer takes most of a minute, and turns do
+        not wait for it."""
+        if self._noting_lag is not None:
+            if not self._noting_lag.done():
+                return
+            self._noting_lag.result()  # raises what is unexpected
+        self._lag_noted_s = self._turned_s
+        self._noting_lag = asyncio.create_task(self._note_lag())
+
+    async def _note_lag(self) -> None:
+        with suppress(KafkaError):  # brokers come and go, and `look` says so: the figure stays what it was
+            self.metrics.lag = await self._owned.lag(self._in_hand)
 
     def _next(self) -> Any:
         """What is to be done now; None = nothing."""
-        self._in_hand = {}
+        self._in_hand.clear()  # the same mapping: whoever asks for the lag meanwhile looks into it later
         if self._eraser.has_to_look:
             return self._look()
         if (work := self._owned.next_erasure() or self._owned.next_blocks()) is not None:
-            self._in_hand = {TopicPartition(of.topic, of.partition): of.end - of.first for of in work.blocks}
+            self._in_hand.update((TopicPartition(of.topic, of.partition), of.end - of.first) for of in work.blocks)
             return self._carry_out(work)
         if MAINTAINS in self._owned.lanes and time.monotonic() - self._maintained_s >= MAINTAIN_EVERY_S:
             return self._maintain()
