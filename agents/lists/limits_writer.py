@@ -12,7 +12,7 @@ come as far; until then its user is told again and again, since the list of that
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from itertools import islice
+from itertools import chain, islice
 
 from agents.followers.profiles import PartitionProfiles
 from agents.lists.cold_start_users import without_events
@@ -50,12 +50,15 @@ class LimitsWriter:
         self, plane: UserPlane, next_offset: int, listed: Iterable[str], now_ms: int, at_most: int
     ) -> list[str]:
         """Tells of at most so many users; whose lists are out of date with it, and not of a later event. `listed` are
-        all whose lists this process wrote, for when it is not known any more whose profile changed. Raises
-        RedisUnavailable, and tells those users with the next call."""
+        all whose lists this process wrote: when it is not known any more whose profile changed, it may be theirs, which
+        may be gone, or that of anybody who has one. Raises RedisUnavailable, and tells those users with the next
+        call."""
         since, self._version = self._version, self._profiles.version
         if since != self._version:
-            changes = self._profiles.changed_since(since)
-            self._changed.update(dict.fromkeys(listed if changes is None else changes))
+            changes: Iterable[str] | None = self._profiles.changed_since(since)
+            if changes is None:  # a name is noted in a fraction of a microsecond, and told in its turn
+                changes = chain(listed, self._profiles.users())
+            self._changed.update(dict.fromkeys(changes))
         changed = list(islice(self._changed, at_most))
         unsure = list(islice(self._unsure, at_most - len(changed)))
         values = {}

@@ -9,6 +9,7 @@ import pytest
 from eligibility_world import TTL_S, World
 from listed import redis_of
 
+from agents.followers import profiles
 from serving.audience import decode
 from serving.list_format import FORMAT_VERSION, PREFIX_BYTES, read_prefix
 from serving.redis_errors import NotTheWriter
@@ -63,6 +64,24 @@ async def test_an_next_owner_finds_out_whose_profile_changed_while_nobody_owned_
     assert await said_of(writer, "u3") == (7, False)
     # It ends before the list is made: the next one owes it still.
     assert await told(world, world.limits_told(writer)) == ["u3"]
+
+
+async def test_who_has_no_list_is_told_too_when_more_profiles_changed_than_are_remembered(
+    writer: ListWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profiles, "REMEMBERED_CHANGES", 3)
+    world = await made(writer)
+    limits = world.limits_told(writer)
+    assert await told(world, limits) == []
+    for user_id in ("u1", "u2", "u3", "a child"):  # the child has no list, and nothing was ever seen of them
+        world.say_profile(user_id, KIDS)
+    ours = ["u1"]  # a former owner made the other lists
+    due = await limits.tell(world.small.users, 1_000_000, ours, NOW_MS, 4)
+    assert len(set(due)) == 4
+    due += await limits.tell(world.small.users, 1_000_000, ours, NOW_MS, 4)
+    assert set(due) == {*world.users, "a child"}
+    for user_id in ("u1", "u2", "u3", "a child"):
+        assert await said_of(writer, user_id) == (7, False)
 
 
 async def test_whoever_is_not_the_writer_tells_nothing_and_a_later_list_stays(writer: ListWriter) -> None:
