@@ -14,6 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
+from ops.exit_codes import CommandFailed
 from ops.operator.archive.erasure import read_erasures
 from ops.operator.dead_letters.records import blanked, is_about, rewrite, rewriter_of
 from ops.operator.dead_letters.sole_producer import sole_producer
@@ -32,12 +33,18 @@ from streams.kafka.bulk_read import POLL_MS, bulk_consumer
 from streams.kafka.topics import Topics
 from tables import partition_row, user_keys
 
+NO_ANSWER = "no answer"
+
+
+class GuestsNotForgotten(CommandFailed):
+    """Workers did not say in time that they forgot the user's guests, so nothing of the user was erased yet."""
+
 
 @dataclass(frozen=True)
 class Erased:
     """`guests` are ids that were linked with the user and are erased too. `versions` says per model version
-    `forgotten`, `no worker` (it will be, before its next worker folds anything) or `no answer`. `left` is what the
-    check found afterwards."""
+    `forgotten`, `no worker` (it will be, before its next worker folds anything) or `no answer` of the user's own
+    worker. `left` is what the check found afterwards."""
 
     user_id: str
     guests: list[str]
@@ -68,13 +75,20 @@ async def erase(
     wait_s: float,
 ) -> Erased:
     """Erases and checks; guests who are linked with the user first, so that whoever is interrupted still knows them.
-    Workers get `wait_s` seconds to answer for each."""
+    Workers get `wait_s` seconds to answer for each. Raises `GuestsNotForgotten`: what a worker still holds of a guest
+    would bring the user's list back."""
     guests = (await read_links(bootstrap, topics)).guests_of(user_id)
+    silent: set[str] = set()
+    for guest in guests:
+        _, _, answered = await _forget(bootstrap, redis_url, topics, Names.of(guest, identities), wait_s)
+        silent |= {version for version, answer in answered.items() if answer == NO_ANSWER}
+    if silent:
+        raise GuestsNotForgotten(
+            f"workers of {', '.join(sorted(silent))} did not say within {wait_s:g} s that they forgot guests who are"
+            " linked with the user, so the user was not erased yet; erase again once they answer, or with more --wait-s"
+        )
+    marker, partition, answers = await _forget(bootstrap, redis_url, topics, Names.of(user_id, identities), wait_s)
     everybody = [*guests, user_id]
-    answers: dict[str, str] = {}
-    for one in everybody:
-        marker, partition, answered = await _forget(bootstrap, redis_url, topics, Names.of(one, identities), wait_s)
-        answers |= {version: answer for version, answer in answered.items() if answers.get(version) != "no answer"}
     for one in everybody:
         async with sole_producer(bootstrap, _eraser_of(topics, one)) as producer:
             await remove_links(bootstrap, topics, producer, one)
@@ -151,7 +165,7 @@ async def _wait_for_workers(
     for version in answers:
         topics = Topics(namespace, version)
         if (await read_scale(bootstrap, topics)).members:
-            answers[version] = "no answer"
+            answers[version] = NO_ANSWER
             tp = next(tp for tp in starts if tp.topic == topics.user_changelog)
             awaited[tp] = version
     if awaited:
