@@ -5,8 +5,9 @@
 Each bench runs as a process of its own, N times (3), one after the other; its ratios compare what it measured side by
 side. The report has their median and their spread, every object that a bench printed, processor, memory, kernel,
 versions and commit. FILE of `--out` is written anew after each run and read at the start: what it holds of the same
-commit and machine is not measured again, so an interrupted report goes on. `--report` writes Markdown, and a picture
-beside it (`.svg`). A bench that fails is named with the end of what it said, the others run, and the exit code is 1.
+commit and machine is not measured again, so an interrupted report goes on; where files differ from the commit, or
+nobody knows it, everything is measured. `--report` writes Markdown, and a picture beside it (`.svg`). A bench that
+fails is named with the end of what it said, in the page too, the others run, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from measured import BenchFailed
 
 CHECKOUT = Path(__file__).parent.parent
 PACKAGES = ("faust-streaming", "aiokafka", "numpy", "numba", "river", "faiss-cpu", "granian", "redis", "orjson")
+UNKNOWN, DIRTY = "unknown", "-dirty"
 Figures = dict[str, Any]
 
 
@@ -110,8 +113,10 @@ class Report:
                     yield name
 
     def take(self, former: Mapping[str, Any]) -> None:
-        """Takes the runs of a report of the same code on the same machine."""
-        if former["versions"] == self.versions and former["machine"] == self.machine:
+        """Takes the runs of a report of the same code on the same machine, if a commit says which code it is."""
+        commit = self.versions["commit"]
+        is_known = commit != UNKNOWN and not commit.endswith(DIRTY)
+        if is_known and former["versions"] == self.versions and former["machine"] == self.machine:
             self.runs = former["runs"]
 
     def ratios(self) -> dict[str, dict[str, Any]]:
@@ -166,25 +171,30 @@ def this_machine() -> dict[str, str]:
 def these_versions() -> dict[str, str]:
     """The commit, marked when files differ from it, Python and the libraries that matter."""
     commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=9"],
+        ["git", "describe", "--always", f"--dirty={DIRTY}", "--abbrev=9"],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
         check=False,
     )
     libraries = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {"commit": commit.stdout.strip() or "unknown", "python": platform.python_version(), **libraries}
+    return {"commit": commit.stdout.strip() or UNKNOWN, "python": platform.python_version(), **libraries}
 
 
 def measure(bench: Bench, data: Path | None) -> Figures:
-    """One run. Raises `RuntimeError` with the end of what it said."""
+    """One run. Raises `BenchFailed`."""
     command = [sys.executable, "-m", "ops.processes.bench_process", str(Path(__file__).parent / bench.script)]
     command += [*bench.options, "--json", *(["--data", str(data)] if bench.takes_data and data else [])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    lines = done.stdout.strip().splitlines()
-    if done.returncode != 0 or not lines:
-        raise RuntimeError(f"exit code {done.returncode}: {(done.stdout + done.stderr)[-1000:]}")
-    figures: Figures = json.loads(lines[-1])
+    said = (done.stdout + done.stderr)[-1000:]
+    if done.returncode != 0:
+        raise BenchFailed(f"exit code {done.returncode}: {said}")
+    try:
+        figures = json.loads(done.stdout.strip().rpartition("\n")[2])
+    except ValueError:
+        figures = None
+    if not isinstance(figures, dict):
+        raise BenchFailed(f"its last line is no object: {said}")
     return figures
 
 
@@ -210,7 +220,10 @@ def markdown(report: Report, picture: str) -> str:
         command = f"`freshet bench {name.partition('.')[0]}`"
         spread = f"{ratio['least']:g} to {ratio['most']:g}"
         lines.append(f"| {ratio['says']} | {ratio['median']:g} | {spread} | {ratio['runs']} | {command} |")
-    absent = sorted(set(BENCHES) - set(report.runs))
+    for name, why in report.failures.items():
+        last = why.strip().rpartition("\n")[2]
+        lines += ["", f"`freshet bench {name}` failed: {last}"]
+    absent = sorted(set(BENCHES) - set(report.runs) - set(report.failures))
     lines += ["", *(f"Not measured here: `freshet bench {name}`." for name in absent)]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -236,10 +249,12 @@ def run(report: Report, names: list[str], data: Path | None, out: Path | None) -
     for name in report.missing(names):
         print(f"{name}: run {len(report.runs.get(name, ())) + 1} of {report.repeats}", flush=True)
         try:
-            report.runs.setdefault(name, []).append(measure(BENCHES[name], data))
-        except RuntimeError as failed:
+            figures = measure(BENCHES[name], data)
+        except BenchFailed as failed:
             report.failures[name] = str(failed)
             print(f"{name} failed: {failed}", file=sys.stderr, flush=True)
+        else:
+            report.runs.setdefault(name, []).append(figures)
         if out is not None:
             part = out.with_name(f"{out.name}.part")
             part.write_text(json.dumps(report.as_dict(), indent=1) + "\n")
