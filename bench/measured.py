@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,22 +92,33 @@ def measure_stock(bootstrap: str, topic: str, partitions: int, folder: Path, eve
 
 
 def measure_program(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> dict[str, float]:
-    """The last JSON object that a program prints, run in `folder`. Raises `BenchFailed`."""
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    output = done.stdout + done.stderr
-    objects = re.findall(r"\{[^{}]*\}", output)
-    if done.returncode != 0 or not objects:
+    """The last JSON object that a program prints, run in `folder`: on standard output, or, as stock Faust sends what is
+    printed through its log, on standard error. Raises `BenchFailed`."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise BenchFailed(f"{' '.join(command)} did not end within {TIMEOUT_S:g} s") from late
+    found = _last_object(done.stdout) or _last_object(done.stderr)
+    if done.returncode != 0 or found is None:
+        output = done.stdout + done.stderr
         raise BenchFailed(f"{' '.join(command)} ended with {done.returncode}:\n{output[-2000:]}")
-    found: dict[str, float] = json.loads(objects[-1])
     return found
+
+
+def _last_object(said: str) -> dict[str, float] | None:
+    for text in reversed(re.findall(r"\{[^{}]+\}", said)):
+        with suppress(ValueError):  # a program may print what looks like one
+            found: dict[str, float] = json.loads(text)
+            return found
+    return None
 
 
 async def _until_ready(process: psutil.Popen, log: Path) -> None:

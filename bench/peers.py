@@ -54,11 +54,11 @@ def quixstreams_python() -> Path:
     python = FETCHED / "quixstreams" / "bin" / "python"
     if not python.exists():
         folder = python.parent.parent
-        _fetch([sys.executable, "-m", "venv", str(folder)])
         try:
+            _fetch([sys.executable, "-m", "venv", str(folder)])
             _fetch([str(python), "-m", "pip", "install", "--quiet", QUIXSTREAMS, "orjson"])
         except BenchFailed:
-            shutil.rmtree(folder)  # half an environment looks like a whole one
+            shutil.rmtree(folder, ignore_errors=True)  # half an environment looks like a whole one
             raise
     return python
 
