@@ -28,6 +28,9 @@ def test_there_is_a_recipe_for_every_reason_of_the_parser() -> None:
         Reason.DAMAGED,  # the record's bytes and headers, before the parser: streams/kafka/record_guard.py
         Reason.BAD_HEADER,
         Reason.LIST_FAILED,  # of a record that workers took, and no list can be made with
+        Reason.SELF_LINK,  # of links of guests: agents/followers/links.py
+        Reason.ALREADY_LINKED,
+        Reason.LINK_CHAIN,
         Reason.STORE_REFUSED,  # by ClickHouse or Cassandra, of a record that workers took
     }
     assert {reason for reason, _ in RECIPES} == set(Reason) - decided_elsewhere

@@ -63,16 +63,19 @@ async def test_every_example_works(address: str) -> None:
     assert [bodies[place]["item_id"] for place in (5, 6)] == ["i1", "i1"]
     assert bodies[7]["recommendations"] == bodies[0]["recommendations"] + [ANY]
     assert bodies[8]["recommendations"] == []  # nothing says that it is a movie
-    assert [item["item_id"] for item in bodies[9]["recommendations"]] == ["i1", "i2"]
-    assert isinstance(bodies[9]["next_page"], str)
-    assert [item["title"] for item in bodies[10]["items"]] == ["Title i1", "Title i2"]
-    assert {"type": "title", "text": "Title i1", "item_id": "i1"} in bodies[11]["suggestions"]
-    assert bodies[12]["searches"] == []
-    assert bodies[13]["item_id"] == "show/12"
+    boosted = bodies[9]["recommendations"]  # nothing of it is a war film: everything is as it was, and there is more
+    assert boosted[:3] == bodies[7]["recommendations"]
+    assert {item["source"] for item in boosted[3:]} == {"popular"}
+    assert [item["item_id"] for item in bodies[10]["recommendations"]] == ["i1", "i2"]
+    assert isinstance(bodies[10]["next_page"], str)
+    assert [item["title"] for item in bodies[11]["items"]] == ["Title i1", "Title i2"]
+    assert {"type": "title", "text": "Title i1", "item_id": "i1"} in bodies[12]["suggestions"]
+    assert bodies[13]["searches"] == []
+    assert bodies[14]["item_id"] == "show/12"
     shown_answer, *_, shown_problem = (json.loads(block) for block in blocks("json"))
     assert set(shown_answer) == set(bodies[0])
-    assert [item["item_id"] for item in bodies[14]["recommendations"]] == ["i1", "i2", "i3"]
-    assert shown_problem == bodies[15]
+    assert [item["item_id"] for item in bodies[15]["recommendations"]] == ["i1", "i2", "i3"]
+    assert shown_problem == bodies[16]
     (python,) = blocks("python")
     assert output([sys.executable, "-c", python], address).splitlines() == ["0 i1 Title i1", "1 i2 Title i2"]
     node = shutil.which("node")
