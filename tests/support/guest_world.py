@@ -24,6 +24,7 @@ from agents.interactions import InteractionsStep, OutgoingDeltas
 from streams.contract.erasure import ErasureMarker
 from streams.contract.partitioning import partition_of
 from streams.contract.reasons import Reason
+from tables import guest_part
 from tables.user_plane import Linked, UserPlane
 
 PARTS, LINKS, ERASURE = "guest.parts", "users.links", "user.erasure"
@@ -178,9 +179,17 @@ class GuestWorld:
             assert not worker.step.pending()
 
     def table(self) -> dict[tuple[int, bytes | None], bytes]:
-        """What the topic of parts holds, compacted."""
+        """What the topic of parts holds, compacted, but for guests who are idle: nobody reads their parts, which go
+        with their rows, and whether one was written depends on when its guest was looked at last."""
         last = {(record.partition, record.key): record.value for record in self.parts}
-        return {place: value for place, value in last.items() if value is not None}
+        return {
+            place: value for place, value in last.items() if value is not None and not self._is_idle(place[1] or b"")
+        }
+
+    def _is_idle(self, key: bytes) -> bool:
+        _, guest_id = guest_part.ids_in(key)
+        plane = self.workers[partition(guest_id)].step.plane
+        return plane.own(guest_id) is None and guest_id in set(plane.users())
 
     def rows(self) -> list[dict[bytes, bytes]]:
         """By partition."""
