@@ -179,7 +179,7 @@ async def test_a_block_holds_on_every_route(reference: Cluster, endpoint: httpx.
     refusal = await rules.refused("add", "all", "block", "--attribute", "x=y", "--device", "tv")
     assert "a block by device is not supported" in refusal
     genres = [await rules.refused("add", "g", "block", "--genre", "g1", "--country", "D1")]
-    assert "two upper-case letters" in genres[0]
+    assert "no country of ISO 3166" in genres[0]
     await rules.remove("contract")
     await eventually("it is shown again", is_shown)
 
