@@ -11,18 +11,25 @@ from agents.lists.shared_lists import SharedListWriter
 from serving.list_format import read_keys, read_prefix
 from serving.redis_writer import ListWriter
 from streams.contract.rules import ItemMatch, OperatorRule
+from tables.item_model import ItemModel
 
 NOW_MS = 1_800_000_000_000
 ROUNDS = 4
 
 
-async def test_lists_that_a_failover_took_back_are_written_again(writer: ListWriter) -> None:
+def similar_lists(writer: ListWriter) -> tuple[SharedListWriter, ItemModel, list[str]]:
+    """What writes them, the model they are of, and their keys."""
     world = World(Random(5), NOW_MS)
     world.fill(30, 6)
     shared = SharedListWriter(world.maker(writer.keys), writer, writer.keys, lambda: world._owned, 1)
     model = world.small.model
     model.refresh_priors(NOW_MS)
     keys = [writer.keys.similar(item_id) for item_id in model.ids]
+    return shared, model, keys
+
+
+async def test_lists_that_a_failover_took_back_are_written_again(writer: ListWriter) -> None:
+    shared, _, keys = similar_lists(writer)
 
     async def rounds() -> dict[str, bytes | None]:
         for _ in range(ROUNDS):
@@ -44,12 +51,7 @@ async def test_lists_that_a_failover_took_back_are_written_again(writer: ListWri
 
 
 async def test_a_boost_is_in_lists_of_items_that_nobody_visits_and_is_out_again(writer: ListWriter) -> None:
-    world = World(Random(5), NOW_MS)
-    world.fill(30, 6)
-    shared = SharedListWriter(world.maker(writer.keys), writer, writer.keys, lambda: world._owned, 1)
-    model = world.small.model
-    model.refresh_priors(NOW_MS)
-    keys = [writer.keys.similar(item_id) for item_id in model.ids]
+    shared, model, keys = similar_lists(writer)
 
     async def shown() -> list[list[int]]:
         for _ in range(ROUNDS):
