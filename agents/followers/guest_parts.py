@@ -6,11 +6,11 @@ its partition of guests wrote, to whichever partition of users. A part takes 1.6
 when its guest's row does.
 """
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict
 
 from aiokafka.structs import ConsumerRecord
 
-from agents.followers.links import REMEMBERED_CHANGES
+from agents.followers.recent_changes import RecentChanges
 from streams.contract.reasons import InvalidEvent, Reason
 from tables import guest_part
 
@@ -24,8 +24,12 @@ class PartitionParts:
 
     def __init__(self) -> None:
         self.users: dict[str, dict[str, bytes]] = {}
-        self.version = 0  # grows with every change
-        self._changed: deque[str] = deque(maxlen=REMEMBERED_CHANGES)
+        self._changes = RecentChanges[str]()
+
+    @property
+    def version(self) -> int:
+        """Grows with every change."""
+        return self._changes.count
 
     def put(self, user_id: str, guest_id: str, value: bytes | None) -> None:
         """Takes a valid part, or None = gone."""
@@ -36,15 +40,12 @@ class PartitionParts:
             guests[guest_id] = value
         if not guests:
             del self.users[user_id]
-        self._changed.append(user_id)
-        self.version += 1
+        self._changes.note(user_id)
 
     def changed_since(self, version: int) -> list[str]:
         """Users of whom a part changed after `version`; all that have any when that is too long ago to tell."""
-        count = self.version - version
-        if count > len(self._changed):
-            return list(self.users)
-        return list(dict.fromkeys(list(self._changed)[len(self._changed) - count :]))
+        changed = self._changes.since(version)
+        return list(self.users if changed is None else dict.fromkeys(changed))
 
 
 class GuestParts:
@@ -54,8 +55,7 @@ class GuestParts:
         self._partitions: defaultdict[int, PartitionParts] = defaultdict(PartitionParts)
         self._sources: defaultdict[int, dict[Name, int]] = defaultdict(dict)
         self._source_of: dict[Name, int] = {}
-        self._read: Counter[int] = Counter()  # parts by source
-        self._last_read: defaultdict[int, deque[Name]] = defaultdict(lambda: deque(maxlen=REMEMBERED_CHANGES))
+        self._read: defaultdict[int, RecentChanges[Name]] = defaultdict(RecentChanges)  # by source
 
     def of(self, partition: int) -> PartitionParts:
         """Those of users of one partition; the same object every time."""
@@ -67,12 +67,12 @@ class GuestParts:
 
     def read_of(self, source: int) -> int:
         """How many parts were read that the partition of guests `source` wrote."""
-        return self._read[source]
+        return self._read[source].count
 
     def read_since(self, source: int, read: int) -> list[Name]:
         """Which were read after the first `read`; all there are when that is too long ago to tell."""
-        count, last = self._read[source] - read, self._last_read[source]
-        return list(self._sources[source]) if count > len(last) else list(last)[len(last) - count :]
+        last = self._read[source].since(read)
+        return list(self._sources[source]) if last is None else last
 
     def apply(self, record: ConsumerRecord) -> None:
         """Takes one record of the topic. Raises `InvalidEvent` for one that nobody here wrote, and changes nothing."""
@@ -88,6 +88,5 @@ class GuestParts:
         if part is not None:
             self._source_of[name] = part.source
             self._sources[part.source][name] = part.last_offset
-            self._read[part.source] += 1
-            self._last_read[part.source].append(name)
+            self._read[part.source].note(name)
         self.of(record.partition).put(user_id, guest_id, record.value)

@@ -1,7 +1,6 @@
 """Applies `catalog.items`, `item.model`, `ranker.weights` and the operators' rules to what all lists of this process
 are made from."""
 
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from math import inf
 
@@ -10,6 +9,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from agents.delivery.table import POSITION_KEY
 from agents.followers.follower import Follower, do_nothing
 from agents.followers.model_watermark import ModelWatermark
+from agents.followers.recent_changes import RecentChanges
 from agents.followers.refusals import Report, guarded, say
 from ranking.learner import RANKER_KEY, ranker_of
 from ranking.ranker import Ranker
@@ -20,9 +20,6 @@ from streams.kafka.log_position import LogPosition
 from streams.kafka.topics import Topics
 from tables.item_model import ItemModel
 from tables.sequence.sequence_model import SequenceModel
-
-#: Changes that are remembered one by one; whoever asks about older ones is told "everything may have changed".
-REMEMBERED_CHANGES = 10_000
 
 
 class ItemFollower:
@@ -45,15 +42,10 @@ class ItemFollower:
         self.model = ItemModel(default_maturity, sequence_model)
         self._first_ranker = Ranker.start(sequence_model)
         self.ranker = self._first_ranker
-        #: Grows with every change of the catalogue but those of titles: what lists follow from.
-        self.catalogue_version = 0
-        #: Grows with every record of the catalogue.
-        self.records_said = 0
         self.published_ms = 0
         """When the newest record of `item.model` was appended that is applied, ms since the epoch; 0 = none is."""
         self.model_watermark = ModelWatermark(guarded(self._apply_model, report), partitions, max_model_watermark_ms)
-        self._changed: deque[str] = deque(maxlen=REMEMBERED_CHANGES)
-        self._said: deque[str] = deque(maxlen=REMEMBERED_CHANGES)
+        self._changed, self._said = RecentChanges[str](), RecentChanges[str]()
         self._follower = Follower(
             bootstrap,
             {
@@ -65,6 +57,16 @@ class ItemFollower:
             report,
             drain,
         )
+
+    @property
+    def catalogue_version(self) -> int:
+        """Grows with every change of the catalogue but those of titles: what lists follow from."""
+        return self._changed.count
+
+    @property
+    def records_said(self) -> int:
+        """Grows with every record of the catalogue."""
+        return self._said.count
 
     @property
     def feature_cutoff_ms(self) -> int:
@@ -89,18 +91,18 @@ class ItemFollower:
 
     def changed_since(self, catalogue_version: int) -> frozenset[str] | None:
         """Items whose entry changed after `catalogue_version`; None when that is too long ago to tell."""
-        return _last(self._changed, self.catalogue_version - catalogue_version)
+        return _names(self._changed.since(catalogue_version))
 
     def said_since(self, records_said: int) -> frozenset[str] | None:
         """Items of which the catalogue said something after so many records; None when that is too long ago to tell."""
-        return _last(self._said, self.records_said - records_said)
+        return _names(self._said.since(records_said))
 
     def follow_rules(self, rules: Sequence[OperatorRule]) -> None:
         """These rules of operators are in force from now on: what they block, or do no longer, is what the catalogue
         says."""
         for index in self.model.rules.follow(rules):
-            self._says(self.model.ids[index])
-            self._changes(self.model.ids[index])
+            self._said.note(self.model.ids[index])
+            self._changed.note(self.model.ids[index])
 
     def _apply_catalogue(self, record: ConsumerRecord) -> None:
         """Takes what holds of an item; then raises `InvalidEvent` when that is not what its record says."""
@@ -113,17 +115,9 @@ class ItemFollower:
     def _take(self, item_id: str, item: CatalogItem | None) -> None:
         before = self._entry(item_id)
         self.model.apply_catalog(item_id, item)
-        self._says(item_id)
+        self._said.note(item_id)
         if self._entry(item_id) != before:
-            self._changes(item_id)
-
-    def _says(self, item_id: str) -> None:
-        self._said.append(item_id)
-        self.records_said += 1
-
-    def _changes(self, item_id: str) -> None:
-        self._changed.append(item_id)
-        self.catalogue_version += 1
+            self._changed.note(item_id)
 
     def _entry(self, item_id: str) -> tuple[object, ...]:
         """What lists follow from; nothing of an item that was never heard of."""
@@ -141,5 +135,5 @@ class ItemFollower:
             self.model.apply(record.key, record.value)
 
 
-def _last(changes: deque[str], count: int) -> frozenset[str] | None:
-    return None if count > len(changes) else frozenset(list(changes)[len(changes) - count :])
+def _names(changes: list[str] | None) -> frozenset[str] | None:
+    return None if changes is None else frozenset(changes)

@@ -8,18 +8,16 @@ one step and no further. What is refused becomes a dead letter and changes nothi
 Every worker holds all of them, about 0.3 KB each: it owns other partitions a second from now.
 """
 
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from typing import NamedTuple
 
 from aiokafka.structs import ConsumerRecord
 
+from agents.followers.recent_changes import RecentChanges
 from streams.contract.identities import PLAIN, Identities
 from streams.contract.links import GuestLink, parse_link
 from streams.contract.reasons import InvalidEvent, Reason
 from streams.contract.user_records import user_partition
-
-#: Changes that are remembered one by one; whoever asks about older ones is told "everything may have changed".
-REMEMBERED_CHANGES = 10_000
 
 
 class LinkedUser(NamedTuple):
@@ -39,29 +37,28 @@ class PartitionLinks:
 
     def __init__(self) -> None:
         self.users: dict[str, LinkedUser] = {}
-        self.version = 0  # grows with every change
-        self._changed: deque[Link] = deque(maxlen=REMEMBERED_CHANGES)
+        self._changes = RecentChanges[Link]()
+
+    @property
+    def version(self) -> int:
+        """Grows with every change."""
+        return self._changes.count
 
     def link(self, guest_id: str, user: LinkedUser) -> None:
         """The guest is linked from now on."""
         self.users[guest_id] = user
-        self._note(guest_id, user)
+        self._changes.note((guest_id, user))
 
     def withdraw(self, guest_id: str) -> LinkedUser | None:
         """The guest is linked no more; with whom they were."""
         user = self.users.pop(guest_id, None)
         if user is not None:
-            self._note(guest_id, user)
+            self._changes.note((guest_id, user))
         return user
-
-    def _note(self, guest_id: str, user: LinkedUser) -> None:
-        self._changed.append((guest_id, user))
-        self.version += 1
 
     def changed_since(self, version: int) -> list[Link] | None:
         """Links that came or went after `version`; None when that is too long ago to tell."""
-        count = self.version - version
-        return None if count > len(self._changed) else list(self._changed)[len(self._changed) - count :]
+        return self._changes.since(version)
 
 
 class Links:

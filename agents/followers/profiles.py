@@ -6,19 +6,17 @@ and parsed when a list is made (4 us): about 0.4 KB each, 0.4 GB for a million u
 times that and slow down the garbage collector.
 """
 
-from collections import deque
 from collections.abc import Iterator
 
 from aiokafka.structs import ConsumerRecord
 
+from agents.followers.recent_changes import RecentChanges
 from streams.contract.catalog import UserProfile, parse_profile, renamed_profile
 from streams.contract.identities import PLAIN, Identities
 from streams.contract.reasons import InvalidEvent, Reason
 from streams.contract.unreadable import read_profile
 from streams.contract.user_records import user_partition
 
-#: Changes that are remembered one by one; whoever asks about older ones is told "everything may have changed".
-REMEMBERED_CHANGES = 10_000
 _TIME_BYTES = 8
 
 
@@ -26,9 +24,8 @@ class PartitionProfiles:
     """The profiles of one partition of users."""
 
     def __init__(self) -> None:
-        self.version = 0  # grows with every change
         self._values: dict[str, bytes] = {}  # when it was said, then the profile as it came
-        self._changed: deque[str] = deque(maxlen=REMEMBERED_CHANGES)
+        self._changes = RecentChanges[str]()
 
     def put(self, user_id: str, value: bytes | None, append_ms: int) -> None:
         """Takes a valid profile, or None = removed, that was said at `append_ms`."""
@@ -36,8 +33,12 @@ class PartitionProfiles:
             self._values.pop(user_id, None)
         else:
             self._values[user_id] = append_ms.to_bytes(_TIME_BYTES, "big") + value
-        self._changed.append(user_id)
-        self.version += 1
+        self._changes.note(user_id)
+
+    @property
+    def version(self) -> int:
+        """Grows with every change."""
+        return self._changes.count
 
     def __len__(self) -> int:
         return len(self._values)
@@ -57,10 +58,7 @@ class PartitionProfiles:
 
     def changed_since(self, version: int) -> list[str] | None:
         """Users whose profile changed after `version`; None when that is too long ago to tell."""
-        count = self.version - version
-        if count > len(self._changed):
-            return None
-        return list(self._changed)[len(self._changed) - count :]
+        return self._changes.since(version)
 
 
 class Profiles:

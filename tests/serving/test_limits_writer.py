@@ -9,7 +9,7 @@ import pytest
 from eligibility_world import TTL_S, World
 from listed import redis_of
 
-from agents.followers import profiles
+from agents.followers import recent_changes
 from serving.audience import decode
 from serving.list_format import FORMAT_VERSION, PREFIX_BYTES, read_prefix
 from serving.redis_errors import NotTheWriter
@@ -69,7 +69,7 @@ async def test_an_next_owner_finds_out_whose_profile_changed_while_nobody_owned_
 async def test_who_has_no_list_is_told_too_when_more_profiles_changed_than_are_remembered(
     writer: ListWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(profiles, "REMEMBERED_CHANGES", 3)
+    monkeypatch.setattr(recent_changes, "REMEMBERED_CHANGES", 3)
     world = await made(writer)
     limits = world.limits_told(writer)
     assert await told(world, limits) == []

@@ -29,7 +29,7 @@ def similar_lists(writer: ListWriter) -> tuple[SharedListWriter, ItemModel, list
 
 
 async def test_lists_that_a_failover_took_back_are_written_again(writer: ListWriter) -> None:
-    shared, _, keys = similar_lists(writer)
+    shared, model, keys = similar_lists(writer)
 
     async def rounds() -> dict[str, bytes | None]:
         for _ in range(ROUNDS):
@@ -38,7 +38,7 @@ async def test_lists_that_a_failover_took_back_are_written_again(writer: ListWri
 
     before = await rounds()
     assert all(before.values())
-    shared._maker._follower.catalogue_version += 1  # every list is out of date, though nobody used anything
+    shared._maker._follower._changed.note(model.ids[0])  # every list is out of date, though nobody used anything
     after = await rounds()
     assert all(after[key] != before[key] for key in keys)
     for key, value in before.items():

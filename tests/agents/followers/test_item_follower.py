@@ -5,7 +5,7 @@ from typing import Any
 
 from aiokafka.structs import ConsumerRecord
 
-from agents.followers import item_follower
+from agents.followers import recent_changes
 from agents.followers.item_follower import ItemFollower
 from streams.contract.rules import ItemMatch, OperatorRule
 from streams.kafka.topics import Topics
@@ -51,7 +51,7 @@ def test_what_a_block_takes_or_gives_back_is_told_to_cards_and_lists() -> None:
 
 
 def test_what_was_said_too_long_ago_may_be_anything(monkeypatch: Any) -> None:
-    monkeypatch.setattr(item_follower, "REMEMBERED_CHANGES", 2)
+    monkeypatch.setattr(recent_changes, "REMEMBERED_CHANGES", 2)
     follower = ItemFollower("nowhere:1", Topics("t", "v1"))
     for item_id in "abc":
         says(follower, item_id, title=item_id)

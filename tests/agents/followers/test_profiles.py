@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from agents.followers.profiles import REMEMBERED_CHANGES, Profiles
+from agents.followers.profiles import Profiles
+from agents.followers.recent_changes import REMEMBERED_CHANGES
 from streams.contract.catalog import KIDS_MAX_AGE, UserProfile, viewer_age
 from streams.contract.events import InvalidEvent
 from streams.contract.identities import Identities

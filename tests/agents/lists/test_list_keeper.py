@@ -10,7 +10,8 @@ import pytest
 from made_up_experiments import QUIET, everybody, running
 from numpy.typing import NDArray
 
-from agents.followers.profiles import REMEMBERED_CHANGES, PartitionProfiles
+from agents.followers.profiles import PartitionProfiles
+from agents.followers.recent_changes import REMEMBERED_CHANGES
 from agents.instruments import ListTimes
 from agents.lists.cold_start_users import everybody as met_by_scan
 from agents.lists.failed_lists import RETRY_MS, FailedList
