@@ -12,7 +12,7 @@ What a record means that cannot be used, topic by topic: docs/decisions/0020-poi
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -24,7 +24,7 @@ from agents.delivery.producer import MAX_REQUEST_BYTES
 from agents.followers.erasures import Erasures
 from streams.contract.dead_letters import DeadLetter
 from streams.contract.reasons import InvalidEvent, Reason
-from streams.kafka.bulk_read import Apply
+from streams.kafka.bulk_read import Apply, pass_over, read_topics
 from streams.kafka.errors import KafkaError
 from streams.kafka.producer import OutgoingRecord, Producer
 from tables import user_keys
@@ -74,6 +74,12 @@ def guarded(apply: Apply, report: Report) -> Apply:
             report(record, Reason.FOLD_FAILED, f"{type(error).__name__}: {error}")
 
     return take
+
+
+async def read_usable(bootstrap: str, topics: Sequence[str], apply: Apply) -> None:
+    """Applies all records that the topics hold now, for commands: those that cannot be used are passed over, and said.
+    Raises `TopicMissing`."""
+    await read_topics(bootstrap, topics, guarded(apply, say), pass_over)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from agents.followers.refusals import guarded, say
+from agents.followers.refusals import read_usable
 from serving.registry import Registry
-from streams.kafka.bulk_read import pass_over, read_topics
 from streams.kafka.exclusive_change import Change, TopicBusy, change_topic
 from streams.kafka.topics import Topics
 
@@ -16,9 +15,7 @@ class RegistryBusy(TopicBusy):
 async def read_registry(bootstrap: str, topics: Topics) -> Registry:
     """The registry as of now; records that cannot be read are passed over, and said. Raises `TopicMissing`."""
     registry = Registry()
-    await read_topics(
-        bootstrap, [topics.versions], guarded(lambda record: registry.apply(record.key, record.value), say), pass_over
-    )
+    await read_usable(bootstrap, [topics.versions], lambda record: registry.apply(record.key, record.value))
     return registry
 
 

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from aiokafka.structs import ConsumerRecord
 
 from agents.followers.erasures import Erasures
-from agents.followers.refusals import guarded, say
+from agents.followers.refusals import read_usable
 from agents.retention.archive_files import ArchiveFile
 from agents.retention.archive_store import ArchiveStore, hashed
 from agents.retention.blanking import BlankedRecord, blanked
@@ -16,7 +16,6 @@ from agents.retention.record_files import ArchivedRecord, RecordWriter, is_event
 from ops.operator.erasure.erasures import read_markers
 from streams.contract.id_search import Ids, suspects
 from streams.contract.identities import Identities
-from streams.kafka.bulk_read import pass_over, read_topics
 from streams.kafka.topics import Topics
 
 
@@ -33,7 +32,7 @@ async def read_erasures(bootstrap: str, topics: Topics, identities: Identities) 
     """All erasures of the namespace. Raises `TopicMissing`."""
     users = frozenset(user for user, marker in (await read_markers(bootstrap, topics)).items() if marker.end_offset)
     erasures = Erasures(identities)
-    await read_topics(bootstrap, [topics.erasure], guarded(erasures.apply, say), pass_over)
+    await read_usable(bootstrap, [topics.erasure], erasures.apply)
     return KnownErasures(erasures, users, identities)
 
 

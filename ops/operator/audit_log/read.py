@@ -5,9 +5,8 @@ from typing import Any
 
 from aiokafka.structs import ConsumerRecord
 
-from agents.followers.refusals import guarded, say
+from agents.followers.refusals import read_usable
 from streams.contract.audit import CommandBegun, CommandEnded, decode
-from streams.kafka.bulk_read import pass_over, read_topics
 from streams.kafka.topics import Topics
 
 
@@ -63,5 +62,5 @@ async def read_audit(bootstrap: str, topics: Topics) -> list[AuditedRun]:
     def apply(record: ConsumerRecord) -> None:
         book.apply(record.value, record.timestamp)
 
-    await read_topics(bootstrap, [topics.audit], guarded(apply, say), pass_over)
+    await read_usable(bootstrap, [topics.audit], apply)
     return list(book.by_id.values())

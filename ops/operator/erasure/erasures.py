@@ -2,9 +2,8 @@
 
 from aiokafka.structs import ConsumerRecord
 
-from agents.followers.refusals import guarded, say
+from agents.followers.refusals import read_usable
 from streams.contract.erasure import ErasureMarker, marker_in
-from streams.kafka.bulk_read import pass_over, read_topics
 from streams.kafka.topics import Topics
 
 
@@ -19,5 +18,5 @@ async def read_markers(bootstrap: str, topics: Topics) -> dict[str, ErasureMarke
         else:
             markers[user_id] = marker
 
-    await read_topics(bootstrap, [topics.erasure], guarded(apply, say), pass_over)
+    await read_usable(bootstrap, [topics.erasure], apply)
     return markers

@@ -7,9 +7,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord
 
 from agents.followers.links import Links
-from agents.followers.refusals import guarded, say
+from agents.followers.refusals import read_usable
 from streams.contract.erasure import users_named
-from streams.kafka.bulk_read import pass_over, read_topics
 from streams.kafka.topics import Topics
 
 
@@ -46,7 +45,7 @@ async def read_links(bootstrap: str, topics: Topics) -> LinkBook:
                 records[record.key] = record.value
         links.apply(record)
 
-    await read_topics(bootstrap, [topics.links], guarded(apply, say), pass_over)
+    await read_usable(bootstrap, [topics.links], apply)
     return LinkBook({guest: user.user_id for guest, user in links.of(0).users.items()}, records)
 
 

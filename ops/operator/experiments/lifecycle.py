@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from agents.followers.refusals import guarded, say
+from agents.followers.refusals import read_usable
 from agents.versions.registry import read_registry
 from ops.exit_codes import CommandFailed
 from ops.operator.experiments.fitting_versions import reasons_against_versions
@@ -18,7 +18,6 @@ from serving.keys import Keys
 from serving.redis_errors import RedisUnavailable
 from serving.redis_writer import ListWriter
 from streams.contract.experiments import Experiment, problem_of
-from streams.kafka.bulk_read import pass_over, read_topics
 from streams.kafka.exclusive_change import change_topic
 from streams.kafka.topics import Topics
 
@@ -32,9 +31,7 @@ class NotChanged(CommandFailed):
 async def read_experiments(bootstrap: str, topics: Topics) -> ExperimentBook:
     """The experiments as of now; records that cannot be used are passed over, and said. Raises `TopicMissing`."""
     book = ExperimentBook()
-    await read_topics(
-        bootstrap, [topics.experiments], guarded(lambda record: book.apply(record.key, record.value), say), pass_over
-    )
+    await read_usable(bootstrap, [topics.experiments], lambda record: book.apply(record.key, record.value))
     return book
 
 

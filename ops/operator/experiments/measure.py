@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from aiokafka.structs import ConsumerRecord
 
-from agents.followers.refusals import guarded, say
+from agents.followers.refusals import read_usable
 from offline.experiments.exposures import SURFACES, Did, Exposures, ShownList
 from offline.experiments.metrics import ExposedUsers
 from streams.contract.catalog import parse_catalog_item
@@ -102,5 +102,5 @@ async def _erased(bootstrap: str, topics: Topics, identities: Identities) -> set
         else:
             erased.add(stored_id)
 
-    await read_topics(bootstrap, [topics.erasure], guarded(apply, say), pass_over)
+    await read_usable(bootstrap, [topics.erasure], apply)
     return erased

@@ -4,12 +4,12 @@ import time
 
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from agents.followers.refusals import guarded, say
+from agents.followers.refusals import read_usable
 from ops.exit_codes import CommandFailed, ExitCode
 from ops.operator.inspect.finding import partition_count
 from streams.contract.codec import dumps
 from streams.contract.controls import pause_key, paused_partition
-from streams.kafka.bulk_read import bulk_consumer, pass_over, read_topics
+from streams.kafka.bulk_read import bulk_consumer
 from streams.kafka.producer import OutgoingRecord, Producer
 from streams.kafka.topics import Topics
 
@@ -55,5 +55,5 @@ async def read_pauses(bootstrap: str, topics: Topics) -> set[TopicPartition]:
         if partition is not None:
             paused.discard(partition) if record.value is None else paused.add(partition)
 
-    await read_topics(bootstrap, [topics.controls], guarded(apply, say), pass_over)
+    await read_usable(bootstrap, [topics.controls], apply)
     return paused

@@ -5,12 +5,11 @@ from dataclasses import asdict, dataclass
 from aiokafka.structs import ConsumerRecord
 
 from agents.followers.model_watermark import reached_in
-from agents.followers.refusals import guarded, say
+from agents.followers.refusals import read_usable
 from offline.replay.leaks import cross_partition_skew, labels_in_features, read_past_the_watermark
 from ranking import examples, outcomes
 from ranking.examples import Example
 from ranking.outcomes import Outcomes
-from streams.kafka.bulk_read import pass_over, read_topics
 from streams.kafka.topics import Topics
 
 
@@ -43,9 +42,7 @@ async def audit(bootstrap: str, topics: Topics, max_skew_ms: int) -> Audit:
         else:
             evaluated.append(outcomes.without_rejected(outcomes.decode(record.value)))
 
-    await read_topics(
-        bootstrap, [topics.deltas, topics.ranker_examples, topics.judged_events], guarded(apply, say), pass_over
-    )
+    await read_usable(bootstrap, [topics.deltas, topics.ranker_examples, topics.judged_events], apply)
     leaks = read_past_the_watermark(evaluated)
     for of_partition in steps.values():
         leaks += cross_partition_skew(of_partition, max_skew_ms)

@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from agents.followers.refusals import guarded, say
+from agents.followers.refusals import read_usable
 from ops.exit_codes import CommandFailed
 from ops.operator.inspect.running import NotThere
 from ops.operator.rules.matched_items import MIN_LEFT, MatchedItems, matched_items, read_catalogue
 from ops.operator_name import operator_name
 from streams.contract.rules import MAX_PINS, MAX_RULES, OperatorRule
-from streams.kafka.bulk_read import pass_over, read_topics
 from streams.kafka.exclusive_change import Change, change_topic
 from streams.kafka.topics import Topics
 from tables.rule_book import RuleBook
@@ -26,9 +25,7 @@ class RuleRefused(CommandFailed):
 async def read_rules(bootstrap: str, topics: Topics) -> RuleBook:
     """The rules as of now; records that cannot be used are passed over, and said. Raises `TopicMissing`."""
     book = RuleBook()
-    await read_topics(
-        bootstrap, [topics.rules], guarded(lambda record: book.apply(record.key, record.value), say), pass_over
-    )
+    await read_usable(bootstrap, [topics.rules], lambda record: book.apply(record.key, record.value))
     return book
 
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.followers.refusals import guarded, say
+from agents.followers.refusals import read_usable
 from streams.contract.catalog import MATURITIES, Maturity, maturity_age
 from streams.contract.rules import OperatorRule
 from streams.contract.unreadable import read_catalog_item
-from streams.kafka.bulk_read import pass_over, read_topics
 from streams.kafka.topics import Topics
 from tables.item_model import ItemModel
 
@@ -39,7 +38,7 @@ async def read_catalogue(bootstrap: str, topics: Topics) -> ItemModel:
         if problem is not None:
             raise problem
 
-    await read_topics(bootstrap, [topics.catalog], guarded(lambda r: apply(r.key, r.value), say), pass_over)
+    await read_usable(bootstrap, [topics.catalog], lambda r: apply(r.key, r.value))
     return model
 
 

@@ -2,7 +2,7 @@
 
 from aiokafka.structs import ConsumerRecord
 
-from agents.followers.refusals import guarded, say
+from agents.followers.refusals import read_usable
 from offline.evaluate.log import EvaluationLog
 from streams.contract.catalog import CatalogItem, parse_catalog_item
 from streams.contract.erasure import marker_in
@@ -39,7 +39,7 @@ async def read_evaluation_log(bootstrap: str, topics: Topics, limit: int | None)
         if marker is not None:
             erased.add(user_id)
 
-    await read_topics(bootstrap, [topics.erasure], guarded(erasure, say), pass_over)
+    await read_usable(bootstrap, [topics.erasure], erasure)
     await read_topics(bootstrap, [topics.catalog], described, pass_over)
     await read_topics(bootstrap, [topics.interactions], interaction, pass_over)
     kept = (event for event in interactions.values() if event.user_id not in erased)
