@@ -12,10 +12,10 @@ from ranking.filters.request_context import country_of
 from ranking.interests import Asked
 from ranking.ragged import Ragged, owners
 from tables.item_model import ItemModel
-from tables.operator_rules import RulesEffect
+from tables.operator_rules import Place, RulesEffect
 
 
-def place_of(asked: Asked) -> tuple[str, str]:
+def place_of(asked: Asked) -> Place:
     """Where and on what a user was seen last, "" = not known: what rules ask of them."""
     user, _ = asked
     return country_of(asked) or "", (user.row.device_type if user is not None else "") or ""

@@ -158,7 +158,7 @@ def parse_catalog_item(key: bytes | None, value: bytes | None) -> CatalogItem | 
     if value is None:
         return None
     wire = decode(_ITEM_DECODER, value)
-    _require_key(item_id, wire.item_id, "item_id")
+    require_key(item_id, wire.item_id, "item_id")
     return CatalogItem(
         item_id=item_id,
         title=wire.title or "",
@@ -192,7 +192,7 @@ def parse_profile(key: bytes | None, value: bytes | None) -> UserProfile | None:
     if value is None:
         return None
     wire = decode(_PROFILE_DECODER, value)
-    _require_key(user_id, wire.user_id, "user_id")
+    require_key(user_id, wire.user_id, "user_id")
     return UserProfile(
         user_id=user_id,
         country=None if wire.country is None else upper_country(wire.country, "country"),
@@ -286,7 +286,8 @@ def _required_id(raw: WireId | None, field: str) -> str:
     return id_of(raw, field)
 
 
-def _require_key(name: str, raw: WireId | None, field: str) -> None:
+def require_key(name: str, raw: WireId | None, field: str) -> None:
+    """Raises `InvalidEvent` when a record says another id than the one its key names."""
     if raw is not None and id_of(raw, field) != name:
         raise InvalidEvent(Reason.KEY_MISMATCH, f"{field} is not the record key")
 

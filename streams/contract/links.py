@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from streams.contract.catalog import key_id
+from streams.contract.catalog import key_id, require_key
 from streams.contract.reasons import InvalidEvent, Reason
 from streams.contract.wire import WireId, WireMoment, decode, id_of, moment_of, refuse_unreadable
 
@@ -45,8 +45,7 @@ def parse_link(key: bytes | None, value: bytes | None) -> GuestLink | None:
     if value is None:
         return None
     wire = decode(_DECODER, value)
-    if wire.guest_id is not None and id_of(wire.guest_id, "guest_id") != guest_id:
-        raise InvalidEvent(Reason.KEY_MISMATCH, "guest_id is not the record key")
+    require_key(guest_id, wire.guest_id, "guest_id")
     if wire.user_id is None or wire.user_id == "":
         raise InvalidEvent(Reason.MISSING_FIELD, "user_id")
     user_id = id_of(wire.user_id, "user_id")
