@@ -17,7 +17,6 @@ import asyncio
 import json
 import random
 import secrets
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -29,7 +28,7 @@ import numpy as np
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from worker import EXIT_USAGE, find_dataset
+from worker import find_dataset
 
 from agents.dead_letters import DeadLetters
 from agents.delivery.crash_marks import CrashMarks
@@ -45,7 +44,6 @@ from agents.lists.reader_watch import ReaderWatch
 from agents.lists.sweep_limits import KeeperSettings
 from agents.record_traces import RecordTraces
 from agents.traced_interactions import TracedLists, TracedStep
-from offline.datasets.dataset import DatasetError
 from offline.datasets.movielens_100k import MovieLens100K
 from offline.datasets.rows import encode
 from offline.production_path import ProductionPath
@@ -245,11 +243,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=20_000, help="measured events of each batch size")
     parser.add_argument("--json", action="store_true", help="print the object as the last line of standard output")
     arguments = parser.parse_args()
-    try:
-        films = find_dataset(arguments.data)
-    except DatasetError as missing:
-        print(missing, file=sys.stderr)
-        sys.exit(EXIT_USAGE)
+    films = find_dataset(arguments.data)
     found = {}
     for size in BATCHES:
         events = arguments.events if size > 1 else arguments.events // 4

@@ -29,9 +29,8 @@ from pathlib import Path
 
 from measured import BenchFailed, Speed, measure_program, measure_stock
 from msgspec import structs
-from worker import EXIT_USAGE, FULL, PARTITIONS, STATE_ONLY, find_dataset, measure_version, preload
+from worker import FULL, PARTITIONS, STATE_ONLY, find_dataset, measure_version, preload
 
-from offline.datasets.dataset import DatasetError
 from offline.datasets.movielens_100k import MovieLens100K
 from offline.datasets.rows import encode
 from offline.traffic import DatasetTraffic
@@ -179,11 +178,7 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=5, help="how often Kafka Streams reads the events (default: 5)")
     parser.add_argument("--json", action="store_true", help="print the object as the last line of standard output")
     arguments = parser.parse_args()
-    try:
-        dataset = find_dataset(arguments.data)
-    except DatasetError as missing:
-        print(missing, file=sys.stderr)
-        sys.exit(EXIT_USAGE)
+    dataset = find_dataset(arguments.data)
     with tempfile.TemporaryDirectory(prefix="freshet-bench-") as folder:
         figures = asyncio.run(run(dataset, Path(folder), arguments.copies))
     for name, values in figures.items():

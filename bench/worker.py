@@ -48,11 +48,15 @@ EXIT_USAGE = 2
 
 
 def find_dataset(data: Path | None) -> MovieLens100K:
-    """The data set in `data`, or in FRESHET_DATA_DIR. Raises `DatasetError`."""
+    """The data set in `data`, or in FRESHET_DATA_DIR. Where it is not, says so and ends the process with EXIT_USAGE."""
     place = data or load_settings().data_dir
-    if place is None:
-        raise DatasetError("no data: give --data DIR or set FRESHET_DATA_DIR to the folder that holds ml-100k/")
-    return MovieLens100K.find(place)
+    try:
+        if place is None:
+            raise DatasetError("no data: give --data DIR or set FRESHET_DATA_DIR to the folder that holds ml-100k/")
+        return MovieLens100K.find(place)
+    except DatasetError as missing:
+        print(missing, file=sys.stderr)
+        sys.exit(EXIT_USAGE)
 
 
 async def preload(bootstrap: str, dataset: MovieLens100K) -> int:
@@ -141,11 +145,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder that holds ml-100k/ (default: FRESHET_DATA_DIR)")
     parser.add_argument("--json", action="store_true", help="print the object as the last line of standard output")
     arguments = parser.parse_args()
-    try:
-        dataset = find_dataset(arguments.data)
-    except DatasetError as missing:
-        print(missing, file=sys.stderr)
-        sys.exit(EXIT_USAGE)
+    dataset = find_dataset(arguments.data)
     with tempfile.TemporaryDirectory(prefix="freshet-bench-") as folder:
         figures = asyncio.run(run(dataset, Path(folder)))
     for name, values in figures.items():

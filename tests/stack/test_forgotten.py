@@ -11,16 +11,14 @@ import orjson
 import pytest
 from disguises import DISGUISES
 from harness import commands
-from harness.cluster import PARTITIONS, Cluster, StackConfig
+from harness.cluster import PARTITIONS, Cluster, own_namespace
 from harness.endpoint import endpoint_of
 from harness.polling import eventually
-from harness.traffic import catalogue
 from remains import Remains, scan_files, scan_redis, scan_topics
 
 from ops.local_stack.stack import LocalStack
 from streams.contract.user_records import user_partition
 from streams.kafka.producer import OutgoingRecord
-from streams.kafka.topics_admin import delete_namespace
 
 pytestmark = pytest.mark.stack
 
@@ -29,13 +27,8 @@ REDIS_DB = 11
 
 @pytest.fixture
 async def cluster(stack: LocalStack, tmp_path: Path) -> AsyncIterator[Cluster]:
-    redis_url = stack.redis_url.rpartition("/")[0] + f"/{REDIS_DB}"
-    place = StackConfig(stack.bootstrap, redis_url, f"test-{secrets.token_hex(4)}", tmp_path)
-    async with Cluster(place, "v1") as made:
-        await made.publish(catalogue(made.topics.catalog))
+    async with own_namespace(stack, REDIS_DB, tmp_path) as made:
         yield made
-        made.redis.flushdb()
-    delete_namespace(stack.bootstrap, place.namespace)
 
 
 async def freshet(cluster: Cluster, *arguments: str) -> tuple[int, dict[str, Any]]:

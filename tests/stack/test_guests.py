@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 import pytest
 from harness import commands
-from harness.cluster import PARTITIONS, Cluster, StackConfig, assert_equal_state
+from harness.cluster import PARTITIONS, Cluster, assert_equal_state, own_namespace
 from harness.polling import eventually
-from harness.traffic import ITEMS, catalogue
+from harness.traffic import ITEMS
 from harness.watch import live_load
 from recount import (
     Entry,
@@ -33,7 +33,6 @@ from ops.local_stack.stack import LocalStack
 from streams.contract.partitioning import partition_of
 from streams.kafka.bulk_read import pass_over, read_topics
 from streams.kafka.producer import OutgoingRecord
-from streams.kafka.topics_admin import delete_namespace
 from tables.item_rows import COUNTS
 
 pytestmark = pytest.mark.stack
@@ -48,13 +47,8 @@ BAD_OF_100 = 5
 
 @pytest.fixture
 async def cluster(stack: LocalStack, tmp_path: Path) -> AsyncIterator[Cluster]:
-    redis_url = stack.redis_url.rpartition("/")[0] + f"/{REDIS_DB}"
-    place = StackConfig(stack.bootstrap, redis_url, f"test-{secrets.token_hex(4)}", tmp_path)
-    async with Cluster(place, "v1") as made:
-        await made.publish(catalogue(made.topics.catalog))
+    async with own_namespace(stack, REDIS_DB, tmp_path) as made:
         yield made
-        made.redis.flushdb()
-    delete_namespace(stack.bootstrap, place.namespace)
 
 
 class Crowd:

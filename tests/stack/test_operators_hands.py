@@ -11,10 +11,9 @@ import orjson
 import pytest
 import pytest_asyncio
 from harness import commands
-from harness.cluster import PARTITIONS, Cluster, StackConfig
+from harness.cluster import PARTITIONS, Cluster, own_namespace
 from harness.polling import eventually
 from harness.processes import WorkerProcess
-from harness.traffic import catalogue
 
 from ops.local_stack.stack import LocalStack
 from ops.operator.dead_letters.records import rewriter_of
@@ -26,7 +25,6 @@ from streams.contract.identities import PLAIN
 from streams.contract.user_records import record_key, user_partition
 from streams.kafka.blocking_admin import blocking_admin
 from streams.kafka.producer import OutgoingRecord
-from streams.kafka.topics_admin import delete_namespace
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
 
@@ -38,14 +36,9 @@ RUNNING: list[WorkerProcess] = []
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cluster(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
     """A namespace of this module's own with one worker and a little history."""
-    redis_url = stack.redis_url.rpartition("/")[0] + f"/{REDIS_DB}"
-    place = StackConfig(stack.bootstrap, redis_url, f"test-{secrets.token_hex(4)}", tmp_path_factory.mktemp("operator"))
-    async with Cluster(place, "v1") as made:
-        await made.publish(catalogue(made.topics.catalog))
+    async with own_namespace(stack, REDIS_DB, tmp_path_factory.mktemp("operator")) as made:
         await made.publish_traffic(300)
         yield made
-        made.redis.flushdb()
-    delete_namespace(stack.bootstrap, place.namespace)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -7,15 +7,14 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-from harness.cluster import Cluster, StackConfig
+from harness.cluster import Cluster, own_namespace
 from harness.collector import Collector, collecting
 from harness.polling import eventually
 from harness.processes import FRESHET, WorkerProcess
-from harness.traffic import catalogue, event_record
+from harness.traffic import event_record
 
 from ops.local_stack.ports import free_port
 from ops.local_stack.stack import LocalStack
-from streams.kafka.topics_admin import delete_namespace
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
 
@@ -32,15 +31,11 @@ def collector() -> Iterator[Collector]:
 async def cluster(
     stack: LocalStack, collector: Collector, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Cluster]:
-    redis_url = stack.redis_url.rpartition("/")[0] + f"/{REDIS_DB}"
-    place = StackConfig(stack.bootstrap, redis_url, f"test-{secrets.token_hex(4)}", tmp_path_factory.mktemp("traces"))
-    async with Cluster(place, "v1") as made:
-        environment = place.environment("v1") | {"FRESHET_OTLP_URL": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
-        await made.publish(catalogue(made.topics.catalog))
-        made.workers.add(WorkerProcess("worker", [str(FRESHET), "worker"], environment, place.folder))
+    async with own_namespace(stack, REDIS_DB, tmp_path_factory.mktemp("traces")) as made:
+        sent = {"FRESHET_OTLP_URL": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
+        environment = made.place.environment("v1") | sent
+        made.workers.add(WorkerProcess("worker", [str(FRESHET), "worker"], environment, made.place.folder))
         yield made
-        made.redis.flushdb()
-    delete_namespace(stack.bootstrap, place.namespace)
 
 
 async def test_a_producers_trace_goes_on_to_the_list_in_redis(cluster: Cluster, collector: Collector) -> None:

@@ -1,8 +1,8 @@
 """Real `freshet worker` processes on a real Kafka and Valkey, and what they made of the log."""
 
 import secrets
-from collections.abc import Iterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,10 +13,11 @@ from aiokafka.structs import ConsumerRecord
 from agents.delivery.table import POSITION_KEY
 from harness.polling import eventually
 from harness.processes import FRESHET, WorkerProcess, Workers
-from harness.traffic import Traffic
+from harness.traffic import Traffic, catalogue
 from harness.watch import GroupWatch, live_load
 from ops.accounting import Account, read_account
 from ops.group_progress import GroupProgress
+from ops.local_stack.stack import LocalStack
 from serving.item_card import ItemCard
 from serving.joined_list import read_cards, read_list
 from serving.keys import Keys
@@ -28,7 +29,7 @@ from streams.contract.partitioning import partition_of
 from streams.kafka.bulk_read import pass_over, read_topics
 from streams.kafka.producer import Acknowledgement, OutgoingRecord, Producer
 from streams.kafka.topics import Topics
-from streams.kafka.topics_admin import ensure_topics
+from streams.kafka.topics_admin import delete_namespace, ensure_topics
 from tables.item_keys import key_of
 from tables.item_rows import BUCKET, COUNTS
 
@@ -206,6 +207,19 @@ async def assert_equal_state(disturbed: Cluster, undisturbed: Cluster) -> None:
     assert account.folded > 0
     _assert_same("user rows", await disturbed.user_rows(), await undisturbed.user_rows())
     _assert_same("item counts", await disturbed.item_counts(), await undisturbed.item_counts())
+
+
+@asynccontextmanager
+async def own_namespace(stack: LocalStack, redis_db: int, folder: Path) -> AsyncIterator[Cluster]:
+    """A namespace that nothing else reads, with a catalogue, and a database of Valkey that nobody else writes
+    meanwhile; both are removed afterwards."""
+    redis_url = stack.redis_url.rpartition("/")[0] + f"/{redis_db}"
+    place = StackConfig(stack.bootstrap, redis_url, f"test-{secrets.token_hex(4)}", folder)
+    async with Cluster(place, "v1") as made:
+        await made.publish(catalogue(made.topics.catalog))
+        yield made
+        made.redis.flushdb()
+    delete_namespace(stack.bootstrap, place.namespace)
 
 
 def _assert_same(what: str, found: Rows, wanted: Rows) -> None:
