@@ -55,7 +55,7 @@ RULES = [
         "lists kept when rules change",
         "agents/lists/list_keeper.py",
         "ListKeeper.sweep",
-        "await self._follow_rules(plane, next_offset)",
+        "await self._follow_rules()",
         "pass",
         KEEPER,
     ),

@@ -9,6 +9,7 @@ from harness.traffic import event_record
 
 from ops.local_stack.ports import free_port
 from ops.metrics_docs import table
+from streams.kafka.producer import OutgoingRecord
 
 pytestmark = pytest.mark.stack
 
@@ -24,7 +25,8 @@ async def test_a_sink_exports_what_the_docs_say_and_what_it_wrote(world: SinkWor
     list_id = {"recommendation_id": "list-1"}
     await world.producer.publish_all([shown_record(world.topics.served, "reader", ["i1", "i2"], **list_id)])
     clicks = [event_record(world.topics.interactions, "reader", "i1", event_type="click", **list_id)]
-    await world.producer.publish_all([*clicks, *clicks])
+    unusable = OutgoingRecord(world.topics.interactions, b"reader", b'{"event_type":')
+    await world.producer.publish_all([*clicks, *clicks, unusable])
     await sink.ready()
     await world.caught_up()
 
@@ -42,3 +44,4 @@ async def test_a_sink_exports_what_the_docs_say_and_what_it_wrote(world: SinkWor
     assert page.value("freshet_sink_shown_items_total") == shown
     assert page.value("freshet_sink_clicks_total", surface="recommendations") >= 2
     assert page.value("freshet_sink_attributed_events_total") >= 2
+    assert page.value("freshet_sink_skipped_records_total", reason="not_json") >= 1
