@@ -10,6 +10,7 @@ import asyncio
 import gc
 import logging
 import time
+from collections.abc import Mapping
 from importlib.resources import files
 from time import perf_counter
 from typing import Any, Final
@@ -18,7 +19,7 @@ import orjson
 
 from serving.collect.admission import RATE_LIMITED, Admission
 from serving.collect.config import CollectConfig
-from serving.collect.event_writer import EventWriter, QueueFull, Receipt
+from serving.collect.event_writer import EventWriter, LogPosition, QueueFull, Receipt
 from serving.collect.metrics import CollectMetrics
 from serving.collect.request_body import MAX_BODY_BYTES, SentEvents, read_body
 from serving.endpoint.app import CAUTIOUS
@@ -149,7 +150,7 @@ class Collector:
                     away = self._writer.why_away or "Kafka did not acknowledge in time"
         for refused in sent.refused:
             self._metrics.refused[refused.reason] += 1
-        return _answer(sent, receipt.kept if receipt is not None else set(), away, wait_ms)
+        return _answer(sent, receipt.kept if receipt is not None else {}, away, wait_ms)
 
     async def _read(self, receive: Receive) -> bytes:
         """The whole of a body, which may arrive in pieces; read no further than is too large. All that are being read
@@ -254,19 +255,21 @@ _ALLOW_POST = (b"allow", b"POST, OPTIONS")
 _ALLOW_GET = (b"allow", b"GET, HEAD, OPTIONS")
 
 
+def _as_member(position: LogPosition) -> bytes:
+    return b"null" if position.offset < 0 else b'{"partition":%d,"offset":%d}' % position
+
+
 def _too_large() -> Problem:
     return Problem(413, f"the body is larger than {MAX_BODY_BYTES} bytes", allowed=MAX_BODY_BYTES)
 
 
-def _answer(sent: SentEvents, kept: set[int], away: str, wait_ms: int) -> Response:
+def _answer(sent: SentEvents, kept: Mapping[int, LogPosition], away: str, wait_ms: int) -> Response:
     """What became of every event. 202 means that all of them are in the log, acknowledged. `wait_ms`: after so long no
     event is beyond a limit. Raises 422, 429 and 503 Problems."""
     if not sent.refused and not away:
-        if len(sent.checked) == 1:
-            body = b'{"accepted":1,"event_ids":[%b]}' % orjson.dumps(sent.checked[0].event_id)
-        else:
-            ids = [event.event_id for event in sent.checked]
-            body = orjson.dumps({"accepted": len(ids), "event_ids": ids})
+        ids = b",".join([orjson.dumps(event.event_id) for event in sent.checked])
+        positions = b",".join([_as_member(kept[event.place]) for event in sent.checked])
+        body = b'{"accepted":%d,"event_ids":[%b],"positions":[%b]}' % (len(sent.checked), ids, positions)
         return Response(202, [JSON_TYPE, _NO_STORE, NOSNIFF], body)
     ids_by_place = {event.place: event.event_id for event in sent.checked}
     told: dict[str, Any] = {

@@ -21,6 +21,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from aiokafka.errors import KafkaError as ClientError
 
@@ -57,22 +58,29 @@ class QueueFull(Exception):
     """What waits for Kafka is as much as may wait."""
 
 
+class LogPosition(NamedTuple):
+    """Where in the log an event is. `offset` is -1 when only an earlier attempt of the client knew it."""
+
+    partition: int
+    offset: int
+
+
 class Receipt:
-    """What became of one request's events: `kept` are the places of those that Kafka acknowledged."""
+    """What became of one request's events: `kept` are those that Kafka acknowledged, by their places."""
 
     __slots__ = ("done", "kept", "left", "withdrawn")
 
     def __init__(self, count: int, done: asyncio.Future[None]) -> None:
         self.left = count
-        self.kept: set[int] = set()
+        self.kept: dict[int, LogPosition] = {}
         self.withdrawn = False
         self.done = done
 
-    def settle(self, place: int, acknowledged: bool) -> None:
-        """One event's fate."""
+    def settle(self, place: int, position: LogPosition | None) -> None:
+        """One event's fate; None: Kafka did not acknowledge it."""
         self.left -= 1
-        if acknowledged:
-            self.kept.add(place)
+        if position is not None:
+            self.kept[place] = position
         if not self.left:
             self.end()
 
@@ -240,8 +248,9 @@ class EventWriter:
 
     # -- for lanes ------------------------------------------------------------------------------------------------
 
-    async def send(self, partition: int, entries: Sequence[_Waiting]) -> bool:
-        """Sends entries of one partition as one batch; whether Kafka acknowledged it."""
+    async def send(self, partition: int, entries: Sequence[_Waiting]) -> int | None:
+        """Sends entries of one partition as one batch. The first one's offset, the others follow it; -1 when Kafka had
+        the batch already; None when Kafka did not acknowledge it."""
         producer = self._producer
         assert producer is not None
         batch = producer.create_batch()
@@ -250,16 +259,17 @@ class EventWriter:
                 raise AssertionError(f"{len(entries)} events do not fit into a batch of {BATCH_BYTES} bytes")
         try:
             async with asyncio.timeout(self._wait_s):
-                await (await producer.send_batch(batch, self._topic, partition=partition))
+                metadata = await (await producer.send_batch(batch, self._topic, partition=partition))
         except (ClientError, OSError, TimeoutError) as error:
             self.failed += len(entries)
             if producer is self._producer:  # and not one that was ended meanwhile
                 self._note_away(AWAY, f"{type(error).__name__}: {error}")
                 self._connected.clear()  # no lane begins another batch with this producer
                 self._broken.set()
-            return False
+            return None
         self.acknowledged += len(entries)
-        return True
+        first: int = metadata.offset
+        return first
 
     async def connected(self) -> None:
         """Returns once there is a producer, in the turn in which there is one."""
@@ -283,14 +293,19 @@ class _Lane:
             await self._writer.connected()
             if not (entries := self._next_batch()):
                 continue
-            acknowledged = False
+            first: int | None = None
             try:
-                acknowledged = await self._writer.send(self._partition, entries)
+                first = await self._writer.send(self._partition, entries)
             finally:
-                for receipt, event in entries:
-                    receipt.settle(event.place, acknowledged)
+                for number, (receipt, event) in enumerate(entries):
+                    receipt.settle(event.place, self._position(first, number))
                 if self.waiting:
                     self._writer.call_lanes()
+
+    def _position(self, first: int | None, number: int) -> LogPosition | None:
+        if first is None:
+            return None
+        return LogPosition(self._partition, -1 if first < 0 else first + number)
 
     def _next_batch(self) -> list[_Waiting]:
         entries: list[_Waiting] = []

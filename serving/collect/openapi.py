@@ -112,13 +112,23 @@ def _schemas() -> dict[str, Any]:
         "TrackedEvent": tracked,
         "Accepted": {
             "type": "object",
-            "required": ["accepted", "event_ids"],
+            "required": ["accepted", "event_ids", "positions"],
             "properties": {
                 "accepted": {"type": "integer", "description": "How many events are in the log: all of them."},
                 "event_ids": {
                     "type": "array",
                     "items": _TEXT,
                     "description": "Of each event, in the order of the request; made of the event when it had none.",
+                },
+                "positions": {
+                    "type": "array",
+                    "items": {
+                        "type": ["object", "null"],
+                        "required": ["partition", "offset"],
+                        "properties": {"partition": {"type": "integer"}, "offset": {"type": "integer"}},
+                    },
+                    "description": "Where each event is in the log. A list reflects it once its `as_of` has the same "
+                    "partition and an offset that is not smaller. null: Kafka had it from an attempt before.",
                 },
             },
         },

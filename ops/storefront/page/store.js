@@ -25,6 +25,7 @@ async function ask(path) {
 
 const home = () => ask(`/api/v1/recommendations/homepage/${encodeURIComponent(person.user_id)}?limit=12`);
 
+/** Sends the event; where it is in the log, null when that is not known. */
 async function tell(event) {
   const body = {
     event_id: crypto.randomUUID(),
@@ -42,7 +43,8 @@ async function tell(event) {
       keepalive: true,
     });
     if (answer.ok) {
-      return answer.json();
+      // What was sent twice may be a duplicate, for which no list is made.
+      return attempt === 1 ? (await answer.json()).positions[0] : null;
     }
     if (answer.status !== 503 || attempt === 5) {
       throw new Error((await answer.json()).detail);
@@ -105,16 +107,24 @@ function stamp(answer, change_ms) {
   $("stamp").textContent = `${answer.source} list of ${answer.model_version}, made at ${made}${from}${took}`;
 }
 
-const isNewer = (answer, before) =>
-  answer.as_of !== null &&
-  (!before?.as_of || before.as_of.partition !== answer.as_of.partition || answer.as_of.offset > before.as_of.offset);
+/** Whether the answer is of the event at `position` of the log or of a later one; null = later than `before`. */
+function reflects(answer, position, before) {
+  const made = answer.as_of;
+  if (!made) {
+    return false;
+  }
+  if (position) {
+    return made.partition === position.partition && made.offset >= position.offset;
+  }
+  return made.partition !== before.as_of?.partition || made.offset > before.as_of.offset;
+}
 
-/** Draws the rows once they reflect what was done since `before`; the milliseconds since `began_ms`. */
-async function untilChanged(before, began_ms) {
+/** Draws the rows once they reflect the event at `position`; the milliseconds since `began_ms`. */
+async function untilChanged(position, before, began_ms) {
   const asked_for = person;
   while (performance.now() - began_ms < GIVE_UP_MS && person === asked_for) {
     const answer = await home();
-    if (isNewer(answer, before)) {
+    if (reflects(answer, position, before)) {
       draw(answer);
       const change_ms = performance.now() - began_ms;
       window.freshet.changes.push(change_ms);
@@ -130,9 +140,9 @@ async function act(event, status) {
   const before = shown;
   const began_ms = performance.now();
   try {
-    await tell(event);
+    const position = await tell(event);
     $("act-status").textContent = `${status}: in the log. Rows follow…`;
-    const change_ms = await untilChanged(before, began_ms);
+    const change_ms = await untilChanged(position, before, began_ms);
     if (change_ms !== undefined) {
       $("act-status").textContent = `${status}: the rows changed after ${Math.round(change_ms)} ms.`;
     }
