@@ -221,6 +221,8 @@ def test_a_file_of_settings_that_cannot_be_read(freshet: Run, tmp_path: Path) ->
     says(freshet("config"), ExitCode.USAGE, ".env cannot be read: it is not UTF-8 at byte 19")
 
 
+#: Where kernels are kept, which a HOME of a test's own would have compiled again: half a minute for each start.
+KERNELS = Path(os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 AS_STRANGER = """
 import os, sys
 import ops.cli, ops.configuration.settings_sources, ops.local_stack.configured, rich.table
@@ -248,9 +250,10 @@ def stranger(tmp_path: Path) -> Run:
             for name, value in os.environ.items()
             if not name.startswith(("FRESHET_", "XDG_")) and name not in ("HOME", "USER", "LOGNAME")
         }
+        own = {"FRESHET_REDIS_URL": "redis://127.0.0.1:1/0", "NUMBA_CACHE_DIR": str(KERNELS)}
         return patience.run(
             [sys.executable, "-c", AS_STRANGER.format(uid=STRANGER), *arguments],
-            env=environment | {"FRESHET_REDIS_URL": "redis://127.0.0.1:1/0"} | variables,
+            env=environment | own | variables,
             cwd=tmp_path, limit_s=60,
         )  # fmt: skip
 
