@@ -22,20 +22,23 @@ ANCHORS = 3
 @dataclass(frozen=True, slots=True)
 class Page:
     """What shared rows a user is shown: what is popular in their favourite `genre` ("" = not known), what is used in
-    their `country` ("" = not known). The endpoint leaves out of them what the user may not see."""
+    their `country` ("" = not known). The endpoint leaves out of them what the user may not see. `searches` are the
+    user's own, the newest first, each with its time in ms since the epoch."""
 
     genre: str
     country: str
+    searches: tuple[tuple[str, int], ...] = ()
 
 
 def page_of(contexts: RequestContexts, number: int, genre_shares: dict[str, float], model: ItemModel) -> Page:
     """The page of one viewer; `genre_shares` are their genres, the favourite first
     (ranking.genre_preferences)."""
-    _, profile = contexts.asked[number]
+    user, profile = contexts.asked[number]
     named = [*genre_shares, *(profile.favorite_genres if profile else ())]
     excluded = {model.catalog.genre_names[genre] for genre in contexts.unwanted_genres(number, model)}
     genre = next((name for name in named if name in model.catalog.genre_ids and name not in excluded), "")
-    return Page(genre, country_of(contexts.asked[number]) or "")
+    searches = tuple((row.query, row.searched_at_ms) for row in reversed(user.row.behaviour.searches))
+    return Page(genre, country_of(contexts.asked[number]) or "", searches)
 
 
 @dataclass(frozen=True, slots=True)

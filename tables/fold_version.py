@@ -9,6 +9,6 @@ from typing import Final
 
 #: Rows of users, the signals that they give, and the records of `item.deltas` that carry those: everything from the
 #: bytes of an event on.
-FOLD_VERSION: Final = 5
+FOLD_VERSION: Final = 6
 #: Rows of items, from a decoded record of `item.deltas` on.
 ITEM_FOLD_VERSION: Final = 5

@@ -52,7 +52,7 @@ class LastDone(msgspec.Struct, array_like=True, frozen=True, gc=False):
     last_append_ms: int
 
 
-_VERSION = 1
+_VERSION = 2  # 2: recent searches
 _CODEC = RowCodec(GuestPart, current=_VERSION)
 #: Reads no more of a valid part than that: a scan passes over every one.
 LAST_DONE = RowCodec(LastDone, current=_VERSION)

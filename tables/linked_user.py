@@ -9,6 +9,7 @@ signals, deltas and rows are the same with a link and without it, whenever it ar
     sums           added up, by hour of day and day of the week too; decayed weights at the newest of their times
     session        the newest; the number of sessions is the sum
     attributes     of whoever did something last
+    searches       each query once, at its newest time
 
 The order of the guests makes no difference, and a guest without a row makes none.
 """
@@ -24,6 +25,7 @@ from tables.continue_watching import MAX_ENTRIES, ContinueWatching, WatchingRow
 from tables.engagement_state import code_after
 from tables.guest_part import GuestPart
 from tables.history import History
+from tables.recent_searches import newest
 from tables.seen import Seen
 from tables.session import SessionRow
 from tables.user import User
@@ -49,6 +51,7 @@ def linked_user(user_id: str, own: User | None, parts: Iterable[GuestPart], hist
     row.behaviour = BehaviourRow(
         _session([one.behaviour.session for one in rows]),
         _activity([(one.last_event_ms, one.behaviour.activity) for one in rows]),
+        newest([search for one in rows for search in one.behaviour.searches]),
     )
     histories = [*([own.history] if own else []), *(History.from_row(one.history, history_limit) for one in guests)]
     user.history = _history(histories, history_limit)

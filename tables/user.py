@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
-from tables import dedupe, seen, user_keys, user_row
+from tables import dedupe, recent_searches, seen, user_keys, user_row
 from tables.continue_watching import ContinueWatching
 from tables.dedupe import Dedupe
 from tables.history import History
@@ -51,9 +51,11 @@ class User:
         )
 
     def forget_before(self, horizon_ms: int) -> None:
-        """Drop what the history and continue watching hold from before `horizon_ms` (watermark minus retention)."""
+        """Drop what is remembered of times before `horizon_ms` (watermark minus retention)."""
         self.history.forget_before(horizon_ms)
         self.watching.forget_before(horizon_ms)
+        behaviour = self.row.behaviour
+        behaviour.searches = recent_searches.forget_before(behaviour.searches, horizon_ms)
 
     def row_keys(self) -> Iterator[bytes]:
         """The keys of every row of this user, those to be dropped by the next `take_changes` included."""

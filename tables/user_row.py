@@ -10,10 +10,11 @@ from tables.activity import ActivityRow
 from tables.cleaning import CleaningRow
 from tables.continue_watching import WatchingRow
 from tables.history import HistoryRow
+from tables.recent_searches import SearchRow
 from tables.row_codec import RowCodec, Whole
 from tables.session import SessionRow
 
-USER_ROW_VERSION = 2  # 2: how far watches have come; how fast backdated events come
+USER_ROW_VERSION = 3  # 2: how far watches have come; how fast backdated events come. 3: recent searches
 
 
 class LogRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -25,10 +26,11 @@ class LogRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class BehaviourRow(msgspec.Struct, array_like=True, gc=False):
-    """What features are computed from."""
+    """What features are computed from, and what was searched for last (oldest first)."""
 
     session: SessionRow = msgspec.field(default_factory=SessionRow)
     activity: ActivityRow = msgspec.field(default_factory=ActivityRow)
+    searches: list[SearchRow] = []
 
 
 class UserRow(msgspec.Struct, array_like=True, gc=False):

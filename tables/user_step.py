@@ -5,7 +5,7 @@ import msgspec
 from streams.contract.event_weights import FINISHED_PCT
 from streams.contract.events import EventType, Interaction
 from streams.contract.units import HOUR_MS
-from tables import activity, cleaning, session
+from tables import activity, cleaning, recent_searches, session
 from tables.cleaning import CleaningLimits, ExclusionReason
 from tables.engagement_state import BEGUN, ENDED, NOT_BEGUN, watch_after
 from tables.event_facts import EventFacts, facts_of
@@ -51,6 +51,7 @@ def step(
             finishes = watch_now == ENDED
     session.step(row.behaviour.session, event, finishes=finishes)
     if facts.is_neutral:
+        row.behaviour.searches = recent_searches.step(row.behaviour.searches, event)
         return (None, ExclusionReason.BOT) if is_bot else (_search(user, event, place), None)
     activity.step(row.behaviour.activity, event, facts.weight, begins=begins, finishes=finishes)
     if not late:  # else a late progress would undo a finish

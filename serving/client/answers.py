@@ -13,6 +13,7 @@ __all__ = [
     "RecommendationsAnswer",
     "RowAnswer",
     "SearchAnswer",
+    "SearchRecentAnswer",
     "SearchSuggestionsAnswer",
     "SearchTrendingAnswer",
     "SimilarAnswer",
@@ -213,6 +214,13 @@ class SearchTrendingAnswer(TypedDict):
 
     region: str
     window: str
+    searches: list[dict[str, Any]]
+
+
+class SearchRecentAnswer(TypedDict):
+    """`SearchRecentAnswer` of the document."""
+
+    user_id: str
     searches: list[dict[str, Any]]
 
 

@@ -336,6 +336,24 @@ class Client:
         found: answers.SearchTrendingAnswer = self._get("/api/v1/search/trending", {}, parameters)
         return found
 
+    def search_recent(
+        self,
+        *,
+        user_id: str,
+        limit: int | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+    ) -> answers.SearchRecentAnswer:
+        """Answers with what the user searched for last, where it still leads to something that they may see."""
+        parameters: dict[str, object] = {
+            "user_id": user_id,
+            "limit": limit,
+            "country": country,
+            "max_maturity": max_maturity,
+        }
+        found: answers.SearchRecentAnswer = self._get("/api/v1/search/recent", {}, parameters)
+        return found
+
 
 class AsyncClient:
     """`endpoint` and `collect` are their addresses, without a path. `token` is sent to both."""
@@ -649,4 +667,22 @@ class AsyncClient:
             "max_maturity": max_maturity,
         }
         found: answers.SearchTrendingAnswer = await self._get("/api/v1/search/trending", {}, parameters)
+        return found
+
+    async def search_recent(
+        self,
+        *,
+        user_id: str,
+        limit: int | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+    ) -> answers.SearchRecentAnswer:
+        """Answers with what the user searched for last, where it still leads to something that they may see."""
+        parameters: dict[str, object] = {
+            "user_id": user_id,
+            "limit": limit,
+            "country": country,
+            "max_maturity": max_maturity,
+        }
+        found: answers.SearchRecentAnswer = await self._get("/api/v1/search/recent", {}, parameters)
         return found

@@ -213,6 +213,16 @@ SCHEMAS: dict[str, Schema] = {
             },
         }
     ),
+    "search_recent": _object(
+        {
+            "user_id": _TEXT,
+            "searches": {
+                "type": "array",
+                "description": "The newest first.",
+                "items": _object({"query": _TEXT, "searched_at": _TIME}),
+            },
+        }
+    ),
     "health": _object({"status": _TEXT}),
     "ready": _object({"status": _TEXT, "redis": _TEXT}),
     "openapi": {"type": "object"},

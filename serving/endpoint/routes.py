@@ -130,6 +130,12 @@ def routes_of(services: Services) -> Routes:
                 search.TRENDING_PARAMETERS,
                 search.TrendingSearchesRead(store, *searching),
             ),
+            Route(
+                "/api/v1/search/recent",
+                "search_recent",
+                search.RECENT_PARAMETERS,
+                search.RecentSearchesRead(store, *searching),
+            ),
             Route("/healthz", "health", bare, process.Health(), guarded=False),
             Route("/readyz", "ready", bare, process.Ready(services), guarded=False),
             Route("/metrics", "metrics", bare, process.MetricsPage(services), scope=METRICS),

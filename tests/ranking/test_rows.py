@@ -11,6 +11,7 @@ from ranking.related import RelatedCache
 from ranking.rows import MIN_ROW, AfterLast, Page, after_last, page_of
 from streams.contract.catalog import CatalogItem, UserProfile
 from streams.contract.events import EventType
+from tables.recent_searches import SearchRow
 
 
 def page(world: SmallWorld, user_id: str, profile: UserProfile | None = None) -> Page:
@@ -93,6 +94,12 @@ def test_the_page_knows_the_favourite_genre_and_the_country(world: SmallWorld) -
     world.user("me").row.country = "DE"
     assert page(world, "me") == Page("Drama", "DE")
     assert page(world, "me", UserProfile("me", disliked_genres=("Drama",))) == Page("War", "DE")
+
+
+def test_the_page_has_the_users_own_searches_the_newest_first(world: SmallWorld) -> None:
+    world.sends("me", ["a"])
+    world.user("me").row.behaviour.searches = [SearchRow("alien", 1), SearchRow("heat", 2)]
+    assert page(world, "me").searches == (("heat", 2), ("alien", 1))
 
 
 def test_the_profile_says_it_before_the_first_event(world: SmallWorld) -> None:

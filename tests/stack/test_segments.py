@@ -72,6 +72,8 @@ async def test_events_of_a_country_show_in_every_list_of_the_country(
         return redis.zrevrange(keys.search_trending("NL", "24h"), 0, 0) == [b"canals"]
 
     await eventually("searches trend", searched)
+    header = redis.get(keys.continue_watching(people[0])) or b""
+    assert b'"searches":[["canals",' in header
 
 
 async def test_a_withdrawn_item_leaves_every_answer_and_comes_back(

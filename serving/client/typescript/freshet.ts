@@ -180,6 +180,11 @@ export interface SearchTrendingAnswer {
   searches: Array<Record<string, unknown>>;
 }
 
+export interface SearchRecentAnswer {
+  user_id: string;
+  searches: Array<Record<string, unknown>>;
+}
+
 export interface ProblemAnswer {
   type: string;
   title: string;
@@ -357,5 +362,10 @@ export class Freshet {
   /** Answers with what many search for now, where it leads to something that the reader may see. */
   searchTrending(given: { region?: string; window?: "24h" | "7d"; user_id?: string; limit?: number; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18" } = {}): Promise<SearchTrendingAnswer> {
     return this.get(`/api/v1/search/trending`, given);
+  }
+
+  /** Answers with what the user searched for last, where it still leads to something that they may see. */
+  searchRecent(given: { user_id: string; limit?: number; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18" }): Promise<SearchRecentAnswer> {
+    return this.get(`/api/v1/search/recent`, given);
   }
 }

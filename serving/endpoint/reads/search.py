@@ -1,4 +1,4 @@
-"""GET /api/v1/search, …/suggestions, …/trending: items and words for what was typed.
+"""GET /api/v1/search, …/suggestions, …/trending, …/recent: items and words for what was typed.
 
 Whoever searches may find what they have met; nobody finds what they may not see, nor is told words that lead to nothing
 else.
@@ -16,14 +16,16 @@ from serving.endpoint.card_fields import FIELDS, asked_fields
 from serving.endpoint.list_filter import joined
 from serving.endpoint.messages import Given, Header, Response, json_response
 from serving.endpoint.parameters import Parameters, integer, text
-from serving.endpoint.reads.recommendations import COUNTRY, LIMIT, MAX_MATURITY
+from serving.endpoint.reads.recommendations import COUNTRY, LIMIT, MAX_MATURITY, USER_ID
 from serving.endpoint.reads.trending import REGION, WINDOW
 from serving.endpoint.search.searcher import Searcher, SearchReader
 from serving.endpoint.search.text_index import Match
 from serving.endpoint.search.words import is_named, name_words, query_words
 from serving.endpoint.shown import ShownAnswer
 from serving.endpoint.store import Store
+from serving.fragments import rfc3339
 from serving.keys import GLOBAL_REGION, WINDOWS
+from serving.list_format import header_bytes
 from streams.contract.item_details import decode_details
 from streams.contract.served import Surface
 
@@ -32,6 +34,7 @@ FOR_USER = text("user_id", "Who searches: finds nothing that they may not see, a
 FEW = integer("limit", "How many suggestions.", 1, 50, 10)
 PARAMETERS = Parameters((QUERY, FOR_USER, LIMIT, COUNTRY, MAX_MATURITY, FIELDS))
 SUGGESTION_PARAMETERS = Parameters((QUERY, FOR_USER, FEW, COUNTRY, MAX_MATURITY))
+RECENT_PARAMETERS = Parameters((USER_ID, FEW, COUNTRY, MAX_MATURITY))
 TRENDING_PARAMETERS = Parameters((REGION, WINDOW, FOR_USER, FEW, COUNTRY, MAX_MATURITY))
 #: Of so many items that are found, the people and genres are suggested.
 _LOOKED_THROUGH: Final = 50
@@ -90,7 +93,7 @@ class SuggestionsRead(_SearchRead):
         typed, told = query_words(query), list[dict[str, Any]]()
         for searched in await self._searcher.queries(reader.version, region, _SEARCH_REGION):
             fits = len(told) < _MOST_QUERIES and is_named(searched.words, typed)
-            if fits and await self._searcher.leads_somewhere(reader, searched):
+            if fits and await self._searcher.leads_somewhere(reader, searched.words):
                 told.append({"text": searched.text, "type": "query"})
         return told
 
@@ -129,7 +132,24 @@ class TrendingSearchesRead(_SearchRead):
         reader = await self._searcher.reader(given | place)
         searches: list[dict[str, Any]] = []
         for query in await self._searcher.queries(reader.version, region, window):
-            if len(searches) < limit and await self._searcher.leads_somewhere(reader, query):
+            if len(searches) < limit and await self._searcher.leads_somewhere(reader, query.words):
                 searches.append({"query": query.text, "score": round(query.score, 4)})
         body = orjson.dumps({"region": region, "window": window, "searches": searches})
+        return self._answer(body, body, given)
+
+
+class RecentSearchesRead(_SearchRead):
+    """Answers with what the user searched for last, where it still leads to something that they may see."""
+
+    async def __call__(self, given: Given) -> Response:
+        """200; no searches, an unknown user and a Redis that is away are an empty list."""
+        user_id, limit = given["user_id"], given.get("limit", 10)
+        reader = await self._searcher.reader(given)
+        begun = await self._store.continue_list(user_id, reader.version)
+        page = {} if begun is None else orjson.loads(header_bytes(begun.value, begun.prefix)).get("page", {})
+        searches: list[dict[str, Any]] = []
+        for query, at_ms in page.get("searches", ()):
+            if len(searches) < limit and await self._searcher.leads_somewhere(reader, query_words(query)):
+                searches.append({"query": query, "searched_at": rfc3339(at_ms)})
+        body = orjson.dumps({"user_id": user_id, "searches": searches})
         return self._answer(body, body, given)

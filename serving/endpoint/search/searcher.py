@@ -153,10 +153,10 @@ class Searcher:
             if key in held
         ]
 
-    async def leads_somewhere(self, reader: SearchReader, query: TrendingQuery) -> bool:
-        """Whether the reader may see anything that a query finds: what others searched for is told to nobody else, or a
-        child would be told the titles of what it may not see."""
-        return bool(await self._visible(reader, query.words, 1, mistyped=False))
+    async def leads_somewhere(self, reader: SearchReader, words: tuple[str, ...]) -> bool:
+        """Whether the reader may see anything that the words of a query find: what was searched for is told to nobody
+        else, or a child would be told the titles of what it may not see."""
+        return bool(await self._visible(reader, words, 1, mistyped=False))
 
     async def queries(self, version: Version, region: str, window: str) -> list[TrendingQuery]:
         """What is searched for in a country or region: at most a second old, and

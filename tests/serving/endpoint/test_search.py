@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import httpx
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,6 +36,7 @@ from serving.endpoint.search.words import (
 )
 from serving.endpoint.services import Services
 from serving.endpoint.versions import LiveVersions
+from serving.fragments import rfc3339
 from serving.item_card import ItemCard
 from serving.keys import Keys
 from serving.live_pointer import LivePointer
@@ -45,7 +47,7 @@ from streams.contract.catalog import CatalogItem
 from streams.contract.item_details import encode_details
 
 from ..conftest import PrivateValkey
-from .conftest import TTL_S, eventually, started
+from .conftest import NOW_MS, TTL_S, eventually, stamp, started
 from .test_reads import put_popular, put_user
 
 CATALOGUE = (
@@ -259,6 +261,35 @@ async def test_trending_searches_are_those_that_lead_somewhere(filled: httpx.Asy
     assert (await told(filled, "/api/v1/search/trending", region="FR"))["searches"] == []
 
 
+async def put_searches(writer: ListWriter, user_id: str, *searches: tuple[str, int]) -> None:
+    page = orjson.dumps({"genre": "", "country": "", "searches": searches})
+    value = stamp().personal(user_id, 7, [], page=page)
+    await writer.write_lists([(writer.keys.continue_watching(user_id), value)], TTL_S)
+
+
+async def test_recent_searches_are_the_users_own_that_lead_somewhere(
+    filled: httpx.AsyncClient, writer: ListWriter
+) -> None:
+    recent = "/api/v1/search/recent"
+    await put_searches(writer, "u1", ("matrix", NOW_MS), ("the matron", NOW_MS - 1), ("amelie", NOW_MS - 2))
+    body = await told(filled, recent, user_id="u1")
+    assert body == {
+        "user_id": "u1",
+        "searches": [
+            {"query": "matrix", "searched_at": rfc3339(NOW_MS)},
+            {"query": "amelie", "searched_at": rfc3339(NOW_MS - 2)},
+        ],
+    }
+    assert (await told(filled, recent, user_id="u1", limit="1"))["searches"] == body["searches"][:1]
+    assert await told(filled, recent, user_id="nobody") == {"user_id": "nobody", "searches": []}
+    assert (await filled.get(recent)).status_code == 400
+    await put_user(writer, "u2", "matrix")  # a list that is written by a worker of before says nothing of searches
+    await writer.write_lists(
+        [(writer.keys.continue_watching("u2"), stamp().personal("u2", 7, [], page=b'{"genre":"","country":""}'))], TTL_S
+    )
+    assert (await told(filled, recent, user_id="u2"))["searches"] == []
+
+
 async def test_search_goes_on_without_redis(start_valkey: Any, namespace: str) -> None:
     server: PrivateValkey = start_valkey()
     writer = ListWriter.connect(server.url, Keys(namespace, "v1"))
@@ -275,6 +306,7 @@ async def test_search_goes_on_without_redis(start_valkey: Any, namespace: str) -
         assert (await found(client, "amelie", user_id="u1")) == ["amelie"]
         assert (await told(client, "/api/v1/search/trending"))["searches"] == [{"query": "amelie", "score": 1.0}]
         assert await suggested(client, "ameli") == [("title", CATALOGUE[0].title)]
+        assert (await told(client, "/api/v1/search/recent", user_id="u1"))["searches"] == []
     await writer.close()
 
 
