@@ -16,6 +16,7 @@ import orjson
 
 from serving.endpoint.messages import Given
 from serving.endpoint.parameters import Parameter
+from streams.contract.catalog import language_tag
 from streams.contract.item_details import ItemDetails, decode_details
 
 #: What may be asked for by one word; `card` is all but the last four.
@@ -23,15 +24,17 @@ CARD: Final = ("thumbnail_url", "item_type", "genres", "duration_s", "released_a
 WORDS: Final = (*CARD, "year", "language", "maturity", "people", "attributes", "content_id", "card")
 _NAMED: Final = "attributes."
 _ATTRIBUTE: Final = r"attributes\.[A-Za-z0-9_-]{1,64}"
-_WORD: Final = f"(?:{'|'.join(WORDS)}|{_ATTRIBUTE})"
+_TITLE: Final = "title."
+_WORD: Final = rf"(?:{'|'.join(WORDS)}|{_ATTRIBUTE}|title\.[A-Za-z0-9][A-Za-z0-9_-]{{0,31}})"
 MAX_FIELDS_TEXT: Final = 256
 _SCHEMA: Final = {"type": "string", "maxLength": MAX_FIELDS_TEXT, "pattern": f"^{_WORD}(?:,{_WORD})*$"}
 FIELDS: Final = Parameter(
     "fields",
     "What items say beside id and title, with commas between: "
-    f"{', '.join(WORDS[:-1])}, attributes.NAME, or card for the first five. What is not known of an item is absent.",
+    f"{', '.join(WORDS[:-1])}, attributes.NAME, or card for the first five. What is not known of an item is absent. "
+    "title.de says the title in a language, where the catalogue has it.",
     _SCHEMA,
-    f"words with commas between, out of {', '.join(WORDS)}, attributes.NAME",
+    f"words with commas between, out of {', '.join(WORDS)}, attributes.NAME, title.LANGUAGE",
     pattern=re.compile(f"{_WORD}(?:,{_WORD})*"),
     is_ascii=True,
 )
@@ -70,12 +73,26 @@ def members(shown: bytes, details: bytes, fields: Fields) -> bytes:
     known, said = decode_details(details), dict[str, Any]()
     named = [field.removeprefix(_NAMED) for field in fields if field.startswith(_NAMED)]
     for field in fields:
-        if not field.startswith(_NAMED):
+        if not field.startswith((_NAMED, _TITLE)):
             said[field] = _value(known, field, shown)
     if named and "attributes" not in fields:
         said["attributes"] = {name: known.attributes[name] for name in named if name in known.attributes}
     said = {field: value for field, value in said.items() if value not in (None, (), {})}
     return b"," + _ENCODER.encode(said)[1:-1] if said else b""
+
+
+def titled(shown: bytes, details: bytes, fields: Fields) -> bytes:
+    """What a card says of an item, with the title in the language that is asked for, where there is one.
+
+    >>> titled(b'{"item_id":"i","title":"T"}', b'{"titles":{"de":"Titel"}}', ("title.de-AT",))
+    b'{"item_id":"i","title":"Titel"}'
+    """
+    for field in fields:
+        if field.startswith(_TITLE):
+            title = decode_details(details).title_in(language_tag(field.removeprefix(_TITLE)))
+            if title is not None:
+                return orjson.dumps({**orjson.loads(shown), "title": title})
+    return shown
 
 
 def _value(known: ItemDetails, field: str, shown: bytes) -> Any:

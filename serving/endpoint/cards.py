@@ -19,7 +19,7 @@ import orjson
 
 from serving import resp
 from serving.eligibility import ViewingLimits
-from serving.endpoint.card_fields import Fields, members
+from serving.endpoint.card_fields import Fields, members, titled
 from serving.endpoint.genre_names import GenreNames
 from serving.fragments import SCORE_BYTES, reason_tail, rfc3339
 from serving.item_card import ItemCard, field_of, key_in
@@ -309,7 +309,8 @@ class FullerHeads(dict[int, bytes]):
     def __missing__(self, key: int) -> bytes:
         card = self._held[key]
         opened = card.head[: -len(_SCORE)]
-        head = opened + members(opened + b"}", card.details, self._fields) + _SCORE
+        shown = titled(opened + b"}", card.details, self._fields)
+        head = shown[:-1] + members(shown, card.details, self._fields) + _SCORE
         size_bytes = len(head) + FULLER_OVERHEAD_BYTES
         if self.size_bytes + size_bytes > MAX_FULLER_BYTES:
             self.clear()

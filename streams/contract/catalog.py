@@ -31,6 +31,7 @@ __all__ = [
     "item_age",
     "item_id_in",
     "key_id",
+    "language_tag",
     "maturity_age",
     "parse_catalog_item",
     "parse_profile",
@@ -52,7 +53,7 @@ class CatalogItem(msgspec.Struct, frozen=True):
 
     `duration_s` is 0 or more; times are milliseconds since the epoch (negative before 1970); `maturity` None = nobody
     rated it; `regions` are upper-case country codes, none = everywhere; `available_from_ms` is inclusive,
-    `available_until_ms` exclusive, None = no bound.
+    `available_until_ms` exclusive, None = no bound; `titles` are those in other languages, by `language_tag`.
     """
 
     item_id: str
@@ -72,6 +73,7 @@ class CatalogItem(msgspec.Struct, frozen=True):
     available_from_ms: int | None = None
     available_until_ms: int | None = None
     attributes: dict[str, Any] = {}
+    titles: dict[str, str] = {}
 
 
 class UserProfile(msgspec.Struct, frozen=True):
@@ -96,6 +98,7 @@ MOST_GENRES: Final = msgspec.Meta(max_length=100)
 MOST_PEOPLE: Final = msgspec.Meta(max_length=1_000)
 MOST_REGIONS: Final = msgspec.Meta(max_length=300)
 MOST_ATTRIBUTES: Final = msgspec.Meta(max_length=200)
+MOST_TITLES: Final = msgspec.Meta(max_length=100)
 MOST_SAID: Final = msgspec.Meta(max_length=1_000)
 
 WireMaturity = Literal["all", "7", "12", "16", "18", 7, 12, 16, 18]
@@ -121,6 +124,7 @@ class WireItem(msgspec.Struct):
     available_from: WireMoment | None = None
     available_until: WireMoment | None = None
     attributes: Annotated[dict[str, Any], MOST_ATTRIBUTES] | None = None
+    titles: Annotated[dict[str, str], MOST_TITLES] | None = None
 
 
 class WireProfile(msgspec.Struct):
@@ -177,6 +181,7 @@ def parse_catalog_item(key: bytes | None, value: bytes | None) -> CatalogItem | 
         available_from_ms=_optional_moment(wire.available_from, "available_from"),
         available_until_ms=_optional_moment(wire.available_until, "available_until"),
         attributes=wire.attributes or {},
+        titles={language_tag(tag): title for tag, title in (wire.titles or {}).items() if tag and title},
     )
 
 
@@ -263,9 +268,14 @@ def viewer_age(profile: "UserProfile | None", default: Maturity) -> int:
     return min(age, KIDS_MAX_AGE) if profile is not None and profile.kids else age
 
 
+def language_tag(language: str) -> str:
+    """One form of a tag: `pt-br` of `pt-BR` and `pt_BR`."""
+    return language.lower().replace("_", "-")
+
+
 def primary_language(language: str) -> str:
     """`de` of `de`, `DE`, `de-AT` and `de_AT`: who follows one follows the others."""
-    return language.lower().replace("_", "-").partition("-")[0]
+    return language_tag(language).partition("-")[0]
 
 
 def key_id(key: bytes | None) -> str:

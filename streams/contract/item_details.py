@@ -1,27 +1,29 @@
 """What a page shows of an item beside its title: part of its card (serving/item_card.py), and what it is found by.
 
 One JSON object, absent what is not known. It holds MAX_BYTES at most, so that reading many cards stays cheap: people
-beyond the bound of their number, and then attributes, are left out whole.
+beyond the bound of their number, and then attributes, people, titles in other languages and genres, are left out whole.
 """
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
 
-from streams.contract.catalog import CatalogItem
+from streams.contract.catalog import CatalogItem, primary_language
 
 MAX_BYTES: Final = 2048
 MAX_PEOPLE: Final = 20
 MAX_GENRES: Final = 20
+MAX_TITLES: Final = 30
 MAX_TEXT: Final = 512
 NOTHING: Final = b""
 
 
 class ItemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     """`duration_s` is seconds, `released_at_ms` milliseconds since the epoch; `people` are the director, then the cast;
-    values of `attributes` are texts, numbers, truths and lists of these."""
+    values of `attributes` are texts, numbers, truths and lists of these; `titles` are by language."""
 
     thumbnail_url: str | None = None
     item_type: str | None = None
@@ -33,6 +35,19 @@ class ItemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     maturity: str | None = None
     people: tuple[str, ...] = ()
     attributes: dict[str, Any] = {}
+    titles: dict[str, str] = {}
+
+    def title_in(self, tag: str) -> str | None:
+        """The title in a language by its `language_tag`, else in what the tag begins with, else in another form of
+        it; None = there is none.
+
+        >>> titles = ItemDetails(titles={"de": "Der Pate", "pt-br": "O Poderoso Chefão"})
+        >>> titles.title_in("de-at"), titles.title_in("pt"), titles.title_in("fr")
+        ('Der Pate', 'O Poderoso Chefão', None)
+        """
+        primary = primary_language(tag)
+        alike = (title for other, title in self.titles.items() if primary_language(other) == primary)
+        return self.titles.get(tag) or self.titles.get(primary) or next(alike, None)
 
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -57,6 +72,7 @@ def encode_details(item: CatalogItem) -> bytes:
         item.maturity,
         tuple(name[:MAX_TEXT] for name in list(people)[:MAX_PEOPLE]),
         plain_attributes(item),
+        {tag: title[:MAX_TEXT] for tag, title in islice(sorted(item.titles.items()), MAX_TITLES)},
     )
     value = _ENCODER.encode(made)
     for given_up in _GIVEN_UP:
@@ -83,7 +99,7 @@ def decode_details(value: bytes) -> ItemDetails:
 
 _NONE: Final = ItemDetails()
 #: What is left out of details that are too long, one after another.
-_GIVEN_UP: Final[tuple[dict[str, Any], ...]] = ({"attributes": {}}, {"people": ()}, {"genres": ()})
+_GIVEN_UP: Final[tuple[dict[str, Any], ...]] = ({"attributes": {}}, {"people": ()}, {"titles": {}}, {"genres": ()})
 
 
 def plain_attributes(item: CatalogItem) -> dict[str, Any]:

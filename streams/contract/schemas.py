@@ -62,6 +62,7 @@ _ITEM_FIELDS: Final = {
     "available_from": "First moment it may be shown; same forms as released_at.",
     "available_until": "First moment it may no longer be shown; same forms as released_at.",
     "attributes": "Anything else; passed through.",
+    "titles": "Titles in other languages, by BCP 47 tag.",
 }
 _PROFILE_FIELDS: Final = {
     "user_id": "Equal to the record key, or absent.",

@@ -42,6 +42,7 @@ _RATED_HIGHEST: Final = MATURITIES[-1]
 _HARMLESS: Final = frozenset(
     {
         "title",
+        "titles",
         "description",
         "cast",
         "director",

@@ -84,7 +84,7 @@ class SuggestionsRead(_SearchRead):
         suggestions = [
             *await self._queries(reader, query, given.get("country", GLOBAL_REGION)),
             *self._names(reader, query, found),
-            *self._titles(reader, found[:limit]),
+            *self._titles(reader, query, found[:limit]),
         ]
         body = orjson.dumps({"query": query, "suggestions": suggestions[:limit]})
         return self._answer(body, body, given)
@@ -112,10 +112,16 @@ class SuggestionsRead(_SearchRead):
         ]
 
     @staticmethod
-    def _titles(reader: SearchReader, found: list[Match]) -> list[dict[str, Any]]:
-        held = reader.version.cards.cards.held
-        cards = [orjson.loads(held[key].head + b"0}") for key, _ in found if key in held]
-        return [{"text": card["title"], "type": "title", "item_id": card["item_id"]} for card in cards]
+    def _titles(reader: SearchReader, query: str, found: list[Match]) -> list[dict[str, Any]]:
+        """In the language that was typed, where the catalogue has titles in others."""
+        typed, held, told = query_words(query), reader.version.cards.cards.held, list[dict[str, Any]]()
+        for key, _ in found:
+            if key in held:
+                card = orjson.loads(held[key].head + b"0}")
+                titles = card["title"], *decode_details(held[key].details).titles.values()
+                text = next((title for title in titles if is_named(name_words(title), typed)), card["title"])
+                told.append({"text": text, "type": "title", "item_id": card["item_id"]})
+        return told
 
 
 class TrendingSearchesRead(_SearchRead):

@@ -129,7 +129,8 @@ class Searcher:
         for key in (*reader.own, *reader.popular):
             if (card := held.get(key)) is not None:
                 details = decode_details(card.details)
-                said = (reader.version.cards.cards.title_of(key) or "", *details.people, *details.genres)
+                titles = reader.version.cards.cards.title_of(key) or "", *details.titles.values()
+                said = (*titles, *details.people, *details.genres)
                 if is_named(tuple(chain.from_iterable(map(name_words, said))), words):
                     yield key
 

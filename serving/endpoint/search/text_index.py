@@ -66,7 +66,7 @@ class TextIndex:
             if item.title is None:
                 continue
             details = decode_details(item.details)
-            texts = (item.title,), details.people, details.genres
+            texts = (item.title, *details.titles.values()), details.people, details.genres
             said = {
                 field: " ".join(word for text in found for word in words_of(text))
                 for field, found in zip(_FIELDS, texts, strict=True)

@@ -16,7 +16,7 @@ from serving.item_card import ItemCard
 from serving.seen_filter import item_hash
 from serving.write_order import PartitionOwner
 from streams.contract.catalog import CatalogItem
-from streams.contract.item_details import MAX_BYTES, MAX_PEOPLE, decode_details, encode_details
+from streams.contract.item_details import MAX_BYTES, MAX_PEOPLE, MAX_TITLES, decode_details, encode_details
 
 from .conftest import TTL_S, eventually, for_everybody, fragments, stamp
 from .test_reads import put_popular, put_user
@@ -248,3 +248,30 @@ def test_details_are_bounded_and_read_whatever_they_are() -> None:
     assert len(encode_details(widest)) <= MAX_BYTES
     for odd in (b"", b"nothing", b"[]", b'{"genres":5}'):
         assert decode_details(odd).genres == ()
+
+
+async def test_titles_are_in_the_language_that_is_asked_for(filled: httpx.AsyncClient, writer: ListWriter) -> None:
+    titles = {"de": 'Der "Titel"', "pt-br": "Título"}
+    await put_card(writer, CatalogItem("i1", title="Title i1", item_type="movie", year=1999, titles=titles))
+
+    async def is_read() -> bool:
+        return bool((await told(filled, "/api/v1/items/i1")).get("year") == 1999)
+
+    await eventually(is_read)
+    for path, rows in ROUTES:
+        sign = "&" if "?" in path else "?"
+        for fields, title in (("title.de", 'Der "Titel"'), ("title.pt_PT,year", "Título"), ("title.fr", "Title i1")):
+            row = (await told(filled, f"{path}{sign}fields={fields}"))[rows]
+            item = row[0]["items"][0] if rows == "sections" else row[0]
+            assert (item["title"], item.get("year")) == (title, 1999 if "year" in fields else None), (path, fields)
+    both = await told(filled, "/api/v1/items/i1", fields="card,title.de")
+    assert (both["title"], both["item_type"]) == ('Der "Titel"', "movie")
+    answers = [await filled.get(f"/api/v1/recommendations?user_id=u1{asked}") for asked in ("", "&fields=title.de")]
+    assert len({answer.headers["etag"] for answer in answers}) == 2
+
+
+def test_titles_are_bounded() -> None:
+    many = CatalogItem("i", titles={f"x{number}": "t" * 600 for number in range(90)})
+    assert len(encode_details(many)) <= MAX_BYTES
+    few = CatalogItem("i", titles={f"x{number:02}": "title" for number in range(90)})
+    assert len(decode_details(encode_details(few)).titles) == MAX_TITLES

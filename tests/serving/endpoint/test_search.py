@@ -58,6 +58,7 @@ CATALOGUE = (
     CatalogItem("parasite", title="기생충", genres=("Thriller",)),
     CatalogItem("gundam", title="ガンダム", genres=("Anime",)),
     CatalogItem("strasse", title="STRASSE der Träume", genres=("Drama",), director="Søren Ødegård"),
+    CatalogItem("pate", title="Godfather", titles={"de": "Der Pate", "es": "El Padrino"}),
     CatalogItem("adult", title="The Matron", genres=("Horror",)),
 )
 
@@ -116,6 +117,8 @@ async def filled(client: httpx.AsyncClient, writer: ListWriter) -> httpx.AsyncCl
         ("soren", ["strasse"]),
         ("odegard", ["strasse"]),
         ("keanu", ["matrix", "matrix2"]),
+        ("der pate", ["pate"]),
+        ("padri", ["pate"]),
         ("m", ["matrix", "matrix2"]),
         ("", None),
         ("!?", []),
@@ -243,6 +246,8 @@ async def test_suggestions_are_searches_names_and_titles(filled: httpx.AsyncClie
     ]
     assert (await suggested(filled, "keanu"))[0] == ("person", "Keanu Reeves")
     assert ("genre", "Sci-Fi") in await suggested(filled, "sci")
+    assert await suggested(filled, "der pa") == [("title", "Der Pate")]
+    assert await suggested(filled, "godf") == [("title", "Godfather")]
     assert len(await suggested(filled, "matr", limit="1")) == 1
 
 

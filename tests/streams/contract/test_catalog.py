@@ -62,6 +62,7 @@ def test_every_item_field() -> None:
         available_from=1_700_000_000_000,
         available_until="2030-01-01T00:00:00+01:00",
         attributes={"hdr": True, "deep": {"a": [1]}},
+        titles={"pt_BR": "Metrópolis", "fr": "", "": "nothing"},
         unknown=1,
     ) == CatalogItem(
         item_id="i-1",
@@ -81,6 +82,7 @@ def test_every_item_field() -> None:
         available_from_ms=1_700_000_000_000,
         available_until_ms=1_893_452_400_000,
         attributes={"hdr": True, "deep": {"a": [1]}},
+        titles={"pt-br": "Metrópolis"},
     )
 
 

@@ -42,7 +42,7 @@ EVENT_FIELDS = [
 ITEM_FIELDS = [
     *("item_id", "title", "description", "genres", "cast", "director", "year", "language", "duration_s", "maturity"),
     *("regions", "released_at", "thumbnail_url", "item_type", "available_from", "available_until", "attributes"),
-    "ignored",
+    *("titles", "ignored"),
 ]
 PROFILE_FIELDS = [
     *("user_id", "country", "language", "timezone", "age_group", "favorite_genres", "disliked_genres", "seed_items"),
