@@ -6,7 +6,7 @@ An item of which the catalogue does not say what is asked for does not fit.
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from serving.endpoint.messages import Given
 from serving.endpoint.parameters import Parameter, text
@@ -39,6 +39,18 @@ ATTRIBUTE: Final = _shaped(
     "NAME:VALUE",
     193,
 )
+_SAID: Final = rf"(?:true|{_TAG})"
+CAPTIONS: Final = _shaped(
+    "captions", "Only items with captions, or with captions in this language.", _SAID, "true, or a language tag", 32
+)
+AUDIO_DESCRIPTION: Final = _shaped(
+    "audio_description",
+    "Only items whose pictures are described, or are in this language.",
+    _SAID,
+    "true, or a language tag",
+    32,
+)
+MOOD: Final = text("mood", "Only items of this mood, as the attribute moods or mood says it.", 64)
 BOOST: Final = _shaped(
     "boost",
     "Moves items of a genre, type, language or attribute up within the list; nothing else is shown, and nothing less.",
@@ -46,7 +58,10 @@ BOOST: Final = _shaped(
     "genre:, item_type:, language: or attribute:NAME:, and a value",
     203,
 )
-FILTERS: Final = (ITEM_TYPE, GENRE, LANGUAGE, MAX_DURATION, RELEASED_AFTER, ATTRIBUTE)
+FILTERS: Final = (
+    *(ITEM_TYPE, GENRE, LANGUAGE, MAX_DURATION, RELEASED_AFTER, ATTRIBUTE),
+    *(CAPTIONS, AUDIO_DESCRIPTION, MOOD),
+)
 
 
 class ItemFilter(NamedTuple):
@@ -58,6 +73,9 @@ class ItemFilter(NamedTuple):
     max_duration_s: int = 0
     released_after: str = ""
     attribute: str = ""
+    captions: str = ""
+    audio_description: str = ""
+    mood: str = ""
 
     @classmethod
     def of(cls, given: Given) -> ItemFilter:
@@ -69,6 +87,9 @@ class ItemFilter(NamedTuple):
             int(given.get("max_duration_s", 0)),
             given.get("released_after", ""),
             given.get("attribute", ""),
+            primary_language(given.get("captions", "")),
+            primary_language(given.get("audio_description", "")),
+            given.get("mood", "").casefold(),
         )
 
     @classmethod
@@ -99,7 +120,28 @@ class ItemFilter(NamedTuple):
             return False
         if self.released_after and released_on <= self.released_after:
             return False
+        attributes = details.attributes
+        if self.captions and not _is_offered(attributes.get("captions"), self.captions):
+            return False
+        if self.audio_description and not _is_offered(attributes.get("audio_description"), self.audio_description):
+            return False
+        if self.mood:
+            moods = *values_of(attributes.get("moods")), *values_of(attributes.get("mood"))
+            if self.mood not in map(str.casefold, moods):
+                return False
         if not self.attribute:
             return True
         name, _, value = self.attribute.partition(":")
-        return value in values_of(details.attributes.get(name))
+        return value in values_of(attributes.get(name))
+
+
+def _is_offered(said: Any, asked: str) -> bool:
+    """Whether an attribute offers what is asked for: it says true, or languages. True alone names no language.
+
+    >>> _is_offered(True, "true"), _is_offered(["de-AT", "en"], "de"), _is_offered(["de"], "true")
+    (True, True, True)
+    >>> _is_offered(True, "de"), _is_offered(False, "true"), _is_offered([], "true"), _is_offered(None, "true")
+    (False, False, False, False)
+    """
+    offered = {primary_language(value) for value in values_of(said)} - {"false", ""}
+    return bool(offered) if asked == "true" else asked in offered

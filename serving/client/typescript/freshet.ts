@@ -304,7 +304,7 @@ export class Freshet {
   }
 
   /** Answers with a cut of the list, as bytes. */
-  recommendations(given: { user_id: string; context?: "homepage" | "post_play" | "search" | "home"; limit?: number; offset?: number; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18"; device_type?: string; fields?: string; refresh?: "true" | "false"; item_type?: string; genre?: string; language?: string; max_duration_s?: string; released_after?: string; attribute?: string; boost?: string; exclude?: string; page?: string }): Promise<RecommendationsAnswer> {
+  recommendations(given: { user_id: string; context?: "homepage" | "post_play" | "search" | "home"; limit?: number; offset?: number; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18"; device_type?: string; fields?: string; refresh?: "true" | "false"; item_type?: string; genre?: string; language?: string; max_duration_s?: string; released_after?: string; attribute?: string; captions?: string; audio_description?: string; mood?: string; boost?: string; exclude?: string; page?: string }): Promise<RecommendationsAnswer> {
     return this.get(`/api/v1/recommendations`, given);
   }
 

@@ -36,11 +36,19 @@ ITEMS = {
         language="de-AT" if number % 4 == 0 else "en",
         duration_s=float(600 * number) if number else None,
         released_at_ms=number * DAY_MS,
-        attributes={"mood": "dark" if number % 5 == 0 else "light", "audio": ["en", "fr"], "hdr": number % 2 == 0},
+        attributes={
+            **{"mood": "dark" if number % 5 == 0 else "light", "audio": ["en", "fr"], "hdr": number % 2 == 0},
+            "captions": ["de-AT", "en"] if number % 7 == 0 else number % 2 == 0,
+            **({"audio_description": ["de"], "moods": ["Cosy", "slow"]} if number % 3 == 1 else {}),
+        },
     )
     for number in range(40)
 }
 NAMES = list(ITEMS)
+
+
+def _number(item: CatalogItem) -> int:
+    return int(item.item_id[1:])
 
 
 async def put_items(writer: ListWriter) -> None:
@@ -87,6 +95,11 @@ async def filled(client: httpx.AsyncClient, writer: ListWriter) -> httpx.AsyncCl
         ({"attribute": "audio:fr", "item_type": "movie"}, lambda item: item.item_type == "movie"),
         ({"attribute": "hdr:true"}, lambda item: item.attributes["hdr"]),
         ({"attribute": "none:1"}, lambda _: False),
+        ({"captions": "true"}, lambda item: item.attributes["captions"] is not False),
+        ({"captions": "de"}, lambda item: item.attributes["captions"] == ["de-AT", "en"]),
+        ({"audio_description": "de-AT", "captions": "true"}, lambda item: _number(item) in {4, 10, 16, 22, 28, 34, 7}),
+        ({"mood": "cosy"}, lambda item: "moods" in item.attributes),
+        ({"mood": "dark", "captions": "true"}, lambda item: _number(item) in {0, 10, 20, 30, 35}),
         ({"exclude": "i1,i2,i21,unheard of"}, lambda item: item.item_id not in {"i1", "i2", "i21"}),
     ],
 )
