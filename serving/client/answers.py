@@ -4,6 +4,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 __all__ = [
     "BegunItemAnswer",
+    "BundleAnswer",
     "ContentItemAnswer",
     "ContinueWatchingAnswer",
     "HomepageAnswer",
@@ -107,6 +108,23 @@ class HomepageAnswer(TypedDict):
     expires_at: str
     stale: bool
     as_of: dict[str, Any] | None
+    sections: list["RowAnswer"]
+    experiment_id: NotRequired[str]
+
+
+class BundleAnswer(TypedDict):
+    """`BundleAnswer` of the document."""
+
+    user_id: str
+    recommendation_id: str
+    model_version: str
+    variant: str
+    source: Literal["personal", "segment", "popular"]
+    generated_at: str
+    expires_at: str
+    stale: bool
+    as_of: dict[str, Any] | None
+    keep_until: str
     sections: list["RowAnswer"]
     experiment_id: NotRequired[str]
 

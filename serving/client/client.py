@@ -278,6 +278,27 @@ class Client:
         )
         return found
 
+    def bundle(
+        self,
+        *,
+        user_id: str,
+        limit: int | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        device_type: str | None = None,
+        fields: str | None = None,
+    ) -> answers.BundleAnswer:
+        """Answers with the rows of a homepage and their cards, to be kept for a day."""
+        parameters: dict[str, object] = {
+            "limit": limit,
+            "country": country,
+            "max_maturity": max_maturity,
+            "device_type": device_type,
+            "fields": fields,
+        }
+        found: answers.BundleAnswer = self._get("/api/v1/users/{user_id}/bundle", {"user_id": user_id}, parameters)
+        return found
+
     def search(
         self,
         *,
@@ -614,6 +635,29 @@ class AsyncClient:
         }
         found: answers.ContinueWatchingAnswer = await self._get(
             "/api/v1/users/{user_id}/continue-watching", {"user_id": user_id}, parameters
+        )
+        return found
+
+    async def bundle(
+        self,
+        *,
+        user_id: str,
+        limit: int | None = None,
+        country: str | None = None,
+        max_maturity: Literal["all", "7", "12", "16", "18"] | None = None,
+        device_type: str | None = None,
+        fields: str | None = None,
+    ) -> answers.BundleAnswer:
+        """Answers with the rows of a homepage and their cards, to be kept for a day."""
+        parameters: dict[str, object] = {
+            "limit": limit,
+            "country": country,
+            "max_maturity": max_maturity,
+            "device_type": device_type,
+            "fields": fields,
+        }
+        found: answers.BundleAnswer = await self._get(
+            "/api/v1/users/{user_id}/bundle", {"user_id": user_id}, parameters
         )
         return found
 

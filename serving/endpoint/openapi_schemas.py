@@ -129,6 +129,14 @@ SCHEMAS: dict[str, Schema] = {
         },
     ),
     "homepage": _object({**_LABELS, "sections": _array("Row")}, _EXPERIMENT),
+    "bundle": _object(
+        {
+            **_LABELS,
+            "keep_until": {**_TIME, "description": "When a device is to throw it away."},
+            "sections": _array("Row"),
+        },
+        _EXPERIMENT,
+    ),
     "similar": _object({"item_id": _TEXT, "similar_items": _array("Item"), **_SIMILAR}, _EXPERIMENT),
     "similar_content": _object(
         {"item_id": _TEXT, "content_id": _TEXT, "similar_items": _array("ContentItem"), **_SIMILAR}, _EXPERIMENT

@@ -11,6 +11,7 @@ from serving.endpoint.messages import Given, Response, cache_control
 from serving.endpoint.parameters import Parameter, Parameters
 from serving.endpoint.problems import Problem
 from serving.endpoint.reads import (
+    bundle,
     continue_watching,
     homepage,
     item,
@@ -116,6 +117,9 @@ def routes_of(services: Services) -> Routes:
                 continue_watching.PARAMETERS,
                 begun,
                 user,
+            ),
+            Route(
+                "/api/v1/users/{user_id}/bundle", "bundle", bundle.PARAMETERS, bundle.BundleRead(store, private), user
             ),
             Route("/api/v1/search", "search", search.PARAMETERS, search.ItemSearchRead(store, *searching)),
             Route(

@@ -93,6 +93,21 @@ export interface HomepageAnswer {
   experiment_id?: string;
 }
 
+export interface BundleAnswer {
+  user_id: string;
+  recommendation_id: string;
+  model_version: string;
+  variant: string;
+  source: "personal" | "segment" | "popular";
+  generated_at: string;
+  expires_at: string;
+  stale: boolean;
+  as_of: Record<string, unknown> | null;
+  keep_until: string;
+  sections: Array<RowAnswer>;
+  experiment_id?: string;
+}
+
 export interface SimilarAnswer {
   item_id: string;
   similar_items: Array<ItemAnswer>;
@@ -347,6 +362,12 @@ export class Freshet {
   continueWatching(given: { user_id: string; limit?: number; max_maturity?: "all" | "7" | "12" | "16" | "18"; fields?: string }): Promise<ContinueWatchingAnswer> {
     const { user_id, ...parameters } = given;
     return this.get(`/api/v1/users/${encodeURIComponent(user_id)}/continue-watching`, parameters);
+  }
+
+  /** Answers with the rows of a homepage and their cards, to be kept for a day. */
+  bundle(given: { user_id: string; limit?: number; country?: string; max_maturity?: "all" | "7" | "12" | "16" | "18"; device_type?: string; fields?: string }): Promise<BundleAnswer> {
+    const { user_id, ...parameters } = given;
+    return this.get(`/api/v1/users/${encodeURIComponent(user_id)}/bundle`, parameters);
   }
 
   /** Answers with the items that fit what was typed. */

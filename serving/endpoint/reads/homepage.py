@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 from binascii import hexlify
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import orjson
 
@@ -60,7 +61,7 @@ class HomepageRead:
 
     async def __call__(self, given: Given) -> Response:
         """Always 200. Rows that would be empty are left out; `limit` is per row."""
-        store = self._store
+        store, given = self._store, self._completed(given)
         user_id, limit, at_ms = given["user_id"], given.get("limit", 20), now_ms()
         version = store.versions.of(user_id)  # once: it may change meanwhile
         own, begun, after, audience = await asyncio.gather(
@@ -90,6 +91,7 @@ class HomepageRead:
         ]
         rows = [row for row in rows if row.supplied is None or row.supplied[0].version is main.version]
         rows = [_ordered(row, own) if row.id in IN_THEIR_ORDER else row for row in rows]
+        rows = self._shown(rows, at_ms)
         treatment = UNTREATED
         if own is None:
             treatment = store.versions.treatment(
@@ -97,14 +99,27 @@ class HomepageRead:
             )
         head, sections = opening(main, user_id, at_ms, treatment=treatment), _sections(rows, limit, asked_fields(given))
         items = b",".join(sections)
-        body = b'%b,"sections":[%b]}' % (head, items)
+        said = self._said(at_ms)
+        body = b'%b%b,"sections":[%b]}' % (head, said, items)
         made = b".".join(hexlify(row.supplied[0].value[WHICH_ONE]) if row.supplied else b"" for row in rows)
-        shape = b"%b.%d.%d.%b" % (made, limit, at_ms > main.prefix.expires_at_ms, reader.name)
+        shape = b"%b.%d.%d.%b%x" % (made, limit, at_ms > main.prefix.expires_at_ms, reader.name, crc32(said))
         if treatment is not UNTREATED:
             shape = b"%b.%b" % (shape, treatment.variant.encode())
         source = source_of(head) if own is None else "personal"
         shown = ShownAnswer(at_ms, given, source, head, items, Surface.HOMEPAGE, is_fallback=own is None)
         return json_response(body, self._cache_control, etag_of_shown(main, shape, items), shown)
+
+    def _completed(self, given: Given) -> Given:
+        """What is asked for, where a request does not say it."""
+        return given
+
+    def _shown(self, rows: list[Row], _at_ms: int) -> list[Row]:
+        """What is left of rows that may be shown now."""
+        return rows
+
+    def _said(self, _at_ms: int) -> bytes:
+        """Further members of the answer."""
+        return b""
 
     async def _shared_rows(
         self, version: Version, country: str, genre: str, popular: Supplied, reader: ListReader

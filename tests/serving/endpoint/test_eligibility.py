@@ -53,6 +53,7 @@ class Reader:
                 await self._ask("/api/v1/recommendations", phase, who, user_id=user_id, context=context)
             await self._ask(f"/api/v1/recommendations/homepage/{user_id}", phase, who)
             await self._ask(f"/api/v1/users/{user_id}/continue-watching", phase, who)
+            await self._ask(f"/api/v1/users/{user_id}/bundle", phase, who)
             await self._ask(f"/api/v1/items/{self._item()}/similar", phase, who, user_id=user_id)
             await self._ask(f"/api/v1/items/{self._item()}/similar", phase, STRANGER)
             await self._ask("/api/v1/trending", phase, who, user_id=user_id, **self._trend())

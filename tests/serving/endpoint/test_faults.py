@@ -74,7 +74,11 @@ async def test_a_hung_redis_costs_one_deadline_and_comes_back(server: Any) -> No
         server.pause()
         try:
             assert await sources(client) == {"popular"}
-            for path in (f"{LIST}/homepage/u1", "/api/v1/users/u1/continue-watching", "/api/v1/items/x/similar"):
+            user = "/api/v1/users/u1"
+            for path in (
+                *(f"{LIST}/homepage/u1", f"{user}/continue-watching", f"{user}/bundle", "/api/v1/items/x/similar"),
+                "/api/v1/search/recent?user_id=u1",
+            ):
                 assert (await client.get(path)).status_code == 200
             assert (await client.get("/readyz")).json()["redis"] == "the circuit is open"
             page = (await client.get("/metrics")).text

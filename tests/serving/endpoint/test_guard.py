@@ -59,7 +59,10 @@ async def test_ones_own_list_needs_ones_own_token(secured: EndpointConfig) -> No
             assert "default-src 'none'" in answer.headers["content-security-policy"]
         for path in (f"{LIST}/homepage/u", "/api/v1/users/u/continue-watching", "/api/v1/trending"):
             assert (await client.get(path, headers=bearer(**OF_SHOP))).status_code == 200
-        for path in (f"{LIST}?user_id=other", f"{LIST}/homepage/other", "/api/v1/users/other/continue-watching"):
+        for path in (
+            *(f"{LIST}?user_id=other", f"{LIST}/homepage/other", "/api/v1/users/other/continue-watching"),
+            *("/api/v1/users/other/bundle", "/api/v1/search/recent?user_id=other"),
+        ):
             for role in ({}, {"roles": ["reader"]}, {"scope": "freshet:read-anything"}, {"roles": "freshet:read-any"}):
                 assert (await client.get(path, headers=bearer(**OF_SHOP, **role))).status_code == 403
             for role in ({"roles": ["freshet:read-any"]}, {"scope": "x freshet:read-any"}):
