@@ -37,7 +37,8 @@ def page_of(contexts: RequestContexts, number: int, genre_shares: dict[str, floa
     named = [*genre_shares, *(profile.favorite_genres if profile else ())]
     excluded = {model.catalog.genre_names[genre] for genre in contexts.unwanted_genres(number, model)}
     genre = next((name for name in named if name in model.catalog.genre_ids and name not in excluded), "")
-    searches = tuple((row.query, row.searched_at_ms) for row in reversed(user.row.behaviour.searches))
+    searched = user.row.behaviour.searches if user is not None else []
+    searches = tuple((row.query, row.searched_at_ms) for row in reversed(searched))
     return Page(genre, country_of(contexts.asked[number]) or "", searches)
 
 
