@@ -100,6 +100,8 @@ def test_the_page_has_the_users_own_searches_the_newest_first(world: SmallWorld)
     world.sends("me", ["a"])
     world.user("me").row.behaviour.searches = [SearchRow("alien", 1), SearchRow("heat", 2)]
     assert page(world, "me").searches == (("heat", 2), ("alien", 1))
+    nobody = RequestContexts.alone((None, None), world.model, NOW_MS)
+    assert page_of(nobody, 0, {}, world.model) == Page("", "")
 
 
 def test_the_profile_says_it_before_the_first_event(world: SmallWorld) -> None:

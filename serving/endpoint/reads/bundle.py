@@ -39,16 +39,16 @@ class BundleRead(HomepageRead):
 
     def _shown(self, rows: list[Row], at_ms: int) -> list[Row]:
         until_ms = keep_until_ms(at_ms)
-        return [_lasting(row, until_ms) for row in rows]
+        return [_kept(row, until_ms) for row in rows]
 
     def _said(self, at_ms: int) -> bytes:
         return b',"keep_until":"%b"' % rfc3339(keep_until_ms(at_ms)).encode()
 
 
-def _lasting(row: Row, until_ms: int) -> Row:
+def _kept(row: Row, until_ms: int) -> Row:
     if row.supplied is None:
         return row
     found, items = row.supplied
     facts_of = found.version.cards.facts_of
-    lasting = [item for item in items if _IN_TIME.allow(facts_of(item[0]) or b"", until_ms)]
-    return row._replace(supplied=(found, lasting))
+    kept = [item for item in items if _IN_TIME.allow(facts_of(item[0]) or b"", until_ms)]
+    return row._replace(supplied=(found, kept))
