@@ -119,7 +119,7 @@ class Reader:
             given["max_maturity"] = choose(("all", "7", "12", "16", "18"))
         if chance() < 0.3 and not path.endswith(("trending", "continue-watching")):
             given["country"] = choose(COUNTRIES)
-        given["limit"] = choose(("1", "5", "20", "100"))
+        given["limit"] = choose(("1", "5", "20", "50" if path.endswith("bundle") else "100"))
         if chance() < 0.3:
             given["fields"] = choose(("card", "genres,attributes.mood", "content_id"))
         if path.endswith("recommendations") and chance() < 0.3:
