@@ -36,7 +36,9 @@ def test_it_may_be_kept_for_a_day_and_up_to_an_hour() -> None:
     assert keep_until_ms(HOUR_MS) == 26 * HOUR_MS
 
 
-async def test_a_bundle_is_a_homepage_with_cards_without_what_ends_sooner(client: httpx.AsyncClient, writer: CardWriter) -> None:
+async def test_a_bundle_is_a_homepage_with_cards_without_what_ends_sooner(
+    client: httpx.AsyncClient, writer: CardWriter
+) -> None:
     await put_user(writer, "u", "a", "soon", "late", "adult")
     await put_popular(writer, "a", "p", "soon")
     await put_card(writer, "a", facts_of(0))

@@ -60,22 +60,26 @@ async def test_every_example_works(address: str) -> None:
     assert [item["item_id"] for item in bodies[0]["recommendations"]] == ["i1", "i2"]
     assert [row["id"] for row in bodies[1]["sections"]] == ["top_picks", "popular"]
     assert (bodies[3]["region"], [item["item_id"] for item in bodies[3]["items"]]) == ("*", ["t1"])
-    assert [bodies[place]["item_id"] for place in (5, 6)] == ["i1", "i1"]
-    assert bodies[7]["recommendations"] == bodies[0]["recommendations"] + [ANY]
-    assert bodies[8]["recommendations"] == []  # nothing says that it is a movie
-    boosted = bodies[9]["recommendations"]  # nothing of it is a war film: everything is as it was, and there is more
-    assert boosted[:3] == bodies[7]["recommendations"]
+    assert [item["item_id"] for item in bodies[5]["sections"][0]["items"]] == ["i1", "i2", "i3"]
+    assert bodies[5]["keep_until"] > bodies[5]["generated_at"]
+    assert [bodies[place]["item_id"] for place in (6, 7)] == ["i1", "i1"]
+    assert bodies[8]["recommendations"] == bodies[0]["recommendations"] + [ANY]
+    assert bodies[9]["recommendations"] == []  # nothing says that it is a movie
+    assert bodies[10]["recommendations"] == []  # nothing says that it has captions
+    boosted = bodies[11]["recommendations"]  # nothing of it is a war film: everything is as it was, and there is more
+    assert boosted[:3] == bodies[8]["recommendations"]
     assert {item["source"] for item in boosted[3:]} == {"popular"}
-    assert [item["item_id"] for item in bodies[10]["recommendations"]] == ["i1", "i2"]
-    assert isinstance(bodies[10]["next_page"], str)
-    assert [item["title"] for item in bodies[11]["items"]] == ["Title i1", "Title i2"]
-    assert {"type": "title", "text": "Title i1", "item_id": "i1"} in bodies[12]["suggestions"]
-    assert bodies[13]["searches"] == []
-    assert bodies[14]["item_id"] == "show/12"
+    assert [item["item_id"] for item in bodies[12]["recommendations"]] == ["i1", "i2"]
+    assert isinstance(bodies[12]["next_page"], str)
+    assert [item["title"] for item in bodies[13]["items"]] == ["Title i1", "Title i2"]
+    assert {"type": "title", "text": "Title i1", "item_id": "i1"} in bodies[14]["suggestions"]
+    assert bodies[15]["searches"] == []
+    assert bodies[16] == {"user_id": "u1", "searches": []}
+    assert bodies[17]["item_id"] == "show/12"
     shown_answer, *_, shown_problem = (json.loads(block) for block in blocks("json"))
     assert set(shown_answer) == set(bodies[0])
-    assert [item["item_id"] for item in bodies[15]["recommendations"]] == ["i1", "i2", "i3"]
-    assert shown_problem == bodies[16]
+    assert [item["item_id"] for item in bodies[18]["recommendations"]] == ["i1", "i2", "i3"]
+    assert shown_problem == bodies[19]
     (python,) = blocks("python")
     assert output([sys.executable, "-c", python], address).splitlines() == ["0 i1 Title i1", "1 i2 Title i2"]
     node = shutil.which("node")
