@@ -19,7 +19,7 @@ import orjson
 
 from serving.collect.admission import RATE_LIMITED, Admission
 from serving.collect.config import CollectConfig
-from serving.collect.event_writer import EventWriter, LogPosition, QueueFull, Receipt
+from serving.collect.event_writer import EventWriter, LogPlace, QueueFull, Receipt
 from serving.collect.metrics import CollectMetrics
 from serving.collect.request_body import MAX_BODY_BYTES, SentEvents, read_body
 from serving.endpoint.app import CAUTIOUS
@@ -255,7 +255,7 @@ _ALLOW_POST = (b"allow", b"POST, OPTIONS")
 _ALLOW_GET = (b"allow", b"GET, HEAD, OPTIONS")
 
 
-def _as_member(position: LogPosition) -> bytes:
+def _as_member(position: LogPlace) -> bytes:
     return b"null" if position.offset < 0 else b'{"partition":%d,"offset":%d}' % position
 
 
@@ -263,7 +263,7 @@ def _too_large() -> Problem:
     return Problem(413, f"the body is larger than {MAX_BODY_BYTES} bytes", allowed=MAX_BODY_BYTES)
 
 
-def _answer(sent: SentEvents, kept: Mapping[int, LogPosition], away: str, wait_ms: int) -> Response:
+def _answer(sent: SentEvents, kept: Mapping[int, LogPlace], away: str, wait_ms: int) -> Response:
     """What became of every event. 202 means that all of them are in the log, acknowledged. `wait_ms`: after so long no
     event is beyond a limit. Raises 422, 429 and 503 Problems."""
     if not sent.refused and not away:

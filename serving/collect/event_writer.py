@@ -58,7 +58,7 @@ class QueueFull(Exception):
     """What waits for Kafka is as much as may wait."""
 
 
-class LogPosition(NamedTuple):
+class LogPlace(NamedTuple):
     """Where in the log an event is. `offset` is -1 when only an earlier attempt of the client knew it."""
 
     partition: int
@@ -72,11 +72,11 @@ class Receipt:
 
     def __init__(self, count: int, done: asyncio.Future[None]) -> None:
         self.left = count
-        self.kept: dict[int, LogPosition] = {}
+        self.kept: dict[int, LogPlace] = {}
         self.withdrawn = False
         self.done = done
 
-    def settle(self, place: int, position: LogPosition | None) -> None:
+    def settle(self, place: int, position: LogPlace | None) -> None:
         """One event's fate; None: Kafka did not acknowledge it."""
         self.left -= 1
         if position is not None:
@@ -302,10 +302,10 @@ class _Lane:
                 if self.waiting:
                     self._writer.call_lanes()
 
-    def _position(self, first: int | None, number: int) -> LogPosition | None:
+    def _position(self, first: int | None, number: int) -> LogPlace | None:
         if first is None:
             return None
-        return LogPosition(self._partition, -1 if first < 0 else first + number)
+        return LogPlace(self._partition, -1 if first < 0 else first + number)
 
     def _next_batch(self) -> list[_Waiting]:
         entries: list[_Waiting] = []
