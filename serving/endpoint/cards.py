@@ -245,7 +245,7 @@ class Cards:
         heads = self._fuller.get(fields)
         if heads is None:
             if len(self._fuller) >= MAX_FULLER:
-                self._fuller.clear()
+                del self._fuller[next(iter(self._fuller))]  # each language is one more: the rest stays
             heads = self._fuller[fields] = FullerHeads(self.held, fields)
         return heads
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -16,7 +16,7 @@ from serving.eligibility import ALWAYS_MS, facts_of
 from serving.endpoint import cards as cards_module
 from serving.endpoint.app import Endpoint
 from serving.endpoint.audiences import OPEN, Audiences, Held
-from serving.endpoint.cards import FULLER_OVERHEAD_BYTES, MAX_FULLER_BYTES, FullerHeads, HeldCard
+from serving.endpoint.cards import FULLER_OVERHEAD_BYTES, MAX_FULLER, MAX_FULLER_BYTES, Cards, FullerHeads, HeldCard
 from serving.endpoint.config import EndpointConfig
 from serving.item_card import ItemCard, field_of
 from serving.keys import Keys
@@ -214,6 +214,15 @@ def test_what_is_kept_of_details_is_bounded_by_its_size() -> None:
             heads.forget(key)
             assert heads.size_bytes == sum(map(len, heads.values())) + FULLER_OVERHEAD_BYTES * len(heads)
     assert len(heads) > 1_000
+
+
+def test_one_more_language_costs_the_oldest_beginnings_and_not_all() -> None:
+    cards = Cards(cast("Any", None), Keys("", "v1"), 1 << 20)
+    cards._take(1, ItemCard.of("i", "Title", facts_of(0), details=b'{"titles":{"l1":"Titel"}}'))
+    asked = [(f"title.l{number}",) for number in range(MAX_FULLER + 2)]
+    shown = [cards.page_of(1, fields) for fields in asked]
+    assert list(cards._fuller) == asked[2:]
+    assert shown[:3] == [b'{"item_id":"i","title":"%b"}' % title for title in (b"Title", b"Titel", b"Title")]
 
 
 async def test_what_the_former_release_hides_is_neither_found_nor_shown_by_itself(
