@@ -32,6 +32,8 @@ INGRESSES = {
     "interactions": 50,
     "catalog": 15,
     "profiles": 10,
+    "links": 4,
+    "rules": 3,
     "erasure": 4,
     "controls": 3,
     "experiments": 3,
@@ -39,8 +41,8 @@ INGRESSES = {
     "deltas": 4,
     "ranker_examples": 1,
 }
-COMPACTED = ("catalog", "profiles", "erasure", "controls", "experiments", "versions")
-ONE_PARTITION = ("controls", "experiments", "versions", "ranker_examples")
+COMPACTED = ("catalog", "profiles", "links", "erasure", "controls", "experiments", "rules", "versions")
+ONE_PARTITION = ("links", "controls", "experiments", "rules", "versions", "ranker_examples")
 CODECS = (NONE, GZIP, SNAPPY, LZ4, ZSTD)
 MOST_IN_A_BATCH = 60
 

@@ -21,6 +21,9 @@ INGRESSES = {
     "ranker_examples": 3,
     "item_model": 4,
     "ranker_weights": 3,
+    "links": 4,
+    "guest_parts": 3,
+    "rules": 3,
 }
 CODECS = (NONE, GZIP, SNAPPY, LZ4, ZSTD)
 MOST_IN_A_BATCH = 200

@@ -52,7 +52,12 @@ SERVED_FIELDS = [
     *("recommendation_id", "surface", "timestamp", "items", "user_id", "context", "offset", "source", "variant"),
     *("model_version", "experiment_id", "device_type", "country", "generated_at", "as_of", "ignored"),
 ]
-USERS, ITEMS = 300, 120
+LINK_FIELDS = ["guest_id", "user_id", "linked_at", "ignored"]
+RULE_FIELDS = [
+    *("rule_id", "action", "match", "changed_ms", "factor", "position", "countries", "devices", "lists", "from_ms"),
+    *("until_ms", "who", "about", "ignored"),
+]
+USERS, GUESTS, ITEMS = 300, 60, 120
 
 
 @dataclass(frozen=True)
@@ -73,8 +78,8 @@ class Hostile:
         self._events = 0
 
     def record(self, ingress: str) -> RawRecord:
-        """The next record of a door: interactions, catalog, profiles, erasure, controls, experiments, versions, served,
-        or an internal one of which there are samples."""
+        """The next record of a door: interactions, catalog, profiles, links, erasure, controls, experiments, rules,
+        versions, served, or an internal one of which there are samples."""
         key, value = getattr(self, f"_{ingress}", lambda: self._sample(ingress))()
         if self._random.random() < 0.05:
             key = self._random.choice(KEYS)
@@ -119,12 +124,18 @@ class Hostile:
     def _user(self) -> str:
         return f"u{self._random.randrange(USERS)}"
 
+    def _guest(self) -> str:
+        return f"g{self._random.randrange(GUESTS)}"
+
+    def _anybody(self) -> str:
+        return self._guest() if self._random.random() < 0.2 else self._user()
+
     def _item(self) -> str:
         return f"i{self._random.randrange(ITEMS)}"
 
     def _interactions(self) -> tuple[bytes, bytes]:
         self._events += 1
-        user, kind = self._user(), self._random.choice(TYPES)
+        user, kind = self._anybody(), self._random.choice(TYPES)
         event: dict[str, object] = {
             "event_type": kind,
             "user_id": user,
@@ -149,8 +160,36 @@ class Hostile:
         user = self._user()
         return user.encode(), self._json({"user_id": user, "country": "DE"}, PROFILE_FIELDS, 0.8)
 
+    def _links(self) -> tuple[bytes, bytes | None]:
+        """Now and then a chain, a second user of a guest, one's own guest, or a withdrawal."""
+        guest, user = self._guest(), self._anybody()
+        if self._random.random() < 0.2:
+            return guest.encode(), None
+        return guest.encode(), self._json({"guest_id": guest, "user_id": user}, LINK_FIELDS, 0.3)
+
+    def _rules(self) -> tuple[bytes, bytes]:
+        choice = self._random.choice
+        match = choice([{"items": [self._item()]}, {"genre": "g1"}, {"item_type": "movie"}, {"attributes": {"a": "b"}}])
+        rule = choice(
+            [
+                {"action": "pin", "position": 3, "match": {"items": [self._item()]}},
+                *({"action": action, "factor": factor} for action, factor in (("boost", 2.0), ("bury", 0.5))),
+                *({"action": "block", "countries": countries} for countries in ([], ["DE"])),
+                {"action": "bogus", "until_ms": 1},
+            ]
+        )
+        known: dict[str, object] = {
+            "rule_id": f"r{self._random.randrange(20)}",
+            "match": match,
+            "changed_ms": self._events,
+            **rule,
+        }
+        return str(known["rule_id"]).encode(), self._json(known, RULE_FIELDS, 0.3)
+
     def _erasure(self) -> tuple[bytes, bytes]:
-        user = f"erased{self._random.randrange(50)}"
+        """Mostly of people who never do anything, or little would be left to fold."""
+        known = self._random.random() < 0.02
+        user = self._anybody() if known else f"erased{self._random.randrange(50)}"
         marker = ErasureMarker(user, NOW_MS - 10**9, self._random.randrange(3))
         return user.encode(), self._json(msgspec.to_builtins(marker), ["user_id", "erased_at_ms", "end_offset"], 0.6)
 

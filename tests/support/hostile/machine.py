@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,13 @@ from agents.delivery.step import Effects
 from agents.followers.controls import Controls
 from agents.followers.erasures import Erasures
 from agents.followers.follower import Follower
+from agents.followers.guest_parts import GuestParts
 from agents.followers.item_follower import ItemFollower
+from agents.followers.links import Links
 from agents.followers.model_watermark import RefitCheckpoints
 from agents.followers.profiles import Profiles
 from agents.followers.version_status import VersionStatus
+from agents.guests import Guests
 from agents.interactions import InteractionsStep, OutgoingDeltas
 from agents.items import ItemsStep, PublicationLimiter
 from agents.lists.failed_lists import FailedLists
@@ -39,11 +43,12 @@ from streams.contract.reasons import Reason
 from streams.kafka.damaged_record import DamagedRecord
 from streams.kafka.topics import Topics
 from tables.item_plane import ItemLimits, ItemPlane
-from tables.user_plane import FoldLimits, UserPlane
+from tables.rule_book import RuleBook
+from tables.user_plane import FoldLimits, Linked, UserPlane
 
 TOPICS = Topics("fuzz")
 SECRET = Identities(b"0123456789abcdef0123456789abcdef")
-INTERNAL = ("deltas", "ranker_examples", "item_model", "ranker_weights")
+INTERNAL = ("deltas", "ranker_examples", "item_model", "ranker_weights", "guest_parts")
 #: Samples of internal records that are kept to be damaged.
 MAX_SAMPLES = 200
 
@@ -58,6 +63,13 @@ class _NoLists:
     """Stands in for the keeper of lists, which is another process's business."""
 
     failed = FailedLists()
+    wait = False
+
+    def concern(self, users: Collection[str]) -> None:
+        """Nor is it owed to anybody."""
+
+    async def sweep(self, plane: UserPlane, next_offset: int, *, waits: bool) -> None:
+        """Nor looked after."""
 
     async def forget(self, users: Collection[str]) -> bool:
         return True
@@ -72,14 +84,15 @@ class _NoLists:
 
 
 class Machine:
-    """One partition of everything."""
+    """One partition of everything, but of profiles the first of two, whose producer may have put some elsewhere."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.erasures, self.profiles = Erasures(SECRET), Profiles(1, SECRET)
+        self.erasures, self.profiles = Erasures(SECRET), Profiles(2, SECRET)
         self.controls, self.version_status = Controls("v1"), self.loop.run_until_complete(_made(VersionStatus, "v1"))
         self.version_status.registry.apply(*Switch(1, "first", {"v1": 100}, "fuzz", 0).record())
-        self.experiments = ExperimentBook()
+        self.experiments, self.rules = ExperimentBook(), RuleBook()
+        self.links, self.parts = Links(1, SECRET), GuestParts()
         self.items = ItemFollower("nowhere", TOPICS, 1, report=self._report)
         self._followers = [
             Follower("nowhere", topics, report=self._report)  # type: ignore[arg-type]
@@ -87,17 +100,22 @@ class Machine:
                 {TOPICS.controls: self.controls.apply, TOPICS.erasure: self.erasures.apply},
                 {TOPICS.experiments: lambda record: self.experiments.apply(record.key, record.value)},
                 {TOPICS.versions: self.version_status.apply, TOPICS.profiles: self.profiles.apply},
+                {TOPICS.rules: lambda record: self.rules.apply(record.key, record.value)},
+                {TOPICS.links: self.links.apply, TOPICS.guest_parts: self.parts.apply},
             )
         ]
         dead_letters = DeadLetters(TOPICS.dead_letters)
         rows: dict[bytes, bytes] = {}
         self.rows = rows
+        links = self.links.of(0)
+        linked = Linked(links.users, self.parts.of(0).users)
         self.interactions = InteractionsStep(
-            lambda: UserPlane(0, 1, rows, FoldLimits(), self.erasures.of(0).ends, SECRET),
+            lambda: UserPlane(0, 1, rows, FoldLimits(), self.erasures.of(0).ends, SECRET, linked),
             _NoLists(),  # type: ignore[arg-type]
             OutgoingDeltas(TOPICS.deltas, 0, 1),
             dead_letters,
             self.erasures,
+            guests=Guests(TOPICS.guest_parts, 0, links, self.parts),
         )
         item_rows: dict[bytes, bytes] = {}
         self.items_step = ItemsStep(
@@ -151,6 +169,7 @@ class Machine:
 
     def commit(self) -> None:
         """What the steps would write; what they tell each other goes on, and is remembered as samples."""
+        self.loop.run_until_complete(self.interactions.tick(0, waits=False))
         for step, changes_door in (
             (self.interactions, None),
             (self.items_step, "item_model"),
@@ -175,14 +194,19 @@ class Machine:
         elif outgoing.topic == TOPICS.deltas:
             self._sample("deltas", [(outgoing.key, outgoing.value)])
             self.items_step.fold(_record(outgoing.topic, outgoing.key, outgoing.value, outgoing.headers))
+        elif outgoing.topic == TOPICS.guest_parts:
+            self._sample("guest_parts", [(outgoing.key, outgoing.value)])
+            self._give("guest_parts", _record(outgoing.topic, outgoing.key, outgoing.value))
 
     def _sample(self, ingress: str, records: list[tuple[bytes, bytes | None]] | list[Any]) -> None:
         kept = self.samples.setdefault(ingress, [])
         kept += records[: max(0, MAX_SAMPLES - len(kept))]
 
     def make_lists(self, now_ms: int, users: int) -> int:
-        """Lists of some users, and the popular one, from whatever the model holds now; returns their number."""
+        """Lists of some users, those with guests before others, and the popular one, from whatever the model and the
+        rules hold now; returns their number."""
         model = self.items.model
+        self.items.follow_rules(self.rules.in_force(now_ms))
         model.refresh_priors(now_ms)
         model.refresh_vectors()
         if self._maker is None:
@@ -190,7 +214,7 @@ class Machine:
         plane, profiles = self.interactions.plane, self.profiles.of(0)
         asked = [
             (user, profiles.get(user_id))
-            for user_id in list(plane.users())[:users]
+            for user_id in [*islice(plane.linked_users(), users // 2), *plane.users()][:users]
             if (user := plane.view(user_id)) is not None
         ]
         made = self._maker.values_of(asked, 0, now_ms)
@@ -202,9 +226,9 @@ class Machine:
     def account(self) -> dict[str, int]:
         """Records of interactions by what became of them; `unaccounted` must be 0."""
         plane = self.interactions.plane
-        views = [plane.view(user) for user in plane.users()]
-        folded = sum(view.row.folded for view in views if view is not None)
-        duplicates = sum(view.row.duplicates for view in views if view is not None)
+        owned = [plane.own(user) for user in plane.users()]
+        folded = sum(user.row.folded for user in owned if user is not None)
+        duplicates = sum(user.row.duplicates for user in owned if user is not None)
         dead = sum(count for (topic, _), count in self.dead_letters.items() if topic == TOPICS.interactions)
         erased = plane.erased
         sent = self.offsets["interactions"]
