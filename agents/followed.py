@@ -12,6 +12,7 @@ from agents.followers.follower import Follower
 from agents.followers.guest_parts import GuestParts
 from agents.followers.item_follower import ItemFollower
 from agents.followers.links import Links
+from agents.followers.misplaced import MisplacedProfiles
 from agents.followers.profiles import Profiles
 from agents.followers.refusals import Refusals, RowLetters
 from agents.followers.version_status import VersionStatus
@@ -28,7 +29,11 @@ class Followed:
     def __init__(self, config: WorkerConfig, max_model_watermark_ms: Callable[[], float]) -> None:
         topics, identities = config.topics, config.identities
         self.controls, self.version_status = Controls(topics.version), VersionStatus(topics.version)
-        self.erasures, self.profiles = Erasures(identities), Profiles(config.partitions, identities)
+        self.misplaced = MisplacedProfiles(config.bootstrap, topics.misplaced_profiles)
+        self.erasures, self.profiles = (
+            Erasures(identities),
+            Profiles(config.partitions, identities, self.misplaced.note),
+        )
         self.links, self.guest_parts = Links(config.partitions, identities), GuestParts()
         self.dead_letters = led = DeadLetters(
             topics.dead_letters, topics.crash_marks, lambda _: self.version_status.leads
@@ -60,9 +65,14 @@ class Followed:
             },
             report=report,
         )
-        self._people = Follower(config.bootstrap, {topics.profiles: self.profiles.apply}, report=report, drain=drain)
+        people = {topics.profiles: self.profiles.apply, topics.misplaced_profiles: self.profiles.apply_misplaced}
+        self._people = Follower(config.bootstrap, people, report=report, drain=self._drain_people)
         guests = {topics.links: self.links.apply, topics.guest_parts: self.guest_parts.apply}
         self._guests = Follower(config.bootstrap, guests, report=report, drain=drain)
+
+    async def _drain_people(self) -> None:
+        await self.refusals.drain()
+        await self.misplaced.drain()
 
     async def start(self) -> None:
         """Returns when everything is known that was there before the call and concerns every worker."""

@@ -193,6 +193,7 @@ class Worker:
             "vector fits": lambda: self._fits.run(now_ms, time.monotonic),
             "index check": self._index_check.run,
             "refusals": lambda: self._followed.refusals.run(lambda: self.ownership.owned(interactions)),
+            "misplaced profiles": self._followed.misplaced.run,
             "offsets": self._offsets.run,
             "log watch": self._log_watch.run,
         }

@@ -6,15 +6,16 @@ and parsed when a list is made (4 us): about 0.4 KB each, 0.4 GB for a million u
 times that and slow down the garbage collector.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from aiokafka.structs import ConsumerRecord
 
 from agents.followers.recent_changes import RecentChanges
 from streams.contract.catalog import UserProfile, parse_profile, renamed_profile
 from streams.contract.identities import PLAIN, Identities
+from streams.contract.misplaced import MisplacedProfile, parse_misplaced
 from streams.contract.reasons import InvalidEvent, Reason
-from streams.contract.unreadable import read_profile
+from streams.contract.unreadable import read_profile, strictest_profile
 from streams.contract.user_records import user_partition
 
 _TIME_BYTES = 8
@@ -25,6 +26,7 @@ class PartitionProfiles:
 
     def __init__(self) -> None:
         self._values: dict[str, bytes] = {}  # when it was said, then the profile as it came
+        self._elsewhere: dict[str, dict[int, int]] = {}  # whose profiles lie in which other partitions, said when
         self._changes = RecentChanges[str]()
 
     def put(self, user_id: str, value: bytes | None, append_ms: int) -> None:
@@ -35,6 +37,17 @@ class PartitionProfiles:
             self._values[user_id] = append_ms.to_bytes(_TIME_BYTES, "big") + value
         self._changes.note(user_id)
 
+    def note_elsewhere(self, misplaced: MisplacedProfile) -> None:
+        """A profile of one of the users lies in another partition, or does no more: nobody knows here what it says."""
+        lying = self._elsewhere.setdefault(misplaced.user_id, {})
+        if misplaced.said_ms is None:
+            lying.pop(misplaced.found_in, None)
+        else:
+            lying[misplaced.found_in] = misplaced.said_ms
+        if not lying:
+            del self._elsewhere[misplaced.user_id]
+        self._changes.note(misplaced.user_id)
+
     @property
     def version(self) -> int:
         """Grows with every change."""
@@ -44,8 +57,11 @@ class PartitionProfiles:
         return len(self._values)
 
     def get(self, user_id: str) -> UserProfile | None:
-        """What the user said, or None."""
+        """What the user said, or None. The strictest that somebody may say, as long as a profile which lies elsewhere
+        may be the last word: whoever is restricted by it must not be shown more than it allows."""
         value = self._values.get(user_id)
+        if user_id in self._elsewhere and max(self._elsewhere[user_id].values()) >= self.said_ms(user_id):
+            return strictest_profile(user_id)
         return None if value is None else parse_profile(user_id.encode(), value[_TIME_BYTES:])
 
     def said_ms(self, user_id: str) -> int:
@@ -53,8 +69,13 @@ class PartitionProfiles:
         return int.from_bytes(self._values.get(user_id, b"")[:_TIME_BYTES], "big")
 
     def users(self) -> Iterator[str]:
-        """Everybody who has a profile at the time of the call."""
-        return iter(list(self._values))
+        """Everybody who has a profile at the time of the call, here or elsewhere."""
+        return iter([*self._values, *(user_id for user_id in self._elsewhere if user_id not in self._values)])
+
+    @property
+    def elsewhere(self) -> int:
+        """Of how many users a profile lies elsewhere."""
+        return len(self._elsewhere)
 
     def changed_since(self, version: int) -> list[str] | None:
         """Users whose profile changed after `version`; None when that is too long ago to tell."""
@@ -62,9 +83,16 @@ class PartitionProfiles:
 
 
 class Profiles:
-    """The profiles that this process was told, by partition and by the user's stored id."""
+    """The profiles that this process was told, by partition and by the user's stored id. `misplaced` is told of those
+    that lie elsewhere, and of their users' partitions."""
 
-    def __init__(self, partitions: int, identities: Identities = PLAIN) -> None:
+    def __init__(
+        self,
+        partitions: int,
+        identities: Identities = PLAIN,
+        misplaced: Callable[[MisplacedProfile, int], None] = lambda *_: None,
+    ) -> None:
+        self._tell_misplaced = misplaced
         self._identities = identities
         self._number = partitions
         self._partitions: dict[int, PartitionProfiles] = {}
@@ -81,6 +109,14 @@ class Profiles:
         """How many there are, by partition."""
         return {partition: len(profiles) for partition, profiles in self._partitions.items()}
 
+    def misplaced(self) -> dict[int, int]:
+        """Of how many users profiles lie elsewhere, by the users' partitions."""
+        return {partition: profiles.elsewhere for partition, profiles in self._partitions.items()}
+
+    def apply_misplaced(self, record: ConsumerRecord) -> None:
+        """Takes one record that says whose profile lies elsewhere. Raises `InvalidEvent` for one that says nothing."""
+        self.of(record.partition).note_elsewhere(parse_misplaced(record.key, record.value))
+
     def apply(self, record: ConsumerRecord) -> None:
         """Takes one record of the topic: what cannot be read of it restricts most. Raises `InvalidEvent` afterwards
         where that is so, and for one that is nobody's, or where the owner of its user does not look. What removes such
@@ -89,8 +125,11 @@ class Profiles:
         if user_id is not None:
             if (wanted := user_partition(user_id, self._number)) == record.partition:
                 self._take(record.partition, user_id, value, max(0, record.timestamp))
-            elif value is not None and problem is None:
-                problem = InvalidEvent(Reason.WRONG_PARTITION, f"the partition of this user is {wanted}")
+            else:
+                said_ms = None if value is None else max(0, record.timestamp)
+                self._tell_misplaced(MisplacedProfile(self._identities.of(user_id), record.partition, said_ms), wanted)
+                if value is not None and problem is None:
+                    problem = InvalidEvent(Reason.WRONG_PARTITION, f"the partition of this user is {wanted}")
         if problem is not None:
             raise problem
 

@@ -115,6 +115,12 @@ STATE_BYTES: Final = ExportedMetric(
 PROFILES: Final = ExportedMetric(
     "freshet_profiles_held", _GAUGE, "Profiles of users of owned partitions that the worker holds.", ("partition",)
 )
+MISPLACED_PROFILES: Final = ExportedMetric(
+    "freshet_profiles_misplaced",
+    _GAUGE,
+    "Users of owned partitions whose profile a producer put into another partition: they see what children may.",
+    ("partition",),
+)
 RESTORE: Final = ExportedMetric(
     "freshet_restore_seconds", _HISTOGRAM, "Taking partitions over: fence, restore from the changelog, claim."
 )

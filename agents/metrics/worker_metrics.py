@@ -177,6 +177,8 @@ class WorkerMetrics:
         yield of.STATE_ROWS.by(parts.sizes.rows)
         yield of.STATE_BYTES.by(parts.sizes.size_bytes)
         yield of.PROFILES.by({str(one): float(count) for one, count in parts.followed.profiles.held().items()})
+        misplaced = parts.followed.profiles.misplaced()
+        yield of.MISPLACED_PROFILES.by({str(one): float(count) for one, count in misplaced.items()})
         yield of.RESTORE.of(restore.taken)
         yield of.RESTORING.of(0.0 if restore.since_s is None else time.monotonic() - restore.since_s)
         items = parts.followed.items

@@ -19,8 +19,8 @@ def register(app: typer.Typer) -> None:
 def doctor(json: JsonOption = False) -> None:
     """Look at Kafka, Redis and this machine, and say what is not as it should be, and what to do.
 
-    Kafka's version, clock, disks, brokers, topics with their settings, and ACLs; Redis' version, kind, memory,
-    `maxmemory-policy` and clock; the state folder and its disk. Changes nothing.
+    Kafka's version, clock, disks, brokers, topics with their settings, misplaced profiles, unreadable rules, and ACLs;
+    Redis' version, kind, memory, `maxmemory-policy` and clock; the state folder and its disk. Changes nothing.
     Exit code 1 when something is wrong, 3 when a server does not answer; a warning alone is 0.
     """
     from ops.operator.doctor.examine import examine

@@ -35,6 +35,9 @@ EVENTS: Final[dict[str, dict[str, str]]] = {
     "agents.followers.follower": {
         "followed %d partitions of %s to the end: %d records": "topic_followed",
     },
+    "agents.followers.misplaced": {
+        "users are not told yet that their profiles a": "misplaced_profiles_wait",
+    },
     "agents.followers.refusals": {
         "%s:%d:%d cannot be used: %s: ": "record_refused",
         "%s:%d:%d cannot be used: %s; ": "record_refused",

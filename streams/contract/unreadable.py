@@ -101,6 +101,17 @@ def read_profile(key: bytes | None, value: bytes | None) -> ReadProfile:
     return ReadProfile(user_id, value, None)
 
 
+def strictest_profile(user_id: str) -> UserProfile:
+    """The profile of somebody of whose profile nothing can be read.
+
+    >>> strictest_profile("u").kids
+    True
+    """
+    profile = parse_profile(user_id.encode(), msgspec.json.encode(_STRICTEST))
+    assert profile is not None
+    return profile
+
+
 def read_catalog_item(key: bytes | None, value: bytes | None) -> ReadItem:
     """What holds of a record of `catalog.items`, whatever is in it.
 

@@ -59,7 +59,7 @@ def _worker(topics: Topics) -> Iterator[Grant]:
     followed = (topics.catalog, topics.profiles, topics.links, *orders)
     yield from _on(followed, "Read")
     yield from _on((topics.interactions,), "Read", "DescribeConfigs")  # whose time its records carry
-    yield from _on((topics.versions,), "Read", "Write")
+    yield from _on((topics.versions, topics.misplaced_profiles), "Read", "Write")
     yield from _on((topics.dead_letters, topics.predictions), "Write")
     # Whether they are there, with the partitions that they must have.
     yield from _on((topics.requests, topics.served, topics.audit), "Describe")

@@ -81,6 +81,11 @@ class Topics:
         return self._full("users.profiles")
 
     @property
+    def misplaced_profiles(self) -> str:
+        """Whose profiles are in another partition than theirs (`streams.contract.misplaced`), partition of the user."""
+        return self._full("users.profiles.misplaced")
+
+    @property
     def links(self) -> str:
         """Which guests turned out to be which users; key guest_id; null = withdrawn; one partition."""
         return self._full("users.links")
@@ -234,6 +239,7 @@ class Topics:
             self.interactions: log,
             self.catalog: _COMPACTED,
             self.profiles: _COMPACTED,
+            self.misplaced_profiles: _COMPACTED,
             self.links: _COMPACTED,
             self.erasure: _COMPACTED,
             self.dead_letters: dead_letters,

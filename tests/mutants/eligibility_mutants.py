@@ -8,6 +8,7 @@ CARDS_READ = ("tests/serving/endpoint/test_cards.py",)
 TOLD = ("tests/serving/test_limits_writer.py",)
 SEGMENTS = ("tests/agents/lists/test_segments.py",)
 FOLLOWED = ("tests/agents/followers/test_follower.py",)
+PROFILES = ("tests/agents/followers/test_profiles.py",)
 PROPERTY = ("tests/serving/endpoint/test_eligibility.py",)
 
 FACTS_FILE = "serving/eligibility.py"
@@ -17,6 +18,7 @@ READ_FILE = "serving/endpoint/reads/recommendations.py"
 CARDS_FILE = "serving/endpoint/cards.py"
 CARD_WRITER_FILE = "agents/lists/item_cards.py"
 FOLLOWER_FILE = "agents/followers/follower.py"
+PROFILES_FILE = "agents/followers/profiles.py"
 UNREADABLE_FILE = "streams/contract/unreadable.py"
 
 ELIGIBILITY = [
@@ -195,11 +197,35 @@ ELIGIBILITY = [
     ),
     Mutant(
         "a profile holds wherever it is",
-        "agents/followers/profiles.py",
+        PROFILES_FILE,
         "Profiles.apply",
         "(wanted := user_partition(user_id, self._number)) == record.partition",
         "(wanted := user_partition(user_id, self._number)) >= 0",
         FOLLOWED,
+    ),
+    Mutant(
+        "a misplaced profile restricts nobody",
+        PROFILES_FILE,
+        "PartitionProfiles.get",
+        "max(self._elsewhere[user_id].values()) >= self.said_ms(user_id)",
+        "False",
+        PROFILES,
+    ),
+    Mutant(
+        "of two said at once the one in its place is believed",
+        PROFILES_FILE,
+        "PartitionProfiles.get",
+        ">= self.said_ms(user_id)",
+        "> self.said_ms(user_id)",
+        PROFILES,
+    ),
+    Mutant(
+        "the owner is not told what lies elsewhere",
+        PROFILES_FILE,
+        "Profiles.apply",
+        "self._tell_misplaced(MisplacedProfile(self._identities.of(user_id), record.partition, said_ms), wanted)",
+        "pass",
+        PROFILES,
     ),
     Mutant(
         "what was refused is reported at each reading",

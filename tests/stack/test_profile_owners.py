@@ -72,8 +72,9 @@ class Family:
         self.looks: Counter[str] = Counter()
         self._looking: asyncio.Task[None] | None = None
 
-    async def say(self, user: str, value: bytes | None) -> None:
-        await self._cluster.publish_one(OutgoingRecord(self._cluster.topics.profiles, user.encode(), value))
+    async def say(self, user: str, value: bytes | None, partition: int | None = None) -> None:
+        record = OutgoingRecord(self._cluster.topics.profiles, user.encode(), value, partition)
+        await self._cluster.publish_one(record)
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
@@ -130,6 +131,10 @@ async def test_workers_hold_the_profiles_of_their_users_and_a_hand_over_forgets_
     for user in family.children:
         await family.say(user, CHILD)
     await family.say(family.children[1], b'{"kids":"true"}')  # a child too
+    astray = [f"{family.children[0]}-astray-{number}" for number in range(2)]
+    for user in astray:
+        await family.say(user, CHILD, (user_partition(user, PARTITIONS) + 1) % PARTITIONS)
+    await family.say(astray[1], GROWN_UP)  # later, and where it belongs
     first = probed_worker(cluster, "first", SETTINGS)
     await first.ready()
     await each_holds_its_own(cluster, first)
@@ -152,13 +157,16 @@ async def test_workers_hold_the_profiles_of_their_users_and_a_hand_over_forgets_
         await family.all_are_seen_again()
 
     async def told() -> bool:
-        return family.age(former) == 18 and all(family.age(user) == 7 for user in family.children)
+        ages = {user: family.age(user) for user in (*family.children, former, *astray)}
+        return ages == dict.fromkeys(family.children, 7) | {former: 18, astray[0]: 0, astray[1]: 18} and ages
 
     await eventually("Redis knows who may see what", told)
-    await family.say(growing, GROWN_UP)
+    assert sum((await first.scrape()).values("freshet_profiles_misplaced", "partition").values()) == len(astray)
+    for user in (growing, astray[0]):
+        await family.say(user, GROWN_UP)
 
     async def grown_up() -> bool:
-        return family.age(growing) == 18
+        return family.age(growing) == family.age(astray[0]) == 18
 
     await eventually("who has partitions again follows their profiles", grown_up)
     assert (await first.scrape()).values("freshet_dead_letters_total", "reason") == refused

@@ -102,7 +102,7 @@ async def check(bootstrap: str, redis_url: str, topics: Topics, names: Names, fi
     await look(topics.links, lambda record: names_in_link(record.key, record.value, names.sent), None)
     await look(topics.profiles, lambda record: record.key == names.sent.encode(), None)
     await look(topics.dead_letters, lambda record: is_about(record, names.ids), None)
-    for topic in (topics.requests, topics.served, topics.predictions):
+    for topic in (topics.requests, topics.served, topics.predictions, topics.misplaced_profiles):
         await look(topic, lambda record: is_served_to(record, names), None)
     known = await read_erasures(bootstrap, topics, names.identities)
     left.found |= files.count(known, names.sent, names.encoded)

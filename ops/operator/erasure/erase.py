@@ -205,11 +205,14 @@ def _applied(key: bytes, value: bytes | None) -> int:
 
 async def _remove_records(bootstrap: str, topics: Topics, producer: AIOKafkaProducer, names: Names) -> None:
     dead_letters = await find(bootstrap, topics.dead_letters, lambda record: is_about(record, names.ids))
-    served = [
+    theirs = [
         (topic, await find(bootstrap, topic, lambda record: is_served_to(record, names)))
-        for topic in (topics.requests, topics.served, topics.predictions)
+        for topic in (topics.requests, topics.served, topics.predictions, topics.misplaced_profiles)
     ]
-    if not dead_letters.live and not any(found.live for _, found in served):
+    # One that is in the partition of its user is removed with the marker. Those in others say so when they go.
+    key = names.sent.encode()
+    theirs.append((topics.profiles, await find(bootstrap, topics.profiles, lambda record: record.key == key)))
+    if not dead_letters.live and not any(found.live for _, found in theirs):
         return
     async with producer.transaction():
         for (number, key), record in dead_letters.live.items():
@@ -220,7 +223,7 @@ async def _remove_records(bootstrap: str, topics: Topics, producer: AIOKafkaProd
         await asyncio.gather(
             *[
                 await producer.send(topic, None, key, partition=number)
-                for topic, found in served
+                for topic, found in theirs
                 for number, key in found.live
             ]
         )

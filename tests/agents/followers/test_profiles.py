@@ -10,9 +10,76 @@ from agents.followers.recent_changes import REMEMBERED_CHANGES
 from streams.contract.catalog import KIDS_MAX_AGE, UserProfile, viewer_age
 from streams.contract.events import InvalidEvent
 from streams.contract.identities import Identities
+from streams.contract.misplaced import MisplacedProfile
 from streams.contract.user_records import user_partition
 
 PARTITIONS = 4
+HASHED = Identities(b"0123456789abcdef0123456789abcdef")
+
+
+class Owners:
+    """Who owns the user and who reads what lies elsewhere, and what the one tells the other."""
+
+    def __init__(self) -> None:
+        self.mine = Profiles(PARTITIONS, HASHED)
+        self.others = Profiles(PARTITIONS, HASHED, self._tell)
+
+    def _tell(self, found: MisplacedProfile, partition: int) -> None:
+        key, value = found.record()
+        told = SimpleNamespace(key=key, value=value, partition=partition)
+        self.mine.apply_misplaced(told)  # type: ignore[arg-type]
+
+    def elsewhere(self, value: bytes | None, timestamp: int, places: int = 1) -> None:
+        """A producer says it of u1 that many partitions beyond the right one."""
+        said = record("u1", value, timestamp)
+        said.partition = (said.partition + places) % PARTITIONS
+        try:
+            self.others.apply(said)
+        except InvalidEvent:
+            assert value is not None
+        else:
+            assert value is None
+
+    @property
+    def age(self) -> int:
+        """Up to which u1 may see what the owner lists."""
+        return viewer_age(self.mine.of(user_partition("u1", PARTITIONS)).get(HASHED.of("u1")), "18")
+
+
+def test_a_profile_in_another_partition_restricts_its_user_most() -> None:
+    owners = Owners()
+    assert owners.age == 18
+    owners.elsewhere(b'{"maturity_max":"16"}', 5)
+    assert owners.age <= KIDS_MAX_AGE
+    assert list(owners.mine.of(user_partition("u1", PARTITIONS)).users()) == [HASHED.of("u1")]
+    owners.mine.apply(record("u1", b'{"maturity_max":"18"}', 5))
+    assert owners.age <= KIDS_MAX_AGE, "of two that were said at once nobody knows the last word"
+    owners.mine.apply(record("u1", b'{"maturity_max":"18"}', 6))
+    assert owners.age == 18
+
+
+def test_what_lies_elsewhere_restricts_until_it_is_removed_there_and_whatever_is_read_again() -> None:
+    owners = Owners()
+    owners.mine.apply(record("u1", b'{"maturity_max":"18"}', 6))
+    owners.elsewhere(b"unreadable", 7)
+    owners.elsewhere(b'{"kids":true}', 3, places=2)  # an owner who reads it again
+    assert owners.age <= KIDS_MAX_AGE
+    owners.mine.apply(record("u1", None, 9))
+    assert owners.age <= KIDS_MAX_AGE, "to remove another profile lifts nothing"
+    owners.elsewhere(None, 9)
+    assert owners.age <= KIDS_MAX_AGE
+    owners.elsewhere(None, 9, places=2)
+    assert (owners.age, list(owners.mine.of(user_partition("u1", PARTITIONS)).users())) == (18, [])
+    owners.elsewhere(None, 9, places=2)  # again, by whoever starts
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [(None, b"1"), (b"u1", b"1"), (b"u1\0x", b"1"), (b"\xff\x001", b"1"), (b"u\x001", b"")]
+)
+def test_what_says_nothing_about_a_place_is_refused(key: bytes | None, value: bytes | None) -> None:
+    told: Any = SimpleNamespace(key=key, value=value, partition=0)
+    with pytest.raises(InvalidEvent):
+        Profiles(1).apply_misplaced(told)
 
 
 def record(user_id: str, value: bytes | None, timestamp: int = 5) -> Any:

@@ -9,6 +9,7 @@ NAMES = {
     "user.interactions",
     "catalog.items",
     "users.profiles",
+    "users.profiles.misplaced",
     "users.links",
     "user.erasure",
     "user.interactions.dlq",
@@ -32,6 +33,7 @@ NAMES = {
 COMPACTED = {
     "catalog.items",
     "users.profiles",
+    "users.profiles.misplaced",
     "users.links",
     "user.erasure",
     "freshet.versions",

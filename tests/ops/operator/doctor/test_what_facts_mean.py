@@ -11,6 +11,7 @@ from ops.operator.doctor.disk import disk_finding
 from ops.operator.doctor.finding import HealthFinding
 from ops.operator.doctor.kafka_acls import acl_findings
 from ops.operator.doctor.kafka_facts import Acl, Disk, KafkaFacts
+from ops.operator.doctor.kafka_records import RecordFacts, record_findings
 from ops.operator.doctor.kafka_servers import server_findings
 from ops.operator.doctor.kafka_topics import topic_findings
 from ops.operator.doctor.machine import machine_findings
@@ -168,3 +169,11 @@ def test_a_state_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (found,) = machine_findings(Settings(state_dir=tmp_path / "file" / "state"))
     assert (found.state, "FRESHET_STATE_DIR=" in found.found) == ("wrong", True)
+
+
+def test_misplaced_profiles_and_unreadable_rules_are_wrong() -> None:
+    assert states(record_findings(RecordFacts(0, ()))) == {"profiles": "good", "rules": "good"}
+    found = {finding.about: finding for finding in record_findings(RecordFacts(3, ("halloween",)))}
+    assert {finding.state for finding in found.values()} == {"wrong"}
+    assert "3 users" in found["profiles"].found
+    assert "halloween" in found["rules"].found
