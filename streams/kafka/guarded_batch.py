@@ -134,10 +134,7 @@ class GuardedBatch:
             return
         if len(body) <= CAREFUL_ABOVE_BYTES:
             try:
-                # Brokers look at each record of a compressed batch, and at none of one that is not.
-                yield from (
-                    DefaultRecordBatch(body) if body is not self._raw else self._in_order(DefaultRecordBatch(body))
-                )
+                yield from self._in_order(DefaultRecordBatch(body))
             except Exception:  # noqa: BLE001, S110  whatever it could not read: we look ourselves, from the beginning
                 pass
             else:

@@ -192,13 +192,16 @@ def test_headers_of_ours_say_what_we_write_or_the_record_is_refused(
     assert (refusal is not None and refusal.reason is Reason.BAD_HEADER) is refused
 
 
+@pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize(
     ("said", "read"),
     [([5, 1, 2], 0), ([0, 0, 1], 1), ([0, 2, 1], 1), ([1, 2, 3], 0), ([0, 1, 2**40], 2), ([0, -1, 2], 1)],
 )
-def test_a_record_that_says_another_offset_moves_nobody_behind_records_of_others(said: list[int], read: int) -> None:
+def test_a_record_that_says_another_offset_moves_nobody_behind_records_of_others(
+    codec: int, said: list[int], read: int
+) -> None:
     body = b"".join(record_bytes(GOOD, offset) for offset in said)
-    records = fetched(packed_batch(body, NONE, 3) + batch([GOOD, GOOD], base_offset=3))
+    records = fetched(packed_batch(PACKERS[codec](body), codec, 3) + batch([GOOD, GOOD], base_offset=3))
     assert [record.offset for record in records] == [0, 1, 2, 3, 4]
     assert reasons(records) == [*[None] * read, *[Reason.DAMAGED] * (3 - read), None, None]
 
