@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from streams.contract.reasons import InvalidEvent, Reason
-from streams.contract.rules import MAX_RULES, OperatorRule, parse_rule
+from streams.contract.rules import MAX_RULES, OperatorRule, parse_rule, strictest_block
 
 
 class RuleBook:
@@ -18,14 +18,21 @@ class RuleBook:
 
     def apply(self, key: bytes | None, value: bytes | None) -> None:
         """Takes one record. Raises `InvalidEvent` for one that cannot be used: then the rule of that name is gone, as
-        it is for whoever reads the topic later. It is raised for one too many as well, which is kept: which rules count
-        follows from all that the topic holds, and not from when somebody began to read it."""
+        it is for whoever reads the topic later, but for what can be read of a block. It is raised for one too many as
+        well, which is kept: which rules count follows from all that the topic holds, and not from when somebody began
+        to read it."""
         name = (key or b"").decode(errors="replace")
         if self.by_id.pop(name, None) is not None:
             self.version += 1
         if value is None:
             return
-        rule = parse_rule(key, value)
+        try:
+            rule = parse_rule(key, value)
+        except InvalidEvent:
+            if (block := strictest_block(key, value)) is not None:
+                self.by_id[name] = block
+                self.version += 1
+            raise
         self.by_id[name] = rule
         self.version += 1
         if len(self.by_id) > MAX_RULES:

@@ -119,6 +119,37 @@ def parse_rule(key: bytes | None, value: bytes) -> OperatorRule:
     return rule
 
 
+def strictest_block(key: bytes | None, value: bytes) -> OperatorRule | None:
+    """The block that a record may mean which `parse_rule` refuses: without what cannot be read of where and when it
+    holds and of which items it takes, so that it takes more, never less. None where no block can be read.
+
+    >>> rule = b'{"action": "block", "match": {"genre": "War"}, "countries": "DE", "until_ms": "soon"}'
+    >>> found = strictest_block(b"wars", rule)
+    >>> found.match.genre, found.countries, found.until_ms
+    ('War', (), None)
+    """
+    said = wire.members_of(value)
+    if said.get("action") != "block" or not isinstance(said.get("match"), dict):
+        return None
+    kept: dict[str, object] = {"rule_id": (key or b"").decode(errors="replace"), "action": "block", "changed_ms": 0}
+    match: dict[str, object] = {}
+    found = None
+    for within, name, member in (
+        *((match, name, member) for name, member in said["match"].items()),
+        *(
+            (kept, name, said[name])
+            for name in ("countries", "from_ms", "until_ms", "changed_ms", "who", "about")
+            if name in said
+        ),
+    ):
+        within[name] = member
+        try:
+            found = parse_rule(key, msgspec.json.encode({**kept, "match": match}))
+        except InvalidEvent:
+            del within[name]
+    return found
+
+
 def problem_of(rule: OperatorRule) -> str | None:
     """What is wrong with a rule though each of its fields may be as it is; None when nothing is.
 

@@ -6,11 +6,20 @@ MATCHED = ("tests/tables/test_operator_rules.py",)
 LISTS = ("tests/ranking/test_operator_rules.py",)
 RERANK = ("tests/ranking/rerank/test_operator_rules.py",)
 KEEPER = ("tests/agents/lists/test_list_keeper.py",)
+BOOK = ("tests/tables/test_rule_book.py",)
 CHANGES = ("tests/ops/operator/rules/test_changes.py",)
 
 RULES_FILE = "tables/operator_rules.py"
 
 RULES = [
+    Mutant(
+        "a block that cannot be read in full takes nothing",
+        "tables/rule_book.py",
+        "RuleBook.apply",
+        "(block := strictest_block(key, value)) is not None",
+        "(block := strictest_block(key, value)) is None",
+        BOOK,
+    ),
     Mutant(
         "an item that changes keeps its rules",
         "tables/item_model.py",

@@ -31,6 +31,30 @@ def test_a_record_that_cannot_be_used_takes_the_rule_of_its_name_away() -> None:
     assert list(book.by_id) == ["b"]
 
 
+@pytest.mark.parametrize(
+    ("value", "blocks"),
+    [
+        (b'{"action":"block","match":{"genre":"War"},"countries":["Germany"],"changed_ms":1}', ItemMatch(genre="War")),
+        (b'{"action":"block","match":{"genre":"War"},"from_ms":9,"until_ms":5,"changed_ms":1}', ItemMatch(genre="War")),
+        (b'{"action":"block","match":{"genre":"War"},"devices":["tv"],"changed_ms":-1}', ItemMatch(genre="War")),
+        (b'{"rule_id":"b","action":"block","match":{"items":["i1"],"genre":3}}', ItemMatch(items=("i1",))),
+        (b'{"action":"block","match":{"genre":3},"changed_ms":1}', None),
+        (b'{"action":"block","match":[],"changed_ms":1}', None),
+        (b'{"action":"boost","match":{"genre":"War"},"factor":99,"changed_ms":1}', None),
+        (b'{"action":"block","match":{"genre":"War"}', None),
+    ],
+)
+def test_what_can_be_read_of_a_block_blocks(value: bytes, blocks: ItemMatch | None) -> None:
+    before, later = RuleBook([rule("a")]), RuleBook()
+    for book in (before, later):  # the second after the topic was compacted
+        with pytest.raises(InvalidEvent):
+            book.apply(b"a", value)
+    assert before.by_id == later.by_id
+    found = before.by_id.get("a")
+    assert (found and found.match) == blocks
+    assert found is None or (found.countries, found.devices, found.until_ms) == ((), (), None)
+
+
 def test_there_are_so_many_rules_and_no_more() -> None:
     book = RuleBook(rule(f"r{number}") for number in range(MAX_RULES))
     book.apply(*rule("r0", from_ms=5).record())
