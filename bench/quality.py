@@ -148,7 +148,7 @@ class Bench:
         """A sample of the last 20 %."""
         window = SLICES["ml_100k"].window(len(log.events), VARIANT_EVERY * self.every)
         with progress_bar("variant", len(log.events), "events") as advance:
-            return prequential(log.events, Freshet(path, log.catalog), window, advance)
+            return prequential(log.events, Freshet(path, log.catalog), window, advance, log.catalog)
 
     def _short(self, log: EvaluationLog, evaluated: EvaluatedEvents) -> dict[str, Any]:
         figures = model_report(evaluated, log.catalog, self.seed)

@@ -1,6 +1,6 @@
-"""Anybody's log: one CSV or Parquet file of events, and one of items if there is."""
+"""Anybody's log: CSV or Parquet files of events, and one of items if there is."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -38,25 +38,27 @@ class TableFile:
 
 @dataclass(frozen=True)
 class OwnFiles:
-    """`events_file` must have a user, an item and a time in each row; with a rating the events are ratings, without
-    they are views. `bad` says what becomes of rows that cannot be used."""
+    """Each of `events_files` must have a user, an item and a time in each row; with a rating the events are ratings,
+    without they are views. `bad` says what becomes of rows that cannot be used."""
 
-    events_file: TableFile
+    events_files: Sequence[TableFile]
     items_file: TableFile | None = None
     bad: BadRows = field(default_factory=BadRows)
 
     def events(self) -> Iterator[EventRow]:
-        """All events by time; of one instant in the order of the file."""
-        yield from sorted(self._events(), key=lambda event: event.timestamp)
+        """All events by time; of one instant in the order of the files."""
+        events = [event for place, file in enumerate(self.events_files) for event in self._events(place, file)]
+        yield from sorted(events, key=lambda event: event.timestamp)
 
-    def _events(self) -> Iterator[EventRow]:
-        file, ids = self.events_file, self._ids
+    def _events(self, place: int, file: TableFile) -> Iterator[EventRow]:
+        ids = self._ids
+        named = f"{file.path.stem}.{place}" if place else file.path.stem  # files of two folders may have one name
         unit = file.columns.time_unit
         for number, values in file.rows(EVENT_FIELDS):
             told = unit or (detect(values["time"]) if isinstance(values, dict) else TimeUnit.ISO)
 
             def event(values: Row, number: int = number, told: TimeUnit = told) -> EventRow:
-                return _event(f"{file.path.stem}:{number}", values, told, file.columns, ids)
+                return _event(f"{named}:{number}", values, told, file.columns, ids)
 
             made = self._made(file, number, values, event)
             if made is not None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 
+from offline.evaluate.baselines.nightly import Nightly
 from offline.evaluate.intervals import interval
 from offline.evaluate.log import EvaluationLog
 from offline.evaluate.models import DENSE, DENSE_ITEMS, FRESHET, MODELS, EvaluationConditions
@@ -31,7 +32,7 @@ class EvaluationProgress(Protocol):
 @dataclass(frozen=True)
 class Evaluation:
     """What came of it: by model what happened at every evaluated event, and to every whole list if these were asked
-    for; `skipped` says why a model is not there."""
+    for; `skipped` says why a model is not there, `refits` how often those of the night learned."""
 
     log: EvaluationLog
     window: Window
@@ -39,6 +40,7 @@ class Evaluation:
     evaluated: dict[str, EvaluatedEvents]
     lists: dict[str, ListScores]
     skipped: dict[str, str]
+    refits: dict[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -46,6 +48,8 @@ class Evaluation:
         models = {name: model_report(evaluated, self.log.catalog, seed) for name, evaluated in self.evaluated.items()}
         for name, scores in self.lists.items():
             models[name]["whole_list"] = scores.report(seed)
+        for name, fits in self.refits.items():
+            models[name]["refits"] = fits
         report: dict[str, Any] = {
             "events": len(self.log.events),
             "evaluated": next((len(evaluated) for evaluated in self.evaluated.values()), 0),
@@ -93,8 +97,11 @@ def evaluate(
     for name in names:
         if name in skipped:
             continue
+        model = MODELS[name](given)
         with progress(name, window.stop) as advance:
-            result.evaluated[name] = prequential(log.events, MODELS[name](given), window, advance)
+            result.evaluated[name] = prequential(log.events, model, window, advance, log.catalog)
+        if isinstance(model, Nightly):
+            result.refits[name] = model.fits
         finished(name, result.evaluated[name])
         if split is not None:
             with progress(f"{name}, whole lists", len(split.train)) as advance:

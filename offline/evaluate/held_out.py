@@ -1,8 +1,9 @@
 """Evaluation by held-out targets: everything else is learned, then every user is asked once. Each target is ranked
 among all items of the log so far that its user has not met."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from offline.evaluate.baselines.nightly import Nightly
 from offline.evaluate.prequential import KEPT, LIST_SIZE, EvaluatedEvents, Observer, evaluated_of, row_of
 from offline.evaluate.recommender import Recommender
+from streams.contract.catalog import CatalogItem
 from streams.contract.events import Interaction
 
 
@@ -34,10 +36,11 @@ def held_out(
     targets: Sequence[Interaction],
     recommender: Recommender,
     progress: Callable[[int], None] = lambda _: None,
+    catalog: Mapping[str, CatalogItem] = MappingProxyType({}),
 ) -> HeldOutEvents:
     """Teaches `recommender` what is `learned` and asks for the `targets`, as of the end of what was learned; `progress`
     hears how many of both are done. Raises `NotAList`."""
-    observer = Observer()
+    observer = Observer(catalog)
     now_ms = 0
     for number, event in enumerate(learned):
         recommender.learn(event)

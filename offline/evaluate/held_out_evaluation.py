@@ -77,6 +77,6 @@ def evaluate_held_out(
         if name in skipped:
             continue
         with progress(name, len(learned) + len(targets)) as advance:
-            result.models[name] = held_out(learned, targets, MODELS[name](bare), advance)
+            result.models[name] = held_out(learned, targets, MODELS[name](bare), advance, log.catalog)
         finished(name, result.models[name].evaluated)
     return result

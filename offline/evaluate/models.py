@@ -7,6 +7,8 @@ from offline.evaluate.baselines.als import ImplicitAls
 from offline.evaluate.baselines.ease import Ease
 from offline.evaluate.baselines.item_knn import ItemKnn
 from offline.evaluate.baselines.popularity import Popularity, RecentPopularity
+from offline.evaluate.baselines.slist import Slist
+from offline.evaluate.baselines.stan import Stan
 from offline.evaluate.baselines.vsknn import VSknn
 from offline.evaluate.freshet import Freshet
 from offline.evaluate.recommender import Recommender
@@ -17,7 +19,7 @@ from streams.contract.catalog import CatalogItem
 from tables.sequence.sequence_model import SequenceModel
 
 FRESHET = "freshet"
-#: Item-kNN and EASE keep dense item-item matrices: 1.6 GB at this size.
+#: Item-kNN, EASE and SLIST keep dense item-item matrices: 1.6 GB at this size.
 DENSE_ITEMS = 20_000
 
 
@@ -25,7 +27,8 @@ DENSE_ITEMS = 20_000
 class EvaluationConditions:
     """What models are made for: the catalogue, the delay of our item model, the seed, and after how long without an
     event we forget a user; by which rules our lists are re-ranked, and with which sequence model they are ranked; and
-    after how many events of which no list is asked items are published."""
+    after how many events of which no list is asked items are published. Models of the night are refitted once there are
+    `least_new` events that they do not know."""
 
     catalog: Mapping[str, CatalogItem]
     lag_ms: int = 0
@@ -34,6 +37,7 @@ class EvaluationConditions:
     rules: RerankSettings = DEFAULT_RULES
     sequence_model: SequenceModel | None = None
     most_unpublished: int = BATCH
+    least_new: int = 1
 
 
 def _freshet(given: EvaluationConditions) -> Recommender:
@@ -53,9 +57,12 @@ MODELS: Mapping[str, Callable[[EvaluationConditions], Recommender]] = {
     "recent_popularity": lambda _: RecentPopularity(),
     "item_knn": lambda _: ItemKnn(),
     "vsknn": lambda _: VSknn(),
-    "ease_nightly": lambda _: Ease(),
-    "ease_live_history": lambda _: Ease(live_history=True),
-    "als_nightly": lambda given: ImplicitAls(given.seed),
-    "als_live_history": lambda given: ImplicitAls(given.seed, live_history=True),
+    "stan": lambda _: Stan(),
+    "slist_nightly": lambda given: Slist(least_new=given.least_new),
+    "slist_live_history": lambda given: Slist(live_history=True, least_new=given.least_new),
+    "ease_nightly": lambda given: Ease(least_new=given.least_new),
+    "ease_live_history": lambda given: Ease(live_history=True, least_new=given.least_new),
+    "als_nightly": lambda given: ImplicitAls(given.seed, least_new=given.least_new),
+    "als_live_history": lambda given: ImplicitAls(given.seed, live_history=True, least_new=given.least_new),
 }
-DENSE = frozenset({"item_knn", "ease_nightly", "ease_live_history"})
+DENSE = frozenset({"item_knn", "ease_nightly", "ease_live_history", "slist_nightly", "slist_live_history"})

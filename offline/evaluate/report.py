@@ -18,6 +18,7 @@ def model_report(evaluated: EvaluatedEvents, catalog: Mapping[str, CatalogItem],
     """The figures of one model; `ci95` is of HR@10 and of NDCG@10."""
     genres = metrics.genre_flags([catalog[item].genres if item in catalog else () for item in evaluated.ids])
     hits, gains = metrics.hits(evaluated.rank, 10), metrics.gains(evaluated.rank, 10)
+    known = evaluated.miscalibration.astype(np.float64)
     return {
         **_at_all_tops(evaluated),
         "mrr": metrics.mean(metrics.reciprocals(evaluated.rank)),
@@ -33,6 +34,7 @@ def model_report(evaluated: EvaluatedEvents, catalog: Mapping[str, CatalogItem],
         "three_genres_in_20": metrics.share_with_genres(evaluated.lists, genres),
         "met_items_per_list": round(evaluated.met_listed / max(len(evaluated), 1), 4),
         "novelty_bits_at_10": metrics.mean(evaluated.novelty.astype(np.float64)),
+        "genre_miscalibration_at_10": metrics.mean(known[~np.isnan(known)]),
     }
 
 

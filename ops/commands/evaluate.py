@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from offline.datasets.table_file import TextFormat
     from offline.evaluate.evaluation import Evaluation
     from offline.evaluate.log import EvaluationLog
+    from offline.evaluate.models import EvaluationConditions
     from offline.evaluate.prequential import EvaluatedEvents
     from offline.evaluate.splits import Split
     from tables.sequence.sequence_model import SequenceModel
@@ -43,7 +44,10 @@ DatasetArgument = Annotated[
 DataOption = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Folder of the data set (default: FRESHET_DATA_DIR).")
 ]
-EventsOption = Annotated[Path | None, typer.Option(metavar="FILE", help="File of your events, CSV or Parquet.")]
+EventsOption = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="File of your events, CSV or Parquet; given again, all of them by time."),
+]
 ItemsOption = Annotated[Path | None, typer.Option(metavar="FILE", help="File of your items, CSV or Parquet.")]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="Number of events to read, the first ones.")]
 
@@ -71,8 +75,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="FIELD=COLUMN,…",
-            help="What the columns of --events are: user=…,item=…,time=…[:s|:ms|:iso][,rating=…]. Given again, those "
-            "of --items: item=…[,title=…,description=…,genres=…,cast=…,director=…,year=…,language=…].",
+            help="What the columns of all --events are: user=…,item=…,time=…[:s|:ms|:iso][,rating=…]. Given again, "
+            "those of --items: item=…[,title=…,description=…,genres=…,cast=…,director=…,year=…,language=…].",
         ),
     ] = None,
     encoding: Annotated[
@@ -124,6 +128,13 @@ def evaluate(
     whole_lists: Annotated[
         bool, typer.Option(help="Also evaluate whole lists, on the last 20 % of every user's events.")
     ] = True,
+    refits: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Most refits of a nightly model while it is evaluated; a night with too few new events is left out.",
+        ),
+    ] = None,
     production_lag: Annotated[
         int,
         typer.Option(
@@ -175,7 +186,13 @@ def evaluate(
     else:
         if trained is not None:
             _refuse_known(trained, evaluated, first, stop, whole_lists)
-        evaluation = _evaluation(evaluated, (first, stop, every), names, production_lag, seed, whole_lists, trained)
+        from offline.evaluate.models import EvaluationConditions
+
+        least_new = 1 if refits is None else -(-(stop - first) // refits)
+        given = EvaluationConditions(
+            evaluated.catalog, production_lag, seed, sequence_model=trained, least_new=least_new
+        )
+        evaluation = _evaluation(evaluated, (first, stop, every), names, given, whole_lists)
         if picture is not None:
             _draw(evaluation, picture)
         report = evaluation.as_dict()
@@ -203,7 +220,7 @@ def _names(models: str) -> list[str]:
 def dataset_of(
     known: DatasetName | None,
     place: Path | None,
-    events: Path | None,
+    events: list[Path] | None,
     items: Path | None,
     columns: list[str],
     written: TextFormat,
@@ -213,7 +230,7 @@ def dataset_of(
     from offline.datasets.dataset import DatasetError
 
     try:
-        if events is not None:
+        if events:
             return _own_files(known, events, items, columns, written, bad)
         if known is None:
             raise CannotEvaluate(f"name a data set ({', '.join(DatasetName)}) or give --events FILE --columns …")
@@ -224,7 +241,7 @@ def dataset_of(
 
 def _own_files(
     known: DatasetName | None,
-    events: Path,
+    events: list[Path],
     items: Path | None,
     columns: list[str],
     written: TextFormat,
@@ -235,11 +252,16 @@ def _own_files(
 
     if known is not None:
         raise CannotEvaluate("give a data set or --events, not both")
-    files = [file for file in (events, items) if file is not None]
-    if len(columns) != len(files):
-        raise CannotEvaluate(f"--columns is needed once for every file: {len(files)} times, not {len(columns)}")
+    needed = 1 if items is None else 2
+    if len(columns) != needed:
+        raise CannotEvaluate(
+            f"--columns is needed once for --events and once for --items: {needed}, not {len(columns)}"
+        )
+    if len({path.resolve() for path in events}) < len(events):
+        raise CannotEvaluate("--events: a file is given twice")
     items_file = None if items is None else TableFile(items, ColumnMap.of_items(columns[1]), written)
-    return OwnFiles(TableFile(events, ColumnMap.of_events(columns[0]), written), items_file, bad)
+    of_events = ColumnMap.of_events(columns[0])
+    return OwnFiles([TableFile(path, of_events, written) for path in events], items_file, bad)
 
 
 def _undescribed(log: EvaluationLog) -> int:
@@ -376,18 +398,14 @@ def _evaluation(
     log: EvaluationLog,
     part: tuple[int, int, int],
     names: list[str],
-    lag_ms: int,
-    seed: int,
+    given: EvaluationConditions,
     whole_lists: bool,
-    sequence_model: SequenceModel | None,
 ) -> Evaluation:
     from offline.evaluate.evaluation import evaluate as evaluate_models
-    from offline.evaluate.models import EvaluationConditions
     from offline.evaluate.prequential import Window
 
     first, stop, every = part
-    window = Window(first, stop, every, phase=seed % every)
-    given = EvaluationConditions(log.catalog, lag_ms, seed, sequence_model=sequence_model)
+    window = Window(first, stop, every, phase=given.seed % every)
     return evaluate_models(log, window, names, given, _progress, with_whole_lists=whole_lists, finished=_say_finished)
 
 

@@ -20,8 +20,8 @@ ITERATIONS = 15
 class ImplicitAls(Nightly):
     """Users who came after the fit are placed by their history when it is live."""
 
-    def __init__(self, seed: int, *, live_history: bool = False) -> None:
-        super().__init__(live_history=live_history)
+    def __init__(self, seed: int, *, live_history: bool = False, least_new: int = 1) -> None:
+        super().__init__(live_history=live_history, least_new=least_new)
         self._seed = seed
         self._model: Any = None
 

@@ -22,7 +22,7 @@ class Ease(Nightly):
     def _fit(self, met: csr_array) -> None:
         gram = np.asarray((met.T @ met).toarray(), np.float32)
         gram[np.diag_indices_from(gram)] += LAMBDA
-        inverse = _inverse(gram)
+        inverse = inverse_of(gram)
         self._weights = inverse / -np.diagonal(inverse)
         np.fill_diagonal(self._weights, 0.0)
 
@@ -31,7 +31,7 @@ class Ease(Nightly):
         return scores
 
 
-def _inverse(gram: Matrix) -> Matrix:
+def inverse_of(gram: Matrix) -> Matrix:
     """The inverse of a symmetric positive definite matrix, in half the time of a general one."""
     factor, failed = lapack.spotrf(gram, lower=True, overwrite_a=True)
     if failed:

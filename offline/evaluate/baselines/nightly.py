@@ -11,14 +11,16 @@ from streams.contract.units import DAY_MS
 
 
 class Nightly(ABC):
-    """Refits at the first question of a UTC day on everything before that day.
+    """Refits at the first question of a UTC day on everything before that day, once this has at least `least_new`
+    events that the last fit did not have.
 
     Lists of the night are lists of last night: a user who came since then is given what is popular. With
     `live_history` the weights are of last night and the user's history is of now, which no nightly list has.
     """
 
-    def __init__(self, *, live_history: bool = False) -> None:
+    def __init__(self, *, live_history: bool = False, least_new: int = 1) -> None:
         self._log = SeenLog()
+        self._least_new = least_new
         self._live_history = live_history
         self._events: list[tuple[int, int]] = []  # (user, item), oldest first
         self._day = -1
@@ -39,7 +41,7 @@ class Nightly(ABC):
     def recommend(self, user_id: str, now_ms: int, size: int) -> list[str]:
         """The user's best items by the model of last night."""
         until = len(self._events) if now_ms // DAY_MS > self._day else self._until
-        if until > self._fitted_until:
+        if until - self._fitted_until >= (self._least_new if self._fitted_until else 1):
             self.refit(until)
         user = self._log.user(user_id)
         scores = np.zeros(self._log.items)

@@ -23,7 +23,7 @@ COLUMNS = "user=who,item=what,time=when"
 
 
 def events_of(path: Path, columns: str = COLUMNS) -> list[EventRow]:
-    return list(OwnFiles(TableFile(path, ColumnMap.of_events(columns))).events())
+    return list(OwnFiles([TableFile(path, ColumnMap.of_events(columns))]).events())
 
 
 def csv(folder: Path, text: str) -> Path:
@@ -96,7 +96,7 @@ def test_a_bad_value_is_named_by_its_row(tmp_path: Path, row: str, problem: str)
 def test_items(tmp_path: Path) -> None:
     path = csv(tmp_path, "id,name,kinds,y\n1,One,Drama|Sci-Fi,1999\n2,,,\n")
     columns = ColumnMap.of_items("item=id,title=name,genres=kinds,year=y")
-    dataset = OwnFiles(TableFile(path, ColumnMap.of_events(COLUMNS)), TableFile(path, columns))
+    dataset = OwnFiles([TableFile(path, ColumnMap.of_events(COLUMNS))], TableFile(path, columns))
     assert list(dataset.items()) == [ItemRow("1", "One", genres=("Drama", "Sci-Fi"), year=1999), ItemRow("2", "2")]
     path.write_text("id,name,kinds,y\n1,One,,soon\n")
     with pytest.raises(DatasetError, match=r"row 1, column y: .*soon"):
@@ -128,7 +128,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def events_with(path: Path, bad: BadRows) -> list[EventRow]:
-    return list(OwnFiles(TableFile(path, ColumnMap.of_events(COLUMNS)), bad=bad).events())
+    return list(OwnFiles([TableFile(path, ColumnMap.of_events(COLUMNS))], bad=bad).events())
 
 
 def test_bad_rows_may_be_skipped_counted_and_named(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_however_it_was_written(tmp_path: Path, data: bytes, written: TextFormat
     path.write_bytes(data)
     file = TableFile(path, ColumnMap.of_events(COLUMNS + ",rating=stars"), written)
     expected = EventRow("log:1", "rating", "ü", 1_700_000_000_000, item_id="1", rating=4.5)
-    assert list(OwnFiles(file).events()) == [expected]
+    assert list(OwnFiles([file]).events()) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_times_finer_than_pythons(tmp_path: Path) -> None:
 
 def items_of(path: Path, columns: str, events: Path | None = None) -> list[ItemRow]:
     of_events = TableFile(events or path, ColumnMap.of_events(COLUMNS))
-    return list(OwnFiles(of_events, TableFile(path, ColumnMap.of_items(columns))).items())
+    return list(OwnFiles([of_events], TableFile(path, ColumnMap.of_items(columns))).items())
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,9 @@ def test_ids_that_one_file_wrote_as_fractions_are_joined(
     events = csv(tmp_path, "who,what,when\n" + "".join(f"1,{item},1700000000\n" for item in in_events))
     items = tmp_path / "items.csv"
     items.write_text("id\n" + "\n".join(in_items) + "\n")
-    dataset = OwnFiles(TableFile(events, ColumnMap.of_events(COLUMNS)), TableFile(items, ColumnMap.of_items("item=id")))
+    dataset = OwnFiles(
+        [TableFile(events, ColumnMap.of_events(COLUMNS))], TableFile(items, ColumnMap.of_items("item=id"))
+    )
     assert [event.item_id for event in dataset.events()] == joined
     described = {item.item_id for item in dataset.items()}
     assert described >= set(joined) or in_events[0] == "9.0"

@@ -12,6 +12,9 @@ from offline.evaluate.baselines.item_knn import ItemKnn
 from offline.evaluate.baselines.nightly import Nightly
 from offline.evaluate.baselines.popularity import Popularity, RecentPopularity
 from offline.evaluate.baselines.seen_log import SeenLog
+from offline.evaluate.baselines.slist import DECAY_ITEMS, REACH, TOGETHER_SHARE, Slist
+from offline.evaluate.baselines.slist import LAMBDA as SLIST_LAMBDA
+from offline.evaluate.baselines.stan import NEAR_DECAY_ITEMS, NEIGHBOUR_DECAY_DAYS, OWN_DECAY_ITEMS, Stan
 from offline.evaluate.baselines.vsknn import VSknn
 from offline.evaluate.models import MODELS, EvaluationConditions
 from offline.evaluate.prequential import Window, prequential
@@ -66,6 +69,54 @@ def test_vsknn_lists_what_those_used_who_used_the_same_lately() -> None:
     assert model.recommend("nobody", NOW_MS, 1) == ["d"]
 
 
+def test_stan_is_the_paper_s_sum() -> None:
+    old, new = START_MS, START_MS + 30 * DAY_MS
+    given = [("u", "a", old), ("u", "c", old), ("v", "b", new), ("v", "e", new), ("v", "d", new)]
+    model = taught(Stan(), [event(*one) for one in [*given, ("t", "a", new), ("t", "b", new)]])
+    assert model.recommend("t", new, 3) == ["e", "d", "c"]
+    like_v = 1 / np.sqrt(2 * 3)
+    like_u = np.exp(-1 / OWN_DECAY_ITEMS) * np.exp(-30 / NEIGHBOUR_DECAY_DAYS) / np.sqrt(2 * 2)
+    assert isinstance(model, Stan)
+    neighbours = dict(model._neighbours(2, [2, 0], new))
+    assert neighbours == pytest.approx({0: like_u, 1: like_v})
+    assert like_u < like_v * np.exp(-2 / NEAR_DECAY_ITEMS)  # so d, two after b, is before c
+
+
+def test_slist_is_the_least_square_without_a_diagonal() -> None:
+    histories = {"u": "abcd", "v": "bcae", "w": "dab", "x": "c", "y": "eabcd"}
+    model = Slist(live_history=True)
+    taught(model, log([f"{user}{item}" for user, items in histories.items() for item in items]))
+    model.refit()
+    names = "".join(dict.fromkeys("".join(histories.values())))
+    met, before, after = [], [], []
+    for items in histories.values():
+        met.append([float(name in items) for name in names])
+        for at in range(1, len(items)):
+            rows = np.zeros((2, len(names)))
+            for place, item in enumerate(items):
+                if place < at and at - place <= REACH:
+                    rows[0, names.index(item)] += np.exp(-(at - place - 1) / DECAY_ITEMS)
+                if at <= place < at + REACH:
+                    rows[1, names.index(item)] += np.exp(-(place - at) / DECAY_ITEMS)
+            before.append(rows[0])
+            after.append(rows[1])
+    x, s, t = np.array(met), np.array(before), np.array(after)
+    for column in range(len(names)):  # each by itself: least squares over all rows but the item's own
+        free = [row for row in range(len(names)) if row != column]
+        left = np.vstack(
+            [
+                np.sqrt(TOGETHER_SHARE) * x[:, free],
+                np.sqrt(1 - TOGETHER_SHARE) * s[:, free],
+                np.sqrt(SLIST_LAMBDA) * np.eye(len(free)),
+            ]
+        )
+        right = np.concatenate(
+            [np.sqrt(TOGETHER_SHARE) * x[:, column], np.sqrt(1 - TOGETHER_SHARE) * t[:, column], np.zeros(len(free))]
+        )
+        assert np.allclose(model._weights[free, column], np.linalg.lstsq(left, right, rcond=None)[0], atol=1e-4)
+    assert not np.diagonal(model._weights).any()
+
+
 def test_ease_is_the_closed_form() -> None:
     events = log(TWO_INTERESTS)
     model = Ease()
@@ -80,7 +131,7 @@ def test_ease_is_the_closed_form() -> None:
     assert np.allclose(model._weights, weights, atol=1e-5)
 
 
-@pytest.mark.parametrize("make", [Ease, lambda: ImplicitAls(1)])
+@pytest.mark.parametrize("make", [Ease, Slist, lambda: ImplicitAls(1)])
 def test_users_of_one_interest_are_given_what_goes_with_it(make: Callable[[], Nightly]) -> None:
     rng = np.random.default_rng(3)
     events = [
@@ -120,6 +171,16 @@ def test_a_nightly_list_is_of_what_the_user_had_met_last_night() -> None:
     model.learn(event("nobody", "a", NEXT_DAY_MS + DAY_MS))
     assert set(model.recommend("t", NEXT_DAY_MS + DAY_MS, 3)) == {"b", "c", "e"}
     assert model.fits == 2
+
+
+def test_nights_with_few_new_events_are_left_out() -> None:
+    every_night, seldom = Ease(), Ease(least_new=3)
+    for model in (every_night, seldom):
+        taught(model, log(TWO_INTERESTS))
+        for day in range(1, 7):
+            model.recommend("u", START_MS + day * DAY_MS, 1)
+            model.learn(event(f"new{day}", "a", START_MS + day * DAY_MS))
+    assert (every_night.fits, seldom.fits) == (6, 2)
 
 
 def test_items_that_came_since_the_night_are_last() -> None:

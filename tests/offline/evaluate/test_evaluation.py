@@ -52,6 +52,9 @@ def test_the_report_has_what_is_promised() -> None:
         assert figures["whole_list"]["ndcg_at_10"] == 0  # everybody's last two are the same, and nobody met them before
         assert figures["coverage_at_10"] == 1.0
         assert figures["three_genres_in_20"] < 1
+        assert (
+            figures["genre_miscalibration_at_10"] > 4
+        )  # every item is the only one of its genre, and none is repeated
     assert report["freshet_minus"]["popularity"].keys() >= {"hr_at_10", "ndcg_ratio", "whole_list_ndcg_at_10"}
 
 
@@ -88,7 +91,7 @@ def test_a_picture_of_no_format(tmp_path: Path) -> None:
 def own(folder: Path, text: str) -> OwnFiles:
     path = folder / "log.csv"
     path.write_text(text)
-    return OwnFiles(TableFile(path, ColumnMap.of_events("user=u,item=i,time=t")))
+    return OwnFiles([TableFile(path, ColumnMap.of_events("user=u,item=i,time=t"))])
 
 
 def test_first_interactions_only(tmp_path: Path) -> None:

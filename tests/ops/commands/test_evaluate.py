@@ -59,8 +59,9 @@ def test_a_sample_and_a_lag(events: Path) -> None:
         ([], "name a data set"),
         (["ml-100k", "--events", "EVENTS", *COLUMNS], "not both"),
         (["ml-100k", "--log"], "give one of"),
-        (["--events", "EVENTS"], "--columns is needed once for every file: 1 times, not 0"),
+        (["--events", "EVENTS"], "--columns is needed once for --events and once for --items: 1, not 0"),
         (["--events", "EVENTS", "--columns", "user=u,item=i,time=x"], "has no column 'x'"),
+        (["--events", "EVENTS", "--events", "EVENTS", *COLUMNS], "a file is given twice"),
         (["--events", "EVENTS", *COLUMNS, "--models", "magic"], "no model magic"),
         (["--events", "EVENTS", *COLUMNS, "--from-fraction", "1"], "must be below"),
         (["--events", "EVENTS", *COLUMNS, "--models", "popularity", "--picture", "no/where.png"], "no/where.png"),
@@ -72,6 +73,21 @@ def test_wrong_usage(events: Path, arguments: list[str], problem: str) -> None:
     assert isinstance(failure, CannotEvaluate)
     assert failure.code is ExitCode.USAGE
     assert problem in str(failure)
+
+
+def test_several_files_are_one_log(events: Path, tmp_path: Path) -> None:
+    head, *lines = events.read_text().splitlines()
+    parts = [tmp_path / "odd" / "events.csv", tmp_path / "even" / "events.csv"]
+    for number, part in enumerate(parts):
+        part.parent.mkdir()
+        part.write_text("\n".join([head, *lines[number::2]]))
+    asked = [*COLUMNS, "--models", "freshet,ease_nightly", "--refits", 3, "--json"]
+    whole, of_parts = (
+        json.loads(run(*(one for file in files for one in ("--events", file)), *asked)[1].splitlines()[-1])
+        for files in ([events], parts)
+    )
+    assert of_parts == whole
+    assert whole["events"] == 72
 
 
 def test_a_bad_row_is_named(tmp_path: Path) -> None:
