@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 from harness import patience
+from harness.commands import run_freshet
 from pydantic.fields import FieldInfo
 
 from ops.configuration.settings import Settings, variable
@@ -38,21 +39,35 @@ WRONG = [
 
 
 @pytest.fixture
-def freshet(tmp_path: Path) -> Run:
-    """Runs the program in a folder of its own with servers that are not there."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FRESHET_")} | {
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """FRESHET_* of a program with servers that are not there; nothing else is set."""
+    for name in [name for name in os.environ if name.startswith("FRESHET_")]:
+        monkeypatch.delenv(name)
+    return {
         "FRESHET_KAFKA_BOOTSTRAP": f"127.0.0.1:{free_port()}",
         "FRESHET_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
         "FRESHET_STATE_DIR": str(tmp_path / "state"),
         "FRESHET_ENDPOINT_PORT": str(free_port()),
     }
 
+
+@pytest.fixture
+def freshet(tmp_path: Path, alone: dict[str, str]) -> Run:
+    """Runs the program in a folder of its own."""
+
     def run(*arguments: str, **variables: str) -> Done:
-        given = {name: value for name, value in (environment | variables).items() if value}
-        return patience.run(
-            [sys.executable, "-m", "ops.cli", *arguments],
-            env=given, cwd=tmp_path, limit_s=60,
-        )  # fmt: skip
+        return run_freshet(*arguments, environment=alone | variables, folder=tmp_path, limit_s=60)
+
+    return run
+
+
+@pytest.fixture
+def new_interpreter(tmp_path: Path, alone: dict[str, str]) -> Run:
+    """The same, with an interpreter of its own, which has imported nothing yet."""
+
+    def run(*arguments: str, **variables: str) -> Done:
+        command = [sys.executable, "-m", "ops.cli", *arguments]
+        return patience.run(command, env={**os.environ, **alone, **variables}, cwd=tmp_path, limit_s=60)
 
     return run
 
@@ -77,10 +92,10 @@ def is_wrong(field: FieldInfo, value: str) -> bool:
 
 
 @pytest.mark.parametrize("value", WRONG)
-def test_every_setting_with_a_wrong_value(freshet: Run, value: str) -> None:
+def test_every_setting_with_a_wrong_value(new_interpreter: Run, value: str) -> None:
     wrong = [name for name, field in Settings.model_fields.items() if is_wrong(field, value)]
     assert len(wrong) > 10
-    done = freshet("config", **{variable(name): value for name in wrong})
+    done = new_interpreter("config", **{variable(name): value for name in wrong})
     assert done.returncode == ExitCode.USAGE
     assert "Traceback" not in done.stderr
     lines = done.stderr.splitlines()
