@@ -27,10 +27,10 @@ storefront: .venv/.local ## A page whose rows change with each click, and an ope
 	@$(BIN)/freshet storefront $(ARGS)
 
 test: .venv/.dev ## Run the tests, against a real Kafka and Valkey that they start: make test [ARGS="-k demo"]
-	@$(BIN)/pytest --numprocesses 2 --dist loadscope -m "not slow" $(ARGS)
+	@$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder -m "not slow" $(ARGS)
 
 test-all: .venv/.dev ## Run the long forms too: make test-all [ARGS="-m slow"]
-	@$(BIN)/pytest --numprocesses 2 --dist loadscope $(ARGS)
+	@$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 mutants: .venv/.dev ## Break each mechanism of exact state on purpose: a test must notice [ARGS="--core" or "part of a name"]
 	@PYTHONPATH=tests/support $(BIN)/python tests/mutants/mutate.py $(ARGS)

@@ -1,9 +1,11 @@
-"""One real Kafka and Valkey for the whole run, and a namespace of its own for every test that wants one."""
+"""One real Kafka and Valkey for each process that tests, and a namespace of its own for every test that wants one."""
 
 import os
 import secrets
 import signal
+from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,19 +33,38 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-class ServersApart(LoadScopeScheduling):
-    """Of two processes that test, one has all files that use Kafka, one set of servers at a time, and mostly waits for
-    it; the other has what computes."""
+class FilesApart(LoadScopeScheduling):
+    """A process takes a file at a time. Files that share a log are one to it: whoever has them keeps the log."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        uses_kafka = "pytest.mark.stack" in (self.config.rootpath / file).read_text()
-        return "servers" if uses_kafka else file
+        return "shared log" if _is_marked(self.config.rootpath / file, "shared_log") else file
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ServersApart:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesApart:
     """How tests are divided among processes, where there are several."""
-    return ServersApart(config, log)
+    return FilesApart(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes test, what mostly waits for servers comes first, beside each other, then what computes:
+    of both files with few tests first, each of which may be long, so that there is something small for whoever is the
+    first to be done. With --no-loadscope-reorder they are given out in this order."""
+    tests = Counter(item.path for item in items)
+
+    def turn(item: pytest.Item) -> tuple[bool, bool, int]:
+        shares, waits = (_is_marked(item.path, name) for name in ("shared_log", "stack"))
+        return not shares, not waits, 0 if shares else tests[item.path]
+
+    if hasattr(config, "workerinput"):
+        items.sort(key=turn)
+
+
+@cache
+def _is_marked(file: Path, name: str) -> bool:
+    """Whether something in the file is marked so."""
+    return f"pytest.mark.{name}" in file.read_text()
 
 
 @pytest.fixture(scope="session")

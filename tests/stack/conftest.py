@@ -26,6 +26,14 @@ REFERENCE_DB = 8
 TEST_DB = 9
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each process that tests would make a log of its own for a file that does not say that it shares one."""
+    for item in items:
+        shares = "log" in getattr(item, "fixturenames", ()) and item.path.parent == Path(__file__).parent
+        if shares and item.get_closest_marker("shared_log") is None:
+            raise pytest.UsageError(f"{item.nodeid} uses the shared log and is not marked `shared_log`")
+
+
 @pytest.fixture(scope="package")
 def log(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackConfig]:
     """A namespace with a catalogue and some thousand events, followed by the reference worker."""

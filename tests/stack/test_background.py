@@ -9,7 +9,7 @@ from harness.traffic import publish_event
 
 from ops.operator.inspect.lag import read_workers
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.shared_log]
 
 
 async def test_shared_lists_that_cannot_be_written_end_no_worker(cluster: Cluster) -> None:

@@ -14,7 +14,7 @@ from streams.contract.partitioning import partition_of
 from streams.contract.reasons import Reason
 from streams.kafka.producer import Acknowledgement, OutgoingRecord
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.shared_log]
 
 
 def view(cluster: Cluster, user: str, partition: int | None = None) -> OutgoingRecord:

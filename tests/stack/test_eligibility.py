@@ -13,7 +13,7 @@ from harness.traffic import catalogue, publish_event
 from serving.audience import decode
 from streams.kafka.producer import OutgoingRecord
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.shared_log]
 
 ADULT = "i0"  # every fifth item of the harness's catalogue is for adults
 

@@ -15,7 +15,7 @@ from harness.traffic import event_record, publish_event
 from streams.contract.partitioning import partition_of
 from tables import item_rows
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.shared_log]
 
 HOUR_MS = 3_600_000
 

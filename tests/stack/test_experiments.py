@@ -22,7 +22,7 @@ from streams.contract.experiments import Experiment, RankingOverrides, Variant
 from streams.contract.user_records import user_of
 from streams.kafka.bulk_read import read_topics
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.shared_log]
 
 #: At most so many items of one genre among the first ten: lists that hold more show that they were made again.
 MOST = 2

@@ -19,7 +19,7 @@ from streams.kafka.bulk_read import bulk_consumer, partitions_of, read_to_end
 from tables import item_rows
 from tables.spectral import DIMENSIONS
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.shared_log]
 
 
 async def read(cluster: Cluster, topic: str) -> dict[bytes, bytes]:

@@ -9,7 +9,7 @@ from harness.cluster import Cluster
 from harness.polling import eventually
 from harness.traffic import publish_event
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.shared_log]
 
 
 async def test_a_new_user_is_served_popular_items_then_personal_ones(

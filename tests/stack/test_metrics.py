@@ -14,7 +14,7 @@ from harness.traffic import publish_event
 from ops.metrics_docs import table
 from ops.operator.inspect.pauses import set_pause
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.shared_log]
 
 #: Nothing in these tests causes what they count.
 QUIET = {"freshet_worker_task_restarts_total", "freshet_endpoint_task_restarts_total"}

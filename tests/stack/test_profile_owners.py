@@ -20,7 +20,7 @@ from streams.contract.user_records import user_partition
 from streams.kafka.bulk_read import pass_over, read_topics
 from streams.kafka.producer import OutgoingRecord
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.shared_log]
 
 CHILDREN = 24
 #: Whoever has no profile sees everything: a list that was made without it shows.

@@ -16,7 +16,7 @@ from harness.traffic import publish_event
 
 from streams.kafka.producer import OutgoingRecord
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.shared_log]
 
 #: When a window ends: later than the command that opens it, on most machines.
 SOON_S = 5.0

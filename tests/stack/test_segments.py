@@ -14,7 +14,7 @@ from serving.item_card import NOBODYS
 from streams.kafka.producer import OutgoingRecord
 from tables.regions import MIN_COUNTRY_EVENTS
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.shared_log]
 
 ITEM, GENRE = "i187", "g5"  # seldom used by the other traffic, and not for adults: strangers are shown it
 

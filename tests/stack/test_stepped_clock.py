@@ -18,7 +18,7 @@ from harness.traffic import publish_event
 
 from streams.kafka.producer import OutgoingRecord
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.shared_log]
 
 WORKER = Path(harness_cluster.__file__).with_name("stepped_worker.py")
 HALF_AN_HOUR_MS = stepped_clock.HOUR_S * 500

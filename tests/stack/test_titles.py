@@ -14,7 +14,7 @@ from serving.item_card import field_of
 from streams.kafka.producer import OutgoingRecord
 from tables.item_keys import key_of
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.shared_log]
 
 ITEM = "i6"
 QUIET_S = 5.0

@@ -13,7 +13,7 @@ from agents.delivery.process_exit import EXIT_FENCED, EXIT_LOG
 from ops.local_stack.stack import LocalStack
 from ops.operator.inspect.lag import read_lag
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.shared_log]
 
 
 async def test_kill_9_of_either_worker(cluster: Cluster, reference: Cluster) -> None:
