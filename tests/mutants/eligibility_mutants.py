@@ -215,8 +215,8 @@ ELIGIBILITY = [
         "of two said at once the one in its place is believed",
         PROFILES_FILE,
         "PartitionProfiles.get",
-        ">= self.said_ms(user_id)",
-        "> self.said_ms(user_id)",
+        "max(self._elsewhere[user_id].values()) >= self.said_ms(user_id)",
+        "max(self._elsewhere[user_id].values()) > self.said_ms(user_id)",
         PROFILES,
     ),
     Mutant(
