@@ -1,5 +1,6 @@
 """What a worker follows: in full, before anything is restored and ever after, orders, rules, the catalogue, what was
-learned of items and by the ranker, and whose guests did what; of the users that it owns, profiles."""
+learned of items and by the ranker, and whose guests did something; of the users that it owns, profiles and what their
+guests did."""
 
 from collections.abc import Callable, Collection
 
@@ -65,9 +66,13 @@ class Followed:
             },
             report=report,
         )
-        people = {topics.profiles: self.profiles.apply, topics.misplaced_profiles: self.profiles.apply_misplaced}
+        people = {
+            topics.profiles: self.profiles.apply,
+            topics.misplaced_profiles: self.profiles.apply_misplaced,
+            topics.guest_parts: self.guest_parts.apply,
+        }
         self._people = Follower(config.bootstrap, people, report=report, drain=self._drain_people)
-        guests = {topics.links: self.links.apply, topics.guest_parts: self.guest_parts.apply}
+        guests = {topics.links: self.links.apply, topics.guest_parts: self.guest_parts.apply_name}
         self._guests = Follower(config.bootstrap, guests, report=report, drain=drain)
 
     async def _drain_people(self) -> None:
@@ -85,13 +90,17 @@ class Followed:
 
     async def know_users(self, owned: Collection[TopicPartition]) -> None:
         """Returns when all is known that was said before the call about users of the owned partitions: what they said
-        about themselves, and who asked to be erased; and of guests, which are linked, and all parts that former owners
-        wrote. Of others no profile is held from now on."""
+        about themselves, what their guests did, and who asked to be erased; and of guests, which are linked, and which
+        parts former owners wrote. Of others no profile and no part is held from now on."""
         numbers = {tp.partition for tp in owned if tp.topic == self._users_topic}
-        await self._people.follow(numbers, self.profiles.drop)
+        await self._people.follow(numbers, self._drop)
         await self._orders.catch_up(self._erasure_topic)
         await self._guests.catch_up(self._links_topic)
         await self._guests.catch_up(self._parts_topic)
+
+    def _drop(self, partition: int) -> None:
+        self.profiles.drop(partition)
+        self.guest_parts.drop(partition)
 
     def erasures_place(self, partition: int) -> LogPosition:
         """How far the erasures of a partition of interactions are known."""

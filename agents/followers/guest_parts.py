@@ -1,9 +1,9 @@
 """What linked guests did, followed from `guest.parts`: by partition of the user they are linked with, as bytes.
 
 Who owns the guest's partition writes it, in the transaction of the guest's row (`agents.guests`); who owns the user's
-reads it whenever the user is read (`tables.linked_user`). Every worker holds all parts: a new owner compares all that
-its partition of guests wrote, to whichever partition of users. A part takes 1.6 KB for a guest of 20 events, and goes
-when its guest's row does.
+reads it whenever the user is read (`tables.linked_user`). A worker holds the parts of users that it owns, 1.6 KB for a
+guest of 20 events, and of all others only which there are: a new owner compares all that its partition of guests wrote,
+to whichever partition of users. A part goes when its guest's row does.
 """
 
 from collections import defaultdict
@@ -13,6 +13,7 @@ from aiokafka.structs import ConsumerRecord
 from agents.followers.recent_changes import RecentChanges
 from streams.contract.reasons import InvalidEvent, Reason
 from tables import guest_part
+from tables.guest_part import GuestPart
 
 #: A user, their guest and the user's partition.
 Name = tuple[str, str, int]
@@ -49,17 +50,21 @@ class PartitionParts:
 
 
 class GuestParts:
-    """All parts of a version."""
+    """The parts of a version: which there are, and of the users that this process owns, what they say."""
 
     def __init__(self) -> None:
-        self._partitions: defaultdict[int, PartitionParts] = defaultdict(PartitionParts)
+        self._partitions: dict[int, PartitionParts] = {}
         self._sources: defaultdict[int, dict[Name, int]] = defaultdict(dict)
         self._source_of: dict[Name, int] = {}
         self._read: defaultdict[int, RecentChanges[Name]] = defaultdict(RecentChanges)  # by source
 
     def of(self, partition: int) -> PartitionParts:
-        """Those of users of one partition; the same object every time."""
-        return self._partitions[partition]
+        """Those of users of one partition; the same object until they are dropped."""
+        return self._partitions.setdefault(partition, PartitionParts())
+
+    def drop(self, partition: int) -> None:
+        """Forgets what those of users of one partition say: another process owns them."""
+        self._partitions.pop(partition, None)
 
     def written_by(self, source: int) -> dict[Name, int]:
         """What the partition of guests `source` wrote ▸ the last offset that the part contains."""
@@ -75,12 +80,14 @@ class GuestParts:
         return list(self._sources[source]) if last is None else last
 
     def apply(self, record: ConsumerRecord) -> None:
-        """Takes one record of the topic. Raises `InvalidEvent` for one that nobody here wrote, and changes nothing."""
-        try:
-            user_id, guest_id = guest_part.ids_in(record.key)
-            part = None if record.value is None else guest_part.decode(record.value)
-        except ValueError as error:
-            raise InvalidEvent(Reason.FOLD_FAILED, f"no part of a guest: {error}") from None
+        """Takes what one record of the topic says, in a partition that is owned. Raises `InvalidEvent` for one that
+        nobody here wrote, and changes nothing."""
+        user_id, guest_id, _ = _read(record)
+        self.of(record.partition).put(user_id, guest_id, record.value)
+
+    def apply_name(self, record: ConsumerRecord) -> None:
+        """Takes which part one record of the topic is, in any partition. Raises as `apply` does."""
+        user_id, guest_id, part = _read(record)
         name = (user_id, guest_id, record.partition)
         known = self._source_of.pop(name, None)
         if known is not None:
@@ -89,4 +96,11 @@ class GuestParts:
             self._source_of[name] = part.source
             self._sources[part.source][name] = part.last_offset
             self._read[part.source].note(name)
-        self.of(record.partition).put(user_id, guest_id, record.value)
+
+
+def _read(record: ConsumerRecord) -> tuple[str, str, GuestPart | None]:
+    try:
+        user_id, guest_id = guest_part.ids_in(record.key)
+        return user_id, guest_id, None if record.value is None else guest_part.decode(record.value)
+    except ValueError as error:
+        raise InvalidEvent(Reason.FOLD_FAILED, f"no part of a guest: {error}") from None

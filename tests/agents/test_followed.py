@@ -17,11 +17,12 @@ async def test_a_new_owner_knows_who_is_linked_and_which_parts_were_written(monk
         assert topic in follower._topics
         known.append(topic)
 
-    async def follow(*_: object) -> None: ...
+    async def follow(follower: Follower, *_: object) -> None:
+        assert set(follower._topics) == {topics.profiles, topics.misplaced_profiles, topics.guest_parts}
 
     monkeypatch.setattr(Follower, "catch_up", catch_up)
     monkeypatch.setattr(Follower, "follow", follow)
     config = config_for("nowhere", "ns-")
-    await Followed(config, lambda: 0).know_users({TopicPartition(config.topics.interactions, 1)})
     topics = config.topics
+    await Followed(config, lambda: 0).know_users({TopicPartition(config.topics.interactions, 1)})
     assert known == [topics.erasure, topics.links, topics.guest_parts]

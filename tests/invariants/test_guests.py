@@ -307,6 +307,26 @@ def test_what_nobody_here_wrote_is_refused_and_changes_nothing(key: bytes | None
     assert (parts.of(0).users, parts.of(0).version) == ({}, 0)
 
 
+def test_of_parts_elsewhere_it_is_known_which_there_are_and_what_they_say_of_owned_ones_alone() -> None:
+    logs = Logs()
+    logs.event(
+        "g", b'{"event_id":"e","event_type":"view","user_id":"g","item_id":"i","timestamp":%d}' % START_MS, START_MS
+    )
+    logs.link("g", "u")
+    world = GuestWorld(logs, random.Random(1))
+    world.finish()
+    (part,) = world.parts
+    theirs, parts = partition("u"), GuestParts()
+    parts.apply_name(part)
+    assert list(parts.written_by(partition("g"))) == [("u", "g", theirs)]
+    assert parts.of(theirs).users == {}
+    parts.apply(part)
+    assert parts.of(theirs).users == {"u": {"g": part.value}}
+    parts.drop(theirs)
+    assert parts.of(theirs).users == {}
+    assert list(parts.written_by(partition("g"))) == [("u", "g", theirs)]
+
+
 def test_ids_are_the_stored_ones_in_the_partitions_of_those_that_were_sent() -> None:
     identities = Identities(b"0123456789abcdef0123456789abcdef")
     links, logs = Links(PARTITIONS, identities), Logs()

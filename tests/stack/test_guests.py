@@ -237,6 +237,8 @@ async def test_guests_linked_under_kill_9_erased_and_replayed(cluster: Cluster) 
         event |= {"timestamp": _now_ms()}
         await cluster.publish_one(OutgoingRecord(topics.interactions, who.encode(), orjson.dumps(event)))
     await cluster.publish_one(_link(topics.links, guest, user))
+    elsewhere = (partition_of(user.encode(), PARTITIONS) + 1) % PARTITIONS  # a profile that is misplaced goes too
+    await cluster.publish_one(OutgoingRecord(topics.profiles, user.encode(), b'{"kids":true}', elsewhere))
     await settled(cluster, "rows, features and lists are those of the log")
     refused = {str(letter.reason) for letter in await cluster.dead_letters() if letter.topic == topics.links}
     assert refused
@@ -245,6 +247,8 @@ async def test_guests_linked_under_kill_9_erased_and_replayed(cluster: Cluster) 
     found = (await freshet(cluster, "inspect", "user", user))[1]
     assert [(one["guest_id"], one["events"]) for one in found["guests"]] == [(guest, 1)]
     assert (await freshet(cluster, "inspect", "user", guest))[1]["linked_with"] == user
+    told_ms = {one.value for one in await log_of(cluster, topics.misplaced_profiles)}
+    assert len(told_ms) == 1
     code, erased = await freshet(cluster, "erase", user, "--wait-s", "600")
     assert (code, erased["total"], erased["guests"]) == (0, 0, [guest]), erased
     assert await remains_of(cluster, guest) == await remains_of(cluster, user) == {}

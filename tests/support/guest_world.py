@@ -77,7 +77,7 @@ class GuestWorker:
         most_behind: int = MOST_BEHIND,
         lists: NoLists | None = None,
     ):
-        self.rows, self.position = dict(rows), at
+        self.rows, self.position, self._number = dict(rows), at, number
         self._logs, self._all_parts = logs, parts
         self._links_read = self._parts_read = self._erasures_read = 0
         self._links, self._parts, self._erasures = Links(PARTITIONS), GuestParts(), Erasures()
@@ -106,7 +106,9 @@ class GuestWorker:
             take(record)
             self._links_read += 1
         for record in self._all_parts[self._parts_read : self._parts_read + parts]:
-            self._parts.apply(record)
+            self._parts.apply_name(record)
+            if record.partition == self._number:
+                self._parts.apply(record)
             self._parts_read += 1
         for record in self._logs.erasures[self._erasures_read :]:
             self._erasures.apply(record)

@@ -101,7 +101,7 @@ class Machine:
                 {TOPICS.experiments: lambda record: self.experiments.apply(record.key, record.value)},
                 {TOPICS.versions: self.version_status.apply, TOPICS.profiles: self.profiles.apply},
                 {TOPICS.rules: lambda record: self.rules.apply(record.key, record.value)},
-                {TOPICS.links: self.links.apply, TOPICS.guest_parts: self.parts.apply},
+                {TOPICS.links: self.links.apply, TOPICS.guest_parts: self._take_part},
             )
         ]
         dead_letters = DeadLetters(TOPICS.dead_letters)
@@ -240,6 +240,10 @@ class Machine:
             "erased": erased,
             "unaccounted": sent - folded - duplicates - dead - erased,
         }
+
+    def _take_part(self, record: ConsumerRecord) -> None:
+        self.parts.apply_name(record)
+        self.parts.apply(record)
 
     def _report(self, record: ConsumerRecord, reason: Reason, detail: str) -> None:
         self.reported[record.topic, reason] += 1
