@@ -12,6 +12,14 @@ JOINED_FILE = "tables/linked_user.py"
 
 GUESTS = [
     Mutant(
+        "parts of users who are owned elsewhere stay",
+        "agents/followers/guest_parts.py",
+        "GuestParts.drop",
+        "self._partitions.pop(partition, None)",
+        "pass",
+        WORLD,
+    ),
+    Mutant(
         "what a guest did after the link stays with them",
         GUESTS_FILE,
         "Guests.note",
