@@ -93,7 +93,9 @@ class Followed:
         about themselves, what their guests did, and who asked to be erased; and of guests, which are linked, and which
         parts former owners wrote. Of others no profile and no part is held from now on."""
         numbers = {tp.partition for tp in owned if tp.topic == self._users_topic}
+        self.misplaced.hold()
         await self._people.follow(numbers, self._drop)
+        self.misplaced.release()  # not where that was cut short: partitions may be read to the middle
         await self._orders.catch_up(self._erasure_topic)
         await self._guests.catch_up(self._links_topic)
         await self._guests.catch_up(self._parts_topic)
@@ -101,6 +103,7 @@ class Followed:
     def _drop(self, partition: int) -> None:
         self.profiles.drop(partition)
         self.guest_parts.drop(partition)
+        self.misplaced.drop(partition)
 
     def erasures_place(self, partition: int) -> LogPosition:
         """How far the erasures of a partition of interactions are known."""

@@ -1,7 +1,9 @@
 """Tells the owners of users whose profile lies in another partition than theirs: `streams.contract.misplaced`.
 
-Whoever reads such a profile writes it down, whether or not it was written down before: what is written again says the
-same. Of a partition of profiles only the last word of each user counts, so what waits is as much as there are users.
+Whoever reads such a profile writes it down, whether or not it was written down before. Nothing is written while
+partitions are read for the first time: what a partition said long ago is not its last word, and a user would be
+restricted by the one and not by the other for as long as that takes. Of a partition of profiles only the last word of
+each user waits, so that is as much as there are users.
 """
 
 import asyncio
@@ -16,6 +18,8 @@ from streams.kafka.producer import OutgoingRecord, Producer
 logger = logging.getLogger(__name__)
 
 ROUND_S: Final = 0.2
+#: After a failure rounds are up to so far apart.
+MOST_ROUND_S: Final = 10.0
 #: As many may wait, 0.3 KB each, before nothing more is read: a producer that places all profiles otherwise.
 MOST_WAITING: Final = 10_000
 
@@ -27,39 +31,59 @@ class MisplacedProfiles:
         self._bootstrap = bootstrap
         self._topic = topic
         self._waiting: dict[bytes, OutgoingRecord] = {}
+        self._found_in: dict[bytes, int] = {}  # partition of profiles, of what waits
+        self._held = False
+        self._round_s = ROUND_S
         self._writing = asyncio.Lock()
 
     def note(self, found: MisplacedProfile, partition: int) -> None:
         """`partition` is that of the user."""
         key, value = found.record()
         self._waiting[key] = OutgoingRecord(self._topic, key, value, partition)
+        self._found_in[key] = found.found_in
+
+    def hold(self) -> None:
+        """Nothing is written until `release`: partitions are read from their beginnings."""
+        self._held = True
+
+    def release(self) -> None:
+        """All that waits is the last word of its partition."""
+        self._held = False
+
+    def drop(self, partition: int) -> None:
+        """Another process reads this partition of profiles from now on, and says what lies there."""
+        for key in [key for key, found_in in self._found_in.items() if found_in == partition]:
+            del self._waiting[key], self._found_in[key]
 
     async def run(self) -> None:
         """Writes what was found, until cancelled."""
         while True:
             await self._try()
-            await asyncio.sleep(ROUND_S)
+            await asyncio.sleep(self._round_s)
 
     async def drain(self) -> None:
         """Writes everything when too much waits. For followers, between two polls."""
-        while len(self._waiting) > MOST_WAITING:
+        while len(self._waiting) > MOST_WAITING and not self._held:
             await self._try()
             if len(self._waiting) > MOST_WAITING:
-                await asyncio.sleep(ROUND_S)
+                await asyncio.sleep(self._round_s)
 
     async def _try(self) -> None:
         try:
             await self._write()
         except KafkaError as error:  # brokers come and go; what was found waits
             logger.warning("users are not told yet that their profiles are misplaced: %s", error)
+            self._round_s = min(2 * self._round_s, MOST_ROUND_S)
+        else:
+            self._round_s = ROUND_S
 
     async def _write(self) -> None:
         async with self._writing:
-            found = dict(self._waiting)
+            found = {} if self._held else dict(self._waiting)
             if not found:
                 return
             async with Producer(self._bootstrap, max_request_bytes=MAX_REQUEST_BYTES) as producer:
                 await producer.publish_all(list(found.values()))
             for key, record in found.items():
-                if self._waiting[key] is record:
-                    del self._waiting[key]
+                if self._waiting.get(key) is record:  # else there is a newer word, or the partition is another's
+                    del self._waiting[key], self._found_in[key]

@@ -39,13 +39,15 @@ class PartitionProfiles:
 
     def note_elsewhere(self, misplaced: MisplacedProfile) -> None:
         """A profile of one of the users lies in another partition, or does no more: nobody knows here what it says."""
-        lying = self._elsewhere.setdefault(misplaced.user_id, {})
+        lying = self._elsewhere.get(misplaced.user_id, {})
+        if lying.get(misplaced.found_in) == misplaced.said_ms:
+            return  # said again, as whoever reads that partition does
         if misplaced.said_ms is None:
-            lying.pop(misplaced.found_in, None)
+            del lying[misplaced.found_in]
+            if not lying:
+                del self._elsewhere[misplaced.user_id]
         else:
-            lying[misplaced.found_in] = misplaced.said_ms
-        if not lying:
-            del self._elsewhere[misplaced.user_id]
+            self._elsewhere.setdefault(misplaced.user_id, lying)[misplaced.found_in] = misplaced.said_ms
         self._changes.note(misplaced.user_id)
 
     @property
@@ -60,13 +62,22 @@ class PartitionProfiles:
         """What the user said, or None. The strictest that somebody may say, as long as a profile which lies elsewhere
         may be the last word: whoever is restricted by it must not be shown more than it allows."""
         value = self._values.get(user_id)
-        if user_id in self._elsewhere and max(self._elsewhere[user_id].values()) >= self.said_ms(user_id):
+        if self._is_elsewhere(user_id):
             return strictest_profile(user_id)
         return None if value is None else parse_profile(user_id.encode(), value[_TIME_BYTES:])
 
     def said_ms(self, user_id: str) -> int:
-        """When the user said it, ms since the epoch; 0 = never."""
+        """When the user said it in their own partition, ms since the epoch; 0 = never."""
         return int.from_bytes(self._values.get(user_id, b"")[:_TIME_BYTES], "big")
+
+    def seen_ms(self, user_id: str) -> int:
+        """When the user said anything about themselves, wherever it lies, ms since the epoch; 0 = never."""
+        return max([self.said_ms(user_id), *self._elsewhere.get(user_id, {}).values()])
+
+    def _is_elsewhere(self, user_id: str) -> bool:
+        """Whether what lies elsewhere may be the last word."""
+        lying = self._elsewhere.get(user_id)
+        return lying is not None and max(lying.values()) >= self.said_ms(user_id)
 
     def users(self) -> Iterator[str]:
         """Everybody who has a profile at the time of the call, here or elsewhere."""
@@ -74,8 +85,8 @@ class PartitionProfiles:
 
     @property
     def elsewhere(self) -> int:
-        """Of how many users a profile lies elsewhere."""
-        return len(self._elsewhere)
+        """How many users are restricted by a profile that lies elsewhere."""
+        return sum(map(self._is_elsewhere, self._elsewhere))
 
     def changed_since(self, version: int) -> list[str] | None:
         """Users whose profile changed after `version`; None when that is too long ago to tell."""
@@ -110,7 +121,7 @@ class Profiles:
         return {partition: len(profiles) for partition, profiles in self._partitions.items()}
 
     def misplaced(self) -> dict[int, int]:
-        """Of how many users profiles lie elsewhere, by the users' partitions."""
+        """How many users are restricted by profiles that lie elsewhere, by the users' partitions."""
         return {partition: profiles.elsewhere for partition, profiles in self._partitions.items()}
 
     def apply_misplaced(self, record: ConsumerRecord) -> None:

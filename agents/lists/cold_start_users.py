@@ -15,8 +15,8 @@ def everybody(plane: UserPlane, profiles: PartitionProfiles) -> Iterator[tuple[s
         last_ms = plane.linked_append_ms(user_id)
         yield user_id, None if last_ms is None else UserRow(last_append_ms=last_ms)
     for user_id in profiles.users():
-        said_ms = profiles.said_ms(user_id)
-        yield user_id, None if user_id in plane else UserRow(last_append_ms=said_ms)
+        seen_ms = profiles.seen_ms(user_id)
+        yield user_id, None if user_id in plane else UserRow(last_append_ms=seen_ms)
 
 
 def without_events(user_id: str, next_offset: int) -> User:

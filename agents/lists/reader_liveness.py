@@ -44,7 +44,7 @@ class ReaderLiveness:
     def last_seen_ms(self, plane: UserPlane, user_id: str) -> int:
         """When the user's last event was appended, or the profile of somebody without events."""
         user = plane.view(user_id)
-        return self._profiles.said_ms(user_id) if user is None else user.row.last_append_ms
+        return self._profiles.seen_ms(user_id) if user is None else user.row.last_append_ms
 
     def ask_for(self, user_id: str, *, at_once: bool) -> None:
         """Whether the user gets a list depends on whether they read."""

@@ -118,7 +118,7 @@ PROFILES: Final = ExportedMetric(
 MISPLACED_PROFILES: Final = ExportedMetric(
     "freshet_profiles_misplaced",
     _GAUGE,
-    "Users of owned partitions whose profile a producer put into another partition: they see what children may.",
+    "Users of owned partitions who see what children may, as their last profile lies in another partition.",
     ("partition",),
 )
 RESTORE: Final = ExportedMetric(

@@ -206,17 +206,17 @@ ELIGIBILITY = [
     Mutant(
         "a misplaced profile restricts nobody",
         PROFILES_FILE,
-        "PartitionProfiles.get",
-        "max(self._elsewhere[user_id].values()) >= self.said_ms(user_id)",
+        "PartitionProfiles._is_elsewhere",
+        "max(lying.values()) >= self.said_ms(user_id)",
         "False",
         PROFILES,
     ),
     Mutant(
         "of two said at once the one in its place is believed",
         PROFILES_FILE,
-        "PartitionProfiles.get",
-        "max(self._elsewhere[user_id].values()) >= self.said_ms(user_id)",
-        "max(self._elsewhere[user_id].values()) > self.said_ms(user_id)",
+        "PartitionProfiles._is_elsewhere",
+        "max(lying.values()) >= self.said_ms(user_id)",
+        "max(lying.values()) > self.said_ms(user_id)",
         PROFILES,
     ),
     Mutant(

@@ -6,6 +6,8 @@ Nothing is changed, and everything that can be looked at is, also when one serve
 import asyncio
 from collections.abc import Iterator
 
+from aiokafka.errors import KafkaError as ClientError
+
 from ops.configuration.settings import Settings, variable
 from ops.local_stack.ports import LOOPBACK
 from ops.operator.doctor.finding import HealthFinding
@@ -35,7 +37,7 @@ def _records(settings: Settings, topics: Topics) -> Iterator[HealthFinding]:
         facts = asyncio.run(asyncio.wait_for(read_record_facts(settings.kafka, topics), RECORDS_S))
     except TopicMissing:  # said of the topics
         return
-    except (KafkaError, TimeoutError) as error:
+    except (KafkaError, ClientError, TimeoutError) as error:
         found = str(error) or f"were not read within {RECORDS_S:.0f} s"
         yield HealthFinding("profiles", "warning", found, "ask as an operator, who may read all topics")
     else:

@@ -56,12 +56,13 @@ def record_findings(facts: RecordFacts) -> Iterator[HealthFinding]:
     """Profiles, then rules."""
     if facts.misplaced:
         found = (
-            f"of {facts.misplaced} users a profile is not in the partition of its user: "
-            "until a later one is, they see only what children may"
+            f"of {facts.misplaced} users a profile is not in the partition of its user: those without a later one "
+            "there see only what children may"
         )
         advice = (
             "let producers of profiles choose partitions like producers of events (murmur2 of the user id, "
-            "docs/producing.md) and publish these again; `freshet dlq list --reason wrong_partition` names them"
+            "docs/producing.md) and publish these again, then a null under the same key where they lie; "
+            "`freshet dlq list --reason wrong_partition` says where"
         )
         yield HealthFinding("profiles", "wrong", found, advice)
     else:

@@ -7,9 +7,11 @@ from aiokafka.structs import TopicPartition
 
 from agents.delivery.table import POSITION_KEY, ChangelogTable
 from agents.followers.guest_parts import GuestParts
+from agents.followers.profiles import PartitionProfiles
 from agents.followers.refusals import guarded, say
 from ops.operator.inspect.finding import partition_count
-from streams.contract.catalog import UserProfile
+from streams.contract.catalog import UserProfile, renamed_profile
+from streams.contract.misplaced import parse_misplaced
 from streams.contract.unreadable import read_profile
 from streams.contract.user_records import user_partition
 from streams.kafka.bulk_read import bulk_consumer, partitions_of, pass_over, read_to_end
@@ -26,10 +28,10 @@ HISTORY = 100
 async def read_user(
     bootstrap: str, topics: Topics, user_id: str, stored_id: str
 ) -> tuple[User | None, UserProfile | None]:
-    """Row, with what the user's guests did, and profile of one user as the topics hold them now; None where they hold
-    none. Raises `TopicMissing`."""
+    """Row, with what the user's guests did, and profile of one user as the topics hold them now, under their stored id;
+    None where they hold none. Raises `TopicMissing`."""
     sent, wanted = user_id.encode(), stored_id.encode()
-    said: list[bytes | None] = [None]
+    profiles = PartitionProfiles()
     async with bulk_consumer(bootstrap) as consumer:
         partition = user_partition(user_id, await partition_count(consumer, topics.interactions))
         table = ChangelogTable(topics.user_changelog, partition)
@@ -42,13 +44,19 @@ async def read_user(
 
         def take(record: Any) -> None:
             if record.key == sent:
-                said[0] = record.value
+                value = read_profile(sent, record.value).value
+                profiles.put(stored_id, None if value is None else renamed_profile(value, stored_id), record.timestamp)
+
+        def take_misplaced(record: Any) -> None:
+            if (found := parse_misplaced(record.key, record.value)).user_id == stored_id:
+                profiles.note_elsewhere(found)
 
         await read_to_end(consumer, [TopicPartition(table.topic, partition)], guarded(apply, say), damaged=pass_over)
-        theirs = TopicPartition(topics.profiles, partition)
-        await read_to_end(consumer, [theirs], guarded(take, say), damaged=pass_over)
+        for topic, apply_to in ((topics.profiles, take), (topics.misplaced_profiles, take_misplaced)):
+            await partitions_of(consumer, [topic])
+            await read_to_end(consumer, [TopicPartition(topic, partition)], guarded(apply_to, say), damaged=pass_over)
         parts = await read_parts(consumer, topics, partition, stored_id)
-    profile = read_profile(sent, said[0]).profile
+    profile = profiles.get(stored_id)
     user = User.load(table.rows, stored_id, HISTORY) if user_keys.user_key(stored_id) in table.rows else None
     return linked_user(stored_id, user, parts.values(), HISTORY) if parts else user, profile
 

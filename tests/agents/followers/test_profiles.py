@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from agents.followers import misplaced
+from agents.followers.misplaced import MisplacedProfiles
 from agents.followers.profiles import Profiles
 from agents.followers.recent_changes import REMEMBERED_CHANGES
 from streams.contract.catalog import KIDS_MAX_AGE, UserProfile, viewer_age
@@ -12,6 +14,7 @@ from streams.contract.events import InvalidEvent
 from streams.contract.identities import Identities
 from streams.contract.misplaced import MisplacedProfile
 from streams.contract.user_records import user_partition
+from streams.kafka.producer import OutgoingRecord
 
 PARTITIONS = 4
 HASHED = Identities(b"0123456789abcdef0123456789abcdef")
@@ -71,6 +74,58 @@ def test_what_lies_elsewhere_restricts_until_it_is_removed_there_and_whatever_is
     owners.elsewhere(None, 9, places=2)
     assert (owners.age, list(owners.mine.of(user_partition("u1", PARTITIONS)).users())) == (18, [])
     owners.elsewhere(None, 9, places=2)  # again, by whoever starts
+
+
+def test_somebody_whose_profile_lies_elsewhere_was_seen_when_it_was_said() -> None:
+    owners = Owners()
+    mine = owners.mine.of(user_partition("u1", PARTITIONS))
+    owners.elsewhere(b'{"kids":true}', 7)
+    assert (mine.seen_ms(HASHED.of("u1")), mine.said_ms(HASHED.of("u1")), mine.elsewhere) == (7, 0, 1)
+    owners.mine.apply(record("u1", b'{"maturity_max":"18"}', 9))
+    assert (mine.seen_ms(HASHED.of("u1")), mine.elsewhere) == (9, 0), "what is behind a later one restricts nobody"
+
+
+def test_what_is_said_again_is_no_change() -> None:
+    owners = Owners()
+    owners.elsewhere(b'{"kids":true}', 7)
+    mine = owners.mine.of(user_partition("u1", PARTITIONS))
+    before = mine.version
+    owners.elsewhere(b'{"kids":true}', 7)
+    owners.elsewhere(None, 7, places=2)
+    assert mine.version == before
+    owners.elsewhere(b'{"kids":true}', 8)
+    assert mine.version == before + 1
+
+
+async def test_nothing_is_told_while_partitions_are_read_nor_of_those_that_others_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[tuple[bytes, bytes | None, int | None]] = []
+
+    class Written:
+        def __init__(self, *_: object, **__: object) -> None: ...
+
+        async def __aenter__(self) -> "Written":
+            return self
+
+        async def __aexit__(self, *_: object) -> None: ...
+
+        async def publish_all(self, records: list[OutgoingRecord]) -> None:
+            written.extend((one.key or b"", one.value, one.partition) for one in records)
+
+    monkeypatch.setattr(misplaced, "Producer", Written)
+    found = MisplacedProfiles("nowhere", "users.profiles.misplaced")
+    found.hold()
+    found.note(MisplacedProfile("u1", 3, 5), 1)
+    found.note(MisplacedProfile("u2", 2, 5), 1)
+    found.note(MisplacedProfile("u1", 3, 8), 1)
+    await found._try()
+    assert written == []
+    found.drop(2)
+    found.release()
+    await found._try()
+    await found._try()
+    assert written == [(b"u1\x003", b"8", 1)]
 
 
 @pytest.mark.parametrize(
