@@ -1,6 +1,6 @@
 """What guests of one partition did, on its way to the users they are linked with.
 
-    users.links ──▸ links (every worker)            guest.parts ──▸ parts (every worker) ──▸ the user's view and list
+    users.links ──▸ links (every worker)            guest.parts ──▸ parts (the user's owner) ──▸ the user's view, list
                       │                                  ▴
     events of a guest ┴──▸ the guest's row ──▸ one transaction: rows, parts, offset
 

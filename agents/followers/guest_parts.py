@@ -80,13 +80,17 @@ class GuestParts:
         return list(self._sources[source]) if last is None else last
 
     def apply(self, record: ConsumerRecord) -> None:
-        """Takes what one record of the topic says, in a partition that is owned. Raises `InvalidEvent` for one that
-        nobody here wrote, and changes nothing."""
-        user_id, guest_id, _ = _read(record)
+        """Takes what one record of the topic says, in a partition that is owned. One that nobody here wrote changes
+        nothing; `apply_name` refuses it."""
+        try:
+            user_id, guest_id, _ = _read(record)
+        except InvalidEvent:
+            return
         self.of(record.partition).put(user_id, guest_id, record.value)
 
     def apply_name(self, record: ConsumerRecord) -> None:
-        """Takes which part one record of the topic is, in any partition. Raises as `apply` does."""
+        """Takes which part one record of the topic is, in any partition. Raises `InvalidEvent` for one that
+        nobody here wrote, and changes nothing."""
         user_id, guest_id, part = _read(record)
         name = (user_id, guest_id, record.partition)
         known = self._source_of.pop(name, None)

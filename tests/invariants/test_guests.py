@@ -303,7 +303,8 @@ def test_a_link_of_somebody_nobody_knows_writes_nothing() -> None:
 def test_what_nobody_here_wrote_is_refused_and_changes_nothing(key: bytes | None, value: bytes | None) -> None:
     parts = GuestParts()
     with pytest.raises(InvalidEvent):
-        parts.apply(ConsumerRecord(PARTS, 0, 0, 0, 0, key, value, None, 0, 0, ()))
+        parts.apply_name(record := ConsumerRecord(PARTS, 0, 0, 0, 0, key, value, None, 0, 0, ()))
+    parts.apply(record)
     assert (parts.of(0).users, parts.of(0).version) == ({}, 0)
 
 
