@@ -121,7 +121,8 @@ def parse_rule(key: bytes | None, value: bytes) -> OperatorRule:
 
 def strictest_block(key: bytes | None, value: bytes) -> OperatorRule | None:
     """The block that a record may mean which `parse_rule` refuses: without what cannot be read of where and when it
-    holds and of which items it takes, so that it takes more, never less. None where no block can be read.
+    holds (lists and devices included, by which no block may be bounded) and of which items it takes. Of ids and
+    attributes those that can be read are kept. None where no block can be read.
 
     >>> rule = b'{"action": "block", "match": {"genre": "War"}, "countries": "DE", "until_ms": "soon"}'
     >>> found = strictest_block(b"wars", rule)
@@ -134,13 +135,11 @@ def strictest_block(key: bytes | None, value: bytes) -> OperatorRule | None:
     kept: dict[str, object] = {"rule_id": (key or b"").decode(errors="replace"), "action": "block", "changed_ms": 0}
     match: dict[str, object] = {}
     found = None
+    window = [said.get(bound) for bound in ("from_ms", "until_ms")]
+    bounds = () if None not in window and not _is_window(window) else ("from_ms", "until_ms")
     for within, name, member in (
-        *((match, name, member) for name, member in said["match"].items()),
-        *(
-            (kept, name, said[name])
-            for name in ("countries", "from_ms", "until_ms", "changed_ms", "who", "about")
-            if name in said
-        ),
+        *((match, name, _readable(name, member)) for name, member in said["match"].items()),
+        *((kept, name, said[name]) for name in ("countries", *bounds, "changed_ms", "who", "about") if name in said),
     ):
         within[name] = member
         try:
@@ -148,6 +147,28 @@ def strictest_block(key: bytes | None, value: bytes) -> OperatorRule | None:
         except InvalidEvent:
             del within[name]
     return found
+
+
+def _is_window(bounds: list[object]) -> bool:
+    """Whether there is time between them; one of both alone says nothing about what was meant."""
+    first, last = bounds
+    return isinstance(first, int) and isinstance(last, int) and first < last
+
+
+def _readable(name: str, member: object) -> object:
+    """What of a part of `match` can be read by itself. Ids may be whole numbers, as everywhere."""
+    if name == "items" and isinstance(member, list):
+        ids = [str(one) if isinstance(one, int) and not isinstance(one, bool) else one for one in member]
+        return [one for one in ids if _is_text(one)][:MAX_ITEMS]
+    if name == "items" and _is_text(member):
+        return [member]
+    if name == "attributes" and isinstance(member, dict):
+        return {name: value for name, value in member.items() if _is_text(name) and _is_text(value)}
+    return member
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH
 
 
 def problem_of(rule: OperatorRule) -> str | None:

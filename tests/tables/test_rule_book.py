@@ -38,6 +38,16 @@ def test_a_record_that_cannot_be_used_takes_the_rule_of_its_name_away() -> None:
         (b'{"action":"block","match":{"genre":"War"},"from_ms":9,"until_ms":5,"changed_ms":1}', ItemMatch(genre="War")),
         (b'{"action":"block","match":{"genre":"War"},"devices":["tv"],"changed_ms":-1}', ItemMatch(genre="War")),
         (b'{"rule_id":"b","action":"block","match":{"items":["i1"],"genre":3}}', ItemMatch(items=("i1",))),
+        (b'{"rule_id":"a","action":"block","match":{"items":["i1",7,"",null]}}', ItemMatch(items=("i1", "7"))),
+        (b'{"rule_id":"a","action":"block","match":{"items":"i1"},"changed_ms":1}', ItemMatch(items=("i1",))),
+        (
+            b'{"rule_id":"a","action":"block","match":{"attributes":{"x":17,"y":"z"}},"changed_ms":1}',
+            ItemMatch(attributes={"y": "z"}),
+        ),
+        (
+            b'{"action":"block","match":{"genre":"War"},"from_ms":"now","until_ms":5,"changed_ms":1}',
+            ItemMatch(genre="War"),
+        ),
         (b'{"action":"block","match":{"genre":3},"changed_ms":1}', None),
         (b'{"action":"block","match":[],"changed_ms":1}', None),
         (b'{"action":"boost","match":{"genre":"War"},"factor":99,"changed_ms":1}', None),
@@ -52,7 +62,7 @@ def test_what_can_be_read_of_a_block_blocks(value: bytes, blocks: ItemMatch | No
     assert before.by_id == later.by_id
     found = before.by_id.get("a")
     assert (found and found.match) == blocks
-    assert found is None or (found.countries, found.devices, found.until_ms) == ((), (), None)
+    assert found is None or (found.countries, found.devices, found.from_ms, found.until_ms) == ((), (), None, None)
 
 
 def test_there_are_so_many_rules_and_no_more() -> None:
