@@ -242,11 +242,12 @@ class Cards:
         return self._heads_with(fields)[key][: -len(_SCORE)] + fragment[len(opened) :]
 
     def _heads_with(self, fields: Fields) -> FullerHeads:
-        heads = self._fuller.get(fields)
+        heads = self._fuller.pop(fields, None)
         if heads is None:
             if len(self._fuller) >= MAX_FULLER:
-                del self._fuller[next(iter(self._fuller))]  # each language is one more: the rest stays
-            heads = self._fuller[fields] = FullerHeads(self.held, fields)
+                del self._fuller[next(iter(self._fuller))]  # the one that was asked for the longest ago
+            heads = FullerHeads(self.held, fields)
+        self._fuller[fields] = heads
         return heads
 
     def page_of(self, key: int, fields: Fields) -> bytes:

@@ -107,7 +107,8 @@ class HomepageRead:
             shape = b"%b.%b" % (shape, treatment.variant.encode())
         source = source_of(head) if own is None else "personal"
         shown = ShownAnswer(at_ms, given, source, head, items, Surface.HOMEPAGE, is_fallback=own is None)
-        return json_response(body, self._cache_control, etag_of_shown(main, shape, items), shown)
+        tag = self._tag(etag_of_shown(main, shape, items), body)
+        return json_response(body, self._cache_control, tag, shown)
 
     def _completed(self, given: Given) -> Given:
         """What is asked for, where a request does not say it."""
@@ -116,6 +117,10 @@ class HomepageRead:
     def _shown(self, rows: list[Row], _at_ms: int) -> list[Row]:
         """What is left of rows that may be shown now."""
         return rows
+
+    def _tag(self, of_lists: bytes, _body: bytes) -> bytes:
+        """The entity tag; `of_lists` is another one whenever a list was written again."""
+        return of_lists
 
     def _said(self, _at_ms: int) -> bytes:
         """Further members of the answer."""

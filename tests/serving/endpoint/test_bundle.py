@@ -22,6 +22,7 @@ from .conftest import eventually
 from .test_reads import put_popular, put_user
 
 PATH = "/api/v1/users/u/bundle"
+HOMEPAGE = "/api/v1/recommendations/homepage/u"
 FOREVER_MS = 2**50
 
 
@@ -77,6 +78,14 @@ async def test_an_unchanged_bundle_costs_no_body(client: httpx.AsyncClient, writ
         tag = (await client.get(PATH)).headers["etag"]
         return (await client.get(PATH, headers={"if-none-match": tag})).status_code == 304
 
+    await eventually(is_unchanged)
+    homepage = (await client.get(HOMEPAGE)).headers["etag"]
+    await put_popular(writer, "p")  # written again, as workers do every second, with the items that it had
+
+    async def was_read_again() -> bool:
+        return (await client.get(HOMEPAGE)).headers["etag"] != homepage
+
+    await eventually(was_read_again)
     await eventually(is_unchanged)
     tag = (await client.get(PATH)).headers["etag"]
     await put_user(writer, "u", "b", "a", offset=8)
