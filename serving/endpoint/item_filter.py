@@ -136,12 +136,16 @@ class ItemFilter(NamedTuple):
 
 
 def _is_offered(said: Any, asked: str) -> bool:
-    """Whether an attribute offers what is asked for: it says true, or languages. True alone names no language.
+    """Whether an attribute offers what is asked for: it is true, or languages. True alone names no language.
 
     >>> _is_offered(True, "true"), _is_offered(["de-AT", "en"], "de"), _is_offered(["de"], "true")
     (True, True, True)
     >>> _is_offered(True, "de"), _is_offered(False, "true"), _is_offered([], "true"), _is_offered(None, "true")
     (False, False, False, False)
+    >>> _is_offered(0, "true"), _is_offered("none", "true"), _is_offered("no", "true"), _is_offered("true", "true")
+    (False, False, True, True)
     """
-    offered = {primary_language(value) for value in values_of(said)} - {"false", ""}
+    if said is True or not isinstance(said, str | list):
+        return said is True and asked == "true"
+    offered = {primary_language(value) for value in values_of(said)} - {"false", "none", ""}  # "no" is Norwegian
     return bool(offered) if asked == "true" else asked in offered

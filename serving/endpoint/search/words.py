@@ -57,7 +57,7 @@ _EXACT: Final = 3
 _LONG: Final = 8
 
 
-@lru_cache(maxsize=8_192)
+@lru_cache(maxsize=65_536)  # names of 200 cards in 30 languages are 8,000
 def name_words(name: str) -> tuple[str, ...]:
     """The first MAX_NAME_WORDS words of what the catalogue calls something. Remembered: of the catalogue alone, never
     of what people type, or whoever types much fills the memory."""
