@@ -52,7 +52,7 @@ class OwnFiles:
 
     def _events(self, place: int, file: TableFile) -> Iterator[EventRow]:
         ids = self._ids
-        named = f"{file.path.stem}.{place}" if place else file.path.stem  # files of two folders may have one name
+        named = f"/{place}/{file.path.stem}" if place else file.path.stem  # files of two folders may have one name
         unit = file.columns.time_unit
         for number, values in file.rows(EVENT_FIELDS):
             told = unit or (detect(values["time"]) if isinstance(values, dict) else TimeUnit.ISO)

@@ -132,7 +132,7 @@ def evaluate(
         int | None,
         typer.Option(
             min=1,
-            help="Most refits of a nightly model while it is evaluated; a night with too few new events is left out.",
+            help="Most refits of a nightly model after its first; nights with too few new events are left out.",
         ),
     ] = None,
     production_lag: Annotated[
@@ -162,6 +162,8 @@ def evaluate(
     held_out = protocol is not Protocol.PREQUENTIAL
     if (split or write_split) and not held_out:
         raise CannotEvaluate("--split and --write-split are of --protocol leave-one-out and time-split")
+    if refits is not None and held_out:
+        raise CannotEvaluate("--refits is of --protocol prequential: the others learn once")
     if from_fraction >= to_fraction:
         raise CannotEvaluate("--from-fraction must be below --to-fraction")
     names = _names(models)

@@ -62,6 +62,10 @@ def test_a_sample_and_a_lag(events: Path) -> None:
         (["--events", "EVENTS"], "--columns is needed once for --events and once for --items: 1, not 0"),
         (["--events", "EVENTS", "--columns", "user=u,item=i,time=x"], "has no column 'x'"),
         (["--events", "EVENTS", "--events", "EVENTS", *COLUMNS], "a file is given twice"),
+        (
+            ["--events", "EVENTS", *COLUMNS, "--refits", "3", "--protocol", "leave-one-out"],
+            "is of --protocol prequential",
+        ),
         (["--events", "EVENTS", *COLUMNS, "--models", "magic"], "no model magic"),
         (["--events", "EVENTS", *COLUMNS, "--from-fraction", "1"], "must be below"),
         (["--events", "EVENTS", *COLUMNS, "--models", "popularity", "--picture", "no/where.png"], "no/where.png"),
@@ -77,9 +81,8 @@ def test_wrong_usage(events: Path, arguments: list[str], problem: str) -> None:
 
 def test_several_files_are_one_log(events: Path, tmp_path: Path) -> None:
     head, *lines = events.read_text().splitlines()
-    parts = [tmp_path / "odd" / "events.csv", tmp_path / "even" / "events.csv"]
+    parts = [tmp_path / "odd.1.csv", tmp_path / "odd.csv"]  # names that are easily taken for each other
     for number, part in enumerate(parts):
-        part.parent.mkdir()
         part.write_text("\n".join([head, *lines[number::2]]))
     asked = [*COLUMNS, "--models", "freshet,ease_nightly", "--refits", 3, "--json"]
     whole, of_parts = (
