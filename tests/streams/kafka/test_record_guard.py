@@ -206,9 +206,10 @@ def test_a_record_that_says_another_offset_moves_nobody_behind_records_of_others
     assert reasons(records) == [*[None] * read, *[Reason.DAMAGED] * (3 - read), None, None]
 
 
-def test_gaps_that_compaction_left_are_none() -> None:
+@pytest.mark.parametrize("codec", CODECS)
+def test_gaps_that_compaction_left_are_none(codec: int) -> None:
     body = b"".join(record_bytes(GOOD, offset) for offset in (1, 4, 5))
-    compacted = bytearray(packed_batch(body, NONE, 3))
+    compacted = bytearray(packed_batch(PACKERS[codec](body), codec, 3))
     compacted[23:27] = (7).to_bytes(4, "big")  # the last offset that the batch had
     compacted[17:21] = calc_crc32c(bytes(compacted[21:])).to_bytes(4, "big")
     records = fetched(bytes(compacted) + batch([GOOD], base_offset=8))
