@@ -44,7 +44,7 @@ async function tell(event) {
     });
     if (answer.ok) {
       // What was sent twice may be a duplicate, for which no list is made.
-      return attempt === 1 ? (await answer.json()).positions[0] : null;
+      return attempt === 1 ? ((await answer.json()).positions?.[0] ?? null) : null;
     }
     if (answer.status !== 503 || attempt === 5) {
       throw new Error((await answer.json()).detail);
