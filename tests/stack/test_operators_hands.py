@@ -249,6 +249,7 @@ async def test_an_erased_user_is_gone_everywhere_and_for_every_version(cluster: 
     assert len(held) <= before["places"].pop("redis") <= len(held_in_redis(cluster, user))
     assert {name.rpartition(".")[2]: count for name, count in before["places"].items() if "rows" not in name} == {
         "profiles": 1,
+        "misplaced": 0,
         "dlq": 3,
         "requests": 1,
         "served": 1,
