@@ -13,7 +13,7 @@ def miscalibration(history: Collection[tuple[str, ...]], listed: Iterable[tuple[
     >>> round(miscalibration([("a",), ("a", "b")], [("a",), ("a", "b")]), 4)
     0.0
     >>> round(miscalibration([("a",), ("b",)], [("a",)]), 4)
-    1.6094
+    1.9585
     """
     wanted = _genre_shares(history)
     if not wanted:

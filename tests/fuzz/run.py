@@ -16,12 +16,12 @@ def main() -> int:
     options.add_argument("--records", type=int, default=1_000_000)
     options.add_argument("--first-seed", type=int, default=1)
     arguments = options.parse_args()
-    quiet()
     begin_s, done, seed = time.monotonic(), 0, arguments.first_seed
     while done < arguments.records:
         machine = Machine()
         try:
-            sent = drive(machine, seed, min(PER_SEED, arguments.records - done))
+            with quiet():
+                sent = drive(machine, seed, min(PER_SEED, arguments.records - done))
         finally:
             machine.close()
         lists = sent.pop("(lists made)", 0)

@@ -9,10 +9,10 @@ RECORDS = 20_000
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_hostile_records_through_every_ingress(seed: int) -> None:
-    quiet()
     machine = Machine()
     try:
-        sent = drive(machine, seed, RECORDS)
+        with quiet():
+            sent = drive(machine, seed, RECORDS)
         figures = list(everything(machine))
     finally:
         machine.close()

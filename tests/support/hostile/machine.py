@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -259,10 +260,17 @@ def _record(topic: str, key: bytes | None, value: bytes | None, headers: Any = (
     return ConsumerRecord(topic, 0, 0, 0, 1, key, value, None, -1, -1, tuple(headers))
 
 
-def quiet() -> None:
-    """Thousands of refusals are what is wanted here, not lines about them."""
-    logging.getLogger("agents").setLevel(logging.CRITICAL + 1)
-    np.seterr(all="ignore")
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Thousands of refusals are what is wanted here, not lines about them; whoever tests next wants theirs."""
+    agents = logging.getLogger("agents")
+    level = agents.level
+    agents.setLevel(logging.CRITICAL + 1)
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        agents.setLevel(level)
 
 
 def everything(machine: Machine) -> Iterator[str]:
