@@ -11,7 +11,7 @@ import logging
 from typing import Final
 
 from agents.delivery.producer import MAX_REQUEST_BYTES
-from streams.contract.misplaced import MisplacedProfile
+from streams.contract.misplaced import MisplacedProfile, parse_misplaced
 from streams.kafka.errors import KafkaError
 from streams.kafka.producer import OutgoingRecord, Producer
 
@@ -31,7 +31,6 @@ class MisplacedProfiles:
         self._bootstrap = bootstrap
         self._topic = topic
         self._waiting: dict[bytes, OutgoingRecord] = {}
-        self._found_in: dict[bytes, int] = {}  # partition of profiles, of what waits
         self._held = False
         self._round_s = ROUND_S
         self._writing = asyncio.Lock()
@@ -40,7 +39,6 @@ class MisplacedProfiles:
         """`partition` is that of the user."""
         key, value = found.record()
         self._waiting[key] = OutgoingRecord(self._topic, key, value, partition)
-        self._found_in[key] = found.found_in
 
     def hold(self) -> None:
         """Nothing is written until `release`: partitions are read from their beginnings."""
@@ -52,8 +50,9 @@ class MisplacedProfiles:
 
     def drop(self, partition: int) -> None:
         """Another process reads this partition of profiles from now on, and says what lies there."""
-        for key in [key for key, found_in in self._found_in.items() if found_in == partition]:
-            del self._waiting[key], self._found_in[key]
+        theirs = [key for key in self._waiting if parse_misplaced(key, None).found_in == partition]
+        for key in theirs:
+            del self._waiting[key]
 
     async def run(self) -> None:
         """Writes what was found, until cancelled."""
@@ -86,4 +85,4 @@ class MisplacedProfiles:
                 await producer.publish_all(list(found.values()))
             for key, record in found.items():
                 if self._waiting.get(key) is record:  # else there is a newer word, or the partition is another's
-                    del self._waiting[key], self._found_in[key]
+                    del self._waiting[key]

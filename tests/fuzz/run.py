@@ -1,4 +1,4 @@
-"""The long form of `test_every_door.py`: `make fuzz RECORDS=1000000`."""
+"""The long form of `test_every_ingress.py`: `make fuzz RECORDS=1000000`."""
 
 import argparse
 import sys

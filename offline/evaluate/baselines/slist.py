@@ -4,7 +4,6 @@ in closed form for what is used together and for what comes next. Here a user is
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from offline.evaluate.baselines.ease import Matrix, inverse_of
@@ -18,6 +17,8 @@ DECAY_ITEMS: Final = 1.0  # within the history while learning
 RECALL_DECAY_ITEMS: Final = 4.0  # when a list is asked for
 #: Items before and after an event that are tied to each other; of those further away less than e^-8 is left.
 REACH: Final = 8
+BEFORE: Final = range(-1, -1 - REACH, -1)
+AFTER: Final = range(REACH)
 
 
 class Slist(Nightly):
@@ -28,7 +29,7 @@ class Slist(Nightly):
     _weights: Matrix = np.zeros((0, 0), np.float32)
 
     def _fit(self, met: csr_array) -> None:
-        before, after = self._windows(met.shape[1])
+        before, after = (self._windows(met.shape[1], distances) for distances in (BEFORE, AFTER))
         share = np.float32(TOGETHER_SHARE)
         together = share * np.asarray((met.T @ met).toarray(), np.float32)
         gram = together + (1 - share) * np.asarray((before.T @ before).toarray(), np.float32)
@@ -46,28 +47,18 @@ class Slist(Nightly):
         scores: Floats = decays @ self._weights[known]
         return scores
 
-    def _windows(self, items: int) -> tuple[csr_array, csr_array]:
-        """S and T, float32[events that have one before, items]."""
-        parts: tuple[list[NDArray[np.int64]], ...] = ([], [], [], [])
-        rows = 0
+    def _windows(self, items: int, distances: range) -> csr_array:
+        """float32[events that have one before, items]: what each history holds at these distances from its event, by
+        exp(-steps from the first distance)."""
+        rows, columns, steps, begun = [], [], [], 0
         for history, length in zip(self._log.histories, self._known, strict=False):
-            one = np.array(history[:length], np.int64)
-            for parts_of, direction in ((parts[:2], -1), (parts[2:], 1)):
-                first = 1 if direction < 0 else 0
-                for distance in range(first, REACH + first):
-                    places = np.arange(1, length)
-                    there = places + direction * distance
-                    inside = (there >= 0) & (there < length)
-                    columns = one[there[inside]]
-                    parts_of[0].append((rows + places[inside] - 1) * items + columns)
-                    parts_of[1].append(np.full(len(columns), distance - first))
-            rows += max(0, length - 1)
-        return self._matrix(parts[0], parts[1], (rows, items)), self._matrix(parts[2], parts[3], (rows, items))
-
-    @staticmethod
-    def _matrix(
-        cells: list[NDArray[np.int64]], distances: list[NDArray[np.int64]], shape: tuple[int, int]
-    ) -> csr_array:
-        at = np.concatenate(cells) if cells else np.zeros(0, np.int64)
-        weights = np.exp(-np.concatenate(distances) / DECAY_ITEMS) if distances else np.zeros(0)
-        return csr_array((weights.astype(np.float32), (at // shape[1], at % shape[1])), shape=shape)
+            known, places = np.array(history[:length], np.int64), np.arange(1, length)
+            for step, distance in enumerate(distances):
+                there = places + distance
+                inside = (there >= 0) & (there < length)
+                rows.append(begun + places[inside] - 1)
+                columns.append(known[there[inside]])
+                steps.append(np.full(int(inside.sum()), step))
+            begun += max(0, length - 1)
+        weights = np.exp(-np.concatenate(steps) / DECAY_ITEMS).astype(np.float32)
+        return csr_array((weights, (np.concatenate(rows), np.concatenate(columns))), shape=(begun, items))
